@@ -1,0 +1,68 @@
+package fault_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"testing"
+
+	"rolecall/internal/fault"
+)
+
+var errWhat = errors.New("the door is locked")
+
+func TestSideOf(t *testing.T) {
+	t.Parallel()
+	author := fault.New(fault.Author, errWhat, "")
+	admin := fault.New(fault.Admin, errWhat, "")
+	for name, test := range map[string]struct {
+		err  error
+		want fault.Side
+	}{
+		"none":                    {nil, fault.Infrastructure},
+		"plain":                   {errWhat, fault.Infrastructure},
+		"author":                  {author, fault.Author},
+		"admin":                   {admin, fault.Admin},
+		"infrastructure":          {fault.New(fault.Infrastructure, errWhat, ""), fault.Infrastructure},
+		"wrapped":                 {fmt.Errorf("tenant %q: %w", "a", author), fault.Author},
+		"wrapped twice":           {fmt.Errorf("b: %w", fmt.Errorf("a: %w", admin)), fault.Admin},
+		"joined after a plain":    {errors.Join(errWhat, author), fault.Author},
+		"joined: the first wins":  {errors.Join(admin, author), fault.Admin},
+		"outermost wins":          {fault.New(fault.Admin, author, ""), fault.Admin},
+		"outermost infrastruture": {fault.New(fault.Infrastructure, author, ""), fault.Infrastructure},
+	} {
+		if got := fault.SideOf(test.err); got != test.want {
+			t.Errorf("%s: SideOf(%v) = %q, want %q", name, test.err, got, test.want)
+		}
+	}
+}
+
+// TestSidesAsPrinted pins the words, which people and log searches see.
+func TestSidesAsPrinted(t *testing.T) {
+	t.Parallel()
+	got := fmt.Sprintf("%s %s %s", fault.Author, fault.Admin, fault.Infrastructure)
+	if want := "author runner-admin infrastructure"; got != want {
+		t.Errorf("sides print as %q, want %q", got, want)
+	}
+}
+
+func TestErrorText(t *testing.T) {
+	t.Parallel()
+	for next, want := range map[string]string{
+		"":                     "the door is locked",
+		"ring the bell":        "the door is locked; ring the bell",
+		"ring\n  then\n  wait": "the door is locked; ring\n  then\n  wait",
+	} {
+		if got := fault.New(fault.Author, errWhat, next).Error(); got != want {
+			t.Errorf("with next step %q the text is %q, want %q", next, got, want)
+		}
+	}
+}
+
+func TestUnwrap(t *testing.T) {
+	t.Parallel()
+	err := fault.New(fault.Admin, fmt.Errorf("state: %w", fs.ErrNotExist), "")
+	if !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v hides what is wrong from errors.Is", err)
+	}
+}

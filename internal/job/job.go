@@ -1,0 +1,156 @@
+// Package job reads what a stage is told about its job.
+//
+// There are two kinds of it, as two types. A Response is what GitLab sent: the
+// runner writes it to JOB_RESPONSE_FILE and no job can change it. A Request is
+// what the job asks for: the runner passes every variable of a job as
+// CUSTOM_ENV_<name>, and an author can override almost all of them, predefined
+// ones too. Decisions rest on the first.
+//
+// https://docs.gitlab.com/runner/executors/custom/
+package job
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// maxResponse bounds the size of a job response, in bytes. The runner passes
+// the same variables in an environment, which Linux limits to less than this.
+const maxResponse = 16 << 20
+
+// maxTimeout bounds how long a job may run, in seconds: a year, GitLab allows a month.
+const maxTimeout = 365 * 24 * 60 * 60
+
+// ID is the id of a job, the key of everything that outlives a stage.
+type ID int64
+
+// String returns the id in decimal.
+func (id ID) String() string { return strconv.FormatInt(int64(id), 10) }
+
+// Variable is a variable of the job as GitLab sent it, not expanded.
+type Variable struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+// Response is what GitLab sent about a job. Of duplicate variables the first is
+// GitLab's own where GitLab sends one, and the last is the one a script sees.
+type Response struct {
+	ID        ID
+	Project   int64
+	Pipeline  int64
+	Timeout   time.Duration // how long the job may run
+	Variables []Variable
+}
+
+// wire is the part of the job response that is read: GitLab Runner's
+// common/spec.Job.
+type wire struct {
+	ID      ID `json:"id"`
+	JobInfo struct {
+		ProjectID  int64 `json:"project_id"`
+		PipelineID int64 `json:"pipeline_id"`
+	} `json:"job_info"`
+	RunnerInfo struct {
+		Timeout int64 `json:"timeout"` // seconds
+	} `json:"runner_info"`
+	Variables []Variable `json:"variables"`
+}
+
+// ReadResponse reads the job response at path, the value of JOB_RESPONSE_FILE.
+// A response without a job id, project id or pipeline id is an error.
+func ReadResponse(path string) (Response, error) {
+	var w wire
+	if err := read(path, &w); err != nil {
+		return Response{}, err
+	}
+	if w.ID <= 0 || w.JobInfo.ProjectID <= 0 || w.JobInfo.PipelineID <= 0 {
+		return Response{}, fmt.Errorf("%s %q: id, job_info.project_id and job_info.pipeline_id must be positive numbers", responseFile, path)
+	}
+	return Response{
+		ID:        w.ID,
+		Project:   w.JobInfo.ProjectID,
+		Pipeline:  w.JobInfo.PipelineID,
+		Timeout:   time.Duration(min(max(w.RunnerInfo.Timeout, 0), maxTimeout)) * time.Second,
+		Variables: w.Variables,
+	}, nil
+}
+
+// ReadID reads only the job's id from the job response at path.
+func ReadID(path string) (ID, error) {
+	var w struct {
+		ID ID `json:"id"`
+	}
+	if err := read(path, &w); err != nil {
+		return 0, err
+	}
+	if w.ID <= 0 {
+		return 0, fmt.Errorf("%s %q: id must be a positive number", responseFile, path)
+	}
+	return w.ID, nil
+}
+
+// read decodes the JSON document at path into v.
+func read(path string, v any) error {
+	if path == "" {
+		return errors.New(responseFile + " is not set: the custom executor of GitLab Runner 17.9 or later sets it")
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("%s: %w", responseFile, err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxResponse+1))
+	if err != nil {
+		return fmt.Errorf("%s: %w", responseFile, err)
+	}
+	if len(data) > maxResponse {
+		return fmt.Errorf("%s %q is larger than %d MiB", responseFile, path, maxResponse>>20)
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		return fmt.Errorf("%s %q is not the JSON of a job: %w", responseFile, path, describe(err))
+	}
+	return nil
+}
+
+// describe returns a JSON error without the text it stumbled on, which may be
+// the value of a variable.
+func describe(err error) error {
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		return fmt.Errorf("%q must not be a %s", wrong.Field, firstWord(wrong.Value))
+	}
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		return fmt.Errorf("broken at byte %d", syntax.Offset)
+	}
+	return errors.New("cannot decode it")
+}
+
+// firstWord returns the kind of JSON value that an UnmarshalTypeError names,
+// without the value that may follow it.
+func firstWord(value string) string {
+	for i, r := range value {
+		if r == ' ' {
+			return value[:i]
+		}
+	}
+	return value
+}
+
+// Values returns the values that GitLab sent under name, in order, each once.
+func (r Response) Values(name string) []string {
+	var values []string
+	for _, v := range r.Variables {
+		if v.Key == name && !slices.Contains(values, v.Value) {
+			values = append(values, v.Value)
+		}
+	}
+	return values
+}

@@ -1,0 +1,214 @@
+package job_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"rolecall/internal/job"
+)
+
+// whole is a job response with more in it than is read, as a server sends it.
+const whole = `{
+  "id": 4711, "token": "glcbt-job-token", "allow_git_fetch": true,
+  "job_info": {"name": "deploy", "project_id": 12, "pipeline_id": 345, "project_full_path": "group/project"},
+  "git_info": {"ref": "main", "protected": true},
+  "runner_info": {"timeout": 3600, "session_server_url": null},
+  "variables": [
+    {"key": "GITLAB_OIDC_TOKEN", "value": "first", "public": false, "masked": true},
+    {"key": "TENANT", "value": "alpha"},
+    {"key": "GITLAB_OIDC_TOKEN", "value": "second"},
+    {"key": "GITLAB_OIDC_TOKEN", "value": "first"}
+  ],
+  "steps": [{"name": "script", "script": ["id", "env"]}], "a_new_field": {"id": 1}
+}`
+
+// write writes a job response and returns its path.
+func write(t testing.TB, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "response.json")
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestReadResponse(t *testing.T) {
+	t.Parallel()
+	got, err := job.ReadResponse(write(t, whole))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := job.Response{ID: 4711, Project: 12, Pipeline: 345, Timeout: time.Hour, Variables: []job.Variable{
+		{Key: "GITLAB_OIDC_TOKEN", Value: "first"},
+		{Key: "TENANT", Value: "alpha"},
+		{Key: "GITLAB_OIDC_TOKEN", Value: "second"},
+		{Key: "GITLAB_OIDC_TOKEN", Value: "first"},
+	}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"first", "second"}, got.Values("GITLAB_OIDC_TOKEN")); diff != "" {
+		t.Errorf("values differ:\n%s", diff)
+	}
+	if values := got.Values("gitlab_oidc_token"); values != nil {
+		t.Errorf("Values of a variable that was not sent = %q", values)
+	}
+	if got.ID.String() != "4711" {
+		t.Errorf("the id prints as %s", got.ID)
+	}
+}
+
+// TestReadResponseWithout: what a job can do without is no error.
+func TestReadResponseWithout(t *testing.T) {
+	t.Parallel()
+	got, err := job.ReadResponse(write(t, `{"id":1,"job_info":{"project_id":2,"pipeline_id":3},"variables":null}`))
+	if diff := cmp.Diff(job.Response{ID: 1, Project: 2, Pipeline: 3}, got); err != nil || diff != "" {
+		t.Errorf("error %v, response differs:\n%s", err, diff)
+	}
+}
+
+func TestReadResponseRefuses(t *testing.T) {
+	t.Parallel()
+	const numbers = "id, job_info.project_id and job_info.pipeline_id must be positive numbers"
+	info := `"job_info":{"project_id":2,"pipeline_id":3}`
+	for name, test := range map[string]struct{ content, want string }{
+		"empty":                  {``, "broken at byte 0"},
+		"not JSON":               {`<html>`, "broken at byte 1"},
+		"truncated":              {whole[:300], "broken at byte 300"},
+		"NUL bytes":              {"\x00\x00", "broken at byte 1"},
+		"two documents":          {`{"id":1,` + info + `}{}`, "broken at byte"},
+		"an array":               {`[]`, `must not be a array`},
+		"null":                   {`null`, numbers},
+		"no id":                  {`{` + info + `}`, numbers},
+		"id 0":                   {`{"id":0,` + info + `}`, numbers},
+		"a negative id":          {`{"id":-1,` + info + `}`, numbers},
+		"id as a text":           {`{"id":"1",` + info + `}`, `"id" must not be a string`},
+		"id as a fraction":       {`{"id":1.5,` + info + `}`, `"id" must not be a number`},
+		"an id out of range":     {`{"id":9223372036854775808,` + info + `}`, `"id" must not be a number`},
+		"no project":             {`{"id":1,"job_info":{"pipeline_id":3}}`, numbers},
+		"no pipeline":            {`{"id":1,"job_info":{"project_id":3}}`, numbers},
+		"job_info as a text":     {`{"id":1,"job_info":"x"}`, `"job_info" must not be a string`},
+		"variables as an object": {`{"id":1,` + info + `,"variables":{"key":"K","value":"V"}}`, `"variables" must not be a object`},
+		"a value as a number":    {`{"id":1,` + info + `,"variables":[{"key":"K","value":1}]}`, `must not be a number`},
+		"a key as an object":     {`{"id":1,` + info + `,"variables":[{"key":{"a":1}}]}`, `must not be a object`},
+		"10000 arrays deep":      {strings.Repeat("[", 20000), "broken at byte"},
+	} {
+		got, err := job.ReadResponse(write(t, test.content))
+		if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), "JOB_RESPONSE_FILE") {
+			t.Errorf("%s: error %v, want one of JOB_RESPONSE_FILE with %q", name, err, test.want)
+		}
+		if diff := cmp.Diff(job.Response{}, got); diff != "" {
+			t.Errorf("%s: a response beside the error:\n%s", name, diff)
+		}
+	}
+}
+
+// TestErrorHoldsNoValue: the values of variables are secrets, and a parser's
+// own errors quote what they stumble on.
+func TestErrorHoldsNoValue(t *testing.T) {
+	t.Parallel()
+	const secret = "18446744073709551616123"
+	for name, content := range map[string]string{
+		"number for text":   `{"id":1,"variables":[{"key":"K","value":` + secret + `}]}`,
+		"huge id":           `{"id":` + secret + `}`,
+		"text for number":   `{"id":"` + secret + `"}`,
+		"text for object":   `{"id":1,"job_info":"` + secret + `"}`,
+		"unknown literal":   `{"id":1,"variables":[{"key":"K","value":x` + secret + `}]}`,
+		"broken off within": `{"id":1,"variables":[{"key":"K","value":"` + secret,
+		"bad escape":        `{"id":1,"variables":[{"key":"K","value":"\q` + secret + `"}]}`,
+	} {
+		path := write(t, content)
+		_, err := job.ReadResponse(path)
+		if err == nil || strings.Contains(err.Error(), secret[:8]) {
+			t.Errorf("%s: ReadResponse: error %v, want one without the value", name, err)
+		}
+		if _, err := job.ReadID(path); err != nil && strings.Contains(err.Error(), secret[:8]) {
+			t.Errorf("%s: ReadID: error %v holds the value", name, err)
+		}
+	}
+}
+
+func TestReadID(t *testing.T) {
+	t.Parallel()
+	if id, err := job.ReadID(write(t, whole)); id != 4711 || err != nil {
+		t.Errorf("ReadID = %v, %v, want 4711", id, err)
+	}
+	// Cleanup needs nothing but the id, so nothing else may spoil it.
+	if id, err := job.ReadID(write(t, `{"id":9,"job_info":"x","variables":7}`)); id != 9 || err != nil {
+		t.Errorf("ReadID of an odd response = %v, %v, want 9", id, err)
+	}
+	for content, want := range map[string]string{
+		`{}`:         "id must be a positive number",
+		`{"id":-4}`:  "id must be a positive number",
+		`{"id":"4"}`: `"id" must not be a string`,
+		`{"id":4`:    "broken at byte 7",
+	} {
+		id, err := job.ReadID(write(t, content))
+		if id != 0 || err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("ReadID of %s = %v, %v, want an error with %q", content, id, err, want)
+		}
+	}
+}
+
+func TestReadWithoutFile(t *testing.T) {
+	t.Parallel()
+	missing := filepath.Join(t.TempDir(), "none.json")
+	for path, want := range map[string]string{
+		"":          "JOB_RESPONSE_FILE is not set: the custom executor of GitLab Runner",
+		missing:     "no such file or directory",
+		t.TempDir(): "is a directory",
+	} {
+		if _, err := job.ReadResponse(path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("ReadResponse(%q): error %v, want one with %q", path, err, want)
+		}
+		if _, err := job.ReadID(path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("ReadID(%q): error %v, want one with %q", path, err, want)
+		}
+	}
+}
+
+// TestReadHuge: a sparse file of 200 MB costs no disk and must cost little time.
+func TestReadHuge(t *testing.T) {
+	t.Parallel()
+	path := write(t, `{"id":1}`)
+	if err := os.Truncate(path, 200<<20); err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	_, err := job.ReadResponse(path)
+	if err == nil || !strings.Contains(err.Error(), "is larger than 16 MiB") {
+		t.Errorf("error %v, want one of the size", err)
+	}
+	if took := time.Since(begin); took > 2*time.Second {
+		t.Errorf("it took %v to refuse", took)
+	}
+}
+
+// TestReadAtTheLimit: a response of exactly the limit is read.
+func TestReadAtTheLimit(t *testing.T) {
+	t.Parallel()
+	document := []byte(`{"id":1,"job_info":{"project_id":2,"pipeline_id":3}}`)
+	full := append(document, bytes.Repeat([]byte(" "), 16<<20-len(document))...)
+	if got, err := job.ReadResponse(write(t, string(full))); err != nil || got.ID != 1 {
+		t.Errorf("16 MiB: %v, %v, want job 1", got.ID, err)
+	}
+	if _, err := job.ReadResponse(write(t, string(full)+" ")); err == nil || !strings.Contains(err.Error(), "larger") {
+		t.Errorf("16 MiB and a byte: error %v, want one of the size", err)
+	}
+}
+
+// TestTimeoutThatOverflows: a timeout that time.Duration cannot hold must not
+// become another one, above all no short one.
+func TestTimeoutThatOverflows(t *testing.T) {
+	t.Parallel()
+	got, err := job.ReadResponse(write(t, `{"id":1,"job_info":{"project_id":2,"pipeline_id":3},"runner_info":{"timeout":18446744074}}`))
+	if err == nil && got.Timeout < 24*time.Hour {
+		t.Errorf("a timeout of 585 years is read as %v", got.Timeout)
+	}
+}
