@@ -1,0 +1,139 @@
+// Package creds holds the temporary credentials of a job: what they are, how
+// they are written to an env file, and which variables they stand in.
+package creds
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"rolecall/internal/mask"
+)
+
+// The variables of an env file, as AWS's SDKs and tools read them.
+//
+// https://docs.aws.amazon.com/sdkref/latest/guide/environment-variables.html
+const (
+	accessKeyID     = "AWS_ACCESS_KEY_ID"
+	secretAccessKey = "AWS_SECRET_ACCESS_KEY" //nolint:gosec // the name of a variable
+	sessionToken    = "AWS_SESSION_TOKEN"     //nolint:gosec // the name of a variable
+	region          = "AWS_REGION"
+	defaultRegion   = "AWS_DEFAULT_REGION"
+	expiration      = "AWS_CREDENTIAL_EXPIRATION"
+)
+
+// Credentials are temporary credentials of STS, with the region that a script
+// uses them in.
+type Credentials struct {
+	AccessKeyID     mask.Secret
+	SecretAccessKey mask.Secret
+	SessionToken    mask.Secret
+	Region          string
+	Expires         time.Time
+}
+
+// Check reports an error unless every field can stand unquoted in an env file.
+// What passes reads back the same through ". FILE", through "xargs" and through
+// "docker run --env-file FILE". The error names the field, never its value.
+func (c Credentials) Check() error {
+	const upper, lower, digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz", "0123456789"
+	fields := []struct {
+		name, value, letters string
+		least, most          int
+	}{
+		{"access key id", c.AccessKeyID.Reveal(), upper + digits, 16, 128},
+		{"secret access key", c.SecretAccessKey.Reveal(), upper + lower + digits + "+/=._-", 16, 256},
+		{"session token", c.SessionToken.Reveal(), upper + lower + digits + "+/=._-", 16, 16 << 10},
+		{"region", c.Region, lower + digits + "-", 1, 32},
+	}
+	for _, f := range fields {
+		if len(f.value) < f.least || len(f.value) > f.most || strings.Trim(f.value, f.letters) != "" {
+			return fmt.Errorf("%s is not %d to %d of the characters %s", f.name, f.least, f.most, f.letters)
+		}
+	}
+	return nil
+}
+
+// Environ returns the credentials as NAME=value, in the order of the env file.
+func (c Credentials) Environ() []string {
+	return []string{
+		accessKeyID + "=" + c.AccessKeyID.Reveal(),
+		secretAccessKey + "=" + c.SecretAccessKey.Reveal(),
+		sessionToken + "=" + c.SessionToken.Reveal(),
+		region + "=" + c.Region,
+		defaultRegion + "=" + c.Region,
+		expiration + "=" + c.Expires.UTC().Format(time.RFC3339),
+	}
+}
+
+// EnvFile returns the content of the env file.
+func (c Credentials) EnvFile() []byte {
+	return []byte(strings.Join(c.Environ(), "\n") + "\n")
+}
+
+// ParseEnvFile reads what EnvFile wrote. Anything else is an error, since
+// nobody but the driver writes the file.
+func ParseEnvFile(content []byte) (Credentials, error) {
+	values := map[string]string{}
+	for line := range strings.Lines(string(content)) {
+		name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
+		values[name] = value
+	}
+	expires, err := time.Parse(time.RFC3339, values[expiration])
+	if err != nil {
+		return Credentials{}, errors.New("it has no valid " + expiration)
+	}
+	c := Credentials{
+		AccessKeyID:     mask.NewSecret(values[accessKeyID]),
+		SecretAccessKey: mask.NewSecret(values[secretAccessKey]),
+		SessionToken:    mask.NewSecret(values[sessionToken]),
+		Region:          values[region],
+		Expires:         expires,
+	}
+	if err := c.Check(); err != nil {
+		return Credentials{}, err
+	}
+	if !bytes.Equal(c.EnvFile(), content) {
+		return Credentials{}, errors.New("it is not as the driver wrote it")
+	}
+	return c, nil
+}
+
+// MetadataOff keeps an SDK from the host's own role where a job's credentials
+// are missing or expired.
+//
+// https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html
+const MetadataOff = "AWS_EC2_METADATA_DISABLED=true"
+
+// Overrides reports whether a job variable of that name would stand in the way
+// of the credentials: the generated script exports the job's variables after the
+// driver has set its own, so the job's would win.
+func Overrides(name string) bool {
+	switch name {
+	case accessKeyID, secretAccessKey, sessionToken, expiration,
+		"AWS_SECURITY_TOKEN", "AWS_CREDENTIAL_FILE",
+		"AWS_PROFILE", "AWS_DEFAULT_PROFILE",
+		"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE",
+		"AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", "AWS_WEB_IDENTITY_TOKEN_FILE",
+		"AWS_CA_BUNDLE", "ROLECALL_ENV_FILE":
+		return true
+	}
+	for _, prefix := range []string{"AWS_ENDPOINT_URL", "AWS_CONTAINER_", "AWS_EC2_METADATA_"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// SessionName returns the role session name of a job,
+// GitLabRunner-<project>-<pipeline>-<job>, so that CloudTrail names the job. STS
+// allows 64 characters: where the ids need more, the word before them gives way.
+//
+// https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
+func SessionName(project, pipeline, job int64) string {
+	name := fmt.Sprintf("GitLabRunner-%d-%d-%d", project, pipeline, job)
+	return name[max(0, len(name)-64):]
+}

@@ -1,0 +1,67 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// Roots returns the folders that may hold the state of jobs, the best first, for
+// the user who runs the driver. All but the last count only on a tmpfs.
+func Roots() []string {
+	name := fmt.Sprintf("rolecall-%d", os.Geteuid())
+	return []string{"/run/rolecall", filepath.Join("/dev/shm", name), filepath.Join("/var/tmp", name)}
+}
+
+// Choose returns the first of roots that can be used, made where it was not
+// there. One that this user cannot make, or that is root's, is passed over; one
+// that anybody else put there is an error, not a reason to take a worse one.
+func Choose(roots []string) (string, error) {
+	for i, root := range roots {
+		last := i == len(roots)-1
+		if !last && !OnTmpfs(filepath.Dir(root)) && !OnTmpfs(root) {
+			continue
+		}
+		d, err := openRoot(root)
+		if err == nil {
+			d.close()
+			return root, nil
+		}
+		var foreign foreignError
+		ofRoot := errors.As(err, &foreign) && foreign.uid == 0
+		if last || !ofRoot && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, unix.EROFS) {
+			return "", err
+		}
+	}
+	return "", errors.New("no folder for the state of jobs")
+}
+
+// OnTmpfs reports whether path is on a file system that keeps its files in memory.
+func OnTmpfs(path string) bool {
+	var stat unix.Statfs_t
+	err := unix.Statfs(path, &stat)
+	return err == nil && (stat.Type == unix.TMPFS_MAGIC || stat.Type == unix.RAMFS_MAGIC)
+}
+
+// openRoot opens the folder of all jobs, made where it is not there. It must
+// belong to the driver's user and be closed to all others.
+func openRoot(root string) (dir, error) {
+	unix.Umask(unix.Umask(0) &^ 0o700) // no umask takes the owner's own rights on what is made here
+	if err := unix.Mkdir(root, 0o700); err != nil && !errors.Is(err, unix.EEXIST) {
+		return dir{}, fmt.Errorf("%s: %w", root, err)
+	}
+	d, err := openDir(unix.AT_FDCWD, root, root)
+	if err != nil {
+		return dir{}, err
+	}
+	var stat unix.Stat_t
+	if err := unix.Fstat(d.fd, &stat); err != nil || stat.Mode&0o077 != 0 {
+		d.close()
+		return dir{}, fmt.Errorf("%s is open to other users (mode %04o); chmod it to 0700", root, stat.Mode&0o7777)
+	}
+	return d, nil
+}

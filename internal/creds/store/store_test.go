@@ -1,0 +1,255 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"rolecall/internal/creds/store"
+	"rolecall/internal/job"
+)
+
+// modes returns the mode of every file and folder below dir, by its path in dir.
+func modes(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	got := map[string]string{}
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if relative, _ := filepath.Rel(dir, path); relative != "." {
+			got[relative] = info.Mode().String()
+		}
+		return err
+	})
+	must(t, err)
+	return got
+}
+
+// asMade is what a job with an env file has, with its modes.
+var asMade = map[string]string{
+	"root":                          "drwx------",
+	"root/7":                        "drwx------",
+	"root/7/job.json":               "-rw-------",
+	"root/7/.aws.alpha.env":         "-rw-------",
+	"builds":                        "drwxr-xr-x",
+	"builds/project.tmp":            "drwxr-xr-x",
+	"builds/project.tmp/rolecall-7": "drwx------",
+	"builds/project.tmp/rolecall-7/.aws.alpha.env": "Lrwxrwxrwx",
+}
+
+func TestCreateWriteReadRemove(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	f := p.write(t, 7)
+	if diff := cmp.Diff(asMade, modes(t, p.dir)); diff != "" {
+		t.Errorf("files differ:\n%s", diff)
+	}
+	if want := p.linkFolder(7) + "/.aws.alpha.env"; f.Path() != want || f.Tenant() != "alpha" {
+		t.Errorf("path %s of tenant %q, want %s", f.Path(), f.Tenant(), want)
+	}
+	through, err := os.ReadFile(f.Path())
+	if err != nil || string(through) != string(credentials().EnvFile()) {
+		t.Errorf("the job reads %v:\n%s", err, through)
+	}
+	opened, err := store.Open(p.root, 7)
+	must(t, err)
+	defer opened.Close()
+	c, err := opened.Read()
+	if err != nil || string(c.EnvFile()) != string(through) || opened.Path() != f.Path() || opened.Tenant() != "alpha" {
+		t.Errorf("a later stage reads error %v, path %s, tenant %q", err, opened.Path(), opened.Tenant())
+	}
+	p.remove(t, 7)
+	p.gone(t, 7)
+	p.remove(t, 7)
+}
+
+// TestWithoutTenant: a job without credentials has a record and nothing that its
+// script could see.
+func TestWithoutTenant(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	f, err := store.Create(p.root, 7, "", p.builds)
+	must(t, err)
+	f.Close()
+	want := map[string]string{"root": "drwx------", "root/7": "drwx------", "root/7/job.json": "-rw-------"}
+	if diff := cmp.Diff(want, modes(t, p.dir)); diff != "" {
+		t.Errorf("files differ:\n%s", diff)
+	}
+	opened, err := store.Open(p.root, 7)
+	must(t, err)
+	defer opened.Close()
+	if opened.Tenant() != "" {
+		t.Errorf("tenant %q, want none", opened.Tenant())
+	}
+	p.remove(t, 7)
+	p.gone(t, 7)
+}
+
+// TestWithoutBuildDirectory: the job then gets the path of the file itself.
+func TestWithoutBuildDirectory(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	f, err := store.Create(p.root, 7, "alpha", "")
+	must(t, err)
+	defer f.Close()
+	must(t, f.Write(credentials()))
+	if f.Path() != p.env(7) {
+		t.Errorf("path %s, want %s", f.Path(), p.env(7))
+	}
+	p.remove(t, 7)
+	p.gone(t, 7)
+}
+
+func TestCreateRefusesBuildDirectory(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	_, err := store.Create(p.root, 7, "alpha", "builds/project.tmp")
+	wantError(t, "a relative build directory", err, "is not absolute; set builds_dir")
+	p.gone(t, 7)
+	must(t, os.WriteFile(filepath.Join(p.dir, "builds"), nil, 0o600))
+	_, err = store.Create(p.root, 7, "alpha", p.builds)
+	wantError(t, "a file in place of the builds directory", err, "build directory: ")
+	p.gone(t, 7)
+}
+
+// TestCreateAgain: a second attempt at the same job starts from nothing.
+func TestCreateAgain(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	first := p.write(t, 7)
+	wantError(t, "a second Write", first.Write(credentials()), "something stands there already; it is left alone")
+	second := p.write(t, 7)
+	if c, err := second.Read(); err != nil || c.Region != "eu-central-1" {
+		t.Errorf("Read after the second attempt: %v", err)
+	}
+	if diff := cmp.Diff(asMade, modes(t, p.dir)); diff != "" {
+		t.Errorf("files differ:\n%s", diff)
+	}
+}
+
+// TestJobsAreApart: what happens to one job does not reach another one, nor one
+// whose id begins with the same digits.
+func TestJobsAreApart(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	for _, id := range []job.ID{7, 77, 770} {
+		p.write(t, id)
+	}
+	p.remove(t, 77)
+	for _, id := range []job.ID{7, 770} {
+		f, err := store.Open(p.root, id)
+		must(t, err)
+		if _, err := f.Read(); err != nil {
+			t.Errorf("job %s: %v", id, err)
+		}
+		if _, err := os.Stat(f.Path()); err != nil {
+			t.Errorf("the link of job %s: %v", id, err)
+		}
+		f.Close()
+	}
+	if _, err := store.Open(p.root, 77); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Open of a removed job: %v, want that it does not exist", err)
+	}
+}
+
+func TestReadRefuses(t *testing.T) {
+	t.Parallel()
+	whole := string(credentials().EnvFile())
+	for name, test := range map[string]struct{ content, want string }{
+		"empty":   {"", "it has no valid AWS_CREDENTIAL_EXPIRATION"},
+		"half":    {whole[:len(whole)/2], "it has no valid AWS_CREDENTIAL_EXPIRATION"},
+		"changed": {whole + "LD_PRELOAD=" + secret + "\n", "it is not as the driver wrote it"},
+		"huge":    {whole + strings.Repeat("#", 64<<10), "larger than 65536 bytes"},
+	} {
+		p := newPlace(t)
+		f := p.write(t, 7)
+		must(t, os.WriteFile(p.env(7), []byte(test.content), 0o600))
+		c, err := f.Read()
+		wantError(t, name, err, test.want)
+		wantError(t, name, err, p.env(7))
+		if c.Region != "" {
+			t.Errorf("%s: credentials beside the error", name)
+		}
+		p.remove(t, 7)
+		p.gone(t, 7)
+	}
+}
+
+// TestRemovedWhileOpen: cleanup may come while a run stage still lives.
+func TestRemovedWhileOpen(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	f := p.write(t, 7)
+	p.remove(t, 7)
+	if _, err := f.Read(); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Read after Remove: %v, want that it does not exist", err)
+	}
+	if err := f.Write(credentials()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Write after Remove: %v, want that it cannot", err)
+	}
+	p.gone(t, 7)
+}
+
+// TestOpenFileSeesNoSecretAfterRemove: a process that kept the file open reads
+// zeros.
+func TestOpenFileSeesNoSecretAfterRemove(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	f := p.write(t, 7)
+	held, err := os.Open(f.Path())
+	must(t, err)
+	defer held.Close()
+	p.remove(t, 7)
+	content := make([]byte, 4096)
+	n, err := held.Read(content)
+	if err != nil || strings.Trim(string(content[:n]), "\x00") != "" || n == 0 {
+		t.Errorf("the open file reads %q, %v, want zeros", content[:n], err)
+	}
+}
+
+func TestRemoveMissing(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	p.remove(t, 7) // no root
+	if _, err := os.Lstat(p.root); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Remove made the root: %v", err)
+	}
+	p.write(t, 8)
+	p.remove(t, 7) // no job
+	p.remove(t, 0)
+	if _, err := os.Stat(p.env(8)); err != nil {
+		t.Errorf("another job lost its file: %v", err)
+	}
+}
+
+// TestRemoveHalfMade: whatever part of the job's files a stage got to make, or a
+// job removed, the rest goes.
+func TestRemoveHalfMade(t *testing.T) {
+	t.Parallel()
+	for _, missing := range [][]string{
+		{"root/7/.aws.alpha.env"},
+		{"builds"},
+		{"builds/project.tmp/rolecall-7"},
+		{"builds/project.tmp/rolecall-7/.aws.alpha.env"},
+		{"root/7/.aws.alpha.env", "builds"},
+	} {
+		p := newPlace(t)
+		p.write(t, 7)
+		for _, name := range missing {
+			must(t, os.RemoveAll(filepath.Join(p.dir, name)))
+		}
+		t.Run(fmt.Sprint(missing), func(t *testing.T) {
+			t.Parallel()
+			p.remove(t, 7)
+			p.gone(t, 7)
+		})
+	}
+}

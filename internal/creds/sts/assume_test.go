@@ -1,0 +1,135 @@
+package sts_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"rolecall/internal/fault"
+	"rolecall/test/fakests"
+)
+
+func TestAssume(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		lifetime, want time.Duration
+		region, gets   string
+	}{
+		"no lifetime known": {0, time.Hour, "", "eu-central-1"},
+		"30 minutes":        {30 * time.Minute, 30 * time.Minute, "us-gov-west-1", "us-gov-west-1"},
+		"a short job":       {time.Second, 15 * time.Minute, "", "eu-central-1"},
+		"two days":          {48 * time.Hour, 12 * time.Hour, "", "eu-central-1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCall(t)
+			c.request.Lifetime, c.request.Region = test.lifetime, test.region
+			result, err := c.assume(t)
+			if err != nil || len(c.server.Requests()) != 1 {
+				t.Fatalf("%d requests, error %v", len(c.server.Requests()), err)
+			}
+			got, request := result.Credentials, c.server.Requests()[0]
+			issued := request.Issued
+			if got.AccessKeyID.Reveal() != issued.AccessKeyID || got.SecretAccessKey.Reveal() != issued.SecretAccessKey ||
+				got.SessionToken.Reveal() != issued.SessionToken || fakests.Expires(got.Expires) != issued.Expiration {
+				t.Errorf("other credentials than STS issued")
+			}
+			if got.Region != test.gets || result.Shortened != 0 {
+				t.Errorf("region %s, shortened %v, want %s and not", got.Region, result.Shortened, test.gets)
+			}
+			want := map[string]string{
+				"Action": "AssumeRoleWithWebIdentity", "Version": "2011-06-15", "RoleArn": role, "RoleSessionName": c.request.Session,
+				"WebIdentityToken": rawToken, "DurationSeconds": strconv.Itoa(int(test.want / time.Second)),
+			}
+			form := map[string]string{}
+			for name := range request.Form {
+				form[name] = request.Form.Get(name)
+			}
+			if diff := cmp.Diff(want, form); diff != "" {
+				t.Errorf("the request differs:\n%s", diff)
+			}
+			if request.Header.Get("Authorization") != "" {
+				t.Error("the request is signed with somebody's credentials")
+			}
+		})
+	}
+}
+
+// TestShortened: a role that allows an hour only gives an hour, and the caller
+// learns of it.
+func TestShortened(t *testing.T) {
+	t.Parallel()
+	refusal := fakests.Error(http.StatusBadRequest, "ValidationError",
+		"The requested DurationSeconds exceeds the MaxSessionDuration set for this role. "+leak)
+	c := newCall(t, refusal, fakests.OK(fakests.Credentials{}))
+	c.request.Lifetime = 2 * time.Hour
+	result, err := c.assume(t)
+	if err != nil || result.Shortened != 2*time.Hour {
+		t.Fatalf("shortened %v, error %v", result.Shortened, err)
+	}
+	requests := c.server.Requests()
+	if len(requests) != 2 || requests[0].Form.Get("DurationSeconds") != "7200" || requests[1].Form.Get("DurationSeconds") != "3600" {
+		t.Errorf("%d requests, want one for 7200 and one for 3600 seconds", len(requests))
+	}
+}
+
+// TestNotShortened: what is an hour or less anyway is not asked for twice, and a
+// second refusal is final.
+func TestNotShortened(t *testing.T) {
+	t.Parallel()
+	refusal := fakests.Error(http.StatusBadRequest, "ValidationError", "DurationSeconds "+leak)
+	for lifetime, requests := range map[time.Duration]int{time.Hour: 1, 15 * time.Minute: 1, 2 * time.Hour: 2} {
+		t.Run(lifetime.String(), func(t *testing.T) {
+			t.Parallel()
+			c := newCall(t, refusal)
+			c.request.Lifetime = lifetime
+			c.refused(t, fault.Admin, requests, role, `"ValidationError"`, "maximum session duration")
+		})
+	}
+}
+
+// TestSecondTry: what may succeed a second time is tried up to three times.
+func TestSecondTry(t *testing.T) {
+	t.Parallel()
+	ok := fakests.OK(fakests.Credentials{})
+	for name, answers := range map[string][]fakests.Answer{
+		"500 twice":        {fakests.Error(500, "InternalFailure", leak), fakests.Error(500, "InternalFailure", leak), ok},
+		"throttled twice":  {fakests.Error(400, "Throttling", leak), fakests.Error(429, "SlowDown", leak), ok},
+		"reset":            {fakests.Reset(), ok},
+		"a proxy's page":   {fakests.HTML(http.StatusBadGateway), ok},
+		"half an answer":   {fakests.TruncatedXML(), ok},
+		"keys not fetched": {fakests.Error(400, "InvalidIdentityToken", "Couldn't retrieve verification key from your identity provider"), ok},
+		"silence":          {fakests.Hang(), ok},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCall(t, answers...)
+			c.client.Attempt = time.Second
+			if _, err := c.assume(t); err != nil || len(c.server.Requests()) != len(answers) {
+				t.Errorf("%d requests, error %v, want success at number %d", len(c.server.Requests()), err, len(answers))
+			}
+		})
+	}
+}
+
+// TestCanceled: the runner ends the stage in the middle of a request.
+func TestCanceled(t *testing.T) {
+	t.Parallel()
+	c := newCall(t, fakests.Hang())
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(200*time.Millisecond, cancel)
+	begin := time.Now()
+	_, err := c.client.Assume(ctx, c.request)
+	if took := time.Since(begin); took > 3*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	clean(t, err)
+	if want := fmt.Sprintf("assume role %s: ", role); err == nil || fault.SideOf(err) != fault.Infrastructure || err.Error()[:len(want)] != want {
+		t.Errorf("error %v, want one of the infrastructure", err)
+	}
+}

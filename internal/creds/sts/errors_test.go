@@ -1,0 +1,72 @@
+package sts_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"rolecall/internal/fault"
+	"rolecall/test/fakests"
+)
+
+// The claims as an error shows them to whoever writes the trust policy.
+const (
+	claimLines = "  iss: \"https://gitlab.example.com\"\n  sub: \"project_path:g/p:ref_type:branch:ref:main\"\n  aud: \"https://aws.example.com\""
+	condition  = `"Condition": {"StringEquals": {"gitlab.example.com:aud": "https://aws.example.com", "gitlab.example.com:sub": "project_path:g/p:ref_type:branch:ref:main"}}`
+)
+
+// TestRefusals: each error of STS has its side, its number of requests, and
+// names the role, the code, the request and what to do.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	const requestID = `(request id "01234567-89ab-cdef-0123-456789abcdef")`
+	for _, test := range []struct {
+		status        int
+		code, message string
+		side          fault.Side
+		requests      int
+		want          []string
+	}{
+		{403, "AccessDenied", "Not authorized", fault.Admin, 1, []string{claimLines, condition, "let the trust policy of the role allow this token"}},
+		{400, "InvalidIdentityToken", "Couldn't retrieve verification key", fault.Infrastructure, 3, []string{"could not read the keys of the token's issuer, in 3 tries", claimLines}},
+		{400, "InvalidIdentityToken", "No OpenIDConnect provider found", fault.Admin, 1, []string{"needs an IAM OIDC identity provider", claimLines}},
+		{400, "InvalidIdentityToken", "Incorrect token audience", fault.Admin, 1, []string{claimLines}},
+		{400, "ExpiredTokenException", "Token expired", fault.Author, 1, []string{"the ID token is over", "run the job again"}},
+		{400, "ExpiredToken", "Token expired", fault.Author, 1, []string{"the ID token is over"}},
+		{400, "IDPCommunicationError", "", fault.Infrastructure, 3, []string{"3 tries at 127.0.0.1"}},
+		{403, "IDPRejectedClaim", "", fault.Admin, 1, []string{"rejected a claim of the token", claimLines}},
+		{400, "MalformedPolicyDocument", "", fault.Admin, 1, []string{"check the role's ARN"}},
+		{400, "PackedPolicyTooLarge", "", fault.Admin, 1, []string{"check the role's ARN"}},
+		{403, "RegionDisabledException", "", fault.Admin, 1, []string{"activate STS in that region", "AWS_REGION"}},
+		{400, "ValidationError", "Request ARN is invalid", fault.Admin, 1, []string{"check the role's ARN"}},
+		{400, "SomethingNew", "", fault.Admin, 1, []string{"check the role's ARN"}},
+		{400, "Throttling", "", fault.Infrastructure, 3, []string{"3 tries at 127.0.0.1"}},
+		{400, "RequestLimitExceeded", "", fault.Infrastructure, 3, nil},
+		{400, "RequestTimeoutException", "", fault.Infrastructure, 3, nil},
+		{429, "SomethingNew", "", fault.Infrastructure, 3, nil},
+		{500, "InternalFailure", "", fault.Infrastructure, 3, nil},
+		{503, "ServiceUnavailable", "", fault.Infrastructure, 3, nil},
+	} {
+		t.Run(test.code+" "+strings.ReplaceAll(test.message, "'", ""), func(t *testing.T) {
+			t.Parallel()
+			c := newCall(t, fakests.Error(test.status, test.code, test.message+" "+leak+" "+rawToken))
+			c.refused(t, test.side, test.requests, append(test.want, "assume role "+role+": STS answered \""+test.code+"\"", requestID)...)
+		})
+	}
+}
+
+// TestTokenAsCode: whoever answers may put the token where the code belongs.
+func TestTokenAsCode(t *testing.T) {
+	t.Parallel()
+	newCall(t, fakests.Error(http.StatusForbidden, rawToken, "")).refused(t, fault.Admin, 1, role)
+}
+
+// TestHostileCode: a code is shown on the line of the error, as one.
+func TestHostileCode(t *testing.T) {
+	t.Parallel()
+	c := newCall(t, fakests.Error(http.StatusForbidden, "x\n\x1b[31mrolecall: info: all is well", ""))
+	_, err := c.assume(t)
+	if err == nil || strings.ContainsAny(err.Error(), "\x1b\x00") || strings.Contains(err.Error(), "\nrolecall") {
+		t.Errorf("error %q, want one that cannot forge a line", err)
+	}
+}

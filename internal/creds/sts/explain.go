@@ -1,0 +1,184 @@
+package sts
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"syscall"
+
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/smithy-go"
+
+	"rolecall/internal/fault"
+)
+
+// class says whose an error of STS is and whether trying again may help.
+type class struct {
+	side  fault.Side
+	retry bool
+}
+
+// classify classes an error of the SDK by its code. A code that is not known is
+// judged by its HTTP status, anything that is no answer of STS is infrastructure.
+//
+// https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html#API_AssumeRoleWithWebIdentity_Errors
+func classify(err error) class {
+	var own *fault.Error
+	if errors.As(err, &own) {
+		return class{own.Side, false}
+	}
+	var certificate *tls.CertificateVerificationError
+	if errors.As(err, &certificate) {
+		return class{fault.Infrastructure, false}
+	}
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		return class{fault.Infrastructure, true}
+	}
+	code := api.ErrorCode()
+	if _, throttled := retry.DefaultThrottleErrorCodes[code]; throttled || strings.HasPrefix(code, "RequestTimeout") {
+		return class{fault.Infrastructure, true}
+	}
+	switch code {
+	case "IDPCommunicationError":
+		return class{fault.Infrastructure, true}
+	case "InvalidIdentityToken":
+		// AWS could not read the issuer's keys in time; every other text is final.
+		if strings.Contains(api.ErrorMessage(), "retrieve verification key") {
+			return class{fault.Infrastructure, true}
+		}
+	case "ExpiredTokenException", "ExpiredToken":
+		return class{fault.Author, false}
+	}
+	if s := status(err); s == 429 || s >= 500 || s/100 == 3 || code == "UnknownError" {
+		return class{fault.Infrastructure, s >= 429}
+	}
+	return class{fault.Admin, false}
+}
+
+// status returns the HTTP status of the answer in err, or 0.
+func status(err error) int {
+	var response *awshttp.ResponseError
+	if errors.As(err, &response) {
+		return response.HTTPStatusCode()
+	}
+	return 0
+}
+
+// refusesDuration reports whether STS answered that the role does not allow a
+// session so long.
+func refusesDuration(err error) bool {
+	var api smithy.APIError
+	return errors.As(err, &api) && api.ErrorCode() == "ValidationError" &&
+		strings.Contains(strings.ToLower(api.ErrorMessage()), "durationseconds")
+}
+
+// explain turns an error of the SDK into one that names role, code and next
+// step, and holds nothing else of STS's answer.
+func explain(err error, r Request, g *guard) error {
+	var own *fault.Error
+	if errors.As(err, &own) {
+		return own
+	}
+	side := classify(err).side
+	var api smithy.APIError
+	if errors.As(err, &api) && api.ErrorCode() != "UnknownError" {
+		what := fmt.Errorf("assume role %s: STS answered %q%s", r.Role, printable(api.ErrorCode(), letters), requestID(err))
+		return fault.New(side, what, nextStep(api.ErrorCode(), side, r, g))
+	}
+	what := fmt.Errorf("assume role %s: STS at %s, %d tries: %s%s", r.Role, g.host, g.tries, cause(err), requestID(err))
+	return fault.New(fault.Infrastructure, what, "")
+}
+
+// requestID returns the id under which AWS knows the request, for a log line.
+func requestID(err error) string {
+	var response *awshttp.ResponseError
+	if errors.As(err, &response) && response.ServiceRequestID() != "" {
+		return fmt.Sprintf(" (request id %q)", printable(response.ServiceRequestID(), "0123456789abcdefABCDEF-"))
+	}
+	return ""
+}
+
+// letters are what error codes are made of.
+const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+// printable returns a word of STS's answer where it is made of the letters that
+// such words are made of. A server that is none might send back the token in it.
+func printable(word, letters string) string {
+	if len(word) > 64 || strings.Trim(word, letters) != "" {
+		return "(not printable)"
+	}
+	return word
+}
+
+// nextStep returns what to do about an error code of STS.
+func nextStep(code string, side fault.Side, r Request, g *guard) string {
+	switch code {
+	case "AccessDenied", "AccessDeniedException":
+		return "let the trust policy of the role allow this token\n" + trust(r)
+	case "InvalidIdentityToken":
+		if side == fault.Infrastructure {
+			return fmt.Sprintf("AWS could not read the keys of the token's issuer, in %d tries\n%s", g.tries, claims(r))
+		}
+		return "the role's account needs an IAM OIDC identity provider of this issuer and audience\n" + claims(r)
+	case "IDPRejectedClaim":
+		return "the identity provider rejected a claim of the token\n" + claims(r)
+	case "ExpiredTokenException", "ExpiredToken":
+		return "the ID token is over: it lasts as long as the job's timeout; run the job again"
+	case "RegionDisabledException":
+		return "activate STS in that region for the role's account, or set AWS_REGION in the environment of the runner's service"
+	}
+	if side == fault.Infrastructure {
+		return fmt.Sprintf("%d tries at %s", g.tries, g.host)
+	}
+	return "check the role's ARN, its trust policy and its maximum session duration"
+}
+
+// claims returns the claims that a trust policy judges, a line each.
+func claims(r Request) string {
+	c := r.Token.Claims
+	return fmt.Sprintf("  iss: %.300q\n  sub: %.300q\n  aud: %.300q", c.Issuer, c.Subject, strings.Join(c.Audience, ", "))
+}
+
+// trust returns the claims and the condition of a trust policy that would allow
+// them. IAM knows an issuer by its URL without the scheme.
+//
+// https://docs.gitlab.com/ci/cloud_services/aws/
+func trust(r Request) string {
+	c := r.Token.Claims
+	provider := c.Issuer
+	if u, err := url.Parse(c.Issuer); err == nil && u.Host != "" {
+		provider = u.Host + strings.TrimSuffix(u.Path, "/")
+	}
+	return fmt.Sprintf("%s\n  \"Condition\": {\"StringEquals\": {%.300q: %.300q, %.300q: %.300q}}",
+		claims(r), provider+":aud", strings.Join(c.Audience, ", "), provider+":sub", c.Subject)
+}
+
+// cause says in our own words why there was no answer of STS: the SDK's may hold
+// a proxy's password or a part of the answer.
+func cause(err error) string {
+	var dns *net.DNSError
+	var certificate *tls.CertificateVerificationError
+	var errno syscall.Errno
+	var network net.Error
+	switch {
+	case errors.Is(err, context.Canceled):
+		return "canceled"
+	case errors.As(err, &dns):
+		return "its name is not found"
+	case errors.As(err, &certificate):
+		return "its certificate is not trusted: " + certificate.Err.Error()
+	case errors.As(err, &errno):
+		return errno.Error()
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
+		return "no answer in time"
+	case status(err) != 0:
+		return fmt.Sprintf("the answer, HTTP status %d, is none of STS", status(err))
+	}
+	return "the request did not go through"
+}
