@@ -1,0 +1,177 @@
+package script_test
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// terminate sends SIGTERM to the driver alone, as its context's end.
+func (d *driver) terminate(t *testing.T) {
+	t.Helper()
+	must(t, d.Process.Signal(syscall.SIGTERM))
+}
+
+// TestTermReachesTheGroup: a child that bash waits for gets SIGTERM and the time
+// to end in order. The trap is that of the scripts which the runner writes.
+func TestTermReachesTheGroup(t *testing.T) {
+	t.Parallel()
+	d := newDriver(t, `trap 'exit 1' TERM
+sh -c 'trap "sleep 0.3; echo in order; exit 0" TERM; : >ready; while :; do sleep 0.02; done'
+echo not reached
+`)
+	d.start(t)
+	d.await(t, "ready")
+	d.terminate(t)
+	if r := d.end(t)[0]; r.Code != 1 || r.Err != "" {
+		t.Errorf("code %d, error %q, want the 1 of the trap", r.Code, r.Err)
+	}
+	if got := d.stdout.String(); got != "in order\n" {
+		t.Errorf("output %q, want that of the child's own trap", got)
+	}
+}
+
+// TestTermWithoutTrap: bash then dies of the signal itself.
+func TestTermWithoutTrap(t *testing.T) {
+	t.Parallel()
+	d := newDriver(t, ": >ready\nsleep 100\n")
+	d.start(t)
+	d.await(t, "ready")
+	d.terminate(t)
+	if r := d.end(t)[0]; r.Code != 143 || r.Err != "" || r.Took > 5*time.Second {
+		t.Errorf("code %d, error %q after %v, want 143 at once", r.Code, r.Err, r.Took)
+	}
+}
+
+// TestKilledAfterGrace: what ignores SIGTERM, or is stopped, is killed when the
+// grace is over and not before.
+func TestKilledAfterGrace(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"ignored":      "trap '' TERM\n: >ready\nsleep 100\n",
+		"a deaf child": "trap 'exit 1' TERM\nsh -c 'trap \"\" TERM; : >ready; while :; do sleep 100; done'\n",
+		"stopped":      "trap '' TERM\n: >ready\nkill -STOP $$\nsleep 100\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDriver(t, text)
+			d.orders.Grace = 600 * time.Millisecond
+			d.start(t)
+			d.await(t, "ready")
+			begin := time.Now()
+			d.terminate(t)
+			r := d.end(t)[0]
+			took := time.Since(begin)
+			if r.Code != 137 || r.Err != "" {
+				t.Errorf("code %d, error %q, want 137", r.Code, r.Err)
+			}
+			if took < 600*time.Millisecond || took > 5*time.Second {
+				t.Errorf("it took %v, the grace is 600ms", took)
+			}
+		})
+	}
+}
+
+// TestContextThatHasEnded: the script gets no time to do anything.
+func TestContextThatHasEnded(t *testing.T) {
+	t.Parallel()
+	d := newDriver(t, "sleep 100\n")
+	d.orders.Cancel = true
+	d.start(t)
+	if r := d.end(t)[0]; r.Code != 143 || r.Err != "" || r.Took > 5*time.Second {
+		t.Errorf("code %d, error %q after %v, want 143 at once", r.Code, r.Err, r.Took)
+	}
+}
+
+// TestNothingIsLeft: bash ends, and with it ends everything that the script
+// started, which does not hold Run. The driver checks that, in end.
+func TestNothingIsLeft(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"holds stdout":        "sleep 1000 &\n",
+		"many":                "for i in {1..40}; do sleep 1000 & done\n",
+		"setsid":              "setsid sleep 1000 & setsid -f sleep 1000\n",
+		"double fork":         "( (sleep 1000 &) & ) ; setsid sh -c '(setsid sleep 1000 &) &'\n",
+		"deaf daemon":         "setsid -f sh -c 'trap \"\" TERM HUP INT; while :; do sleep 1000; done'; sleep 0.1\n",
+		"nohup":               "nohup sleep 1000 >/dev/null 2>&1 & disown -a\n",
+		"silent daemon":       "setsid -f sleep 1000 </dev/null >/dev/null 2>&1\n",
+		"stopped":             "sleep 1000 & kill -STOP $!\n",
+		"a tree":              "sh -c 'sh -c \"sh -c \\\"sleep 1000\\\" & sleep 1000\" & sleep 1000' & sleep 0.1\n",
+		"odd process name":    "cp $(command -v sleep) 'x) R 1 1 (y'; './x) R 1 1 (y' 1000 & \n",
+		"other process group": "set -m\nsleep 1000 &\nset +m\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d, r := run(t, text+"echo done\nexit 3\n")
+			if r.Code != 3 || d.stdout.String() != "done\n" {
+				t.Errorf("code %d, output %s%s", r.Code, &d.stdout, &d.stderr)
+			}
+			if r.Took > 4*time.Second {
+				t.Errorf("Run took %v", r.Took)
+			}
+			if alive := marked(d.orders.Env[0]); len(alive) > 0 {
+				t.Errorf("the driver has gone, these live: %q", alive)
+			}
+		})
+	}
+}
+
+// TestChainOfDaemons: each process of a chain starts the next one in a session of
+// its own and dies, until the hunt is over or the chain's end is reached.
+func TestChainOfDaemons(t *testing.T) {
+	t.Parallel()
+	d := newDriver(t, "./chain 400\nexit 0\n")
+	chain := "#!/bin/sh\n[ $1 -gt 0 ] || exit 0\nsleep 0.005\nsetsid -f ./chain $(($1 - 1))\n"
+	must(t, os.WriteFile(d.file("chain"), []byte(chain), 0o700))
+	d.start(t)
+	if r := d.end(t)[0]; r.Code != 0 || r.Took > 3*time.Second {
+		t.Errorf("code %d after %v", r.Code, r.Took)
+	}
+	time.Sleep(50 * time.Millisecond)
+	if alive := marked(d.orders.Env[0]); len(alive) > 0 {
+		t.Errorf("these live: %q", alive)
+	}
+}
+
+// TestDriverIsKilled: nobody can tidy up then, but bash itself does not go on.
+func TestDriverIsKilled(t *testing.T) {
+	t.Parallel()
+	d := newDriver(t, "echo $$ >pid.new; mv pid.new pid\nsleep 100\n")
+	d.start(t)
+	d.await(t, "pid")
+	content, err := os.ReadFile(d.file("pid"))
+	must(t, err)
+	bash := filepath.Join("/proc", strings.TrimSpace(string(content)), "exe")
+	if _, err := os.Readlink(bash); err != nil {
+		t.Fatal(err)
+	}
+	must(t, d.Process.Kill())
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		if _, err := os.Readlink(bash); err != nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("bash lives on")
+		}
+	}
+	killMarked(d.orders.Env[0])
+	_ = d.Wait()
+}
+
+// TestSession: the script leads a session and a process group of its own and has
+// no terminal.
+func TestSession(t *testing.T) {
+	t.Parallel()
+	d, _ := run(t, `read -r pid comm state parent group session terminal rest </proc/$$/stat
+echo "$(($$ == pid)) $(($$ == group)) $(($$ == session)) $terminal $parent"
+{ : </dev/tty; } 2>/dev/null && echo a terminal
+`)
+	want := "1 1 1 0 " + strconv.Itoa(d.Process.Pid) + "\n"
+	if got := d.stdout.String(); got != want {
+		t.Errorf("process, group and session %q, want %q", got, want)
+	}
+}

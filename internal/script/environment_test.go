@@ -1,0 +1,117 @@
+package script_test
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"rolecall/internal/script"
+)
+
+// listFDs prints the descriptors of the script's shell, as another process sees them.
+const listFDs = "sh -c 'ls /proc/$PPID/fd'\n"
+
+func TestDescriptors(t *testing.T) {
+	t.Parallel()
+	d, _ := run(t, listFDs+"readlink /proc/$$/fd/1 /proc/$$/fd/2\n[ -w /proc/self/fd/0 ] || echo no\n")
+	lines := strings.Fields(d.stdout.String())
+	if len(lines) < 5 || !slices.Equal(lines[:3], []string{"0", "1", "2"}) {
+		t.Fatalf("descriptors %q, want 0, 1 and 2", lines)
+	}
+	if !strings.HasPrefix(lines[3], "pipe:") || !strings.HasPrefix(lines[4], "pipe:") || lines[3] == lines[4] {
+		t.Errorf("stdout is %s, stderr %s, want a pipe each", lines[3], lines[4])
+	}
+}
+
+// TestInheritedDescriptors: what the driver inherited from the runner, or whoever
+// started that, does not get to the script.
+func TestInheritedDescriptors(t *testing.T) {
+	t.Parallel()
+	d := newDriver(t, listFDs)
+	secret, err := os.Create(d.file("of the service"))
+	must(t, err)
+	defer secret.Close()
+	d.ExtraFiles = []*os.File{secret, secret}
+	d.start(t)
+	d.end(t)
+	if got := strings.Fields(d.stdout.String()); !slices.Equal(got, []string{"0", "1", "2"}) {
+		t.Errorf("descriptors %q, want 0, 1 and 2", got)
+	}
+}
+
+// TestStdin: the script's standard input is the script, never that of the driver.
+func TestStdin(t *testing.T) {
+	t.Parallel()
+	d := newDriver(t, ": | { read -r line || echo nothing piped; }\ncat\nthe rest of the script\n")
+	d.Stdin = strings.NewReader("of the driver\n")
+	d.start(t)
+	d.end(t)
+	if got, want := d.stdout.String(), "nothing piped\nthe rest of the script\n"; got != want {
+		t.Errorf("output %q, want %q", got, want)
+	}
+}
+
+// TestSignalsAreAsUsual: a script inherits no signal that is blocked or ignored,
+// though the driver itself ignores SIGPIPE.
+func TestSignalsAreAsUsual(t *testing.T) {
+	t.Parallel()
+	d, _ := run(t, "grep -E 'Sig(Blk|Ign)' /proc/self/status\n")
+	const none = "0000000000000000"
+	if got, want := d.stdout.String(), "SigBlk:\t"+none+"\nSigIgn:\t"+none+"\n"; got != want {
+		t.Errorf("signals are\n%s", got)
+	}
+}
+
+// TestEnvironment: the script sees the environment that it is given, to the byte,
+// and none of the driver's.
+func TestEnvironment(t *testing.T) {
+	t.Parallel()
+	d := newDriver(t, "env -0\n")
+	entries := []string{"EMPTY=", "LINES_=a\nb\n", "QUOTES='\"`$(id)\\", "LETTERS=äß", "EQUALS==a=b="}
+	d.orders.Env = append(d.orders.Env, entries...)
+	d.start(t)
+	d.end(t)
+	got := strings.Split(d.stdout.String(), "\x00")
+	for _, entry := range append(entries, d.orders.Env[0]) {
+		if !slices.Contains(got, entry) {
+			t.Errorf("the script does not see %q", entry)
+		}
+	}
+	for _, entry := range got {
+		if strings.HasPrefix(entry, "OF_THE_DRIVER") || strings.HasPrefix(entry, order) {
+			t.Errorf("the script sees the driver's %s", entry)
+		}
+	}
+	if d.stderr.Len() > 0 {
+		t.Errorf("bash complains: %s", &d.stderr)
+	}
+}
+
+// TestWorkingDirectory: the script starts where it is told, with a login shell.
+func TestWorkingDirectory(t *testing.T) {
+	t.Parallel()
+	d, _ := run(t, "pwd -P\nshopt -q login_shell && echo login\n")
+	if got, want := d.stdout.String(), d.orders.Dir+"\nlogin\n"; got != want {
+		t.Errorf("output %q, want %q", got, want)
+	}
+}
+
+func TestClean(t *testing.T) {
+	t.Parallel()
+	environ := []string{"A=1", "AWS_X=2", "B", "A=3", "AWS_Y", "=odd", "C=AWS_Z=1"}
+	var asked []string
+	got := script.Clean(environ, func(name string) bool {
+		asked = append(asked, name)
+		return strings.HasPrefix(name, "AWS_") || name == "B"
+	})
+	if want := []string{"A=1", "A=3", "=odd", "C=AWS_Z=1"}; !slices.Equal(got, want) {
+		t.Errorf("kept %q, want %q", got, want)
+	}
+	if want := []string{"A", "AWS_X", "B", "A", "AWS_Y", "", "C"}; !slices.Equal(asked, want) {
+		t.Errorf("asked for %q, want %q", asked, want)
+	}
+	if environ[1] != "AWS_X=2" {
+		t.Error("Clean changed what it was given")
+	}
+}

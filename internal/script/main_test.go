@@ -1,0 +1,217 @@
+package script_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"rolecall/internal/script"
+)
+
+// order names the variable that makes the test binary a driver, with the path of
+// its orders: Run turns its process into a reaper of all children, which a test
+// process must not be.
+const order = "SCRIPT_TEST_ORDER"
+
+// orders is what a driver process does.
+type orders struct {
+	Scripts []string // paths, run one after the other
+	Env     []string
+	Dir     string
+	Grace   time.Duration
+	Cancel  bool   // the context has ended from the start
+	Report  string // path of the file for the reports
+}
+
+// report is how one script ended.
+type report struct {
+	Code  int
+	Left  []int
+	Err   string
+	Alive []string // command lines of the processes with the mark, when Run returned
+	Took  time.Duration
+}
+
+// mark is in the environment of each script, so that its processes are known.
+const mark = "SCRIPT_TEST_MARK"
+
+func TestMain(m *testing.M) {
+	path := os.Getenv(order)
+	if path == "" {
+		os.Exit(m.Run())
+	}
+	var o orders
+	content, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(content, &o)
+	}
+	if err == nil {
+		err = o.obey()
+	}
+	if err != nil {
+		panic(err)
+	}
+}
+
+// obey runs the scripts as the run stage does and writes the reports.
+func (o orders) obey() error {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	if o.Cancel {
+		stop()
+	}
+	var reports []report
+	for _, path := range o.Scripts {
+		begin := time.Now()
+		result, err := script.Script{
+			Path: path, Env: o.Env, Dir: o.Dir, Stdout: os.Stdout, Stderr: os.Stderr, Grace: o.Grace,
+		}.Run(ctx)
+		r := report{Code: result.Code, Left: result.Left, Alive: marked(o.Env[0]), Took: time.Since(begin)}
+		if err != nil {
+			r.Err = err.Error()
+		}
+		reports = append(reports, r)
+	}
+	content, err := json.Marshal(reports)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(o.Report, content, 0o600)
+}
+
+// marked returns the command lines of the living processes that have the entry
+// in their environment.
+func marked(entry string) []string {
+	var found []string
+	paths, _ := filepath.Glob("/proc/[0-9]*/environ")
+	for _, path := range paths {
+		environ, _ := os.ReadFile(path)
+		if bytes.Contains(append([]byte{0}, environ...), []byte("\x00"+entry+"\x00")) {
+			line, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "cmdline"))
+			found = append(found, strings.ReplaceAll(string(line), "\x00", " "))
+		}
+	}
+	return found
+}
+
+// driver is a driver process of a test.
+type driver struct {
+	*exec.Cmd
+	orders orders
+	path   string // PATH of the driver itself
+	stdout bytes.Buffer
+	stderr bytes.Buffer
+}
+
+// newDriver returns a driver that will run scripts of these texts.
+func newDriver(t *testing.T, texts ...string) *driver {
+	t.Helper()
+	self, err := os.Executable()
+	must(t, err)
+	dir := t.TempDir()
+	d := &driver{Cmd: exec.Command(self), path: os.Getenv("PATH")}
+	d.orders = orders{
+		Env:    []string{mark + "=" + dir, "PATH=" + os.Getenv("PATH"), "HOME=" + dir},
+		Dir:    dir,
+		Grace:  10 * time.Second,
+		Report: filepath.Join(dir, "report"),
+	}
+	for i, text := range texts {
+		path := filepath.Join(dir, fmt.Sprintf("script%d", i))
+		must(t, os.WriteFile(path, []byte(text), 0o600))
+		d.orders.Scripts = append(d.orders.Scripts, path)
+	}
+	d.Stdout, d.Stderr = &d.stdout, &d.stderr
+	return d
+}
+
+// start starts the driver. What it should leave behind is killed with the test.
+func (d *driver) start(t *testing.T) {
+	t.Helper()
+	content, err := json.Marshal(d.orders)
+	must(t, err)
+	path := d.orders.Report + ".orders"
+	must(t, os.WriteFile(path, content, 0o600))
+	// The race detector would keep each driver for a second when it exits.
+	d.Env = []string{"PATH=" + d.path, "OF_THE_DRIVER=1", order + "=" + path, "GORACE=atexit_sleep_ms=0"}
+	must(t, d.Start())
+	t.Cleanup(func() {
+		_ = d.Process.Kill()
+		killMarked(d.orders.Env[0])
+	})
+}
+
+// killMarked kills every process that has the entry in its environment.
+func killMarked(entry string) {
+	paths, _ := filepath.Glob("/proc/[0-9]*/environ")
+	for _, path := range paths {
+		environ, _ := os.ReadFile(path)
+		var pid int
+		_, err := fmt.Sscanf(path, "/proc/%d/", &pid)
+		if err == nil && bytes.Contains(append([]byte{0}, environ...), []byte("\x00"+entry+"\x00")) {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+}
+
+// end waits for the driver and returns its reports.
+func (d *driver) end(t *testing.T) []report {
+	t.Helper()
+	if err := d.Wait(); err != nil {
+		t.Fatalf("driver: %v\n%s", err, &d.stderr)
+	}
+	content, err := os.ReadFile(d.orders.Report)
+	must(t, err)
+	var reports []report
+	must(t, json.Unmarshal(content, &reports))
+	for _, r := range reports {
+		if len(r.Left)+len(r.Alive) > 0 {
+			t.Errorf("after Run these still live: %v %q", r.Left, r.Alive)
+		}
+	}
+	return reports
+}
+
+// run runs one script to its end and expects that it could be run.
+func run(t *testing.T, text string) (*driver, report) {
+	t.Helper()
+	d := newDriver(t, text)
+	d.start(t)
+	r := d.end(t)[0]
+	if r.Err != "" {
+		t.Errorf("Run: %s", r.Err)
+	}
+	return d, r
+}
+
+// file returns the path of a file in the script's folder.
+func (d *driver) file(name string) string { return filepath.Join(d.orders.Dir, name) }
+
+// await waits until the script has made the file name.
+func (d *driver) await(t *testing.T, name string) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+		if _, err := os.Stat(d.file(name)); err == nil {
+			return
+		}
+	}
+	t.Fatalf("the script never made %s: %s%s", name, &d.stdout, &d.stderr)
+}
+
+// must stops a test whose own preparations fail.
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,86 @@
+package script
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// killTime bounds the hunt for what a script left behind.
+const killTime = 5 * time.Second
+
+// wait waits for the process pid, and reaps every orphan that comes by.
+func wait(pid int) (unix.WaitStatus, error) {
+	var status unix.WaitStatus
+	for {
+		reaped, err := unix.Wait4(-1, &status, 0, nil)
+		if reaped == pid {
+			return status, nil
+		}
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			return status, fmt.Errorf("wait for the script: %w", err)
+		}
+	}
+}
+
+// killAll kills and reaps every process that descends from this one. A subreaper
+// inherits the children of each that dies, also of those in sessions of their
+// own, so it goes on until there are none. It returns those that stay: processes
+// of another user, or what forks faster than it can be killed.
+func killAll() []int {
+	for deadline := time.Now().Add(killTime); ; time.Sleep(time.Millisecond) {
+		if !reapDead() {
+			return nil
+		}
+		left := children()
+		for _, pid := range left {
+			_ = unix.Kill(pid, unix.SIGKILL)
+		}
+		if time.Now().After(deadline) {
+			return left
+		}
+	}
+}
+
+// reapDead reaps the children that are dead and reports whether any other is left.
+func reapDead() bool {
+	for {
+		pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil)
+		if errors.Is(err, unix.ECHILD) {
+			return false
+		}
+		if pid == 0 {
+			return true
+		}
+	}
+}
+
+// children returns the ids of this process's children.
+func children() []int {
+	entries, _ := os.ReadDir("/proc")
+	var pids []int
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err == nil && parent(pid) == os.Getpid() {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// parent returns the parent of a process, 0 where it is gone.
+func parent(pid int) int {
+	stat, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	_, after, _ := strings.Cut(string(stat[max(0, strings.LastIndexByte(string(stat), ')')):]), ") ")
+	fields := strings.Fields(after)
+	if len(fields) < 2 {
+		return 0
+	}
+	ppid, _ := strconv.Atoi(fields[1])
+	return ppid
+}
