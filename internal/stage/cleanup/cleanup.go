@@ -1,0 +1,35 @@
+// Package cleanup is the stage that removes what the others made.
+package cleanup
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"rolecall/internal/creds/store"
+	"rolecall/internal/fault"
+	"rolecall/internal/job"
+	"rolecall/internal/stage"
+)
+
+// Run removes the env file and the folders of the job, wherever they may be: the
+// config stage may have failed before it could say where. It needs the job's id
+// only, and finding nothing is success. An error means that something is left.
+func Run(_ context.Context, c *stage.Call) error {
+	id, err := job.ReadID(c.Env.ResponseFile)
+	if err != nil {
+		c.Log.Warnf("whose credentials to remove is not known, none are: %v", err)
+		return nil
+	}
+	roots := store.Roots()
+	if c.Env.Store != "" && !slices.Contains(roots, c.Env.Store) {
+		roots = append(roots, c.Env.Store)
+	}
+	for _, root := range roots {
+		err = errors.Join(err, store.Remove(root, id))
+	}
+	if err != nil {
+		return fault.New(fault.Admin, err, "remove it by hand")
+	}
+	return nil
+}

@@ -1,0 +1,125 @@
+// Package run is the stage that runs a script of the job.
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"rolecall/internal/creds"
+	"rolecall/internal/creds/store"
+	"rolecall/internal/fault"
+	"rolecall/internal/job"
+	"rolecall/internal/script"
+	"rolecall/internal/stage"
+)
+
+// grace is how long a script may take to end after SIGTERM. With what follows,
+// run is gone within 10 s, before a runner that shuts down gives up on it.
+const grace = 8 * time.Second
+
+// Run runs the script that the runner names, with the job's credentials where
+// the script is the user's own.
+func Run(ctx context.Context, c *stage.Call) error {
+	if err := clearExitCode(c.Env.ExitCodeFile); err != nil {
+		return err
+	}
+	if len(c.Args) != 2 {
+		return fault.New(fault.Admin, fmt.Errorf("run has %d arguments, want the script and the stage that the runner appends", len(c.Args)),
+			"leave only flags in run_args of the runner's config.toml")
+	}
+	path, name := c.Args[0], c.Args[1]
+	env, err := environment(c.Env, name)
+	if err != nil {
+		return err
+	}
+	result, err := script.Script{
+		Path:   path,
+		Env:    env,
+		Dir:    home(c.Env.Service),
+		Stdout: c.Stdout,
+		Stderr: c.Stderr,
+		Grace:  grace,
+	}.Run(ctx)
+	if err != nil {
+		return err
+	}
+	if len(result.Left) > 0 {
+		c.Log.Warnf("processes of the script that could not be killed: %v", result.Left)
+	}
+	if result.Code != 0 {
+		return stage.ScriptError(result.Code)
+	}
+	return nil
+}
+
+// clearExitCode removes what an earlier stage left in the file at path: the
+// runner has one for the whole job and never clears it.
+func clearExitCode(path string) error {
+	if path == "" {
+		return nil
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// environment returns the environment of the script of a stage.
+func environment(env job.Env, name string) ([]string, error) {
+	id, err := job.ReadID(env.ResponseFile)
+	if err != nil {
+		return nil, err
+	}
+	clean := script.Clean(env.Service, func(name string) bool { return strings.HasPrefix(name, "AWS_") })
+	folder, err := open(env.Store, id)
+	if err != nil {
+		return nil, fmt.Errorf("state of job %s: %w", id, err)
+	}
+	defer folder.Close()
+	if folder.Tenant() == "" || !IsUserStage(name) {
+		return clean, nil
+	}
+	c, err := folder.Read()
+	if err != nil {
+		return nil, fault.New(fault.Author, fmt.Errorf("the env file of tenant %q cannot be read: %w", folder.Tenant(), err),
+			"do not remove or change it in a script")
+	}
+	clean = append(clean, c.Environ()...)
+	return append(clean, creds.MetadataOff, job.EnvFileVariable+"="+folder.Path()), nil
+}
+
+// open opens the folder of a job, in root where the config stage chose one.
+func open(root string, id job.ID) (*store.Folder, error) {
+	if root != "" {
+		return store.Open(root, id)
+	}
+	root, err := store.Choose(store.Roots())
+	if err != nil {
+		return nil, err
+	}
+	return store.Open(root, id)
+}
+
+// IsUserStage reports whether a stage runs a script of the user, which alone
+// gets credentials. The runner calls step_script build_script; a stage that is
+// not known gets none.
+//
+// https://docs.gitlab.com/runner/executors/custom/#run
+func IsUserStage(name string) bool {
+	return name == "build_script" || name == "after_script" || strings.HasPrefix(name, "step_")
+}
+
+// home returns the folder that a script starts in: the home of the service's
+// user. The runner starts the driver in a folder that holds the job response.
+func home(environ []string) string {
+	dir := job.Get(environ, "HOME")
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return "/"
+	}
+	return dir
+}
