@@ -1,0 +1,163 @@
+// Package coordinator stands in for a GitLab server on loopback, as far as a runner and the
+// receivers of ID tokens can see it.
+//
+// It serves the runner API (jobs, logs, artifacts), git over HTTP, and OpenID Connect
+// discovery. Like GitLab it signs a job's ID tokens when a runner takes the job, and sends
+// the job's variables in GitLab's order, so that later ones of the same name win.
+package coordinator
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Server is a GitLab server with no projects, users or database: tests tell it which jobs to
+// hand out and read from it what the runner reported. Its methods may be called concurrently.
+type Server struct {
+	url  string
+	http *http.Server
+	key  *signingKey
+	done chan struct{}
+
+	mu      sync.Mutex
+	changed chan struct{} // closed, and replaced, at every change of what mu guards
+	lastID  int64
+	runs    map[int64]*Run
+	queue   []*Run
+	runners map[string]int64
+	repos   map[string]*Repo
+}
+
+// Start starts a server on a free loopback port, with a signing key of its own.
+func Start() (*Server, error) {
+	key, err := newSigningKey()
+	if err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		url:     "http://" + listener.Addr().String(),
+		key:     key,
+		done:    make(chan struct{}),
+		changed: make(chan struct{}),
+		lastID:  1000,
+		runs:    make(map[int64]*Run),
+		runners: make(map[string]int64),
+		repos:   make(map[string]*Repo),
+	}
+	s.http = &http.Server{Handler: s.routes(), ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = s.http.Serve(listener) }() // It ends with Close, by an error.
+	return s, nil
+}
+
+// URL is the server's address without a trailing slash, which is also CI_SERVER_URL.
+func (s *Server) URL() string { return s.url }
+
+// Issuer is the iss claim of the server's ID tokens.
+func (s *Server) Issuer() string { return s.url }
+
+// Close stops the server and drops its connections. Only the first call does anything.
+func (s *Server) Close() {
+	s.mu.Lock()
+	select {
+	case <-s.done:
+	default:
+		close(s.done)
+	}
+	s.mu.Unlock()
+	_ = s.http.Close()
+}
+
+// RunnerID is the id that the server gave to the runner with this token.
+func (s *Server) RunnerID(token string) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.runnerID(token)
+}
+
+// runnerID needs the lock.
+func (s *Server) runnerID(token string) int64 {
+	id, ok := s.runners[token]
+	if !ok {
+		id = int64(len(s.runners)) + 1
+		s.runners[token] = id
+	}
+	return id
+}
+
+// Host serves repo as the repository of the project with this path, for jobs that are
+// enqueued from now on.
+func (s *Server) Host(projectPath string, repo *Repo) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.repos[projectPath] = repo
+}
+
+// Enqueue makes job the next one, after those enqueued before it, for the runner with this
+// token.
+func (s *Server) Enqueue(runnerToken string, job Job) *Run {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lastID++
+	run := &Run{
+		server:      s,
+		id:          s.lastID,
+		runnerToken: runnerToken,
+		token:       "glcbt-64_" + rand.Text(),
+		status:      statusPending,
+		queued:      time.Now(),
+		idTokens:    make(map[string]string),
+	}
+	run.job = job.withDefaults(run.id, s.url, s.repos[job.projectPath()])
+	s.runs[run.id] = run
+	s.queue = append(s.queue, run)
+	s.broadcast()
+	return run
+}
+
+// take removes and returns the first queued run of a runner, or nil. It needs the lock.
+func (s *Server) take(runnerToken string) *Run {
+	for i, run := range s.queue {
+		if run.runnerToken == runnerToken {
+			s.queue = append(s.queue[:i:i], s.queue[i+1:]...)
+			run.status = statusRunning
+			run.picked = time.Now()
+			s.broadcast()
+			return run
+		}
+	}
+	return nil
+}
+
+// broadcast wakes whoever waits for a change. It needs the lock.
+func (s *Server) broadcast() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// wait returns when holds, which is called with the lock held, is true.
+func (s *Server) wait(ctx context.Context, holds func() bool) error {
+	for {
+		s.mu.Lock()
+		ok, changed := holds(), s.changed
+		s.mu.Unlock()
+		if ok {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.done:
+			return errors.New("the coordinator is closed")
+		}
+	}
+}

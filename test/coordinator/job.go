@@ -1,0 +1,126 @@
+package coordinator
+
+import (
+	"cmp"
+	"time"
+)
+
+// Job is what a pipeline author and GitLab's settings make of one job. The zero value is a
+// job without a script of group/project, on the unprotected branch main.
+type Job struct {
+	Name    string // default "test"
+	Stage   string // default "test"
+	Project Project
+
+	PipelineID int64  // default: the job's id plus 100000
+	Ref        string // default "main"
+	RefType    string // "branch", the default, or "tag"
+	Protected  bool
+	SHA        string // default: that of the project's repository
+	// RepoURL is where the runner clones from. By default that is the repository that Host
+	// gave to the project; for a project without one, GIT_STRATEGY is none.
+	RepoURL string
+
+	Script      []string
+	Steps       []Step // run after Script, as GitLab's "release" is
+	AfterScript []string
+	Hooks       map[string][]string // scripts by name, such as "pre_get_sources_script"
+	// Variables are those of .gitlab-ci.yml, the project, its groups and the pipeline,
+	// lowest precedence first.
+	Variables   []Variable
+	IDTokens    map[string]string // audiences by the name of the token's variable
+	Environment string
+	Timeout     time.Duration // default one hour
+	Artifacts   []Artifact
+	Cache       []Cache
+	// Needs are the finished jobs whose archives and dotenv reports this job gets.
+	Needs []*Run
+
+	// Mutate has the last word on the JSON of the job, as encoding/json decodes it.
+	Mutate func(job map[string]any)
+	// MutateClaims has the last word on the claims of each ID token.
+	MutateClaims func(claims map[string]any)
+}
+
+// Project identifies a project.
+type Project struct {
+	ID   int64  // default 42
+	Path string // default "group/project"
+}
+
+// Variable is a CI/CD variable as the runner gets it.
+type Variable struct {
+	Key    string `json:"key"`
+	Value  string `json:"value"`
+	Public bool   `json:"public"`
+	File   bool   `json:"file"`
+	Masked bool   `json:"masked"`
+	Raw    bool   `json:"raw"`
+}
+
+// Step is a part of a job that runs as a stage of its own.
+type Step struct {
+	Name   string
+	Script []string
+}
+
+// Artifact is an entry of a job's artifacts: its archive, or a report.
+type Artifact struct {
+	Name      string
+	Paths     []string
+	Exclude   []string
+	Untracked bool
+	When      string // default "on_success", for reports "always"
+	Type      string // "archive", the default, or a report such as "dotenv"
+	Format    string // default "zip", for reports "gzip"
+}
+
+// Cache is an entry of a job's cache.
+type Cache struct {
+	Key       string // default "default"
+	Paths     []string
+	Untracked bool
+	Policy    string // default "pull-push"
+	When      string // default "on_success"
+}
+
+func (j Job) projectPath() string {
+	return cmp.Or(j.Project.Path, "group/project")
+}
+
+func (j Job) withDefaults(id int64, serverURL string, repo *Repo) Job {
+	j.Name = cmp.Or(j.Name, "test")
+	j.Stage = cmp.Or(j.Stage, "test")
+	j.Project.ID = cmp.Or(j.Project.ID, 42)
+	j.Project.Path = j.projectPath()
+	j.PipelineID = cmp.Or(j.PipelineID, id+100000)
+	j.Ref = cmp.Or(j.Ref, "main")
+	j.RefType = cmp.Or(j.RefType, "branch")
+	j.Timeout = cmp.Or(j.Timeout, time.Hour)
+	if repo != nil {
+		j.SHA = cmp.Or(j.SHA, repo.SHA)
+	} else if j.RepoURL == "" {
+		j.Variables = append([]Variable{{Key: "GIT_STRATEGY", Value: "none"}}, j.Variables...)
+	}
+	j.SHA = cmp.Or(j.SHA, "0123456789abcdef0123456789abcdef01234567")
+	j.RepoURL = cmp.Or(j.RepoURL, serverURL+"/"+j.Project.Path+".git")
+	return j
+}
+
+func (a Artifact) withDefaults() Artifact {
+	a.Type = cmp.Or(a.Type, "archive")
+	if a.Type == "archive" {
+		a.When = cmp.Or(a.When, "on_success")
+		a.Format = cmp.Or(a.Format, "zip")
+	}
+	a.When = cmp.Or(a.When, "always")
+	a.Format = cmp.Or(a.Format, "gzip")
+	return a
+}
+
+func (c Cache) withDefaults() Cache {
+	c.Key = cmp.Or(c.Key, "default")
+	c.Policy = cmp.Or(c.Policy, "pull-push")
+	c.When = cmp.Or(c.When, "on_success")
+	return c
+}

@@ -1,0 +1,161 @@
+package coordinator
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"path"
+	"strconv"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// signingKey is the key of a server's ID tokens.
+type signingKey struct {
+	public jose.JSONWebKey
+	signer jose.Signer
+}
+
+func newSigningKey() (*signingKey, error) {
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return nil, err
+	}
+	public := jose.JSONWebKey{Key: private.Public(), Algorithm: string(jose.RS256), Use: "sig"}
+	thumbprint, err := public.Thumbprint(crypto.SHA256)
+	if err != nil {
+		return nil, err
+	}
+	public.KeyID = base64.RawURLEncoding.EncodeToString(thumbprint)
+	signer, err := jose.NewSigner(
+		jose.SigningKey{
+			Algorithm: jose.RS256,
+			Key:       jose.JSONWebKey{Key: private, KeyID: public.KeyID},
+		},
+		new(jose.SignerOptions).WithType("JWT"),
+	)
+	if err != nil {
+		return nil, err
+	}
+	return &signingKey{public: public, signer: signer}, nil
+}
+
+// SignToken signs claims, as they are, with the key of the server's ID tokens. It panics when
+// claims cannot be JSON, as a test that passes such claims is wrong.
+func (s *Server) SignToken(claims map[string]any) string {
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		panic(fmt.Sprintf("claims: %v", err))
+	}
+	signed, err := s.key.signer.Sign(payload)
+	if err != nil {
+		panic(fmt.Sprintf("signing claims: %v", err))
+	}
+	token, err := signed.CompactSerialize()
+	if err != nil {
+		panic(fmt.Sprintf("serializing a token: %v", err))
+	}
+	return token
+}
+
+// Claims is the claims of GitLab's ID token for the job, as of now and without MutateClaims.
+// Claims that GitLab sets only behind feature flags or for other integrations, such as
+// groups_direct, user_identities and target_audience, are absent, as they are there.
+func (r *Run) Claims(audience string) map[string]any {
+	now := time.Now()
+	project := r.job.Project
+	claims := map[string]any{
+		"iss": r.server.Issuer(),
+		"sub": fmt.Sprintf("project_path:%s:ref_type:%s:ref:%s", project.Path, r.job.RefType, r.job.Ref),
+		"aud": audience,
+		"iat": now.Unix(),
+		"nbf": now.Unix() - 5,
+		"exp": now.Unix() + int64(r.job.Timeout/time.Second),
+		"jti": newUUID(),
+
+		"user_id":           strconv.Itoa(userID),
+		"user_login":        userLogin,
+		"user_email":        userEmail,
+		"user_access_level": "developer",
+
+		"pipeline_id":     strconv.FormatInt(r.job.PipelineID, 10),
+		"pipeline_source": "push",
+		"job_id":          strconv.FormatInt(r.id, 10),
+		"ref":             r.job.Ref,
+		"ref_type":        r.job.RefType,
+		"ref_path":        refPath(r.job),
+		"ref_protected":   strconv.FormatBool(r.job.Protected),
+
+		"runner_id":          r.server.RunnerID(r.runnerToken),
+		"runner_environment": "self-hosted",
+		"sha":                r.job.SHA,
+		"project_visibility": "private",
+		"ci_config_ref_uri":  r.configRefURI(),
+		"ci_config_sha":      r.job.SHA,
+	}
+	addProjectClaims(claims, "", project)
+	addProjectClaims(claims, "job_", project)
+	addEnvironmentClaims(claims, r.job)
+	return claims
+}
+
+func addProjectClaims(claims map[string]any, prefix string, project Project) {
+	namespace := path.Dir(project.Path)
+	claims[prefix+"namespace_id"] = strconv.FormatInt(namespaceID(namespace), 10)
+	claims[prefix+"namespace_path"] = namespace
+	claims[prefix+"project_id"] = strconv.FormatInt(project.ID, 10)
+	claims[prefix+"project_path"] = project.Path
+}
+
+func addEnvironmentClaims(claims map[string]any, job Job) {
+	if job.Environment == "" {
+		return
+	}
+	claims["environment"] = job.Environment
+	claims["environment_protected"] = "false"
+	claims["deployment_tier"] = "other"
+	claims["environment_action"] = "start"
+}
+
+func (r *Run) configRefURI() string {
+	host := r.server.url[len("http://"):]
+	return fmt.Sprintf("%s/%s//.gitlab-ci.yml@%s", host, r.job.Project.Path, refPath(r.job))
+}
+
+func refPath(job Job) string {
+	if job.RefType == "tag" {
+		return "refs/tags/" + job.Ref
+	}
+	return "refs/heads/" + job.Ref
+}
+
+// newUUID returns a random UUID (version 4).
+func newUUID() string {
+	var b [16]byte
+	rand.Read(b[:])
+	b[6] = b[6]&0x0f | 0x40
+	b[8] = b[8]&0x3f | 0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+func (s *Server) serveDiscovery(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, map[string]any{
+		"issuer":                                s.Issuer(),
+		"authorization_endpoint":                s.url + "/oauth/authorize",
+		"token_endpoint":                        s.url + "/oauth/token",
+		"userinfo_endpoint":                     s.url + "/oauth/userinfo",
+		"jwks_uri":                              s.url + "/oauth/discovery/keys",
+		"response_types_supported":              []string{"code"},
+		"subject_types_supported":               []string{"public"},
+		"id_token_signing_alg_values_supported": []string{"RS256"},
+	})
+}
+
+func (s *Server) serveKeys(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{s.key.public}})
+}

@@ -1,0 +1,124 @@
+// Package fakests is a small stand-in for AWS STS on loopback, for the answers that a real
+// one does not give on demand: errors, broken and endless bodies, redirects, silence.
+//
+// It speaks AssumeRoleWithWebIdentity on the wire as STS does, so the AWS SDK is its client.
+// It does not look at tokens.
+package fakests
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Server answers each request with the next of its answers; the last one answers all further
+// requests. Its methods may be called concurrently.
+type Server struct {
+	url  string
+	http *http.Server
+	life context.Context // ends with Close
+	stop context.CancelFunc
+
+	mu       sync.Mutex
+	answers  []Answer
+	requests []Request
+}
+
+// Request is a request that the server got, and what became of it.
+type Request struct {
+	Time   time.Time
+	Header http.Header
+	// Form has the parameters: Action, RoleArn, RoleSessionName, DurationSeconds,
+	// WebIdentityToken and so on.
+	Form url.Values
+	// Issued is the credentials in an OK answer, else the zero value.
+	Issued Credentials
+	// Sent is how many bytes of the answer's body the connection took, with its buffers.
+	Sent int64
+}
+
+// An Answer writes the answer to a request.
+type Answer func(x *Exchange)
+
+// Exchange is a request that is being answered.
+type Exchange struct {
+	http.ResponseWriter
+	// Form is the request's parameters.
+	Form url.Values
+	// Gone is closed when the client has gone or the server closes.
+	Gone <-chan struct{}
+
+	server *Server
+	index  int
+}
+
+// Write writes a piece of the body and counts it. Answers need not look at its error: a client
+// that is gone needs no answer.
+func (x *Exchange) Write(piece []byte) (int, error) {
+	n, err := x.ResponseWriter.Write(piece)
+	x.record(func(r *Request) { r.Sent += int64(n) })
+	return n, err
+}
+
+func (x *Exchange) record(change func(*Request)) {
+	x.server.mu.Lock()
+	defer x.server.mu.Unlock()
+	change(&x.server.requests[x.index])
+}
+
+// Start starts a server on a free loopback port. Without answers it always answers OK.
+func Start(answers ...Answer) (*Server, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	if len(answers) == 0 {
+		answers = []Answer{OK(Credentials{})}
+	}
+	s := &Server{url: "http://" + listener.Addr().String(), answers: answers}
+	s.life, s.stop = context.WithCancel(context.Background())
+	s.http = &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = s.http.Serve(listener) }() // It ends with Close, by an error.
+	return s, nil
+}
+
+// URL is the server's address, for AWS_ENDPOINT_URL_STS.
+func (s *Server) URL() string { return s.url }
+
+// Close stops the server and drops its connections.
+func (s *Server) Close() {
+	s.stop()
+	_ = s.http.Close()
+}
+
+// Requests are the requests so far, in the order of their arrival.
+func (s *Server) Requests() []Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.requests)
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	_ = r.ParseForm() // Of a form that is broken the readable part is recorded.
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(s.life, cancel)()
+	answer, index := s.next(Request{Time: time.Now(), Header: r.Header, Form: r.Form})
+	answer(&Exchange{ResponseWriter: w, Form: r.Form, Gone: ctx.Done(), server: s, index: index})
+}
+
+func (s *Server) next(request Request) (Answer, int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.requests = append(s.requests, request)
+	answer := s.answers[0]
+	if len(s.answers) > 1 {
+		s.answers = s.answers[1:]
+	}
+	return answer, len(s.requests) - 1
+}

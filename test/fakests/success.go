@@ -1,0 +1,112 @@
+package fakests
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/xml"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Credentials is what an OK answer says. Fields that are empty get values as STS's own would
+// look: fresh keys, and an expiry and an assumed role that fit the request.
+type Credentials struct {
+	AccessKeyID     string
+	SecretAccessKey string
+	SessionToken    string
+	// Expiration is a time as in "2006-01-02T15:04:05Z", or anything else to break it.
+	Expiration     string
+	AssumedRoleARN string
+	AssumedRoleID  string
+}
+
+// Expires formats a time as STS does, for Credentials.
+func Expires(t time.Time) string {
+	return t.UTC().Format("2006-01-02T15:04:05Z")
+}
+
+// assumeRoleResponse is the XML of a successful answer.
+type assumeRoleResponse struct {
+	XMLName   xml.Name `xml:"https://sts.amazonaws.com/doc/2011-06-15/ AssumeRoleWithWebIdentityResponse"`
+	Subject   string   `xml:"AssumeRoleWithWebIdentityResult>SubjectFromWebIdentityToken"`
+	RoleARN   string   `xml:"AssumeRoleWithWebIdentityResult>AssumedRoleUser>Arn"`
+	RoleID    string   `xml:"AssumeRoleWithWebIdentityResult>AssumedRoleUser>AssumedRoleId"`
+	KeyID     string   `xml:"AssumeRoleWithWebIdentityResult>Credentials>AccessKeyId"`
+	Secret    string   `xml:"AssumeRoleWithWebIdentityResult>Credentials>SecretAccessKey"`
+	Token     string   `xml:"AssumeRoleWithWebIdentityResult>Credentials>SessionToken"`
+	Expires   string   `xml:"AssumeRoleWithWebIdentityResult>Credentials>Expiration"`
+	RequestID string   `xml:"ResponseMetadata>RequestId"`
+}
+
+// OK answers with credentials, which Request.Issued then holds.
+func OK(c Credentials) Answer {
+	return func(x *Exchange) {
+		issued := c.withDefaults(x.Form)
+		x.record(func(r *Request) { r.Issued = issued })
+		writeXML(x, http.StatusOK, response(issued))
+	}
+}
+
+// TruncatedXML answers like OK, and ends in the middle of the credentials.
+func TruncatedXML() Answer {
+	return func(x *Exchange) {
+		body := encode(response(Credentials{}.withDefaults(x.Form)))
+		startXML(x, http.StatusOK)
+		_, _ = x.Write(body[:bytes.Index(body, []byte("<SessionToken>"))+40])
+	}
+}
+
+func response(c Credentials) assumeRoleResponse {
+	return assumeRoleResponse{
+		Subject:   "project_path:group/project:ref_type:branch:ref:main",
+		RoleARN:   c.AssumedRoleARN,
+		RoleID:    c.AssumedRoleID,
+		KeyID:     c.AccessKeyID,
+		Secret:    c.SecretAccessKey,
+		Token:     c.SessionToken,
+		Expires:   c.Expiration,
+		RequestID: requestID,
+	}
+}
+
+func (c Credentials) withDefaults(form url.Values) Credentials {
+	session := form.Get("RoleSessionName")
+	fill := func(field *string, value func() string) {
+		if *field == "" {
+			*field = value()
+		}
+	}
+	fill(&c.AccessKeyID, func() string { return "ASIA" + rand.Text()[:16] })
+	fill(&c.SecretAccessKey, func() string { return "+" + random(28) + "/" })
+	fill(&c.SessionToken, func() string { return "IQoJ" + random(400) + "==" })
+	fill(&c.Expiration, func() string { return Expires(time.Now().Add(duration(form))) })
+	fill(&c.AssumedRoleARN, func() string { return assumedRole(form.Get("RoleArn"), session) })
+	fill(&c.AssumedRoleID, func() string { return "AROA" + rand.Text()[:16] + ":" + session })
+	return c
+}
+
+// random is n random bytes, in base64 without padding.
+func random(n int) string {
+	b := make([]byte, n)
+	rand.Read(b)
+	return base64.RawStdEncoding.EncodeToString(b)
+}
+
+func duration(form url.Values) time.Duration {
+	seconds, err := strconv.Atoi(form.Get("DurationSeconds"))
+	if err != nil {
+		seconds = 3600
+	}
+	return time.Duration(seconds) * time.Second
+}
+
+// assumedRole is the ARN of a session of a role, whose own ARN may contain a path.
+func assumedRole(role, session string) string {
+	account, name, _ := strings.Cut(role, ":role/")
+	name = name[strings.LastIndexByte(name, '/')+1:]
+	return strings.Replace(account, ":iam:", ":sts:", 1) + ":assumed-role/" + name + "/" + session
+}

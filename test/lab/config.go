@@ -1,0 +1,96 @@
+package lab
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// configuration is the text of config.toml. Its strings and lists are written as JSON, whose
+// notation of them is also TOML's.
+func (r *RunnerService) configuration(opts RunnerOptions) (string, error) {
+	var toml strings.Builder
+	setting(&toml, "concurrent", cmp.Or(opts.Concurrent, 4+len(opts.Runners)))
+	setting(&toml, "check_interval", 1)
+	toml.WriteString(opts.Settings + "\n")
+	for _, runner := range opts.Runners {
+		executor := cmp.Or(runner.Executor, "custom")
+		toml.WriteString("\n[[runners]]\n")
+		setting(&toml, "name", runner.Name)
+		setting(&toml, "url", opts.Coordinator)
+		setting(&toml, "token", runner.Token)
+		setting(&toml, "executor", executor)
+		setting(&toml, "builds_dir", r.BuildsDir)
+		setting(&toml, "cache_dir", r.CacheDir)
+		setting(&toml, "environment", nonNil(runner.Environment))
+		toml.WriteString(runner.Settings + "\n")
+		if executor != "custom" {
+			continue
+		}
+		driver, err := runner.driver()
+		if err != nil {
+			return "", err
+		}
+		writeDriver(&toml, driver)
+		toml.WriteString(runner.CustomSettings + "\n")
+	}
+	return toml.String(), nil
+}
+
+// setting writes a line of the configuration. It panics on a value that cannot be JSON.
+func setting(toml *strings.Builder, name string, value any) {
+	encoded, err := json.Marshal(value)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Fprintf(toml, "%s = %s\n", name, encoded)
+}
+
+func writeDriver(toml *strings.Builder, driver Driver) {
+	toml.WriteString("[runners.custom]\n")
+	for _, stage := range []struct {
+		name string
+		argv []string
+	}{
+		{"config", driver.Config},
+		{"prepare", driver.Prepare},
+		{"run", driver.Run},
+		{"cleanup", driver.Cleanup},
+	} {
+		setting(toml, stage.name+"_exec", stage.argv[0])
+		setting(toml, stage.name+"_args", nonNil(stage.argv[1:]))
+	}
+}
+
+// driver is the runner's driver with rolecall's binaries where it names no others.
+func (r Runner) driver() (Driver, error) {
+	d := r.Driver
+	if d.Config == nil || d.Prepare == nil || d.Run == nil || d.Cleanup == nil {
+		programs, err := Binaries()
+		if err != nil {
+			return d, err
+		}
+		d.Config = cmpArgv(d.Config, programs.Config)
+		d.Prepare = cmpArgv(d.Prepare, programs.Prepare)
+		d.Run = cmpArgv(d.Run, programs.Run)
+		d.Cleanup = cmpArgv(d.Cleanup, programs.Cleanup)
+	}
+	for _, argv := range []*[]string{&d.Config, &d.Prepare, &d.Run, &d.Cleanup} {
+		*argv = slices.Concat(*argv, r.Args)
+	}
+	return d, nil
+}
+
+func cmpArgv(argv []string, program string) []string {
+	if argv == nil {
+		return []string{program}
+	}
+	return argv
+}
+
+// nonNil makes a list that is written as [] and not as null.
+func nonNil(list []string) []string {
+	return append([]string{}, list...)
+}

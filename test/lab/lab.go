@@ -1,0 +1,158 @@
+// Package lab starts the real parts of an end-to-end test: GitLab Runner, with rolecall's
+// binaries as its custom executor, and MinIO as STS and S3.
+//
+// Whatever it starts listens on loopback only, keeps its files in a folder that the test
+// names, and ends with the test's context.
+package lab
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// Programs are the paths of the binaries that a lab is built of.
+type Programs struct {
+	GitLabRunner, MinIO, S3Job    string
+	Config, Prepare, Run, Cleanup string
+}
+
+// Parts finds the binaries that are not rolecall's own. Its error names the make target that
+// builds a missing one.
+func Parts() (Programs, error) {
+	var p Programs
+	root, err := moduleRoot()
+	if err != nil {
+		return p, err
+	}
+	err = errors.Join(
+		find(&p.GitLabRunner, root, "bin/test/gitlab-runner", "make parts"),
+		find(&p.MinIO, root, "bin/test/minio", "make parts"),
+		find(&p.S3Job, root, "bin/test/s3job", "make parts"),
+	)
+	return p, err
+}
+
+// Binaries finds all the binaries, rolecall's own too, or tells as Parts does.
+func Binaries() (Programs, error) {
+	p, err := Parts()
+	if err != nil {
+		return p, err
+	}
+	root, err := moduleRoot()
+	if err != nil {
+		return p, err
+	}
+	err = errors.Join(
+		find(&p.Config, root, "bin/config", "make build"),
+		find(&p.Prepare, root, "bin/prepare", "make build"),
+		find(&p.Run, root, "bin/run", "make build"),
+		find(&p.Cleanup, root, "bin/cleanup", "make build"),
+	)
+	return p, err
+}
+
+func find(path *string, root, name, target string) error {
+	*path = filepath.Join(root, name)
+	if _, err := os.Stat(*path); err != nil {
+		return fmt.Errorf("%s is missing: run %q first", name, target)
+	}
+	return nil
+}
+
+// moduleRoot is the folder, this one or one above, with the go.mod of module rolecall.
+func moduleRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		gomod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+		if err == nil && bytes.HasPrefix(gomod, []byte("module rolecall\n")) {
+			return dir, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", errors.New("no folder above this one has the go.mod of module rolecall")
+		}
+		dir = parent
+	}
+}
+
+// service is a process that runs in the background and writes a log file.
+type service struct {
+	name    string
+	cmd     *exec.Cmd
+	logPath string
+	exited  chan struct{} // closed when the process has ended, after err is set
+	err     error
+}
+
+// startService starts cmd in a session of its own, and kills it when ctx ends.
+func startService(ctx context.Context, cmd *exec.Cmd, logPath string) (*service, error) {
+	log, err := os.Create(logPath)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	cmd.Stdout, cmd.Stderr = log, log
+	// The death of the test takes the process along, even when no clean-up runs.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	s := &service{name: filepath.Base(cmd.Path), cmd: cmd, logPath: logPath, exited: make(chan struct{})}
+	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Kill() })
+	go func() {
+		s.err = cmd.Wait()
+		stop()
+		close(s.exited)
+	}()
+	return s, nil
+}
+
+// log is what the process has printed.
+func (s *service) log() string {
+	content, err := os.ReadFile(s.logPath)
+	if err != nil {
+		return err.Error()
+	}
+	return string(content)
+}
+
+// kill ends the process, if it has not ended by itself, and waits for that.
+func (s *service) kill() {
+	_ = s.cmd.Process.Kill()
+	<-s.exited
+}
+
+// fail is an error with the end of the process's log in it.
+func (s *service) fail(err error) error {
+	const end = 4000
+	log := s.log()
+	return fmt.Errorf("%s: %w; its log ends:\n%s", s.name, err, log[max(0, len(log)-end):])
+}
+
+// environment is that of a service: nothing of the test's own, a home of its own, and bin/test
+// on the PATH, as job scripts call gitlab-runner and s3job by name.
+func environment(dir, home string, extra []string) []string {
+	base := []string{
+		"PATH=" + searchPath(dir),
+		"HOME=" + home,
+		"LANG=C.UTF-8",
+		"GIT_CONFIG_NOSYSTEM=1",
+	}
+	return append(base, extra...)
+}
+
+func searchPath(binaries string) string {
+	return strings.Join([]string{
+		binaries, "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin",
+	}, ":")
+}

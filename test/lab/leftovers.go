@@ -1,0 +1,85 @@
+package lab
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// killLeftovers kills the processes that came from a runner: those in its session, those that
+// run in dir, and those whose environment names dir, as that of every job does. It goes on
+// until there are none, since a process that is being killed may be starting another.
+func killLeftovers(dir string, session int) error {
+	deadline := time.Now().Add(5 * time.Second)
+	for {
+		pids := leftovers(dir, session)
+		if len(pids) == 0 {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("processes %v do not end", pids)
+		}
+		for _, pid := range pids {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // It may have ended meanwhile.
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// Leftovers are the ids of the processes that jobs of the runner have left behind, or are
+// running.
+func (r *RunnerService) Leftovers() []int {
+	var others []int
+	for _, pid := range leftovers(r.dir, r.PID()) {
+		if pid != r.PID() {
+			others = append(others, pid)
+		}
+	}
+	return others
+}
+
+func leftovers(dir string, session int) []int {
+	folders, _ := filepath.Glob("/proc/[0-9]*")
+	var pids []int
+	for _, folder := range folders {
+		pid, err := strconv.Atoi(filepath.Base(folder))
+		if err == nil && pid != os.Getpid() && cameFrom(folder, dir, session) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// cameFrom treats a process that has ended or belongs to someone else as none of the lab's.
+func cameFrom(folder, dir string, session int) bool {
+	state, processSession := status(folder)
+	if state == "Z" {
+		return false // Already dead; init, or the test, has yet to take note of it.
+	}
+	if processSession == session {
+		return true
+	}
+	cwd, _ := os.Readlink(filepath.Join(folder, "cwd"))
+	if cwd == dir || strings.HasPrefix(cwd, dir+"/") {
+		return true
+	}
+	environ, _ := os.ReadFile(filepath.Join(folder, "environ"))
+	return bytes.Contains(environ, []byte(dir+"/"))
+}
+
+// status reads a process's state and session from its stat file, where the command's name,
+// which may contain anything, stands in parentheses before them.
+func status(folder string) (state string, session int) {
+	stat, _ := os.ReadFile(filepath.Join(folder, "stat"))
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	if len(fields) < 4 {
+		return "Z", 0
+	}
+	session, _ = strconv.Atoi(fields[3])
+	return fields[0], session
+}

@@ -1,0 +1,174 @@
+package lab
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// RunnerOptions say what to start.
+type RunnerOptions struct {
+	// Dir is an empty folder for the runner's files, builds and caches. It must have nothing
+	// else in it: Close ends every process that works in it.
+	Dir         string
+	Coordinator string // the URL of the GitLab server
+	Runners     []Runner
+	// Env is added to the environment of the service, and so to the executor's binaries'.
+	Env        []string
+	Concurrent int    // default: 4 more than there are runners
+	LogLevel   string // default "info"; "debug" shows what the cleanup stage prints
+	Settings   string // more lines of TOML for the top of the configuration
+}
+
+// Runner is one [[runners]] block of the configuration.
+type Runner struct {
+	Name     string
+	Token    string
+	Executor string // "custom", the default, or "shell"
+	// Driver has the custom executor's command lines, rolecall's binaries where empty.
+	Driver Driver
+	// Args are added to each of the driver's command lines.
+	Args           []string
+	Environment    []string // job variables that the runner sets, as NAME=value
+	Settings       string   // more lines of TOML for the block
+	CustomSettings string   // more lines of TOML for its [runners.custom]
+}
+
+// Driver is the command line of each of a custom executor's stages.
+type Driver struct {
+	Config, Prepare, Run, Cleanup []string
+}
+
+// RunnerService is a running GitLab Runner.
+type RunnerService struct {
+	// BuildsDir, CacheDir, TempDir and HomeDir are below the Dir of the options.
+	BuildsDir, CacheDir, TempDir, HomeDir string
+
+	dir     string
+	service *service
+	close   func() error
+}
+
+// StartRunner starts a runner and waits until it looks for jobs. When ctx ends the runner is
+// killed; after that, or instead, Close waits for its end and ends what jobs left running.
+func StartRunner(ctx context.Context, opts RunnerOptions) (*RunnerService, error) {
+	programs, err := Parts()
+	if err != nil {
+		return nil, err
+	}
+	r := newRunnerService(opts.Dir)
+	if err := r.makeFolders(filepath.Dir(programs.GitLabRunner)); err != nil {
+		return nil, err
+	}
+	config, err := r.configuration(opts)
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(opts.Dir, "config.toml")
+	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(programs.GitLabRunner,
+		"--log-format", "text", "--log-level", cmp.Or(opts.LogLevel, "info"), "run", "--config", path)
+	cmd.Dir = r.HomeDir
+	cmd.Env = environment(filepath.Dir(programs.GitLabRunner), r.HomeDir,
+		append([]string{"TMPDIR=" + r.TempDir}, opts.Env...))
+	r.service, err = startService(ctx, cmd, filepath.Join(opts.Dir, "runner.log"))
+	if err != nil {
+		return nil, err
+	}
+	if err := r.waitReady(ctx); err != nil {
+		return nil, errors.Join(r.service.fail(err), r.Close())
+	}
+	return r, nil
+}
+
+func newRunnerService(dir string) *RunnerService {
+	r := &RunnerService{
+		dir:       dir,
+		BuildsDir: filepath.Join(dir, "builds"),
+		CacheDir:  filepath.Join(dir, "cache"),
+		TempDir:   filepath.Join(dir, "tmp"),
+		HomeDir:   filepath.Join(dir, "home"),
+	}
+	r.close = sync.OnceValue(func() error {
+		r.service.kill()
+		return killLeftovers(r.dir, r.service.cmd.Process.Pid)
+	})
+	return r
+}
+
+// makeFolders makes the runner's folders. The home holds a profile, without which a login
+// shell would take bin/test off the PATH again; an installed runner is on the PATH anyway.
+func (r *RunnerService) makeFolders(binaries string) error {
+	for _, dir := range []string{r.BuildsDir, r.CacheDir, r.TempDir, r.HomeDir} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+	}
+	profile := "PATH='" + searchPath(binaries) + "'\n"
+	return os.WriteFile(filepath.Join(r.HomeDir, ".profile"), []byte(profile), 0o600)
+}
+
+func (r *RunnerService) waitReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for !strings.Contains(r.Log(), "Initializing executor providers") {
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-r.service.exited:
+			return fmt.Errorf("it ended while starting: %w", r.service.err)
+		case <-ctx.Done():
+			return fmt.Errorf("it is not ready: %w", ctx.Err())
+		}
+	}
+	return nil
+}
+
+// Log is what the runner has printed.
+func (r *RunnerService) Log() string { return r.service.log() }
+
+// PID is the process id of the runner.
+func (r *RunnerService) PID() int { return r.service.cmd.Process.Pid }
+
+// Signal sends the runner a signal. SIGQUIT lets it finish its jobs before it ends, SIGTERM
+// makes it abort them.
+func (r *RunnerService) Signal(signal os.Signal) error {
+	return r.service.cmd.Process.Signal(signal)
+}
+
+// Wait waits for the runner's end.
+func (r *RunnerService) Wait(ctx context.Context) error {
+	select {
+	case <-r.service.exited:
+		return nil
+	case <-ctx.Done():
+		return r.service.fail(fmt.Errorf("still running: %w", ctx.Err()))
+	}
+}
+
+// Stop ends the runner gracefully: it takes no more jobs and finishes those that it has.
+func (r *RunnerService) Stop(ctx context.Context) error {
+	if err := r.Signal(syscall.SIGQUIT); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	if err := r.Wait(ctx); err != nil {
+		return err
+	}
+	return r.service.err
+}
+
+// Kill ends the runner as a crash does. What it started goes on.
+func (r *RunnerService) Kill() { r.service.kill() }
+
+// Close ends the runner, and every process that its jobs left behind. It reports processes
+// that it could not end.
+func (r *RunnerService) Close() error { return r.close() }
