@@ -60,7 +60,8 @@ func ReadEnv(environ []string) (Env, error) {
 		}
 	}
 	env.ResponseFile, env.ExitCodeFile, env.Store = own[responseFile], own[exitCodeFile], own[StoreVariable]
-	return env, env.readExitCodes(own[buildFailureCode], own[systemFailureCode])
+	err := env.readExitCodes(own[buildFailureCode], own[systemFailureCode])
+	return env, err
 }
 
 // isOwn reports whether a variable is addressed to the driver and not part of

@@ -67,7 +67,11 @@ func (s *stream) carry() {
 // read reads from the script's end of the pipe.
 func (s *stream) read(p []byte) (int, error) {
 	if !s.ended.Load() {
-		return s.from.Read(p)
+		n, err := s.from.Read(p)
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return n, err
+		}
+		// drain's deadline passed while this was not looking.
 	}
 	_ = s.from.SetReadDeadline(time.Now().Add(quietTime))
 	n, err := s.from.Read(p)

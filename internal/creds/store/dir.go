@@ -64,11 +64,29 @@ func openat(parent int, name string, flags int) (int, error) {
 	if !ours(stat) {
 		return -1, foreignError{name, stat.Uid}
 	}
-	if err := unix.Fchmodat(parent, name, 0o700, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+	if err := unlock(parent, name); err != nil {
 		return -1, err
 	}
 	return unix.Openat(parent, name, flags, 0)
 }
+
+// unlock gives the owner of name all rights, following no link. It goes by way of
+// /proc, since a chmod that follows none needs Linux 6.6.
+func unlock(parent int, name string) error {
+	fd, err := unix.Openat(parent, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer dir{fd: fd}.close()
+	var stat unix.Stat_t
+	if err := unix.Fstat(fd, &stat); err != nil || stat.Mode&unix.S_IFMT == unix.S_IFLNK {
+		return errors.Join(err, unix.EACCES)
+	}
+	return unix.Chmod(procPath(fd), 0o700)
+}
+
+// procPath returns a path of an open file that no rename can turn elsewhere.
+func procPath(fd int) string { return fmt.Sprintf("/proc/self/fd/%d", fd) }
 
 // ours reports whether a file belongs to the user who runs the driver.
 func ours(stat unix.Stat_t) bool { return int(stat.Uid) == os.Geteuid() }
@@ -168,11 +186,15 @@ func (d dir) shred(name string) error {
 // zero overwrites f, as far as an env file can reach, and syncs it.
 func zero(f *os.File) error {
 	info, err := f.Stat()
-	if err != nil {
+	if err != nil || info.Size() == 0 {
 		return err
 	}
-	if _, err := f.Write(make([]byte, min(info.Size(), maxEnvFile))); err != nil {
+	_, err = f.Write(make([]byte, min(info.Size(), maxEnvFile)))
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
 		return f.Truncate(0) // a hole on a full disk: there is nothing to overwrite
+	}
+	if err != nil {
+		return err
 	}
 	return f.Sync()
 }
@@ -180,7 +202,7 @@ func zero(f *os.File) error {
 // removeAll removes the folder name and all that is in it, following no link
 // out of d. A folder that is not there is no error.
 func (d dir) removeAll(name string) error {
-	root, err := os.OpenRoot(d.path)
+	root, err := os.OpenRoot(procPath(d.fd))
 	if err != nil {
 		return err
 	}

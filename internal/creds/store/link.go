@@ -38,7 +38,7 @@ func makeLinkDir(path string) (dir, error) {
 // is not needed to find it.
 func (d dir) shredEnvFiles() error {
 	_ = unix.Fchmod(d.fd, 0o700) // a job may have taken the rights; shred says where they are missing
-	entries, err := os.ReadDir(d.path)
+	entries, err := os.ReadDir(procPath(d.fd))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // somebody else removes it at the same time
 	}

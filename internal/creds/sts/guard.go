@@ -48,7 +48,13 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, errPlain
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), g.attempt)
-	response, err := g.base.RoundTrip(r.WithContext(ctx))
+	r = r.Clone(ctx)
+	if r.Body != nil {
+		// The SDK closes its body when it has the answer; its WriteTo then fails the
+		// transport's write and with it the connection that the answer comes from.
+		r.Body = struct{ io.ReadCloser }{r.Body}
+	}
+	response, err := g.base.RoundTrip(r)
 	if err != nil {
 		cancel()
 		return nil, err
