@@ -32,64 +32,50 @@ func (e foreignError) Error() string {
 // openDir opens the folder name in the folder parent, which may be unix.AT_FDCWD.
 // A link in its place is an error, as is a folder of another user.
 func openDir(parent int, name, path string) (dir, error) {
-	fd, err := openat(parent, name, unix.O_RDONLY|unix.O_DIRECTORY)
-	if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENOTDIR) {
-		err = errors.New("a link or a file stands where a folder must be; remove it")
-	}
-	if err != nil {
-		var foreign foreignError
-		if errors.As(err, &foreign) {
-			return dir{}, foreignError{path, foreign.uid}
-		}
-		return dir{}, fmt.Errorf("%s: %w", path, err)
-	}
-	d := dir{fd, path}
-	var stat unix.Stat_t
-	if err := unix.Fstat(fd, &stat); err != nil || !ours(stat) {
-		d.close()
-		return dir{}, errors.Join(err, foreignError{path, stat.Uid})
-	}
-	return d, nil
+	fd, err := openat(parent, name, path, unix.S_IFDIR, unix.O_RDONLY)
+	return dir{fd, path}, err
 }
 
-// openat opens name in the folder parent, following no link and waiting for no
-// FIFO. Rights that a job took from a file of this user are given back.
-func openat(parent int, name string, flags int) (int, error) {
-	flags |= unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_CLOEXEC
-	fd, err := unix.Openat(parent, name, flags, 0)
+// openat opens name in the folder parent if it is of that kind and this user's.
+// It follows no link, and opens the very file that it has looked at. Rights that
+// a job took from a file of this user are given back.
+func openat(parent int, name, path string, kind uint32, flags int) (int, error) {
+	handle, err := unix.Openat(parent, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, fmt.Errorf("%s: %w", path, err)
+	}
+	defer dir{fd: handle}.close()
 	var stat unix.Stat_t
-	if !errors.Is(err, unix.EACCES) || unix.Fstatat(parent, name, &stat, unix.AT_SYMLINK_NOFOLLOW) != nil {
-		return fd, err
+	if err := unix.Fstat(handle, &stat); err != nil {
+		return -1, fmt.Errorf("%s: %w", path, err)
 	}
-	if !ours(stat) {
-		return -1, foreignError{name, stat.Uid}
+	if stat.Mode&unix.S_IFMT != kind {
+		return -1, fmt.Errorf("%s: %w", path, kindError(kind))
 	}
-	if err := unlock(parent, name); err != nil {
-		return -1, err
+	if int(stat.Uid) != os.Geteuid() {
+		return -1, foreignError{path, stat.Uid}
 	}
-	return unix.Openat(parent, name, flags, 0)
+	flags |= unix.O_NONBLOCK | unix.O_CLOEXEC
+	fd, err := unix.Open(procPath(handle), flags, 0)
+	if errors.Is(err, unix.EACCES) && unix.Chmod(procPath(handle), 0o700) == nil {
+		fd, err = unix.Open(procPath(handle), flags, 0)
+	}
+	if err != nil {
+		return -1, fmt.Errorf("%s: %w", path, err)
+	}
+	return fd, nil
 }
 
-// unlock gives the owner of name all rights, following no link. It goes by way of
-// /proc, since a chmod that follows none needs Linux 6.6.
-func unlock(parent int, name string) error {
-	fd, err := unix.Openat(parent, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return err
+// kindError says that something is not of a kind.
+func kindError(kind uint32) error {
+	if kind == unix.S_IFDIR {
+		return errors.New("a link or a file stands where a folder must be; remove it")
 	}
-	defer dir{fd: fd}.close()
-	var stat unix.Stat_t
-	if err := unix.Fstat(fd, &stat); err != nil || stat.Mode&unix.S_IFMT == unix.S_IFLNK {
-		return errors.Join(err, unix.EACCES)
-	}
-	return unix.Chmod(procPath(fd), 0o700)
+	return errors.New("not a regular file")
 }
 
 // procPath returns a path of an open file that no rename can turn elsewhere.
 func procPath(fd int) string { return fmt.Sprintf("/proc/self/fd/%d", fd) }
-
-// ours reports whether a file belongs to the user who runs the driver.
-func ours(stat unix.Stat_t) bool { return int(stat.Uid) == os.Geteuid() }
 
 // close releases the descriptor.
 func (d dir) close() { _ = unix.Close(d.fd) }
@@ -137,20 +123,11 @@ func (d dir) create(name string, content []byte) error {
 
 // open opens the regular file name.
 func (d dir) open(name string, flags int) (*os.File, error) {
-	fd, err := openat(d.fd, name, flags)
+	fd, err := openat(d.fd, name, d.join(name), unix.S_IFREG, flags)
 	if err != nil {
-		return nil, d.errorf(name, err)
-	}
-	f := os.NewFile(uintptr(fd), d.join(name))
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = d.errorf(name, errors.New("not a regular file"))
-	}
-	if err != nil {
-		_ = f.Close()
 		return nil, err
 	}
-	return f, nil
+	return os.NewFile(uintptr(fd), d.join(name)), nil
 }
 
 // read returns the content of the regular file name, of at most limit bytes.
