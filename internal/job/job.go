@@ -10,10 +10,12 @@
 package job
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strconv"
@@ -52,7 +54,6 @@ type Response struct {
 // wire is the part of the job response that is read: GitLab Runner's
 // common/spec.Job.
 type wire struct {
-	ID      ID `json:"id"`
 	JobInfo struct {
 		ProjectID  int64 `json:"project_id"`
 		PipelineID int64 `json:"pipeline_id"`
@@ -70,11 +71,15 @@ func ReadResponse(path string) (Response, error) {
 	if err := read(path, &w); err != nil {
 		return Response{}, err
 	}
-	if w.ID <= 0 || w.JobInfo.ProjectID <= 0 || w.JobInfo.PipelineID <= 0 {
-		return Response{}, fmt.Errorf("%s %q: id, job_info.project_id and job_info.pipeline_id must be positive numbers", responseFile, path)
+	id, err := ReadID(path)
+	if err != nil {
+		return Response{}, err
+	}
+	if w.JobInfo.ProjectID <= 0 || w.JobInfo.PipelineID <= 0 {
+		return Response{}, fmt.Errorf("%s %q: job_info.project_id and job_info.pipeline_id must be positive numbers", responseFile, path)
 	}
 	return Response{
-		ID:        w.ID,
+		ID:        id,
 		Project:   w.JobInfo.ProjectID,
 		Pipeline:  w.JobInfo.PipelineID,
 		Timeout:   time.Duration(min(max(w.RunnerInfo.Timeout, 0), maxTimeout)) * time.Second,
@@ -82,28 +87,52 @@ func ReadResponse(path string) (Response, error) {
 	}, nil
 }
 
-// ReadID reads only the job's id from the job response at path.
+// ReadID reads only the job's id from the job response at path. The runner writes
+// it first, so that this takes the same time for any job.
 func ReadID(path string) (ID, error) {
-	var w struct {
-		ID ID `json:"id"`
-	}
-	if err := read(path, &w); err != nil {
+	f, err := open(path)
+	if err != nil {
 		return 0, err
 	}
-	if w.ID <= 0 {
+	defer f.Close()
+	id, err := findID(json.NewDecoder(io.LimitReader(f, maxResponse)))
+	if err != nil {
+		return 0, fmt.Errorf("%s %q is not the JSON of a job: %w", responseFile, path, describe(err))
+	}
+	if id <= 0 {
 		return 0, fmt.Errorf("%s %q: id must be a positive number", responseFile, path)
 	}
-	return w.ID, nil
+	return id, nil
+}
+
+// findID returns the member id of a JSON object and reads no further.
+func findID(d *json.Decoder) (ID, error) {
+	if start, err := d.Token(); err != nil || start != json.Delim('{') {
+		return 0, err
+	}
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			return 0, err
+		}
+		var id ID
+		if key == "id" {
+			err := d.Decode(&id)
+			return id, err
+		}
+		if err := d.Decode(new(json.RawMessage)); err != nil {
+			return 0, err
+		}
+	}
+	_, err := d.Token()
+	return 0, err
 }
 
 // read decodes the JSON document at path into v.
 func read(path string, v any) error {
-	if path == "" {
-		return errors.New(responseFile + " is not set: the custom executor of GitLab Runner 17.9 or later sets it")
-	}
-	f, err := os.Open(path)
+	f, err := open(path)
 	if err != nil {
-		return fmt.Errorf("%s: %w", responseFile, err)
+		return err
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxResponse+1))
@@ -119,12 +148,28 @@ func read(path string, v any) error {
 	return nil
 }
 
+// open opens the job response.
+func open(path string) (*os.File, error) {
+	if path == "" {
+		return nil, errors.New(responseFile + " is not set: the custom executor of GitLab Runner 17.9 or later sets it")
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", responseFile, err)
+	}
+	return f, nil
+}
+
 // describe returns a JSON error without the text it stumbled on, which may be
 // the value of a variable.
 func describe(err error) error {
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) {
-		return fmt.Errorf("%q must not be a %s", wrong.Field, firstWord(wrong.Value))
+		return fmt.Errorf("%q must not be a %s", cmp.Or(wrong.Field, "id"), firstWord(wrong.Value))
+	}
+	var file *fs.PathError
+	if errors.As(err, &file) {
+		return file
 	}
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {

@@ -41,9 +41,8 @@ type Call struct {
 	pinned string // --tenant
 }
 
-// Stage is one of the four stages. The context ends when the runner asks the
-// stage to stop.
-type Stage func(context.Context, *Call) error
+// Stage is one of the four stages.
+type Stage func(*Call) error
 
 // ScriptError says that a user's script ended with a code other than 0.
 type ScriptError int
@@ -82,10 +81,34 @@ func (c *Call) serve(name string, run Stage) (err error) {
 		c.Log.Warn(err)
 	}
 	private()
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // a write to a closed pipe is an error, not a death
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
-	defer stop()
-	return run(ctx, c)
+	return run(c)
+}
+
+// Watch begins to watch for the signals by which the runner asks the stage to
+// stop. The function that it returns waits until that is so, and returns a
+// context that ends with the first of them; a write to a closed pipe is then an
+// error and not a death. A signal that comes earlier ends the process, as there
+// is nothing to end well.
+//
+// Handling signals costs a fifth of a stage's start, so it goes on beside other
+// work, and the stages that need none do without.
+func (c *Call) Watch() func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	watching := make(chan struct{})
+	go func() {
+		asked := make(chan os.Signal, 1)
+		signal.Notify(asked, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE)
+		close(watching)
+		for s := range asked {
+			if s != syscall.SIGPIPE {
+				cancel()
+			}
+		}
+	}()
+	return func() context.Context {
+		<-watching
+		return ctx
+	}
 }
 
 // private keeps the driver's memory, which holds secrets, from core dumps and

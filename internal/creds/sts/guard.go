@@ -33,7 +33,10 @@ func (g *guard) client(from aws.HTTPClient) *http.Client {
 	if !ok {
 		buildable = awshttp.NewBuildableClient()
 	}
-	g.base = buildable.GetTransport()
+	transport := buildable.GetTransport()
+	transport.Protocols = new(http.Protocols)
+	transport.Protocols.SetHTTP1(true) // one request does not pay for setting up HTTP/2
+	g.base = transport
 	return &http.Client{
 		Transport:     g,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -2,9 +2,10 @@
 package cleanup
 
 import (
-	"context"
 	"errors"
+	"os/signal"
 	"slices"
+	"syscall"
 
 	"rolecall/internal/creds/store"
 	"rolecall/internal/fault"
@@ -15,7 +16,8 @@ import (
 // Run removes the env file and the folders of the job, wherever they may be: the
 // config stage may have failed before it could say where. It needs the job's id
 // only, and finding nothing is success. An error means that something is left.
-func Run(_ context.Context, c *stage.Call) error {
+func Run(c *stage.Call) error {
+	signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE) // nobody comes after it
 	id, err := job.ReadID(c.Env.ResponseFile)
 	if err != nil {
 		c.Log.Warnf("whose credentials to remove is not known, none are: %v", err)

@@ -2,7 +2,6 @@
 package config
 
 import (
-	"context"
 	"encoding/json"
 
 	"rolecall/internal/creds/store"
@@ -29,7 +28,7 @@ type driver struct {
 // Run chooses where the state of the job is kept and writes one JSON object.
 // With builds_dir_is_shared the runner gives each of the jobs that run at once a
 // directory of its own.
-func Run(_ context.Context, c *stage.Call) error {
+func Run(c *stage.Call) error {
 	if _, err := c.Rules(); err != nil {
 		return err
 	}

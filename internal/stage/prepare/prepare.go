@@ -22,7 +22,7 @@ import (
 // Run decides which tenant the job is, assumes that tenant's role and writes the
 // env file. A job of no tenant gets a record only, which the run stage asks for.
 // Where it fails nothing is left behind.
-func Run(ctx context.Context, c *stage.Call) error {
+func Run(c *stage.Call) error {
 	response, err := job.ReadResponse(c.Env.ResponseFile)
 	if err != nil {
 		return err
@@ -35,23 +35,38 @@ func Run(ctx context.Context, c *stage.Call) error {
 	if err != nil {
 		return err
 	}
-	ask, err := check(c.Env.Request, response, grant)
-	if err != nil {
-		return err
-	}
 	root, err := chooseRoot(c.Env.Store)
 	if err != nil {
 		return err
 	}
+	if grant.Tenant != tenant.None {
+		return serve(c, response, grant, root)
+	}
+	folder, err := store.Create(root, response.ID, "", "")
+	if err != nil {
+		return err
+	}
+	folder.Close()
+	return nil
+}
+
+// serve gets a job the credentials of its tenant.
+func serve(c *stage.Call, response job.Response, grant tenant.Grant, root string) error {
+	ask, err := check(c.Env.Request, response, grant)
+	if err != nil {
+		return err
+	}
+	watching := c.Watch()
 	folder, err := store.Create(root, response.ID, string(grant.Tenant), c.Env.Request.TempProjectDir())
 	if err != nil {
 		return err
 	}
 	defer folder.Close()
-	if grant.Tenant == tenant.None {
-		return nil
+	result, err := issue(watching(), c.Env.Service, folder, ask)
+	if err == nil {
+		err = report(c.Stdout, folder, ask, result, store.OnTmpfs(root))
 	}
-	if err := issue(ctx, c, folder, ask, root); err != nil {
+	if err != nil {
 		return errors.Join(err, store.Remove(root, response.ID))
 	}
 	return nil
@@ -69,9 +84,6 @@ func request(r job.Request) tenant.Request {
 // check checks everything that can be checked before STS is asked, and returns
 // what to ask it.
 func check(r job.Request, response job.Response, grant tenant.Grant) (sts.Request, error) {
-	if grant.Tenant == tenant.None {
-		return sts.Request{}, nil
-	}
 	if err := checkOverrides(r, response); err != nil {
 		return sts.Request{}, err
 	}
@@ -148,21 +160,18 @@ func chooseRoot(chosen string) (string, error) {
 }
 
 // issue asks STS and writes the env file.
-func issue(ctx context.Context, c *stage.Call, folder *store.Folder, ask sts.Request, root string) error {
-	if err := keepSettings(c.Env.Service); err != nil {
-		return err
+func issue(ctx context.Context, service []string, folder *store.Folder, ask sts.Request) (sts.Result, error) {
+	if err := keepSettings(service); err != nil {
+		return sts.Result{}, err
 	}
 	result, err := sts.NewClient().Assume(ctx, ask)
 	if err != nil {
-		return fmt.Errorf("tenant %q: %w", folder.Tenant(), err)
+		return sts.Result{}, fmt.Errorf("tenant %q: %w", folder.Tenant(), err)
 	}
 	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("the runner ended the stage: %w", err)
+		return sts.Result{}, fmt.Errorf("the runner ended the stage: %w", err)
 	}
-	if err := folder.Write(result.Credentials); err != nil {
-		return err
-	}
-	return report(c.Stdout, folder, ask, result, store.OnTmpfs(root))
+	return result, folder.Write(result.Credentials)
 }
 
 // keepSettings unsets the service's AWS_ variables but those that the client of

@@ -2,7 +2,6 @@
 package run
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -24,7 +23,7 @@ const grace = 8 * time.Second
 
 // Run runs the script that the runner names, with the job's credentials where
 // the script is the user's own.
-func Run(ctx context.Context, c *stage.Call) error {
+func Run(c *stage.Call) error {
 	if err := clearExitCode(c.Env.ExitCodeFile); err != nil {
 		return err
 	}
@@ -32,6 +31,7 @@ func Run(ctx context.Context, c *stage.Call) error {
 		return fault.New(fault.Admin, fmt.Errorf("run has %d arguments, want the script and the stage that the runner appends", len(c.Args)),
 			"leave only flags in run_args of the runner's config.toml")
 	}
+	watching := c.Watch()
 	path, name := c.Args[0], c.Args[1]
 	env, err := environment(c.Env, name)
 	if err != nil {
@@ -44,7 +44,7 @@ func Run(ctx context.Context, c *stage.Call) error {
 		Stdout: c.Stdout,
 		Stderr: c.Stderr,
 		Grace:  grace,
-	}.Run(ctx)
+	}.Run(watching())
 	if err != nil {
 		return err
 	}
