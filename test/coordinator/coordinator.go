@@ -48,7 +48,7 @@ func Start() (*Server, error) {
 		key:     key,
 		done:    make(chan struct{}),
 		changed: make(chan struct{}),
-		lastID:  1000,
+		lastID:  time.Now().UnixMilli() % 1e9 * 1000, // servers that run at once on a host share no id
 		runs:    make(map[int64]*Run),
 		runners: make(map[string]int64),
 		repos:   make(map[string]*Repo),
