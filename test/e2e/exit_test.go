@@ -1,0 +1,45 @@
+package e2e_test
+
+import (
+	"fmt"
+	"testing"
+
+	"rolecall/test/coordinator"
+)
+
+// testExitCodes runs a job for every exit code and looks at what GitLab is told.
+func testExitCodes(t *testing.T, w *world) {
+	runs := make([]*coordinator.Run, 256)
+	for code := range runs {
+		runs[code] = w.enqueue(sharedToken, coordinator.Job{Script: []string{fmt.Sprintf("exit %d", code)}})
+	}
+	for code, run := range runs {
+		result := wait(t, run)
+		if code == 0 {
+			if result.State != "success" {
+				t.Errorf("exit 0: %+v", result)
+			}
+			continue
+		}
+		if result.FailureReason != "script_failure" || result.ExitCode != code {
+			t.Errorf("exit %d: %+v", code, result)
+		}
+	}
+}
+
+// testKilled runs scripts that die of a signal, or whose stage after them fails
+// otherwise.
+func testKilled(t *testing.T, w *world) {
+	for script, code := range map[string]int{
+		"kill -KILL $$":       137,
+		"kill -ABRT $$":       134,
+		"exec false":          1,
+		"no-such-command-xyz": 127,
+		"/etc/passwd":         126,
+	} {
+		run := w.enqueue(sharedToken, coordinator.Job{Script: []string{script}, AfterScript: []string{"exit 3"}})
+		if result := wait(t, run); result.FailureReason != "script_failure" || result.ExitCode != code {
+			t.Errorf("%s: %+v, want exit code %d; log:\n%s", script, result, code, run.Text())
+		}
+	}
+}

@@ -1,0 +1,144 @@
+// Package rules_test holds the rules of the house: who may import what, that
+// packages say what they are, and that the documents are true.
+package rules_test
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"rolecall/internal/stage"
+)
+
+// goPackage is what go list tells of a package.
+type goPackage struct {
+	ImportPath string
+	Doc        string
+	Imports    []string
+	Deps       []string
+}
+
+// list returns the packages that match the patterns, from the module's root.
+func list(t *testing.T, patterns ...string) []goPackage {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), "go", append([]string{"list", "-json=ImportPath,Doc,Imports,Deps"}, patterns...)...)
+	command.Dir = "../.."
+	out, err := command.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var packages []goPackage
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); decoder.More(); {
+		var p goPackage
+		if err := decoder.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+	return packages
+}
+
+func TestOnlyPrepareLinksTheSDK(t *testing.T) {
+	t.Parallel()
+	const sdk = "github.com/aws/aws-sdk-go-v2"
+	links := map[string]bool{}
+	for _, p := range list(t, "./cmd/...") {
+		links[filepath.Base(p.ImportPath)] = slices.ContainsFunc(p.Deps, func(d string) bool {
+			return strings.HasPrefix(d, sdk) || d == "net/http" || strings.HasPrefix(d, "crypto/")
+		})
+	}
+	for stage, want := range map[string]bool{"config": false, "prepare": true, "run": false, "cleanup": false} {
+		if got, ok := links[stage]; !ok || got != want {
+			t.Errorf("cmd/%s links the AWS SDK, HTTP or cryptography: %v, want %v; run starts about ten times a job", stage, got, want)
+		}
+	}
+}
+
+// banned says which imports a room must not have, and why.
+var banned = []struct{ room, pkg, why string }{
+	{"rolecall/internal/fault", "rolecall/", "everybody imports it"},
+	{"rolecall/internal/mask", "rolecall/", "everybody imports it"},
+	{"rolecall/internal/job", "rolecall/internal/", "it knows neither tenants nor AWS"},
+	{"rolecall/internal/tenant", "rolecall/internal/job", "a decision rests on what it is given"},
+	{"rolecall/internal/tenant", "os", "a decision rests on what it is given"},
+	{"rolecall/internal/tenant", "net", "a decision rests on what it is given"},
+	{"rolecall/internal/identity", "rolecall/internal/creds", "a token is read before STS is thought of"},
+	{"rolecall/internal/identity", "rolecall/internal/tenant", "a token does not know the policy"},
+	{"rolecall/internal/creds", "os", "it is about values; store is about files"},
+	{"rolecall/internal/creds", "rolecall/internal/job", "credentials know nothing of GitLab"},
+	{"rolecall/internal/creds/sts", "os", "its settings come by the SDK"},
+	{"rolecall/internal/creds/store", "rolecall/internal/creds/sts", "run and cleanup link it"},
+	{"rolecall/internal/script", "rolecall/", "it runs scripts, whosever they are"},
+}
+
+func TestImports(t *testing.T) {
+	t.Parallel()
+	rooms := map[string]goPackage{}
+	for _, p := range list(t, "./internal/...") {
+		rooms[p.ImportPath] = p
+	}
+	for _, b := range banned {
+		room, ok := rooms[b.room]
+		if !ok {
+			t.Errorf("no package %s: correct this rule", b.room)
+		}
+		for _, imported := range room.Imports {
+			if imported == b.pkg || strings.HasPrefix(imported, strings.TrimSuffix(b.pkg, "/")+"/") {
+				t.Errorf("%s imports %s: %s", b.room, imported, b.why)
+			}
+		}
+	}
+}
+
+func TestPackagesSayWhatTheyAre(t *testing.T) {
+	t.Parallel()
+	for _, p := range list(t, "./cmd/...", "./internal/...", "./test/...") {
+		if p.Doc == "" && !strings.HasPrefix(p.ImportPath, "rolecall/test/e2e") && !strings.HasPrefix(p.ImportPath, "rolecall/test/scripts") && !strings.HasPrefix(p.ImportPath, "rolecall/test/rules") {
+			t.Errorf("package %s has no comment", p.ImportPath)
+		}
+	}
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join("../..", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+// TestDocuments checks that a command of the README is a target of the Makefile,
+// that every room is on the map, and that the version is the changelog's newest.
+func TestDocuments(t *testing.T) {
+	t.Parallel()
+	makefile := read(t, "Makefile")
+	commands := regexp.MustCompile("(?m)(?:^ {4}|`)make ([a-z0-9]+)").FindAllStringSubmatch(read(t, "README.md"), -1)
+	if len(commands) < 5 {
+		t.Errorf("only %d make commands in the README", len(commands))
+	}
+	for _, c := range commands {
+		if !strings.Contains(makefile, "\n"+c[1]+":") {
+			t.Errorf("the README names make %s, which is no target", c[1])
+		}
+	}
+	architecture := read(t, "docs/architecture.md")
+	for _, p := range list(t, "./internal/...") {
+		room := strings.TrimPrefix(p.ImportPath, "rolecall/")
+		if strings.Count(room, "/") == 2 && strings.HasPrefix(room, "internal/stage/") {
+			room = filepath.Base(room)
+		}
+		if !strings.Contains(architecture, "`"+room+"`") {
+			t.Errorf("docs/architecture.md has no room %s", room)
+		}
+	}
+	newest := regexp.MustCompile(`(?m)^## \[([0-9.]+)\]`).FindStringSubmatch(read(t, "CHANGELOG.md"))
+	if newest == nil || newest[1] != stage.Version {
+		t.Errorf("the changelog's newest version is %v, the driver's %s", newest, stage.Version)
+	}
+}

@@ -1,0 +1,77 @@
+// Package scripts_test runs the driver's stages as whole programs, against a
+// fake STS. Each script in testdata holds one promise; the commands that the
+// scripts have beside testscript's own are in commands_test.go.
+package scripts_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"rolecall/internal/stage"
+	"rolecall/internal/stage/cleanup"
+	"rolecall/internal/stage/config"
+	"rolecall/internal/stage/prepare"
+	"rolecall/internal/stage/run"
+	"rolecall/test/coordinator"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"config":  func() { stage.Main("config", config.Run) },
+		"prepare": func() { stage.Main("prepare", prepare.Run) },
+		"run":     func() { stage.Main("run", run.Run) },
+		"cleanup": func() { stage.Main(stage.Cleanup, cleanup.Run) },
+	})
+}
+
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	gitlab, err := coordinator.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(gitlab.Close)
+	if found, _ := filepath.Glob("testdata/*.txtar"); len(found) < 15 {
+		t.Fatalf("only %d scripts found", len(found))
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		Deadline:            time.Now().Add(2 * time.Minute),
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup:               func(env *testscript.Env) error { return setUp(env, gitlab) },
+		Condition:           condition,
+		Cmds:                commands(),
+	})
+}
+
+// setUp gives a script the environment that a runner gives to a stage, but for
+// the job: the command job does that.
+func setUp(env *testscript.Env, gitlab *coordinator.Server) error {
+	env.Values["lab"] = &lab{gitlab: gitlab}
+	for _, dir := range []string{"home", "store", "builds"} {
+		if err := os.Mkdir(filepath.Join(env.WorkDir, dir), 0o700); err != nil {
+			return err
+		}
+	}
+	env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
+	env.Setenv("ROLECALL_STORE", filepath.Join(env.WorkDir, "store"))
+	env.Setenv("BUILD_EXIT_CODE_FILE", filepath.Join(env.WorkDir, "exit-code"))
+	env.Setenv("BUILD_FAILURE_EXIT_CODE", "1")
+	env.Setenv("SYSTEM_FAILURE_EXIT_CODE", "2")
+	env.Setenv("LONG", strings.Repeat("x", 20000))
+	env.Setenv("NL", "\n")
+	env.Setenv("PROJECT", filepath.Join(env.WorkDir, "builds/short/0/acme/deploy"))
+	env.Setenv("CUSTOM_ENV_RUNNER_TEMP_PROJECT_DIR", filepath.Join(env.WorkDir, "builds/short/0/acme/deploy.tmp"))
+	return nil
+}
+
+// condition knows [root].
+func condition(name string) (bool, error) {
+	return name == "root" && os.Geteuid() == 0, nil
+}
