@@ -1,0 +1,129 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// runDemo runs the demo with a pipeline and returns what it shows.
+func runDemo(t *testing.T, yaml string) (string, error) {
+	t.Helper()
+	var out syncBuffer
+	d := demo{screen: screen{w: &out}}
+	err := d.run(t.Context(), yaml)
+	if d.world != nil {
+		if err := d.world.close(); err != nil {
+			t.Error(err)
+		}
+	}
+	return out.String(), err
+}
+
+// The demos run one after the other: the ids of their jobs are the same.
+func TestDemo(t *testing.T) {
+	shown, err := runDemo(t, ciYAML)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, shown)
+	}
+	rest := shown
+	for _, want := range []string{
+		"Two deployments", "deploy:", "Starting", "has its credentials, in ",
+		"The log of deploy: [alpha]", "deployed by alpha", "AccessDenied",
+		"The log of deploy: [beta]", "deployed by beta", "AccessDenied",
+		"Who each one was", "bucket alpha", "What is left", ", 0 with a secret", "is left.",
+	} {
+		_, after, ok := strings.Cut(rest, want)
+		if !ok {
+			t.Fatalf("no %q, at its place, in:\n%s", want, shown)
+		}
+		rest = after
+	}
+	for _, absent := range []string{"section_", "\x1b", "\r"} {
+		if strings.Contains(shown, absent) {
+			t.Errorf("%q is shown", absent)
+		}
+	}
+}
+
+// TestDemoFails has pipelines in which something is not as the demo promises.
+func TestDemoFails(t *testing.T) {
+	for _, test := range []struct{ name, instead, want string }{
+		{"a job keeps its secrets", "cp $ROLECALL_ENV_FILE kept", "secrets are left in:"},
+		{"a job fails", "exit 3", "script_failure"},
+		{"a job gets no artifact", "rm deployed.txt", "no artifact"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			yaml := strings.Replace(ciYAML, "sleep 2 ", test.instead+" ", 1)
+			yaml = strings.Replace(yaml, "  artifacts:", "    - sleep 1\n  artifacts:", 1)
+			shown, err := runDemo(t, yaml)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %q; shown:\n%s", err, test.want, shown)
+			}
+		})
+	}
+}
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	got, err := parse(ciYAML)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.script) != 5 || got.script[4] != "sleep 2" {
+		t.Errorf("script %q", got.script)
+	}
+	got.script = nil
+	want := pipeline{
+		name: "deploy", stage: "deploy", environment: "$TENANT", untracked: true,
+		matrix:   []map[string]string{{"TENANT": "alpha"}, {"TENANT": "beta"}},
+		idTokens: map[string]string{"GITLAB_OIDC_TOKEN": "https://$TENANT.example"},
+	}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(pipeline{})); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := parse(ciYAML + "  retry: 2\n"); err == nil {
+		t.Error("a keyword that the demo does not know is no error")
+	}
+}
+
+func TestRenderLog(t *testing.T) {
+	t.Parallel()
+	const clear = "\r\x1b[0K"
+	log := "Running\n" +
+		"section_start:1:prepare" + clear + clear + "Preparing\n" +
+		"section_start:2:rolecall[collapsed=true]" + clear + "AWS credentials\n" +
+		"  tenant: alpha\n" +
+		"section_end:3:rolecall" + clear + "\n" +
+		"prepared\n" +
+		"section_end:4:prepare" + clear + "section_start:4:script" + clear + "Executing\n" +
+		"$ true\n" +
+		"section_end:5:script" + clear + "done\n"
+	want := "Running\nPreparing\n  AWS credentials\n      tenant: alpha\n  prepared\nExecuting\n  $ true\ndone\n"
+	if diff := cmp.Diff(want, renderLog(log)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// syncBuffer is a buffer for the lines of jobs that run at once.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+// Write appends to the buffer.
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+// String is what was written.
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}

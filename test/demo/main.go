@@ -1,0 +1,112 @@
+// Command demo runs a pipeline of two tenants on this machine and shows that each job had its
+// own tenant's credentials, and that nothing of them is left.
+//
+// GitLab Runner, the driver and MinIO, as STS and S3, are real; package coordinator stands in
+// for GitLab. The demo exits with 1 where anything is not as it says.
+package main
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"rolecall/test/lab"
+)
+
+//go:embed gitlab-ci.yml
+var ciYAML string
+
+// patience bounds the whole demo.
+const patience = 2 * time.Minute
+
+func main() {
+	if err := show(newScreen(os.Stdout)); err != nil {
+		fmt.Fprintln(os.Stderr, "\ndemo:", err)
+		os.Exit(1)
+	}
+}
+
+// demo is one run of the pipeline.
+type demo struct {
+	screen
+	world *world
+	jobs  []*tenantJob
+}
+
+// show runs the demo until its end or an interrupt, and then stops and removes everything.
+func show(s screen) error {
+	began := time.Now()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	context.AfterFunc(ctx, stop) // A second interrupt ends the demo at once.
+	// A reader who has seen enough, such as head, is no reason to leave everything behind.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	d := demo{screen: s}
+	err := d.run(ctx, ciYAML)
+	if d.world != nil {
+		err = d.end(ctx, err)
+	}
+	if err == nil {
+		s.title("All as promised, in %.1f s.", time.Since(began).Seconds())
+	}
+	return err
+}
+
+// run shows everything in turn, with the pipeline that the text of a .gitlab-ci.yml says.
+func (d *demo) run(ctx context.Context, yaml string) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if _, err := lab.Binaries(); err != nil {
+		return err
+	}
+	pipeline, err := parse(yaml)
+	if err != nil {
+		return err
+	}
+	d.line("Two deployments run at once on one runner; each gets the AWS credentials of its own tenant\n" +
+		"from rolecall, can do nothing with the other tenant's bucket, and leaves no credentials behind.")
+	d.title("The pipeline, .gitlab-ci.yml")
+	d.block(yaml)
+	d.title("Starting, on this machine")
+	if d.world, err = start(ctx, d.screen, pipeline, yaml); err != nil {
+		return err
+	}
+	if err := d.runJobs(ctx, pipeline); err != nil {
+		return err
+	}
+	for _, job := range d.jobs {
+		d.title("The log of %s", job.name)
+		d.log(job.run.Text())
+	}
+	if err := errors.Join(d.checkJobs(), d.showWho()); err != nil {
+		return err
+	}
+	if err := d.world.stopRunner(false); err != nil {
+		return err
+	}
+	return d.showLeft()
+}
+
+// end stops and removes everything. After an interrupt it first lets the runner clean up after
+// its jobs, and searches as at the end of the demo.
+func (d *demo) end(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return errors.Join(err, d.world.close())
+	}
+	d.line("\nInterrupted: ending the jobs, removing everything.")
+	err = d.world.stopRunner(true)
+	if d.world.recorder != nil && len(d.world.recorder.Secrets()) > 0 {
+		err = errors.Join(err, d.showLeft())
+	} else if len(d.jobs) > 0 {
+		err = errors.Join(err, d.checkTraces())
+	}
+	if err := errors.Join(err, d.world.close()); err != nil {
+		return err
+	}
+	return errors.New("interrupted; everything is stopped and removed")
+}

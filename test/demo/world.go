@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"rolecall/test/coordinator"
+	"rolecall/test/lab"
+)
+
+// The runner's token, and the project and pipeline that it gets jobs of.
+const (
+	runnerToken = "glrt-demo000001"
+	projectPath = "acme/shop"
+	pipelineID  = 5001
+)
+
+// stopTime is how long an interrupted runner may take to clean up after its jobs.
+const stopTime = 20 * time.Second
+
+// world is the parts that the pipeline runs on.
+type world struct {
+	dir      string
+	gitlab   *coordinator.Server
+	minio    *lab.MinIO
+	recorder *lab.Recorder
+	runner   *lab.RunnerService
+}
+
+// start starts the parts. What it returns must be closed, also after an error.
+func start(ctx context.Context, s screen, p pipeline, yaml string) (*world, error) {
+	w := &world{}
+	var err error
+	if w.dir, err = os.MkdirTemp("", "rolecall-demo-"); err != nil {
+		return w, err
+	}
+	for _, step := range []struct {
+		what string
+		run  func() error
+	}{
+		{"a stand-in for GitLab, which signs ID tokens as GitLab does", func() error { return w.startGitLab(yaml) }},
+		{"MinIO, the STS and S3", func() error { return w.startMinIO(ctx, p) }},
+		{"GitLab Runner, with rolecall as its custom executor", w.startRunner},
+	} {
+		began := time.Now()
+		if err := step.run(); err != nil {
+			return w, err
+		}
+		s.line("  %5.1f s  %s", time.Since(began).Seconds(), step.what)
+	}
+	return w, nil
+}
+
+// startGitLab starts the coordinator and gives the project its repository.
+func (w *world) startGitLab(yaml string) (err error) {
+	if w.gitlab, err = coordinator.Start(); err != nil {
+		return err
+	}
+	repo, err := coordinator.NewRepo(filepath.Join(w.dir, "repo"), map[string]string{".gitlab-ci.yml": yaml})
+	if err != nil {
+		return err
+	}
+	w.gitlab.Host(projectPath, repo)
+	return nil
+}
+
+// startMinIO starts MinIO, and before it the proxy that remembers what it issues.
+func (w *world) startMinIO(ctx context.Context, p pipeline) (err error) {
+	_, specs := p.jobs(func(string) string { return "" }, "")
+	dir := filepath.Join(w.dir, "minio")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
+	w.minio, err = lab.StartMinIO(ctx, lab.MinIOOptions{Dir: dir, Issuer: w.gitlab.Issuer(), Tenants: tenants(specs)})
+	if err != nil {
+		return err
+	}
+	w.recorder, err = lab.Record(w.minio.URL)
+	return err
+}
+
+// startRunner starts the runner. It does not end with the demo's context, as it is to clean up
+// after its jobs then.
+func (w *world) startRunner() (err error) {
+	dir := filepath.Join(w.dir, "runner")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
+	w.runner, err = lab.StartRunner(context.Background(), lab.RunnerOptions{
+		Dir:         dir,
+		Coordinator: w.gitlab.URL(),
+		Runners:     []lab.Runner{{Name: "shared", Token: runnerToken}},
+		Env:         []string{"AWS_ENDPOINT_URL_STS=" + w.recorder.URL(), "AWS_REGION=us-east-1"},
+	})
+	return err
+}
+
+// stopRunner lets the runner end as an admin would. With abort it ends its jobs first.
+func (w *world) stopRunner(abort bool) error {
+	if w.runner == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
+	defer cancel()
+	if !abort {
+		return w.runner.Stop(ctx)
+	}
+	if err := w.runner.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	return w.runner.Wait(ctx)
+}
+
+// close stops whatever still runs and removes the parts' files.
+func (w *world) close() error {
+	var errs []error
+	if w.runner != nil {
+		errs = append(errs, w.runner.Close())
+	}
+	if w.recorder != nil {
+		w.recorder.Close()
+	}
+	if w.minio != nil {
+		w.minio.Close()
+	}
+	if w.gitlab != nil {
+		w.gitlab.Close()
+	}
+	return errors.Join(append(errs, os.RemoveAll(w.dir))...)
+}
