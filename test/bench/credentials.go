@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"rolecall/test/coordinator"
+	"rolecall/test/fakests"
+)
+
+const (
+	prepareRounds = 300
+	awsRounds     = 15
+	curlLimit     = 0.75
+	awsLimit      = 30
+	role          = "arn:aws:iam::111122223333:role/deploy"
+)
+
+// issuer gets credentials from a fake STS in several ways.
+type issuer struct {
+	bencher
+	gitlab *coordinator.Server
+	sts    *fakests.Server
+	home   string // empty
+	store  string // what the config stage has chosen
+	job    int64  // the last one
+}
+
+// credentials compares the prepare stage with what a job's author would write in its place.
+func (b bencher) credentials(ctx context.Context) ([]result, error) {
+	i := &issuer{bencher: b, home: filepath.Join(b.dir, "home"), job: time.Now().UnixMicro()}
+	var err error
+	if i.gitlab, err = coordinator.Start(); err != nil {
+		return nil, err
+	}
+	defer i.gitlab.Close()
+	if i.sts, err = fakests.Start(); err != nil {
+		return nil, err
+	}
+	defer i.sts.Close()
+	if err := errors.Join(os.Mkdir(i.home, 0o700), i.chooseStore(ctx)); err != nil {
+		return nil, err
+	}
+	if _, err := i.prepare(ctx); err != nil { // It shows the others what to ask.
+		return nil, err
+	}
+	samples, err := compare(ctx, prepareRounds, i.prepare, i.curl)
+	if err != nil {
+		return nil, err
+	}
+	results := []result{{
+		what: "prepare, to credentials", times: samples[0],
+		against: "curl, the same POST", base: samples[1], limit: curlLimit,
+	}}
+	return i.againstAWS(ctx, results)
+}
+
+// againstAWS adds the comparison with the aws CLI, where there is one.
+func (i *issuer) againstAWS(ctx context.Context, results []result) ([]result, error) {
+	r := result{what: "prepare, to credentials", against: "aws sts", limit: awsLimit, inverse: true}
+	program, err := exec.LookPath("aws")
+	if err != nil {
+		r.note = "no aws on the PATH; apt-get install awscli"
+		return append(results, r), nil
+	}
+	r.against = program + " sts"
+	samples, err := compare(ctx, awsRounds, i.prepare, i.aws)
+	if err != nil {
+		return nil, err
+	}
+	r.times, r.base = samples[0], samples[1]
+	return append(results, r), nil
+}
+
+// chooseStore asks the config stage, as the runner does once a job.
+func (i *issuer) chooseStore(ctx context.Context) error {
+	out, err := command(ctx, nil, i.programs.Config).Output()
+	if err != nil {
+		return err
+	}
+	var config struct {
+		JobEnv map[string]string `json:"job_env"`
+	}
+	if err := json.Unmarshal(out, &config); err != nil {
+		return err
+	}
+	i.store = config.JobEnv["ROLECALL_STORE"]
+	return nil
+}
+
+// prepare measures the stage for a new job, as the runner starts it.
+func (i *issuer) prepare(ctx context.Context) (time.Duration, error) {
+	i.job++
+	token := i.gitlab.SignToken(i.claims())
+	response := filepath.Join(i.dir, "response.json")
+	content, err := json.Marshal(i.response(token))
+	if err == nil {
+		err = os.WriteFile(response, content, 0o600)
+	}
+	if err != nil {
+		return 0, err
+	}
+	env := []string{
+		"HOME=" + i.home, "AWS_REGION=eu-central-1", "AWS_ENDPOINT_URL_STS=" + i.sts.URL(),
+		"JOB_RESPONSE_FILE=" + response, "ROLECALL_STORE=" + i.store,
+		"CUSTOM_ENV_TENANT=alpha", "CUSTOM_ENV_ROLE_ARN=" + role, "CUSTOM_ENV_GITLAB_OIDC_TOKEN=" + token,
+		"CUSTOM_ENV_RUNNER_TEMP_PROJECT_DIR=" + filepath.Join(i.dir, "builds", "project.tmp"),
+	}
+	issued := len(i.sts.Requests())
+	took, err := timed(command(ctx, env, i.programs.Prepare))
+	_, cleaned := timed(command(context.WithoutCancel(ctx), env, i.programs.Cleanup))
+	if err := errors.Join(err, cleaned); err != nil {
+		return 0, err
+	}
+	if got := len(i.sts.Requests()) - issued; got != 1 {
+		return 0, fmt.Errorf("prepare made %d requests to STS, want 1", got)
+	}
+	return took, nil
+}
+
+// claims are those of the job's ID token.
+func (i *issuer) claims() map[string]any {
+	id := strconv.FormatInt(i.job, 10)
+	return map[string]any{
+		"iss": i.gitlab.Issuer(), "aud": "https://gitlab.example.com", "exp": time.Now().Add(time.Hour).Unix(),
+		"sub":    "project_path:acme/shop:ref_type:branch:ref:main",
+		"job_id": id, "project_id": "42", "job_project_id": "42", "pipeline_id": "4242",
+		"namespace_path": "acme", "project_path": "acme/shop", "ref": "main", "ref_type": "branch",
+	}
+}
+
+// response is what GitLab says of the job, as far as the stage reads it.
+func (i *issuer) response(token string) map[string]any {
+	return map[string]any{
+		"id":          i.job,
+		"job_info":    map[string]any{"project_id": 42, "pipeline_id": 4242},
+		"runner_info": map[string]any{"timeout": 3600},
+		"variables": []map[string]any{
+			{"key": "TENANT", "value": "alpha"},
+			{"key": "ROLE_ARN", "value": role},
+			{"key": "GITLAB_OIDC_TOKEN", "value": token},
+		},
+	}
+}
+
+// curl measures curl with the last request of the prepare stage.
+func (i *issuer) curl(ctx context.Context) (time.Duration, error) {
+	requests := i.sts.Requests()
+	cmd := command(ctx, []string{"HOME=" + i.home}, "curl", "--silent", "--show-error", "--fail",
+		"--output", os.DevNull, "--data", requests[len(requests)-1].Form.Encode(), i.sts.URL())
+	return timed(cmd)
+}
+
+// aws measures the aws CLI with the last request of the prepare stage.
+func (i *issuer) aws(ctx context.Context) (time.Duration, error) {
+	requests := i.sts.Requests()
+	form := requests[len(requests)-1].Form
+	env := []string{
+		"HOME=" + i.home, "AWS_DEFAULT_REGION=eu-central-1", "AWS_EC2_METADATA_DISABLED=true",
+	}
+	cmd := command(ctx, env, "aws", "sts", "assume-role-with-web-identity",
+		"--endpoint-url", i.sts.URL(), "--role-arn", form.Get("RoleArn"),
+		"--role-session-name", form.Get("RoleSessionName"),
+		"--web-identity-token", form.Get("WebIdentityToken"),
+		"--duration-seconds", form.Get("DurationSeconds"))
+	var said strings.Builder
+	cmd.Stderr = &said
+	took, err := timed(cmd)
+	if err != nil {
+		return 0, fmt.Errorf("%w: %s", err, said.String())
+	}
+	return took, nil
+}

@@ -1,0 +1,121 @@
+// Command bench measures the driver against programs that do the same, or nothing, on the same
+// machine and in the same run, and prints ratios. It exits with 1 where one misses its limit.
+//
+// What is compared takes turns, so that a busy machine slows down both sides. A time is the
+// median of its rounds.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+
+	"rolecall/test/lab"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := bench(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+// bencher is what the measurements share.
+type bencher struct {
+	programs lab.Programs
+	dir      string // for files; removed at the end
+}
+
+// bench makes all measurements and prints them.
+func bench(ctx context.Context) error {
+	results, err := measure(ctx)
+	if ctx.Err() != nil {
+		return errors.New("interrupted")
+	}
+	if err != nil {
+		return err
+	}
+	return report(ctx, results)
+}
+
+// measure makes all measurements, and leaves no file of them.
+func measure(ctx context.Context) (all []result, err error) {
+	programs, err := lab.Binaries()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "rolecall-bench-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	b := bencher{programs, dir}
+	for _, part := range []struct {
+		what string
+		run  func(context.Context) ([]result, error)
+	}{
+		{"process start", b.processStart},
+		{"credentials", b.credentials},
+		{"whole jobs", b.jobs},
+	} {
+		fmt.Fprintf(os.Stderr, "measuring: %s\n", part.what)
+		results, err := part.run(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", part.what, err)
+		}
+		all = append(all, results...)
+	}
+	return all, nil
+}
+
+// report prints the results. That limits are missed is an error.
+func report(ctx context.Context, results []result) error {
+	var rows strings.Builder
+	rows.WriteString("what\tms (p25-p75)\tagainst\tms (p25-p75)\trounds\tratio\tlimit\t\n")
+	missed := 0
+	for _, r := range results {
+		rows.WriteString(r.row() + "\n")
+		if r.missed() {
+			missed++
+		}
+	}
+	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	if _, err := table.Write([]byte(rows.String())); err != nil {
+		return err
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	fmt.Printf("\n%d cores, %s %s/%s, load %s\n", runtime.NumCPU(), goVersion(ctx), runtime.GOOS, runtime.GOARCH, load())
+	if missed > 0 {
+		return fmt.Errorf("%d limits are missed", missed)
+	}
+	return nil
+}
+
+// goVersion is the version of the go command, which has built the driver.
+func goVersion(ctx context.Context) string {
+	out, err := exec.CommandContext(ctx, "go", "env", "GOVERSION").Output()
+	if err != nil {
+		return runtime.Version()
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// load is the load of the machine, for a reader who wonders about the spread.
+func load() string {
+	text, _ := os.ReadFile(filepath.Join("/proc", "loadavg"))
+	first, _, _ := strings.Cut(string(text), " ")
+	return first
+}
