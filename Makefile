@@ -1,0 +1,84 @@
+# make demo    the main job on this machine, with real parts
+# make check   every test; what CI runs
+# make build   the driver's four binaries, in bin/
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.PHONY: build parts demo check fmt vet lint test e2e fuzz bench tidy clean install
+
+STAGES  := config prepare run cleanup
+GO      := CGO_ENABLED=0 go
+DRIVER  := $(addprefix bin/,$(STAGES))
+PARTS   := $(addprefix bin/test/,gitlab-runner minio s3job)
+SOURCES := $(shell find cmd internal -name '*.go' ! -name '*_test.go') go.mod go.sum
+TESTS   := $(shell find test -name '*.go' -o -name 'go.*' -not -path '*/testdata/*')
+PACKAGES = $(shell go list ./... | grep -v /test/e2e)
+libexec := /usr/libexec/rolecall
+FUZZTIME := 30s
+
+build: $(DRIVER)
+
+$(DRIVER): bin/%: $(SOURCES)
+	$(GO) build -trimpath -ldflags='-s -w' -o $@ ./cmd/$*
+
+# The parts that the driver is tested against: each is built once.
+parts: $(PARTS)
+
+bin/test/gitlab-runner: $(shell find test/runner -type f)
+	@echo "building GitLab Runner: about two minutes, once"
+	cd test/runner && $(GO) build -trimpath -o ../../$@ .
+
+bin/test/minio: test/minio/go.mod test/minio/go.sum
+	@echo "building MinIO: about three minutes, once"
+	cd test/minio && $(GO) build -trimpath -o ../../$@ github.com/minio/minio
+
+bin/test/s3job: $(wildcard test/s3job/*.go) go.mod go.sum
+	$(GO) build -trimpath -o $@ ./test/s3job
+
+bin/tools/golangci-lint: tools/go.mod tools/go.sum
+	@echo "building the linter: about two minutes, once"
+	cd tools && $(GO) build -trimpath -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+demo: build parts
+	@go run ./test/demo
+
+check: build fmt vet lint test e2e
+
+fmt:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "not formatted, run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
+
+vet:
+	go vet ./...
+
+lint: bin/tools/golangci-lint
+	bin/tools/golangci-lint run ./...
+
+# Unit tests, fuzz seeds and scripts of whole programs, with the race detector.
+test: build parts
+	go test -race -count=1 $(PACKAGES)
+
+# The real GitLab Runner, MinIO as STS and S3, and a stand-in for GitLab.
+e2e: build parts
+	go test -count=1 -timeout 15m ./test/e2e
+
+# Every fuzz test for FUZZTIME each.
+fuzz:
+	@for package in $$(go list ./internal/...); do \
+	  for name in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+	    go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) $$package; \
+	  done; \
+	done
+
+bench: build parts
+	@go run ./test/bench
+
+tidy:
+	go mod tidy
+
+clean:
+	rm -rf bin
+
+install: build
+	install -d $(DESTDIR)$(libexec)
+	install -m 0755 $(DRIVER) $(DESTDIR)$(libexec)
