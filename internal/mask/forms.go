@@ -1,0 +1,170 @@
+package mask
+
+import (
+	"bytes"
+	"encoding/base64"
+	"strings"
+	"unicode/utf8"
+)
+
+// unreserved are the bytes, besides letters and digits, that no URL escapes.
+const unreserved = "-_.~"
+
+// Forms returns the texts under which Needles finds a secret, in the clear and
+// without duplicates:
+//
+//   - the secret itself;
+//   - URL-escaped as a query (a space becomes +), as a component (%20), as a path
+//     segment ($&+=:@ stay) and as a path (only / stays, as Python's quote does),
+//     each with hex digits in upper and in lower case;
+//   - JSON-escaped as encoding/json writes it, with and without the escaping of
+//     <, > and &, each with / and with \/;
+//   - base64 in the standard and in the URL alphabet, for the secret at each of
+//     the three offsets that it can have in a longer text: the characters that
+//     the secret alone determines, so without those at the edges that carry bits
+//     of its neighbours or padding.
+//
+// Not covered is a secret that is reversed, in hex, compressed, encrypted,
+// escaped or encoded twice, in changed case, split by other text (line breaks in
+// base64 too), or cut short.
+func Forms(secret Secret) [][]byte {
+	text := secret.Reveal()
+	forms := [][]byte{[]byte(text)}
+	add := func(form []byte) {
+		for _, known := range forms {
+			if bytes.Equal(known, form) {
+				return
+			}
+		}
+		forms = append(forms, form)
+	}
+	urlForms(text, add)
+	jsonForms(text, add)
+	base64Forms(text, add)
+	return forms
+}
+
+// urlForms adds the URL-escaped forms of text.
+func urlForms(text string, add func([]byte)) {
+	kept := keep(unreserved)
+	if kept.all(text) {
+		return // A JWT needs no escape, and looking is cheaper than writing eight forms.
+	}
+	segment, path := keep(unreserved+"$&+=:@"), keep(unreserved+"/")
+	for _, hex := range []string{"0123456789ABCDEF", "0123456789abcdef"} {
+		component := kept.escape(text, hex)
+		add(component)
+		if strings.Contains(text, " ") {
+			add(bytes.ReplaceAll(component, []byte("%20"), []byte("+")))
+		}
+		add(segment.escape(text, hex))
+		add(path.escape(text, hex))
+	}
+}
+
+// bytesKept tells of each byte whether it needs no escape.
+type bytesKept [256]bool
+
+// keep returns letters, digits and others as bytes to keep.
+func keep(others string) *bytesKept {
+	const alphanumeric = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+	var kept bytesKept
+	for _, part := range [...]string{alphanumeric, others} {
+		for i := range len(part) {
+			kept[part[i]] = true
+		}
+	}
+	return &kept
+}
+
+// all reports whether nothing in text needs an escape.
+func (k *bytesKept) all(text string) bool {
+	for i := range len(text) {
+		if !k[text[i]] {
+			return false
+		}
+	}
+	return true
+}
+
+// escape returns text with %xx for each byte that is not kept.
+func (k *bytesKept) escape(text, hex string) []byte {
+	escaped := make([]byte, 0, len(text)+len(text)/4)
+	for i := range len(text) {
+		if c := text[i]; k[c] {
+			escaped = append(escaped, c)
+		} else {
+			escaped = append(escaped, '%', hex[c>>4], hex[c&15])
+		}
+	}
+	return escaped
+}
+
+// jsonForms adds the JSON-escaped forms of text.
+func jsonForms(text string, add func([]byte)) {
+	if keep(unreserved + "+/=").all(text) {
+		add(bytes.ReplaceAll([]byte(text), []byte("/"), []byte(`\/`))) // as for any other text, but quick
+		return
+	}
+	for _, special := range []string{"\"\\", "\"\\<>&"} {
+		form := jsonEscape(text, special)
+		add(form)
+		add(bytes.ReplaceAll(form, []byte("/"), []byte(`\/`)))
+	}
+}
+
+// jsonEscape returns text as encoding/json writes it between quotes, where the
+// ASCII characters to escape are those of special and the control characters.
+func jsonEscape(text, special string) []byte {
+	escaped := make([]byte, 0, len(text)+len(text)/8)
+	for i := 0; i < len(text); {
+		if c := text[i]; c < utf8.RuneSelf {
+			escaped = appendASCII(escaped, c, special)
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(text[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			escaped = append(escaped, `\ufffd`...)
+		case r == '\u2028':
+			escaped = append(escaped, `\u2028`...)
+		case r == '\u2029':
+			escaped = append(escaped, `\u2029`...)
+		default:
+			escaped = append(escaped, text[i:i+size]...)
+		}
+		i += size
+	}
+	return escaped
+}
+
+// appendASCII appends c, escaped where JSON wants that or special contains it.
+func appendASCII(to []byte, c byte, special string) []byte {
+	const controls, short = "\b\f\n\r\t", "bfnrt"
+	switch {
+	case c >= ' ' && strings.IndexByte(special, c) < 0:
+		return append(to, c)
+	case c == '"' || c == '\\':
+		return append(to, '\\', c)
+	}
+	if i := strings.IndexByte(controls, c); i >= 0 {
+		return append(to, '\\', short[i])
+	}
+	const hex = "0123456789abcdef"
+	return append(to, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+}
+
+// base64Forms adds the base64 forms of text.
+func base64Forms(text string, add func([]byte)) {
+	for offset := range 3 {
+		padded := append(make([]byte, offset, offset+len(text)), text...)
+		// A character carries 6 bits: the first and the last whole ones count.
+		first, end := (8*offset+5)/6, 8*len(padded)/6
+		for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+			encoded := make([]byte, encoding.EncodedLen(len(padded)))
+			encoding.Encode(encoded, padded)
+			add(encoded[first:end])
+		}
+	}
+}

@@ -1,0 +1,232 @@
+package mask
+
+import (
+	"io"
+	"io/fs"
+	"slices"
+)
+
+// pieceLen bounds what a Writer handles at once, in bytes, and so its memory.
+const pieceLen = 64 << 10
+
+// Writer masks the secrets in what is written to it, and writes the rest on.
+//
+// A byte is covered if it lies in an occurrence of a form of a secret, whatever
+// other occurrences overlap that one. Each maximal run of covered bytes comes
+// out as one Masked, so that occurrences that overlap or touch share one; all
+// other bytes come out as they are and in order.
+//
+// The output does not depend on how the input is split over writes. What has
+// been written comes out at once, but for the longest suffix that is a proper
+// prefix of a form: of that, the covered bytes at its beginning are masked at
+// once, the rest is held until more bytes or Close decide about it. So a Writer
+// holds less than the longest form, and its memory is bounded.
+//
+// A Writer must not be used by two goroutines at the same time.
+type Writer struct {
+	to      io.Writer
+	needles *Needles
+	at      node   // what the end of the input may be the beginning of
+	buffer  []byte // ends with the bytes that are held
+	held    int    // index in buffer of the first byte that is held
+	base    int64  // offset in the input of the first byte that is held
+	covered []span // at or after base, apart from each other, in order
+	masking bool   // the byte before base was covered
+	out     []byte // used to put together what is written
+	err     error
+}
+
+// span is a run of covered bytes, by offset in the input.
+type span struct{ from, to int64 }
+
+// NewWriter returns a Writer that masks what needles find and writes to to: at
+// most once per Write of up to 64 KiB. Close it to get what it holds.
+func NewWriter(to io.Writer, needles *Needles) *Writer {
+	return &Writer{to: to, needles: needles}
+}
+
+// Write masks p. If it cannot write on, it returns the number of bytes of p
+// before the 64 KiB that it failed on, and the error, then and ever after.
+func (w *Writer) Write(p []byte) (int, error) {
+	done := 0
+	for done < len(p) && w.err == nil {
+		piece := p[done:min(done+pieceLen, len(p))]
+		if w.piece(piece); w.err == nil {
+			done += len(piece)
+		}
+	}
+	return done, w.err
+}
+
+// Close writes what is held: the prefix of a form, which no more bytes follow,
+// is no secret. It does not close the underlying writer. A Write after it fails
+// with fs.ErrClosed, another Close does nothing.
+func (w *Writer) Close() error {
+	if w.err == fs.ErrClosed { //nolint:errorlint // an error of the underlying writer may wrap it
+		return nil
+	}
+	data := w.buffer[w.held:]
+	w.emit(data, w.base+int64(len(data)))
+	if w.err != nil {
+		return w.err
+	}
+	w.buffer, w.held, w.err = nil, 0, fs.ErrClosed
+	return nil
+}
+
+// AvailableBuffer returns an empty buffer with room for up to 64 KiB. It is to
+// be filled and passed to the very next Write, which then need not copy it to
+// where the held bytes are; io.Writer allows no other way to save that.
+func (w *Writer) AvailableBuffer() []byte {
+	if w.buffer == nil {
+		w.buffer = make([]byte, 0, pieceLen)
+	}
+	w.buffer, w.held = w.buffer[:copy(w.buffer, w.buffer[w.held:])], 0
+	held := len(w.buffer)
+	// What is written on is at most what a pipe takes at once, while no more
+	// than half of that is held.
+	size := max(pieceLen, held+pieceLen/2)
+	w.buffer = slices.Grow(w.buffer, size-held)
+	return w.buffer[held:held:size]
+}
+
+// piece masks p, writes what is decided and holds the rest.
+func (w *Writer) piece(p []byte) {
+	held := len(w.buffer) - w.held
+	data, joined := w.join(p)
+	w.scan(data, held)
+	end := w.base + int64(len(data))
+	decided := w.emit(data, end-int64(w.needles.depth(w.at)))
+	switch {
+	case decided == len(data):
+		w.buffer, w.held = w.buffer[:0], 0
+	case joined:
+		w.held += decided
+	default:
+		w.buffer, w.held = append(w.buffer[:0], data[decided:]...), 0
+	}
+}
+
+// join returns what is held with p behind it, and whether that is in the buffer.
+func (w *Writer) join(p []byte) ([]byte, bool) {
+	used := len(w.buffer)
+	if used < cap(w.buffer) && &p[0] == &w.buffer[:used+1][used] {
+		w.buffer = w.buffer[:used+len(p)] // p is AvailableBuffer's
+		return w.buffer[w.held:], true
+	}
+	held := w.buffer[w.held:]
+	if len(held) == 0 {
+		return p, false
+	}
+	// Moving what is held only when as much has gone out before it keeps the
+	// price of a byte constant.
+	if w.held >= len(held) {
+		w.buffer, w.held = w.buffer[:copy(w.buffer, held)], 0
+	}
+	w.buffer = append(w.buffer, p...)
+	return w.buffer[w.held:], true
+}
+
+// scan follows the needles through data from index i on, and notes what is
+// covered.
+func (w *Writer) scan(data []byte, i int) {
+	n, at := w.needles, w.at
+	edge := n.edge
+	for i < len(data) {
+		if at == root {
+			if i = n.skip(data, i); i < len(data) {
+				at = n.first[data[i]]
+				i++
+			}
+			continue
+		}
+		c := data[i]
+		i++
+		if edge[at] == uint16(c) {
+			at++
+			continue
+		}
+		if edge[at]&gate != 0 {
+			n.pass()
+		}
+		at = n.step(at, c)
+		if edge[at]&ends != 0 {
+			w.cover(w.base+int64(i), n.depth(n.longest[at]))
+		}
+		if at == n.first[c] && at != root {
+			// Nothing begins before the last byte. Looking from there saves
+			// following what is only the first byte of a form, again and again.
+			if next := n.skip(data, i-1); next >= i {
+				at, i = root, next
+			}
+		}
+	}
+	w.at = at
+}
+
+// cover notes that the length bytes before offset end are covered, where no
+// noted offset is beyond end.
+func (w *Writer) cover(end int64, length int) {
+	// What has been decided before base is covered if the form begins there.
+	from := max(end-int64(length), w.base)
+	last := len(w.covered)
+	for last > 0 && w.covered[last-1].to >= from {
+		last--
+		from = min(from, w.covered[last].from)
+	}
+	w.covered = append(w.covered[:last], span{from, end})
+}
+
+// emit writes data, which begins at base, up to the offset end or the end of the
+// run of covered bytes around it, and returns how many bytes of data that are.
+func (w *Writer) emit(data []byte, end int64) int {
+	if len(w.covered) > 0 {
+		return w.emitMasked(data, end)
+	}
+	// Of what may begin a form, covered bytes may be gone.
+	decided := max(0, int(end-w.base))
+	if decided > 0 {
+		w.masking = false
+		w.base = end
+		w.write(data[:decided])
+	}
+	return decided
+}
+
+// emitMasked does what emit does where bytes are covered.
+func (w *Writer) emitMasked(data []byte, end int64) int {
+	start, from := w.base, w.base
+	end = max(end, start)
+	w.out = w.out[:0]
+	gone := 0
+	for _, s := range w.covered {
+		if s.from > end {
+			break
+		}
+		w.out = append(w.out, data[from-start:s.from-start]...)
+		if s.from > from || !w.masking {
+			w.out = append(w.out, Masked...)
+		}
+		from, w.masking = s.to, true
+		end = max(end, s.to)
+		gone++
+	}
+	w.covered = w.covered[:copy(w.covered, w.covered[gone:])]
+	w.masking = w.masking && from == end
+	w.base = end
+	w.out = append(w.out, data[from-start:end-start]...)
+	w.write(w.out)
+	return int(end - start)
+}
+
+// write writes p, if there is anything, to the underlying writer.
+func (w *Writer) write(p []byte) {
+	if len(p) == 0 {
+		return
+	}
+	n, err := w.to.Write(p)
+	if err == nil && n < len(p) {
+		err = io.ErrShortWrite
+	}
+	w.err = err
+}
