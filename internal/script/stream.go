@@ -48,8 +48,9 @@ func (s *stream) pipe() (*os.File, error) {
 // carry copies until nobody holds the script's end of the pipe, or the script is
 // dead and the pipe silent.
 func (s *stream) carry() {
-	buffer := make([]byte, 64<<10)
+	available := s.available()
 	for {
+		buffer := available()
 		n, err := s.read(buffer)
 		if _, broken := s.to.Write(buffer[:n]); broken != nil {
 			close(s.broken)
@@ -62,6 +63,19 @@ func (s *stream) carry() {
 			return
 		}
 	}
+}
+
+// available returns what gives the buffer for each read: the writer's own, where
+// it has one to spare it a copy, as a bufio.Writer does.
+func (s *stream) available() func() []byte {
+	if w, ok := s.to.(interface{ AvailableBuffer() []byte }); ok {
+		return func() []byte {
+			buffer := w.AvailableBuffer()
+			return buffer[:cap(buffer)]
+		}
+	}
+	buffer := make([]byte, 64<<10)
+	return func() []byte { return buffer }
 }
 
 // read reads from the script's end of the pipe.

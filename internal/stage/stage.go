@@ -24,6 +24,7 @@ import (
 
 	"rolecall/internal/fault"
 	"rolecall/internal/job"
+	"rolecall/internal/mask"
 )
 
 // Version is the version of the driver, the newest one of CHANGELOG.md.
@@ -39,6 +40,7 @@ type Call struct {
 
 	policy string // --config, empty where it is not given
 	pinned string // --tenant
+	masked []*mask.Writer
 }
 
 // Stage is one of the four stages.
@@ -57,7 +59,9 @@ const Cleanup = "cleanup"
 // Main runs a stage as the process's own main and exits.
 func Main(name string, run Stage) {
 	call := &Call{Stdout: os.Stdout, Stderr: os.Stderr, Log: newLog(os.Stderr)}
-	os.Exit(call.exitCode(call.serve(name, run)))
+	code := call.exitCode(call.serve(name, run))
+	call.flush()
+	os.Exit(code)
 }
 
 // serve reads flags and environment and runs the stage. A panic becomes an error.

@@ -39,8 +39,8 @@ func quote(text string) string {
 	return fmt.Sprintf("%q", text)
 }
 
-// idToken is the variable that holds the ID token.
-const idToken = "GITLAB_OIDC_TOKEN" //nolint:gosec // the name of a variable
+// IDToken is the variable that holds a job's ID token.
+const IDToken = "GITLAB_OIDC_TOKEN" //nolint:gosec // the name of a variable
 
 // Request is what a job asks for. Each field may be empty.
 type Request struct {
@@ -78,7 +78,7 @@ func (z ZeroConfig) Decide(r Request) (Grant, error) {
 			fmt.Errorf("tenant %q: %s is no AWS region", name, quote(r.Region)),
 			"set AWS_REGION to a region such as eu-central-1, or to none")
 	}
-	return Grant{Tenant: name, RoleARN: r.RoleARN, IDToken: idToken, Region: r.Region}, nil
+	return Grant{Tenant: name, RoleARN: r.RoleARN, IDToken: IDToken, Region: r.Region}, nil
 }
 
 // name returns the tenant of a job that asks for requested.

@@ -31,6 +31,8 @@ func TestJobs(t *testing.T) { //nolint:tparallel // the jobs must be over before
 			"cancel":                testCancel,
 			"timeout":               testTimeout,
 			"spoofed variables":     testSpoofed,
+			"masked":                testMasked,
+			"traced":                testTraced,
 			"directories":           testDirectories,
 		} {
 			t.Run(name, func(t *testing.T) {

@@ -56,6 +56,9 @@ func serve(c *stage.Call, response job.Response, grant tenant.Grant, root string
 	if err != nil {
 		return err
 	}
+	if err := c.Mask(ask.Token.Raw); err != nil {
+		return err
+	}
 	watching := c.Watch()
 	folder, err := store.Create(root, response.ID, string(grant.Tenant), c.Env.Request.TempProjectDir())
 	if err != nil {
@@ -63,6 +66,9 @@ func serve(c *stage.Call, response job.Response, grant tenant.Grant, root string
 	}
 	defer folder.Close()
 	result, err := issue(watching(), c.Env.Service, folder, ask)
+	if err == nil {
+		err = c.Mask(result.Credentials.Secrets()...)
+	}
 	if err == nil {
 		err = report(c.Stdout, folder, ask, result, store.OnTmpfs(root))
 	}

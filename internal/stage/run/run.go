@@ -13,8 +13,10 @@ import (
 	"rolecall/internal/creds/store"
 	"rolecall/internal/fault"
 	"rolecall/internal/job"
+	"rolecall/internal/mask"
 	"rolecall/internal/script"
 	"rolecall/internal/stage"
+	"rolecall/internal/tenant"
 )
 
 // grace is how long a script may take to end after SIGTERM. With what follows,
@@ -33,7 +35,7 @@ func Run(c *stage.Call) error {
 	}
 	watching := c.Watch()
 	path, name := c.Args[0], c.Args[1]
-	env, err := environment(c.Env, name)
+	env, err := environment(c, name)
 	if err != nil {
 		return err
 	}
@@ -69,28 +71,45 @@ func clearExitCode(path string) error {
 	return nil
 }
 
-// environment returns the environment of the script of a stage.
-func environment(env job.Env, name string) ([]string, error) {
-	id, err := job.ReadID(env.ResponseFile)
+// environment returns the environment of the script of a stage, and masks what
+// was issued to the job in all that the stage prints, whosever script it is.
+func environment(c *stage.Call, name string) ([]string, error) {
+	id, err := job.ReadID(c.Env.ResponseFile)
 	if err != nil {
 		return nil, err
 	}
-	clean := script.Clean(env.Service, func(name string) bool { return strings.HasPrefix(name, "AWS_") })
-	folder, err := open(env.Store, id)
+	clean := script.Clean(c.Env.Service, func(name string) bool { return strings.HasPrefix(name, "AWS_") })
+	folder, err := open(c.Env.Store, id)
 	if err != nil {
 		return nil, fmt.Errorf("state of job %s: %w", id, err)
 	}
 	defer folder.Close()
-	if folder.Tenant() == "" || !IsUserStage(name) {
+	if folder.Tenant() == "" {
 		return clean, nil
 	}
-	c, err := folder.Read()
+	issued, err := folder.Read()
 	if err != nil {
 		return nil, fault.New(fault.Author, fmt.Errorf("the env file of tenant %q cannot be read: %w", folder.Tenant(), err),
 			"do not remove or change it in a script")
 	}
-	clean = append(clean, c.Environ()...)
+	if err := maskLog(c, issued); err != nil || !IsUserStage(name) {
+		return clean, err
+	}
+	clean = append(clean, issued.Environ()...)
 	return append(clean, creds.MetadataOff, job.EnvFileVariable+"="+folder.Path()), nil
+}
+
+// maskLog masks the credentials and the ID token that they came from.
+func maskLog(c *stage.Call, issued creds.Credentials) error {
+	response, err := job.ReadResponse(c.Env.ResponseFile)
+	if err != nil {
+		return err
+	}
+	secrets := issued.Secrets()
+	for _, token := range response.Values(tenant.IDToken) {
+		secrets = append(secrets, mask.NewSecret(token))
+	}
+	return c.Mask(secrets...)
 }
 
 // open opens the folder of a job, in root where the config stage chose one.

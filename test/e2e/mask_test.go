@@ -1,0 +1,38 @@
+package e2e_test
+
+import (
+	"strings"
+	"testing"
+
+	"rolecall/test/coordinator"
+)
+
+// testMasked runs scripts that print what was issued in the ways in which that
+// happens by accident. That no secret is in the log of these jobs, as of any
+// other, is checked when all are over.
+func testMasked(t *testing.T, w *world) {
+	job := w.job("alpha",
+		"env",
+		`echo "plain=$AWS_SECRET_ACCESS_KEY."`,
+		`set -x; : "$AWS_SESSION_TOKEN"; set +x`,
+		`printf 'halves=%s' "${AWS_SESSION_TOKEN:0:50}"; sleep 1.5; echo "${AWS_SESSION_TOKEN:50}."`,
+		`for i in 1 2 3; do echo "out=$AWS_ACCESS_KEY_ID."; echo "err=$AWS_SECRET_ACCESS_KEY." >&2; done`,
+		`echo "base64=$(printf %s "$AWS_SESSION_TOKEN" | base64 -w0)"`,
+		`cat "$ROLECALL_ENV_FILE"`)
+	job.AfterScript = []string{`echo "after=$AWS_SECRET_ACCESS_KEY."`}
+	log := w.succeed(t, sharedToken, job)
+	contains(t, log, "\nplain=[MASKED].", "halves=[MASKED].", "\nbase64=[MASKED]", "\nout=[MASKED].", "\nerr=[MASKED].", "\nafter=[MASKED].",
+		"AWS_SESSION_TOKEN=[MASKED]", "AWS_REGION=eu-central-1")
+}
+
+// testTraced runs a job with CI_DEBUG_TRACE, which traces every line that the
+// runner and the user have written, in every stage.
+func testTraced(t *testing.T, w *world) {
+	job := w.job("beta", `echo "traced=$AWS_SECRET_ACCESS_KEY."`, `. "$ROLECALL_ENV_FILE"`)
+	job.Variables = append(job.Variables, coordinator.Variable{Key: "CI_DEBUG_TRACE", Value: "true"})
+	log := w.succeed(t, sharedToken, job)
+	contains(t, log, "traced=[MASKED].", "+ AWS_SECRET_ACCESS_KEY=[MASKED]")
+	if !strings.Contains(log, "set -o xtrace") && !strings.Contains(log, "\n+ ") && !strings.Contains(log, "++ ") {
+		t.Error("the job was not traced")
+	}
+}
