@@ -22,6 +22,13 @@ import (
 )
 
 func main() {
+	if len(os.Args) == 2 && (os.Args[1] == copyMode || os.Args[1] == maskMode) {
+		if err := copier(os.Args[1]); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := bench(ctx); err != nil {
@@ -67,6 +74,7 @@ func measure(ctx context.Context) (all []result, err error) {
 	}{
 		{"process start", b.processStart},
 		{"credentials", b.credentials},
+		{"masking", b.masking},
 		{"whole jobs", b.jobs},
 	} {
 		fmt.Fprintf(os.Stderr, "measuring: %s\n", part.what)

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 
 	"rolecall/internal/creds"
 	"rolecall/internal/creds/store"
@@ -21,8 +23,10 @@ import (
 
 // Run decides which tenant the job is, assumes that tenant's role and writes the
 // env file. A job of no tenant gets a record only, which the run stage asks for.
-// Where it fails nothing is left behind.
+// Where it fails nothing is left behind. A signal ends it at once: the credentials
+// are the last thing that it writes, and the runner calls cleanup.
 func Run(c *stage.Call) error {
+	signal.Ignore(syscall.SIGPIPE) // a report that nobody reads is an error like any other
 	response, err := job.ReadResponse(c.Env.ResponseFile)
 	if err != nil {
 		return err
@@ -56,24 +60,18 @@ func serve(c *stage.Call, response job.Response, grant tenant.Grant, root string
 	if err != nil {
 		return err
 	}
-	if err := c.Mask(ask.Token.Raw); err != nil {
-		return err
-	}
-	watching := c.Watch()
 	folder, err := store.Create(root, response.ID, string(grant.Tenant), c.Env.Request.TempProjectDir())
 	if err != nil {
 		return err
 	}
 	defer folder.Close()
-	result, err := issue(watching(), c.Env.Service, folder, ask)
-	if err == nil {
-		err = c.Mask(result.Credentials.Secrets()...)
-	}
+	result, err := issue(c.Env.Service, folder, ask)
 	if err == nil {
 		err = report(c.Stdout, folder, ask, result, store.OnTmpfs(root))
 	}
 	if err != nil {
-		return errors.Join(err, store.Remove(root, response.ID))
+		// An error may hold words of others; the report holds none, so only this pays for a mask.
+		return errors.Join(err, store.Remove(root, response.ID), c.Mask(ask.Token.Raw))
 	}
 	return nil
 }
@@ -166,16 +164,13 @@ func chooseRoot(chosen string) (string, error) {
 }
 
 // issue asks STS and writes the env file.
-func issue(ctx context.Context, service []string, folder *store.Folder, ask sts.Request) (sts.Result, error) {
+func issue(service []string, folder *store.Folder, ask sts.Request) (sts.Result, error) {
 	if err := keepSettings(service); err != nil {
 		return sts.Result{}, err
 	}
-	result, err := sts.NewClient().Assume(ctx, ask)
+	result, err := sts.NewClient().Assume(context.Background(), ask)
 	if err != nil {
 		return sts.Result{}, fmt.Errorf("tenant %q: %w", folder.Tenant(), err)
-	}
-	if err := ctx.Err(); err != nil {
-		return sts.Result{}, fmt.Errorf("the runner ended the stage: %w", err)
 	}
 	return result, folder.Write(result.Credentials)
 }
