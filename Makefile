@@ -70,8 +70,10 @@ fuzz:
 	  done; \
 	done
 
+# The ratios that the driver must keep, then those of the masker in process.
 bench: build parts
 	@go run ./test/bench
+	@go test -run '^$$' -bench . -benchtime 5x ./internal/mask
 
 tidy:
 	go mod tidy

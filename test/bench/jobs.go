@@ -18,6 +18,9 @@ const (
 	jobRounds = 80
 	jobLimit  = 1.35
 	jobAim    = 1.25
+
+	longRounds = 8
+	longLimit  = 1.1
 )
 
 // The runners that are compared, by their tokens.
@@ -43,18 +46,32 @@ func (b bencher) jobs(ctx context.Context) ([]result, error) {
 	if err != nil {
 		return nil, err
 	}
-	samples, err := compare(ctx, jobRounds,
-		running(gitlab, shellToken, coordinator.Job{}),
-		running(gitlab, customToken, coordinator.Job{}),
-		running(gitlab, customToken, tenantJob()))
+	short, err := compare(ctx, jobRounds,
+		running(gitlab, shellToken, coordinator.Job{Script: echo()}),
+		running(gitlab, customToken, coordinator.Job{Script: echo()}),
+		running(gitlab, customToken, tenantJob(echo())))
+	var long []sample
+	if err == nil {
+		long, err = compare(ctx, longRounds,
+			running(gitlab, customToken, tenantJob(print50MB())),
+			running(gitlab, customToken, coordinator.Job{Script: print50MB()}))
+	}
 	if err := errors.Join(err, stop(runner)); err != nil {
 		return nil, err
 	}
 	const shell = "shell executor, the same job"
 	return []result{
-		{what: fmt.Sprintf("job of echo hi (aim %.2fx)", jobAim), times: samples[1], against: shell, base: samples[0], limit: jobLimit},
-		{what: "job of echo hi with a tenant", times: samples[2], against: shell, base: samples[0]},
+		{what: fmt.Sprintf("job of echo hi (aim %.2fx)", jobAim), times: short[1], against: shell, base: short[0], limit: jobLimit},
+		{what: "job of echo hi with a tenant", times: short[2], against: shell, base: short[0]},
+		{what: "job that prints 50 MB, masked", times: long[0], against: "the same job, not masked", base: long[1], limit: longLimit},
 	}, nil
+}
+
+func echo() []string { return []string{"echo hi"} }
+
+// print50MB is a script with a log like that of a verbose build.
+func print50MB() []string {
+	return []string{`yes "2026-01-02T10:11:12.131Z INFO  [main] ApplicationTests - Started in 1415 seconds" | head -c 52428800 || true`}
 }
 
 // startRunner starts a runner for both executors, with an empty home. It does not end with the
@@ -90,8 +107,9 @@ func stop(runner *lab.RunnerService) error {
 }
 
 // tenantJob is a job that gets credentials.
-func tenantJob() coordinator.Job {
+func tenantJob(script []string) coordinator.Job {
 	return coordinator.Job{
+		Script:    script,
 		IDTokens:  map[string]string{"GITLAB_OIDC_TOKEN": "https://gitlab.example.com"},
 		Variables: []coordinator.Variable{{Key: "TENANT", Value: "alpha"}, {Key: "ROLE_ARN", Value: role}},
 	}
@@ -99,7 +117,6 @@ func tenantJob() coordinator.Job {
 
 // running measures a job from when the runner takes it to when it reports the end.
 func running(gitlab *coordinator.Server, token string, job coordinator.Job) contender {
-	job.Script = []string{"echo hi"}
 	return func(ctx context.Context) (time.Duration, error) {
 		run := gitlab.Enqueue(token, job)
 		result, err := run.Wait(ctx)

@@ -51,7 +51,7 @@ func copier(mode string) error {
 			return err
 		}
 		w := mask.NewWriter(os.Stdout, needles)
-		defer w.Close()
+		defer func() { _ = w.Close() }()
 		to, available = w, func() []byte { b := w.AvailableBuffer(); return b[:cap(b)] }
 	}
 	for {
