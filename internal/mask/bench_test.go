@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"testing"
 	"time"
@@ -125,74 +124,6 @@ func BenchmarkOneByteWrites(b *testing.B) {
 				pour(b, w, data, 1)
 			}
 		})
-	}
-}
-
-// BenchmarkPipes compares a copy of 64 KiB reads and writes between two pipes with
-// and without masking.
-func BenchmarkPipes(b *testing.B) {
-	c := newCredentials()
-	log, hits := ciLog(20<<20), ciLog(20<<20, c.texts()...)
-	for _, run := range []struct {
-		name  string
-		data  []byte
-		times int
-	}{
-		{"clean", log, 10},
-		{"hits", hits, 10},
-		{"first byte of key", bytes.Repeat([]byte(c.key[:1]), 16<<20), 1},
-		{"first byte of session", bytes.Repeat([]byte(c.session[:1]), 16<<20), 1},
-		{"first byte of id", bytes.Repeat([]byte(c.id[:1]), 16<<20), 1},
-	} {
-		b.Run(run.name, func(b *testing.B) {
-			needles := needlesOf(b, c.texts()...)
-			b.SetBytes(int64(len(run.data) * run.times))
-			compare(b, func() time.Duration {
-				return throughPipes(b, run.data, run.times, func(w io.Writer) io.Writer { return mask.NewWriter(w, needles) })
-			}, func() time.Duration {
-				return throughPipes(b, run.data, run.times, func(w io.Writer) io.Writer { return w })
-			})
-		})
-	}
-}
-
-// throughPipes returns the time that data, written several times, takes through
-// two pipes with a copier between them.
-func throughPipes(b *testing.B, data []byte, times int, wrap func(io.Writer) io.Writer) time.Duration {
-	from, source, err1 := os.Pipe()
-	sink, to, err2 := os.Pipe()
-	if err1 != nil || err2 != nil {
-		b.Fatal(err1, err2)
-	}
-	defer from.Close()
-	defer sink.Close()
-	start := time.Now()
-	go func() {
-		defer source.Close()
-		for range times {
-			_, _ = source.Write(data)
-		}
-	}()
-	go func() {
-		defer to.Close()
-		carry(wrap(to), from)
-	}()
-	_, _ = io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{sink}, make([]byte, 64<<10))
-	return time.Since(start)
-}
-
-// carry copies with reads and writes of 64 KiB.
-func carry(to io.Writer, from io.Reader) {
-	buffer := make([]byte, 64<<10)
-	for {
-		if w, ok := to.(*mask.Writer); ok {
-			buffer = w.AvailableBuffer()
-			buffer = buffer[:cap(buffer)]
-		}
-		n, err := from.Read(buffer)
-		if _, broken := to.Write(buffer[:n]); err != nil || broken != nil {
-			return
-		}
 	}
 }
 
