@@ -2,6 +2,7 @@ package lab_test
 
 import (
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -67,8 +68,11 @@ func checkSuccess(t *testing.T, server *coordinator.Server, token string, runner
 		t.Fatalf("got %+v; log:\n%s", result, run.Text())
 	}
 	short := strings.TrimPrefix(token, "glrt-")[:9]
-	buildDir := filepath.Join(runner.BuildsDir, short, "0", "group", "project")
-	for _, want := range []string{buildDir, "after the script", "Created cache"} {
+	buildDir := regexp.MustCompile(regexp.QuoteMeta(filepath.Join(runner.BuildsDir, short)) + `/\d+/group/project\b`)
+	if !buildDir.MatchString(run.Text()) {
+		t.Errorf("no %s in the log:\n%s", buildDir, run.Text())
+	}
+	for _, want := range []string{"after the script", "Created cache"} {
 		if !strings.Contains(run.Text(), want) {
 			t.Errorf("no %q in the log:\n%s", want, run.Text())
 		}
