@@ -29,6 +29,7 @@ func TestJobs(t *testing.T) { //nolint:tparallel // the jobs must be over before
 			"every exit code":       testExitCodes,
 			"script that is killed": testKilled,
 			"cancel":                testCancel,
+			"abort":                 testAbort,
 			"timeout":               testTimeout,
 			"spoofed variables":     testSpoofed,
 			"masked":                testMasked,
@@ -242,6 +243,21 @@ func testCancel(t *testing.T, w *world) {
 		t.Errorf("%+v", result)
 	}
 	contains(t, run.Text(), "after is done")
+}
+
+// testAbort cancels by force: nothing but clean-up runs then.
+func testAbort(t *testing.T, w *world) {
+	job := w.job("beta", ticking()...)
+	job.AfterScript = []string{"echo after is done"}
+	run := w.enqueue(sharedToken, job)
+	untilLog(t, run, "tick")
+	run.Abort()
+	if result := wait(t, run); result.State != "canceled" {
+		t.Errorf("%+v", result)
+	}
+	if strings.Contains(run.Text(), "after is done") {
+		t.Error("after_script ran")
+	}
 }
 
 func testTimeout(t *testing.T, w *world) {

@@ -17,6 +17,14 @@ func Roots() []string {
 	return []string{"/run/rolecall", filepath.Join("/dev/shm", name), filepath.Join("/var/tmp", name)}
 }
 
+// Root returns the folder that the config stage has chosen, or chooses it.
+func Root(chosen string) (string, error) {
+	if chosen != "" {
+		return chosen, nil
+	}
+	return Choose(Roots())
+}
+
 // Choose returns the first of roots that can be used, made where it was not
 // there. One that this user cannot make, or that is root's, is passed over; one
 // that anybody else put there is an error, not a reason to take a worse one.

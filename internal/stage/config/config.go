@@ -32,7 +32,7 @@ func Run(c *stage.Call) error {
 	if _, err := c.Rules(); err != nil {
 		return err
 	}
-	root, err := store.Choose(store.Roots())
+	root, err := store.Root("")
 	if err != nil {
 		return err
 	}

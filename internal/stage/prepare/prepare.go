@@ -39,7 +39,7 @@ func Run(c *stage.Call) error {
 	if err != nil {
 		return err
 	}
-	root, err := chooseRoot(c.Env.Store)
+	root, err := store.Root(c.Env.Store)
 	if err != nil {
 		return err
 	}
@@ -152,15 +152,6 @@ func readToken(r job.Request, response job.Response, grant tenant.Grant) (identi
 			"let id_tokens: set it, and no variable")
 	}
 	return token, nil
-}
-
-// chooseRoot returns the folder that holds the state of all jobs, which the
-// config stage has chosen.
-func chooseRoot(chosen string) (string, error) {
-	if chosen != "" {
-		return chosen, nil
-	}
-	return store.Choose(store.Roots())
 }
 
 // issue asks STS and writes the env file.

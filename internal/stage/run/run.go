@@ -79,7 +79,11 @@ func environment(c *stage.Call, name string) ([]string, error) {
 		return nil, err
 	}
 	clean := script.Clean(c.Env.Service, func(name string) bool { return strings.HasPrefix(name, "AWS_") })
-	folder, err := open(c.Env.Store, id)
+	root, err := store.Root(c.Env.Store)
+	if err != nil {
+		return nil, err
+	}
+	folder, err := store.Open(root, id)
 	if err != nil {
 		return nil, fmt.Errorf("state of job %s: %w", id, err)
 	}
@@ -110,18 +114,6 @@ func maskLog(c *stage.Call, issued creds.Credentials) error {
 		secrets = append(secrets, mask.NewSecret(token))
 	}
 	return c.Mask(secrets...)
-}
-
-// open opens the folder of a job, in root where the config stage chose one.
-func open(root string, id job.ID) (*store.Folder, error) {
-	if root != "" {
-		return store.Open(root, id)
-	}
-	root, err := store.Choose(store.Roots())
-	if err != nil {
-		return nil, err
-	}
-	return store.Open(root, id)
 }
 
 // IsUserStage reports whether a stage runs a script of the user, which alone
