@@ -44,8 +44,8 @@ func FuzzReadResponse(f *testing.F) {
 		if r.ID <= 0 || r.Project <= 0 || r.Pipeline <= 0 || !json.Valid(content) {
 			t.Fatalf("accepted as job %d of project %d, pipeline %d: %s", r.ID, r.Project, r.Pipeline, content)
 		}
-		if id, err := job.ReadID(path); err != nil || id != r.ID {
-			t.Fatalf("ReadID = %v, %v, ReadResponse says %v", id, err, r.ID)
+		if key, err := job.ReadKey(path); err != nil || key != r.Key {
+			t.Fatalf("ReadKey = %v, %v, ReadResponse says %v", key, err, r.Key)
 		}
 	})
 }

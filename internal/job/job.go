@@ -14,6 +14,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"io/fs"
 	"os"
@@ -35,6 +36,13 @@ type ID int64
 // String returns the id in decimal.
 func (id ID) String() string { return strconv.FormatInt(int64(id), 10) }
 
+// Key tells a job from all others on a host. The id names it; the proof, a hash of
+// the job's own token, tells it from a job of the same id on another GitLab server.
+type Key struct {
+	ID    ID
+	Proof string // empty where the response has no token
+}
+
 // Variable is a variable of the job as GitLab sent it, not expanded.
 type Variable struct {
 	Key   string `json:"key"`
@@ -44,7 +52,7 @@ type Variable struct {
 // Response is what GitLab sent about a job. Of duplicate variables the first is
 // GitLab's own where GitLab sends one, and the last is the one a script sees.
 type Response struct {
-	ID        ID
+	Key
 	Project   int64
 	Pipeline  int64
 	Timeout   time.Duration // how long the job may run
@@ -71,7 +79,7 @@ func ReadResponse(path string) (Response, error) {
 	if err := read(path, &w); err != nil {
 		return Response{}, err
 	}
-	id, err := ReadID(path)
+	key, err := ReadKey(path)
 	if err != nil {
 		return Response{}, err
 	}
@@ -79,7 +87,7 @@ func ReadResponse(path string) (Response, error) {
 		return Response{}, fmt.Errorf("%s %q: job_info.project_id and job_info.pipeline_id must be positive numbers", responseFile, path)
 	}
 	return Response{
-		ID:        id,
+		Key:       key,
 		Project:   w.JobInfo.ProjectID,
 		Pipeline:  w.JobInfo.PipelineID,
 		Timeout:   time.Duration(min(max(w.RunnerInfo.Timeout, 0), maxTimeout)) * time.Second,
@@ -87,45 +95,55 @@ func ReadResponse(path string) (Response, error) {
 	}, nil
 }
 
-// ReadID reads only the job's id from the job response at path. The runner writes
-// it first, so that this takes the same time for any job.
-func ReadID(path string) (ID, error) {
+// ReadKey reads only the job's key from the job response at path. The runner
+// writes it first, so that this takes the same time for any job.
+func ReadKey(path string) (Key, error) {
 	f, err := open(path)
 	if err != nil {
-		return 0, err
+		return Key{}, err
 	}
 	defer f.Close()
-	id, err := findID(json.NewDecoder(io.LimitReader(f, maxResponse)))
-	if err != nil {
-		return 0, fmt.Errorf("%s %q is not the JSON of a job: %w", responseFile, path, describe(err))
+	key, err := findKey(json.NewDecoder(io.LimitReader(f, maxResponse)))
+	if key.ID == 0 && err != nil {
+		return Key{}, fmt.Errorf("%s %q is not the JSON of a job: %w", responseFile, path, describe(err))
 	}
-	if id <= 0 {
-		return 0, fmt.Errorf("%s %q: id must be a positive number", responseFile, path)
+	if key.ID <= 0 {
+		return Key{}, fmt.Errorf("%s %q: id must be a positive number", responseFile, path)
 	}
-	return id, nil
+	return key, nil
 }
 
-// findID returns the member id of a JSON object and reads no further.
-func findID(d *json.Decoder) (ID, error) {
+// findKey returns the members id and token of a JSON object, as a key, and reads
+// no further. Beside an error it returns what it has found.
+func findKey(d *json.Decoder) (key Key, err error) {
 	if start, err := d.Token(); err != nil || start != json.Delim('{') {
-		return 0, err
+		return key, err
 	}
-	for d.More() {
-		key, err := d.Token()
+	var token string
+	for d.More() && (key.ID == 0 || token == "") {
+		name, err := d.Token()
 		if err != nil {
-			return 0, err
+			return key, err
 		}
-		var id ID
-		if key == "id" {
-			err := d.Decode(&id)
-			return id, err
+		var member any = new(json.RawMessage)
+		switch name {
+		case "id":
+			member = &key.ID
+		case "token":
+			member = &token
 		}
-		if err := d.Decode(new(json.RawMessage)); err != nil {
-			return 0, err
+		if err := d.Decode(member); err != nil {
+			return key, err
 		}
 	}
-	_, err := d.Token()
-	return 0, err
+	if token == "" {
+		_, err = d.Token()
+		return key, err
+	}
+	hash := fnv.New64a()
+	_, _ = hash.Write([]byte(token))
+	key.Proof = strconv.FormatUint(hash.Sum64(), 16)
+	return key, nil
 }
 
 // read decodes the JSON document at path into v.

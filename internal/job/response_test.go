@@ -44,7 +44,10 @@ func TestReadResponse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := job.Response{ID: 4711, Project: 12, Pipeline: 345, Timeout: time.Hour, Variables: []job.Variable{
+	if got.Proof == "" {
+		t.Error("a response with a token has no proof")
+	}
+	want := job.Response{Key: job.Key{ID: 4711, Proof: got.Proof}, Project: 12, Pipeline: 345, Timeout: time.Hour, Variables: []job.Variable{
 		{Key: "GITLAB_OIDC_TOKEN", Value: "first"},
 		{Key: "TENANT", Value: "alpha"},
 		{Key: "GITLAB_OIDC_TOKEN", Value: "second"},
@@ -68,7 +71,7 @@ func TestReadResponse(t *testing.T) {
 func TestReadResponseWithout(t *testing.T) {
 	t.Parallel()
 	got, err := job.ReadResponse(write(t, `{"id":1,"job_info":{"project_id":2,"pipeline_id":3},"variables":null}`))
-	if diff := cmp.Diff(job.Response{ID: 1, Project: 2, Pipeline: 3}, got); err != nil || diff != "" {
+	if diff := cmp.Diff(job.Response{Key: job.Key{ID: 1}, Project: 2, Pipeline: 3}, got); err != nil || diff != "" {
 		t.Errorf("error %v, response differs:\n%s", err, diff)
 	}
 }
@@ -129,20 +132,20 @@ func TestErrorHoldsNoValue(t *testing.T) {
 		if err == nil || strings.Contains(err.Error(), secret[:8]) {
 			t.Errorf("%s: ReadResponse: error %v, want one without the value", name, err)
 		}
-		if _, err := job.ReadID(path); err != nil && strings.Contains(err.Error(), secret[:8]) {
+		if _, err := job.ReadKey(path); err != nil && strings.Contains(err.Error(), secret[:8]) {
 			t.Errorf("%s: ReadID: error %v holds the value", name, err)
 		}
 	}
 }
 
-func TestReadID(t *testing.T) {
+func TestReadKey(t *testing.T) {
 	t.Parallel()
-	if id, err := job.ReadID(write(t, whole)); id != 4711 || err != nil {
-		t.Errorf("ReadID = %v, %v, want 4711", id, err)
+	if key, err := job.ReadKey(write(t, whole)); key.ID != 4711 || err != nil {
+		t.Errorf("ReadKey = %v, %v, want 4711", key, err)
 	}
 	// Cleanup needs nothing but the id, so nothing else may spoil it.
-	if id, err := job.ReadID(write(t, `{"id":9,"job_info":"x","variables":7}`)); id != 9 || err != nil {
-		t.Errorf("ReadID of an odd response = %v, %v, want 9", id, err)
+	if key, err := job.ReadKey(write(t, `{"id":9,"job_info":"x","variables":7}`)); key.ID != 9 || err != nil {
+		t.Errorf("ReadKey of an odd response = %v, %v, want 9", key, err)
 	}
 	for content, want := range map[string]string{
 		`{}`:         "id must be a positive number",
@@ -150,10 +153,38 @@ func TestReadID(t *testing.T) {
 		`{"id":"4"}`: `"id" must not be a string`,
 		`{"id":`:     "is not the JSON of a job",
 	} {
-		id, err := job.ReadID(write(t, content))
-		if id != 0 || err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("ReadID of %s = %v, %v, want an error with %q", content, id, err, want)
+		key, err := job.ReadKey(write(t, content))
+		if key.ID != 0 || err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("ReadKey of %s = %v, %v, want an error with %q", content, key, err, want)
 		}
+	}
+}
+
+// TestProof: the proof tells jobs of one id apart by their tokens, and gives none
+// of a token away.
+func TestProof(t *testing.T) {
+	t.Parallel()
+	seen := map[string]string{}
+	for _, content := range []string{
+		`{"id":4,"token":"glcbt-one"}`, `{"id":4,"token":"glcbt-two"}`, `{"id":4}`,
+	} {
+		key, err := job.ReadKey(write(t, content))
+		if err != nil || key.ID != 4 || strings.Contains(key.Proof, "glcbt") {
+			t.Errorf("ReadKey of %s = %v, %v", content, key, err)
+		}
+		if other, ok := seen[key.Proof]; ok {
+			t.Errorf("%s and %s have the same proof", content, other)
+		}
+		seen[key.Proof] = content
+	}
+	again, err := job.ReadKey(write(t, `{"token":"glcbt-one","x":[{}],"id":4}`))
+	if err != nil || seen[again.Proof] != `{"id":4,"token":"glcbt-one"}` {
+		t.Errorf("ReadKey of the same job, written otherwise = %v, %v", again, err)
+	}
+	// Clean-up needs the id, whatever comes after it.
+	cut, err := job.ReadKey(write(t, `{"id":4,"tok`))
+	if err != nil || cut.ID != 4 || cut.Proof != "" {
+		t.Errorf("ReadKey of a truncated response = %v, %v, want job 4", cut, err)
 	}
 }
 
@@ -168,8 +199,8 @@ func TestReadWithoutFile(t *testing.T) {
 		if _, err := job.ReadResponse(path); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("ReadResponse(%q): error %v, want one with %q", path, err, want)
 		}
-		if _, err := job.ReadID(path); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("ReadID(%q): error %v, want one with %q", path, err, want)
+		if _, err := job.ReadKey(path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("ReadKey(%q): error %v, want one with %q", path, err, want)
 		}
 	}
 }

@@ -53,9 +53,8 @@ func (d dir) shredEnvFiles() error {
 // removeLink removes the job's folder in the build directory. The record that
 // names it may be missing or a job may have changed it: nothing but a folder of
 // the right name is removed, and where there is none there is nothing to do.
-func (d dir) removeLink(id job.ID) error {
-	record, err := d.readRecord()
-	if err != nil || filepath.Base(record.LinkDir) != linkFolder(id) {
+func removeLink(record Record, id job.ID) error {
+	if filepath.Base(record.LinkDir) != linkFolder(id) {
 		return nil
 	}
 	return removeLinkDir(record.LinkDir)

@@ -75,7 +75,7 @@ func (p place) write(t *testing.T, id job.ID) *store.Folder {
 // create makes the folder of a job of tenant alpha.
 func create(t *testing.T, p place, id job.ID) *store.Folder {
 	t.Helper()
-	f, err := store.Create(p.root, id, "alpha", p.builds)
+	f, err := store.Create(p.root, key(id), "alpha", p.builds)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func create(t *testing.T, p place, id job.ID) *store.Folder {
 // remove removes a job and expects no error.
 func (p place) remove(t *testing.T, id job.ID) {
 	t.Helper()
-	if err := store.Remove(p.root, id); err != nil {
+	if err := store.Remove(p.root, key(id)); err != nil {
 		t.Errorf("Remove: %v", err)
 	}
 }
@@ -190,3 +190,6 @@ func needRoot(t *testing.T, why string) {
 		t.Skipf("NOT TESTED, run as root: %s", why)
 	}
 }
+
+// key is the key of a job whose response has no token.
+func key(id job.ID) job.Key { return job.Key{ID: id} }

@@ -90,11 +90,11 @@ func TestPlantedRoot(t *testing.T) {
 				want = "is open to other users (mode 0755); chmod it to 0700"
 			}
 			within(t, 5*time.Second, func() {
-				_, err := store.Create(p.root, 7, "alpha", p.builds)
+				_, err := store.Create(p.root, key(7), "alpha", p.builds)
 				wantError(t, "Create", err, want)
-				_, err = store.Open(p.root, 7)
+				_, err = store.Open(p.root, key(7))
 				wantError(t, "Open", err, want)
-				if err := store.Remove(p.root, 7); plant.name != "folder" {
+				if err := store.Remove(p.root, key(7)); plant.name != "folder" {
 					wantError(t, "Remove", err, want)
 				}
 			})
@@ -120,11 +120,11 @@ func TestPlantedJobFolder(t *testing.T) {
 			before := modes(t, filepath.Join(p.dir, "victim"))
 			within(t, 5*time.Second, func() {
 				const want = "a link or a file stands where a folder must be; remove it"
-				_, err := store.Create(p.root, 7, "alpha", p.builds)
+				_, err := store.Create(p.root, key(7), "alpha", p.builds)
 				wantError(t, "Create", err, want)
-				_, err = store.Open(p.root, 7)
+				_, err = store.Open(p.root, key(7))
 				wantError(t, "Open", err, want)
-				wantError(t, "Remove", store.Remove(p.root, 7), want)
+				wantError(t, "Remove", store.Remove(p.root, key(7)), want)
 			})
 			if diff := cmp.Diff(before, modes(t, filepath.Join(p.dir, "victim"))); diff != "" {
 				t.Errorf("the victim's folder differs:\n%s", diff)
@@ -170,7 +170,7 @@ func TestPlantedRecord(t *testing.T) {
 			must(t, os.Remove(filepath.Join(p.folder(7), "job.json")))
 			plant.put(t, filepath.Join(p.folder(7), "job.json"), p.newVictim(t))
 			within(t, 5*time.Second, func() {
-				_, err := store.Open(p.root, 7)
+				_, err := store.Open(p.root, key(7))
 				wantError(t, "Open", err, "job.json: ")
 				p.remove(t, 7)
 			})
@@ -191,7 +191,7 @@ func TestPlantedLinkFolder(t *testing.T) {
 			plant.put(t, p.linkFolder(7), p.newVictim(t))
 			before := modes(t, p.builds)
 			within(t, 5*time.Second, func() {
-				_, err := store.Create(p.root, 7, "alpha", p.builds)
+				_, err := store.Create(p.root, key(7), "alpha", p.builds)
 				wantError(t, "Create", err, p.linkFolder(7)+": something stands there already; it is left alone")
 			})
 			if diff := cmp.Diff(before, modes(t, p.builds)); diff != "" {
@@ -215,7 +215,7 @@ func TestPlantedBuildDirectory(t *testing.T) {
 			must(t, os.Mkdir(filepath.Dir(p.builds), 0o755))
 			plant.put(t, p.builds, p.newVictim(t))
 			within(t, 5*time.Second, func() {
-				_, err := store.Create(p.root, 7, "alpha", p.builds)
+				_, err := store.Create(p.root, key(7), "alpha", p.builds)
 				wantError(t, "Create", err, "build directory: ")
 			})
 			p.untouched(t)

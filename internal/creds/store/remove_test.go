@@ -98,7 +98,7 @@ func TestRemoveConcurrently(t *testing.T) {
 		var group sync.WaitGroup
 		problems := make(chan error, 10)
 		for range 10 {
-			group.Go(func() { problems <- store.Remove(p.root, 7) })
+			group.Go(func() { problems <- store.Remove(p.root, key(7)) })
 		}
 		group.Wait()
 		close(problems)
@@ -134,7 +134,7 @@ func TestBadRecord(t *testing.T) {
 		p := newPlace(t)
 		p.write(t, 7)
 		must(t, os.WriteFile(filepath.Join(p.folder(7), "job.json"), []byte(test.content), 0o600))
-		_, err := store.Open(p.root, 7)
+		_, err := store.Open(p.root, key(7))
 		wantError(t, name, err, filepath.Join(p.folder(7), "job.json")+": ")
 		wantError(t, name, err, test.want)
 		p.remove(t, 7)
@@ -168,7 +168,7 @@ func TestTamperedLinkDir(t *testing.T) {
 			record, err := json.Marshal(store.Record{Version: 1, Tenant: "alpha", LinkDir: p.dir + "/" + elsewhere})
 			must(t, err)
 			must(t, os.WriteFile(filepath.Join(p.folder(7), "job.json"), record, 0o600))
-			err = store.Remove(p.root, 7)
+			err = store.Remove(p.root, key(7))
 			if isPath := strings.HasPrefix(elsewhere, "file/") || elsewhere == "link/rolecall-7"; isPath {
 				wantError(t, elsewhere, err, "a link or a file stands where a folder must be")
 			} else if err != nil {
@@ -196,7 +196,7 @@ func TestTamperedTenant(t *testing.T) {
 		record, err := json.Marshal(store.Record{Version: 1, Tenant: name})
 		must(t, err)
 		must(t, os.WriteFile(filepath.Join(p.folder(7), "job.json"), record, 0o600))
-		f, err := store.Open(p.root, 7)
+		f, err := store.Open(p.root, key(7))
 		if err != nil {
 			continue
 		}

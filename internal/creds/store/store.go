@@ -35,6 +35,7 @@ const (
 // Record says what the later stages of a job need to know.
 type Record struct {
 	Version int    `json:"version"`
+	Proof   string `json:"proof"`    // job.Key's
 	Tenant  string `json:"tenant"`   // empty: the job has no credentials
 	LinkDir string `json:"link_dir"` // folder of the link in the build directory; empty: none
 }
@@ -43,33 +44,32 @@ type Record struct {
 type Folder struct {
 	root   dir
 	dir    dir
-	id     job.ID
 	record Record
 }
 
 // Create makes the folder of a job. What an earlier attempt at the same job left
-// is removed first. TempProjectDir is the folder beside the work tree that the
+// is removed first; the folder of another job of that id is left alone. TempProjectDir is the folder beside the work tree that the
 // link goes to; where it is empty there will be no link.
-func Create(root string, id job.ID, tenant, tempProjectDir string) (*Folder, error) {
-	if err := Remove(root, id); err != nil {
+func Create(root string, key job.Key, tenant, tempProjectDir string) (*Folder, error) {
+	if err := Remove(root, key); err != nil {
 		return nil, err
 	}
 	top, err := openRoot(root)
 	if err != nil {
 		return nil, err
 	}
-	d, err := top.mkdir(id.String())
+	d, err := top.mkdir(key.ID.String())
 	if err != nil {
 		top.close()
 		return nil, err
 	}
-	f := &Folder{root: top, dir: d, id: id, record: Record{Version: recordVersion, Tenant: tenant}}
+	f := &Folder{root: top, dir: d, record: Record{Version: recordVersion, Proof: key.Proof, Tenant: tenant}}
 	if tenant != "" && tempProjectDir != "" {
-		f.record.LinkDir = filepath.Join(tempProjectDir, linkFolder(id))
+		f.record.LinkDir = filepath.Join(tempProjectDir, linkFolder(key.ID))
 	}
 	if err := f.fill(); err != nil {
 		f.Close()
-		return nil, errors.Join(err, Remove(root, id))
+		return nil, errors.Join(err, Remove(root, key))
 	}
 	return f, nil
 }
@@ -105,18 +105,21 @@ func (f *Folder) writeRecord() error {
 }
 
 // Open opens the folder of a job that Create made.
-func Open(root string, id job.ID) (*Folder, error) {
+func Open(root string, key job.Key) (*Folder, error) {
 	top, err := openRoot(root)
 	if err != nil {
 		return nil, err
 	}
-	d, err := openDir(top.fd, id.String(), top.join(id.String()))
+	d, err := openDir(top.fd, key.ID.String(), top.join(key.ID.String()))
 	if err != nil {
 		top.close()
 		return nil, err
 	}
-	f := &Folder{root: top, dir: d, id: id}
-	if f.record, err = d.readRecord(); err != nil {
+	f := &Folder{root: top, dir: d}
+	if f.record, err = d.readRecord(); err == nil {
+		err = d.checkProof(f.record, key)
+	}
+	if err != nil {
 		f.Close()
 		return nil, err
 	}
@@ -173,10 +176,18 @@ func (d dir) readRecord() (Record, error) {
 	return r, nil
 }
 
+// checkProof reports an error where a record is of another job of the same id.
+func (d dir) checkProof(record Record, key job.Key) error {
+	if record.Proof == "" || key.Proof == "" || record.Proof == key.Proof {
+		return nil
+	}
+	return fmt.Errorf("%s is of a job of another GitLab server and is left alone; let the runners of each server run as a service and user of their own", d.path)
+}
+
 // Remove shreds the env file of a job and removes its folder and link. What is
 // not there, or a root of another user, is nothing to remove. The error names the
 // path that is left behind.
-func Remove(root string, id job.ID) error {
+func Remove(root string, key job.Key) error {
 	top, err := openDir(unix.AT_FDCWD, root, root)
 	if errors.Is(err, fs.ErrNotExist) || errors.As(err, new(foreignError)) {
 		return nil
@@ -185,7 +196,7 @@ func Remove(root string, id job.ID) error {
 		return err
 	}
 	defer top.close()
-	d, err := openDir(top.fd, id.String(), top.join(id.String()))
+	d, err := openDir(top.fd, key.ID.String(), top.join(key.ID.String()))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -193,7 +204,9 @@ func Remove(root string, id job.ID) error {
 		return err
 	}
 	defer d.close()
-	shredded := d.shredEnvFiles()
-	linked := d.removeLink(id)
-	return errors.Join(shredded, linked, top.removeAll(id.String()))
+	record, _ := d.readRecord() // one that is broken or missing says nothing against removing
+	if err := d.checkProof(record, key); err != nil {
+		return err
+	}
+	return errors.Join(d.shredEnvFiles(), removeLink(record, key.ID), top.removeAll(key.ID.String()))
 }

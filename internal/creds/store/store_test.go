@@ -59,7 +59,7 @@ func TestCreateWriteReadRemove(t *testing.T) {
 	if err != nil || string(through) != string(credentials().EnvFile()) {
 		t.Errorf("the job reads %v:\n%s", err, through)
 	}
-	opened, err := store.Open(p.root, 7)
+	opened, err := store.Open(p.root, key(7))
 	must(t, err)
 	defer opened.Close()
 	c, err := opened.Read()
@@ -76,14 +76,14 @@ func TestCreateWriteReadRemove(t *testing.T) {
 func TestWithoutTenant(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	f, err := store.Create(p.root, 7, "", p.builds)
+	f, err := store.Create(p.root, key(7), "", p.builds)
 	must(t, err)
 	f.Close()
 	want := map[string]string{"root": "drwx------", "root/7": "drwx------", "root/7/job.json": "-rw-------"}
 	if diff := cmp.Diff(want, modes(t, p.dir)); diff != "" {
 		t.Errorf("files differ:\n%s", diff)
 	}
-	opened, err := store.Open(p.root, 7)
+	opened, err := store.Open(p.root, key(7))
 	must(t, err)
 	defer opened.Close()
 	if opened.Tenant() != "" {
@@ -97,7 +97,7 @@ func TestWithoutTenant(t *testing.T) {
 func TestWithoutBuildDirectory(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	f, err := store.Create(p.root, 7, "alpha", "")
+	f, err := store.Create(p.root, key(7), "alpha", "")
 	must(t, err)
 	defer f.Close()
 	must(t, f.Write(credentials()))
@@ -111,11 +111,11 @@ func TestWithoutBuildDirectory(t *testing.T) {
 func TestCreateRefusesBuildDirectory(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	_, err := store.Create(p.root, 7, "alpha", "builds/project.tmp")
+	_, err := store.Create(p.root, key(7), "alpha", "builds/project.tmp")
 	wantError(t, "a relative build directory", err, "is not absolute; set builds_dir")
 	p.gone(t, 7)
 	must(t, os.WriteFile(filepath.Join(p.dir, "builds"), nil, 0o600))
-	_, err = store.Create(p.root, 7, "alpha", p.builds)
+	_, err = store.Create(p.root, key(7), "alpha", p.builds)
 	wantError(t, "a file in place of the builds directory", err, "build directory: ")
 	p.gone(t, 7)
 }
@@ -145,7 +145,7 @@ func TestJobsAreApart(t *testing.T) {
 	}
 	p.remove(t, 77)
 	for _, id := range []job.ID{7, 770} {
-		f, err := store.Open(p.root, id)
+		f, err := store.Open(p.root, key(id))
 		must(t, err)
 		if _, err := f.Read(); err != nil {
 			t.Errorf("job %s: %v", id, err)
@@ -155,7 +155,7 @@ func TestJobsAreApart(t *testing.T) {
 		}
 		f.Close()
 	}
-	if _, err := store.Open(p.root, 77); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := store.Open(p.root, key(77)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("Open of a removed job: %v, want that it does not exist", err)
 	}
 }
@@ -252,4 +252,34 @@ func TestRemoveHalfMade(t *testing.T) {
 			p.gone(t, 7)
 		})
 	}
+}
+
+// TestAnotherServer: a job of the same id on another GitLab server neither gets
+// the credentials of this one nor takes them away.
+func TestAnotherServer(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	ours, theirs := job.Key{ID: 7, Proof: "a"}, job.Key{ID: 7, Proof: "b"}
+	f, err := store.Create(p.root, ours, "alpha", p.builds)
+	must(t, err)
+	must(t, f.Write(credentials()))
+	f.Close()
+	before := modes(t, p.dir)
+	_, created := store.Create(p.root, theirs, "beta", p.builds)
+	_, opened := store.Open(p.root, theirs)
+	for what, err := range map[string]error{"Create": created, "Open": opened, "Remove": store.Remove(p.root, theirs)} {
+		if err == nil || !strings.Contains(err.Error(), "is of a job of another GitLab server and is left alone") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if diff := cmp.Diff(before, modes(t, p.dir)); diff != "" {
+		t.Errorf("files differ:\n%s", diff)
+	}
+	f, err = store.Open(p.root, ours)
+	must(t, err)
+	_, err = f.Read()
+	must(t, err)
+	f.Close()
+	must(t, store.Remove(p.root, ours))
+	p.gone(t, 7)
 }

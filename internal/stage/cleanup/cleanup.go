@@ -18,7 +18,7 @@ import (
 // only, and finding nothing is success. An error means that something is left.
 func Run(c *stage.Call) error {
 	signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE) // nobody comes after it
-	id, err := job.ReadID(c.Env.ResponseFile)
+	key, err := job.ReadKey(c.Env.ResponseFile)
 	if err != nil {
 		c.Log.Warnf("whose credentials to remove is not known, none are: %v", err)
 		return nil
@@ -28,10 +28,10 @@ func Run(c *stage.Call) error {
 		roots = append(roots, c.Env.Store)
 	}
 	for _, root := range roots {
-		err = errors.Join(err, store.Remove(root, id))
+		err = errors.Join(err, store.Remove(root, key))
 	}
 	if err != nil {
-		return fault.New(fault.Admin, err, "remove it by hand")
+		return fault.New(fault.Admin, err, "look at it on the runner's host")
 	}
 	return nil
 }

@@ -46,7 +46,7 @@ func Run(c *stage.Call) error {
 	if grant.Tenant != tenant.None {
 		return serve(c, response, grant, root)
 	}
-	folder, err := store.Create(root, response.ID, "", "")
+	folder, err := store.Create(root, response.Key, "", "")
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func serve(c *stage.Call, response job.Response, grant tenant.Grant, root string
 	if err != nil {
 		return err
 	}
-	folder, err := store.Create(root, response.ID, string(grant.Tenant), c.Env.Request.TempProjectDir())
+	folder, err := store.Create(root, response.Key, string(grant.Tenant), c.Env.Request.TempProjectDir())
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func serve(c *stage.Call, response job.Response, grant tenant.Grant, root string
 	}
 	if err != nil {
 		// An error may hold words of others; the report holds none, so only this pays for a mask.
-		return errors.Join(err, store.Remove(root, response.ID), c.Mask(ask.Token.Raw))
+		return errors.Join(err, store.Remove(root, response.Key), c.Mask(ask.Token.Raw))
 	}
 	return nil
 }

@@ -74,7 +74,7 @@ func clearExitCode(path string) error {
 // environment returns the environment of the script of a stage, and masks what
 // was issued to the job in all that the stage prints, whosever script it is.
 func environment(c *stage.Call, name string) ([]string, error) {
-	id, err := job.ReadID(c.Env.ResponseFile)
+	key, err := job.ReadKey(c.Env.ResponseFile)
 	if err != nil {
 		return nil, err
 	}
@@ -83,9 +83,9 @@ func environment(c *stage.Call, name string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	folder, err := store.Open(root, id)
+	folder, err := store.Open(root, key)
 	if err != nil {
-		return nil, fmt.Errorf("state of job %s: %w", id, err)
+		return nil, fmt.Errorf("state of job %s: %w", key.ID, err)
 	}
 	defer folder.Close()
 	if folder.Tenant() == "" {
