@@ -103,17 +103,12 @@ func environment(c *stage.Call, name string) ([]string, error) {
 	return append(clean, creds.MetadataOff, job.EnvFileVariable+"="+folder.Path()), nil
 }
 
-// maskLog masks the credentials and the ID token that they came from.
+// maskLog masks the credentials and the ID token that they came from. The token
+// is the one that prepare has found to be of this job: the runner passes the same
+// variables to each stage.
 func maskLog(c *stage.Call, issued creds.Credentials) error {
-	response, err := job.ReadResponse(c.Env.ResponseFile)
-	if err != nil {
-		return err
-	}
-	secrets := issued.Secrets()
-	for _, token := range response.Values(tenant.IDToken) {
-		secrets = append(secrets, mask.NewSecret(token))
-	}
-	return c.Mask(secrets...)
+	token := strings.TrimSuffix(c.Env.Request[tenant.IDToken], "\n")
+	return c.Mask(append(issued.Secrets(), mask.NewSecret(token))...)
 }
 
 // IsUserStage reports whether a stage runs a script of the user, which alone
