@@ -15,6 +15,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"rolecall/internal/fault"
+	"rolecall/internal/guard"
 )
 
 // class says whose an error of STS is and whether trying again may help.
@@ -31,6 +32,9 @@ func classify(err error) class {
 	var own *fault.Error
 	if errors.As(err, &own) {
 		return class{own.Side, false}
+	}
+	if errors.Is(err, guard.ErrPlain) {
+		return class{fault.Admin, false}
 	}
 	var certificate *tls.CertificateVerificationError
 	if errors.As(err, &certificate) {
@@ -80,10 +84,14 @@ func refusesDuration(err error) bool {
 
 // explain turns an error of the SDK into one that names role, code and next
 // step, and holds nothing else of STS's answer.
-func explain(err error, r Request, g *guard) error {
+func explain(err error, r Request, g *guard.Guard) error {
 	var own *fault.Error
 	if errors.As(err, &own) {
 		return own
+	}
+	if errors.Is(err, guard.ErrPlain) {
+		return fault.New(fault.Admin, fmt.Errorf("the endpoint of STS, %s, is %w", g.Host(), guard.ErrPlain),
+			"set it to an https URL, in AWS_ENDPOINT_URL_STS of the runner's service or endpoint of the policy file")
 	}
 	side := classify(err).side
 	var api smithy.APIError
@@ -91,7 +99,7 @@ func explain(err error, r Request, g *guard) error {
 		what := fmt.Errorf("assume role %s: STS answered %q%s", r.Role, printable(api.ErrorCode(), letters), requestID(err))
 		return fault.New(side, what, nextStep(api.ErrorCode(), side, r, g))
 	}
-	what := fmt.Errorf("assume role %s: STS at %s, %d tries: %s%s", r.Role, g.host, g.tries, cause(err), requestID(err))
+	what := fmt.Errorf("assume role %s: STS at %s, %d tries: %s%s", r.Role, g.Host(), g.Tries(), cause(err), requestID(err))
 	return fault.New(fault.Infrastructure, what, "")
 }
 
@@ -117,13 +125,13 @@ func printable(word, letters string) string {
 }
 
 // nextStep returns what to do about an error code of STS.
-func nextStep(code string, side fault.Side, r Request, g *guard) string {
+func nextStep(code string, side fault.Side, r Request, g *guard.Guard) string {
 	switch code {
 	case "AccessDenied", "AccessDeniedException":
 		return "let the trust policy of the role allow this token\n" + trust(r)
 	case "InvalidIdentityToken":
 		if side == fault.Infrastructure {
-			return fmt.Sprintf("AWS could not read the keys of the token's issuer, in %d tries\n%s", g.tries, claims(r))
+			return fmt.Sprintf("AWS could not read the keys of the token's issuer, in %d tries\n%s", g.Tries(), claims(r))
 		}
 		return "the role's account needs an IAM OIDC identity provider of this issuer and audience\n" + claims(r)
 	case "IDPRejectedClaim":
@@ -134,7 +142,7 @@ func nextStep(code string, side fault.Side, r Request, g *guard) string {
 		return "activate STS in that region for the role's account, or set AWS_REGION in the environment of the runner's service"
 	}
 	if side == fault.Infrastructure {
-		return fmt.Sprintf("%d tries at %s", g.tries, g.host)
+		return fmt.Sprintf("%d tries at %s", g.Tries(), g.Host())
 	}
 	return "check the role's ARN, its trust policy and its maximum session duration"
 }

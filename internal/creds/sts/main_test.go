@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"rolecall/internal/creds"
 	"rolecall/internal/creds/sts"
 	"rolecall/internal/fault"
 	"rolecall/internal/identity"
@@ -84,9 +85,9 @@ func newRequest(t *testing.T) sts.Request {
 }
 
 // parseRole parses a role that is right.
-func parseRole(t *testing.T, text string) sts.Role {
+func parseRole(t *testing.T, text string) creds.Role {
 	t.Helper()
-	r, err := sts.ParseRole(text)
+	r, err := creds.ParseRole(text)
 	if err != nil {
 		t.Fatal(err)
 	}

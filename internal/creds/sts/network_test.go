@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"rolecall/internal/creds"
 	"rolecall/internal/creds/sts"
 	"rolecall/internal/fault"
 	"rolecall/internal/identity"
@@ -29,7 +30,7 @@ const childMode = "STS_TEST_CHILD"
 
 // child asks STS once and prints how that ended.
 func child() int {
-	r, err := sts.ParseRole(role)
+	r, err := creds.ParseRole(role)
 	if err == nil {
 		_, err = sts.NewClient().Assume(neverDone{}, sts.Request{Role: r, Session: "child", Token: identity.Token{Raw: mask.NewSecret(rawToken)}})
 	}
@@ -98,7 +99,7 @@ func TestPlainHTTP(t *testing.T) {
 			t.Run(host+" "+name, func(t *testing.T) {
 				t.Parallel()
 				got := askAsChild(t, "AWS_ENDPOINT_URL_STS="+endpoint, proxy)
-				want := "runner-admin the endpoint of STS is not https; set AWS_ENDPOINT_URL_STS in the environment of the runner's service to an https URL"
+				want := fmt.Sprintf("runner-admin the endpoint of STS, %s:%d, is not https; http is for loopback only; set it to an https URL", host, port)
 				if !strings.HasPrefix(got, want) {
 					t.Errorf("%q, want %q", got, want)
 				}

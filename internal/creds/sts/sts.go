@@ -4,20 +4,27 @@
 package sts
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	awssts "github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/aws-sdk-go-v2/service/sts/types"
 	"github.com/aws/smithy-go/logging"
 
 	"rolecall/internal/creds"
 	"rolecall/internal/fault"
+	"rolecall/internal/guard"
 	"rolecall/internal/identity"
 	"rolecall/internal/mask"
 )
@@ -38,6 +45,16 @@ type Client struct {
 	// Deadline bounds everything that one call of Assume does, Attempt one
 	// request of it.
 	Deadline, Attempt time.Duration
+	Server
+}
+
+// Server says where STS is and how to reach it. What is empty is taken from the
+// process's environment, as the AWS SDKs read it.
+type Server struct {
+	Region   string
+	Endpoint string // URL
+	Proxy    string // URL
+	CABundle []byte // PEM
 }
 
 // NewClient returns a client with bounds that suit a job's prepare stage: the
@@ -48,11 +65,14 @@ func NewClient() Client {
 
 // Request says which role to assume and how.
 type Request struct {
-	Role     Role
-	Session  string // role session name
-	Token    identity.Token
-	Lifetime time.Duration // how long the job may run; 0: not known
-	Region   string        // region for the script; empty: the one that STS is asked in
+	Role       creds.Role
+	Session    string // role session name
+	Token      identity.Token
+	Lifetime   time.Duration // how long the job may run; 0: not known
+	Limit      time.Duration // the longest session to ask for; 0: none
+	Policy     string        // session policy, JSON; empty: none
+	PolicyARNs []string      // managed session policies
+	Region     string        // region for the script; empty: the one that STS is asked in
 }
 
 // Result is what STS gave.
@@ -75,35 +95,41 @@ func Settings() []string {
 }
 
 // Duration returns the session duration to ask for: as long as the job may run,
-// within what STS takes.
-func Duration(lifetime time.Duration) time.Duration {
+// but no longer than limit if there is one, and within what STS takes.
+func Duration(lifetime, limit time.Duration) time.Duration {
 	if lifetime <= 0 {
-		return standard
+		lifetime = standard
+	}
+	if limit > 0 {
+		lifetime = min(lifetime, limit)
 	}
 	return min(max(lifetime, shortest), longest)
 }
 
-// Assume assumes the role. Endpoint, region, proxy and CA come from the
-// process's environment as the AWS SDKs read it, never from shared config files
-// nor from a credential chain. Errors are classed by package fault and hold
+// Assume assumes the role. Endpoint, region, proxy and CA come from the Server and
+// the process's environment, never from shared config files nor from a credential
+// chain. Errors are classed by package fault and hold
 // neither the token nor a body of STS.
 func (c Client) Assume(ctx context.Context, r Request) (Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.Deadline)
 	defer cancel()
-	guard := &guard{attempt: c.Attempt}
-	cfg, err := load(ctx, r.Role, guard)
+	cfg, g, err := c.load(ctx, r.Role)
 	if err != nil {
 		return Result{}, err
 	}
 	if r.Region == "" {
 		r.Region = cfg.Region
 	}
-	client := awssts.NewFromConfig(cfg)
+	client := awssts.NewFromConfig(cfg, func(o *awssts.Options) {
+		if c.Endpoint != "" {
+			o.BaseEndpoint = aws.String(c.Endpoint)
+		}
+	})
 	if r.Region == "" || cfg.Region == "" && client.Options().BaseEndpoint == nil {
 		return Result{}, fault.New(fault.Admin, fmt.Errorf("no region is known for %s", r.Role),
 			"set AWS_REGION in the environment of the runner's service")
 	}
-	asked := Duration(r.Lifetime)
+	asked := Duration(r.Lifetime, r.Limit)
 	out, err := assume(ctx, client, r, asked)
 	var result Result
 	if refusesDuration(err) && asked > standard {
@@ -111,29 +137,56 @@ func (c Client) Assume(ctx context.Context, r Request) (Result, error) {
 		out, err = assume(ctx, client, r, asked)
 	}
 	if err != nil {
-		return Result{}, explain(err, r, guard)
+		return Result{}, explain(err, r, g)
 	}
 	result.Credentials, err = check(out, r, asked)
 	return result, err
 }
 
 // load returns the SDK's configuration for one role, with requests going
-// through g. Its region is the service's own, else one of the role's partition.
-func load(ctx context.Context, role Role, g *guard) (aws.Config, error) {
-	cfg, err := config.LoadDefaultConfig(ctx,
+// through a guard. Its region is the server's, else the service's own, else one of
+// the role's partition.
+func (c Client) load(ctx context.Context, role creds.Role) (aws.Config, *guard.Guard, error) {
+	options := []func(*config.LoadOptions) error{
 		config.WithSharedConfigFiles([]string{}),
 		config.WithSharedCredentialsFiles([]string{}),
 		config.WithCredentialsProvider(aws.AnonymousCredentials{}),
-		config.WithDefaultRegion(role.region()),
+		config.WithDefaultRegion(regionOf(role)),
 		config.WithLogger(logging.Nop{}),
 		config.WithRetryer(func() aws.Retryer { return retryer() }),
-	)
+		config.WithRegion(c.Region),
+	}
+	if c.CABundle != nil {
+		options = append(options, config.WithCustomCABundle(bytes.NewReader(c.CABundle)))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, options...)
 	if err != nil {
-		return aws.Config{}, fault.New(fault.Admin, fmt.Errorf("settings of AWS in the runner's environment: %w", err),
+		return aws.Config{}, nil, fault.New(fault.Admin, fmt.Errorf("settings of AWS in the runner's environment: %w", err),
 			"correct the AWS_ variables of the runner's service")
 	}
-	cfg.HTTPClient = g.client(cfg.HTTPClient)
-	return cfg, nil
+	g, err := c.guard(cfg.HTTPClient)
+	if err == nil {
+		cfg.HTTPClient = g.Client()
+	}
+	return cfg, g, err
+}
+
+// guard returns the way to STS, over the transport of from, into which the SDK has
+// put the CA bundle.
+func (c Client) guard(from aws.HTTPClient) (*guard.Guard, error) {
+	buildable, ok := from.(*awshttp.BuildableClient)
+	if !ok {
+		buildable = awshttp.NewBuildableClient()
+	}
+	transport := buildable.GetTransport()
+	if c.Proxy != "" {
+		proxy, err := url.Parse(c.Proxy)
+		if err != nil {
+			return nil, fault.New(fault.Admin, errors.New("the proxy for STS is no URL"), "correct it")
+		}
+		transport.Proxy = http.ProxyURL(proxy)
+	}
+	return guard.New(transport, c.Attempt), nil
 }
 
 // retryer tries up to three times, with jitter, what can succeed a second time.
@@ -151,12 +204,19 @@ func retryer() aws.Retryer {
 
 // assume makes the call itself.
 func assume(ctx context.Context, client *awssts.Client, r Request, d time.Duration) (*awssts.AssumeRoleWithWebIdentityOutput, error) {
-	return client.AssumeRoleWithWebIdentity(ctx, &awssts.AssumeRoleWithWebIdentityInput{
+	input := &awssts.AssumeRoleWithWebIdentityInput{
 		RoleArn:          aws.String(r.Role.String()),
 		RoleSessionName:  aws.String(r.Session),
 		WebIdentityToken: aws.String(r.Token.Raw.Reveal()),
 		DurationSeconds:  aws.Int32(int32(d / time.Second)), //nolint:gosec // at most 12 hours
-	})
+	}
+	if r.Policy != "" {
+		input.Policy = aws.String(r.Policy)
+	}
+	for _, arn := range r.PolicyARNs {
+		input.PolicyArns = append(input.PolicyArns, types.PolicyDescriptorType{Arn: aws.String(arn)})
+	}
+	return client.AssumeRoleWithWebIdentity(ctx, input)
 }
 
 // check turns STS's answer into credentials, or into an error where it is not
@@ -176,7 +236,7 @@ func check(out *awssts.AssumeRoleWithWebIdentityOutput, r Request, asked time.Du
 		return creds.Credentials{}, fmt.Errorf("STS answered with odd credentials: %w", err)
 	}
 	if out.AssumedRoleUser != nil {
-		if err := r.Role.checkAssumed(aws.ToString(out.AssumedRoleUser.Arn), r.Session); err != nil {
+		if err := checkAssumed(r.Role, aws.ToString(out.AssumedRoleUser.Arn), r.Session); err != nil {
 			return creds.Credentials{}, err
 		}
 	}

@@ -91,7 +91,7 @@ func check(r job.Request, response job.Response, grant tenant.Grant) (sts.Reques
 	if err := checkOverrides(r, response); err != nil {
 		return sts.Request{}, err
 	}
-	role, err := sts.ParseRole(grant.RoleARN)
+	role, err := creds.ParseRole(grant.RoleARN)
 	if err != nil {
 		return sts.Request{}, fault.New(fault.Author, fmt.Errorf("tenant %q: ROLE_ARN: %w", grant.Tenant, err),
 			"correct the variable ROLE_ARN of the job or project")

@@ -1,0 +1,42 @@
+package creds
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Role is the ARN of an IAM role. A partition may be any; MinIO's has no
+// account.
+type Role struct {
+	Partition string // such as aws
+	Account   string // 12 digits, or none
+	Path      string // the name, with the path before it
+}
+
+// ParseRole reads arn:<partition>:iam::<account>:role/<path and name>, of 20 to
+// 2048 printable characters.
+//
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
+func ParseRole(text string) (Role, error) {
+	printable := strings.IndexFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
+	parts := strings.SplitN(text, ":", 6)
+	if len(text) < 20 || len(text) > 2048 || !printable || len(parts) != 6 ||
+		parts[0] != "arn" || parts[1] == "" || parts[2] != "iam" || parts[3] != "" || !isAccount(parts[4]) ||
+		!strings.HasPrefix(parts[5], "role/") || strings.HasSuffix(parts[5], "/") {
+		return Role{}, fmt.Errorf("%.100q is not the ARN of an IAM role, such as arn:aws:iam::111122223333:role/deploy", text)
+	}
+	return Role{parts[1], parts[4], strings.TrimPrefix(parts[5], "role/")}, nil
+}
+
+// isAccount reports whether text is an AWS account id, or none.
+func isAccount(text string) bool {
+	return text == "" || len(text) == 12 && strings.Trim(text, "0123456789") == ""
+}
+
+// String returns the ARN.
+func (r Role) String() string {
+	return "arn:" + r.Partition + ":iam::" + r.Account + ":role/" + r.Path
+}
+
+// Name returns the role's name without its path.
+func (r Role) Name() string { return r.Path[strings.LastIndexByte(r.Path, '/')+1:] }
