@@ -1,0 +1,236 @@
+package adminfile_test
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"rolecall/internal/adminfile"
+)
+
+// stranger is a user who is neither root nor the one who runs the tests.
+const stranger = 4711
+
+// good is what the admin wrote.
+const good = "what the admin wrote"
+
+// tree is a folder of the admin's: etc/sub/file, and open/ for links.
+type tree struct{ dir, sub, file string }
+
+// newTree makes a tree in which all is as it must be.
+func newTree(t *testing.T) tree {
+	t.Helper()
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	must(t, err)
+	p := tree{filepath.Join(dir, "etc"), filepath.Join(dir, "etc", "sub"), filepath.Join(dir, "etc", "sub", "file")}
+	must(t, os.MkdirAll(p.sub, 0o755))
+	must(t, os.WriteFile(p.file, []byte(good), 0o600))
+	return p
+}
+
+// must stops a test whose own preparations fail.
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// needRoot skips a test that only root can do.
+func needRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("NOT TESTED, run as root: files of other users")
+	}
+}
+
+// refused checks that both Read and Check refuse path, for that reason.
+func refused(t *testing.T, path string, want ...string) {
+	t.Helper()
+	content, err := adminfile.Read(path, 1<<10)
+	for name, err := range map[string]error{"Read": err, "Check": adminfile.Check(path)} {
+		if err == nil {
+			t.Fatalf("%s(%q): no error", name, path)
+		}
+		for _, text := range want {
+			if !strings.Contains(err.Error(), text) {
+				t.Errorf("%s(%.200q): %q does not say %q", name, path, err, text)
+			}
+		}
+		if !strings.HasPrefix(err.Error(), path) && strings.HasPrefix(path, "/") {
+			t.Errorf("%s: %q does not name %q first", name, err, path)
+		}
+	}
+	if content != nil {
+		t.Errorf("Read(%q) gave %q beside its error", path, content)
+	}
+}
+
+// accepted checks that path is read.
+func accepted(t *testing.T, path string) {
+	t.Helper()
+	if content, err := adminfile.Read(path, int64(len(good))); err != nil || string(content) != good {
+		t.Errorf("Read(%q) = %q, %v", path, content, err)
+	}
+	if err := adminfile.Check(path); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAccepted(t *testing.T) {
+	t.Parallel()
+	p := newTree(t)
+	accepted(t, p.file)
+	accepted(t, p.sub+"/../sub//./file")
+	accepted(t, "/.."+p.file)
+	must(t, os.Symlink("sub/../sub/file", p.dir+"/relative"))
+	must(t, os.Symlink(p.dir+"/relative", p.dir+"/absolute"))
+	must(t, os.Symlink("../etc", p.dir+"/back"))
+	accepted(t, p.dir+"/absolute")
+	accepted(t, p.dir+"/back/back/absolute")
+	must(t, os.Mkdir(p.dir+"/sticky", 0o755))
+	must(t, os.Chmod(p.dir+"/sticky", 0o777|os.ModeSticky))
+	must(t, os.WriteFile(p.dir+"/sticky/file", []byte(good), 0o644))
+	accepted(t, p.dir+"/sticky/file")
+	if err := adminfile.Check(p.sub); err != nil {
+		t.Error(err)
+	}
+	must(t, os.WriteFile(p.file, nil, 0o600))
+	if content, err := adminfile.Read(p.file, 0); err != nil || len(content) != 0 {
+		t.Errorf("an empty file: %q, %v", content, err)
+	}
+}
+
+// TestOwner: a file of another user, and any folder or link on the way, is refused.
+func TestOwner(t *testing.T) {
+	t.Parallel()
+	needRoot(t)
+	for name, foreign := range map[string]func(p tree) string{
+		"file":       func(p tree) string { return p.file },
+		"its folder": func(p tree) string { return p.sub },
+		"above":      func(p tree) string { return p.dir },
+		"link":       func(p tree) string { return p.dir + "/link" },
+		"inner link": func(p tree) string { return p.dir + "/inner" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newTree(t)
+			must(t, os.Symlink("sub/file", p.dir+"/inner"))
+			must(t, os.Symlink(p.dir+"/inner", p.dir+"/link"))
+			path := foreign(p)
+			must(t, os.Lchown(path, stranger, 0))
+			refused(t, p.dir+"/link", path+" belongs to user 4711", "; chown -h root "+path)
+		})
+	}
+}
+
+// TestMode: nobody else may write to the file or to a folder on the way.
+func TestMode(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []os.FileMode{0o664, 0o646, 0o666, 0o777, 0o620, 0o602} {
+		p := newTree(t)
+		for _, path := range []string{p.file, p.sub, p.dir} {
+			info, err := os.Stat(path)
+			must(t, err)
+			must(t, os.Chmod(path, mode|0o700))
+			refused(t, p.file, path+" has mode 07", "; chmod go-w "+path)
+			must(t, os.Chmod(path, info.Mode()))
+			accepted(t, p.file)
+		}
+	}
+	p := newTree(t)
+	must(t, os.Chmod(p.file, 0o666|os.ModeSticky))
+	refused(t, p.file, "has mode 1666")
+	must(t, os.Chmod(p.file, 0o644))
+	must(t, os.Chmod(p.sub, 0o777|os.ModeSticky))
+	if err := adminfile.Check(p.sub); err == nil || !strings.Contains(err.Error(), p.sub+" has mode 1777, so that others may write to it; choose a place") {
+		t.Errorf("Check of a sticky folder: %v", err)
+	}
+}
+
+// TestPlanted: in a sticky folder others may plant what was not there.
+func TestPlanted(t *testing.T) {
+	t.Parallel()
+	needRoot(t)
+	p := newTree(t)
+	must(t, os.Chmod(p.sub, 0o777|os.ModeSticky))
+	own := p.sub + "/users"
+	must(t, os.WriteFile(own, []byte("what a user wrote"), 0o644))
+	must(t, os.Chown(own, stranger, stranger))
+	refused(t, own, "belongs to user 4711")
+	must(t, os.Symlink(own, p.dir+"/to-user"))
+	refused(t, p.dir+"/to-user", own+" belongs to user 4711")
+	must(t, os.Link(own, p.dir+"/hard"))
+	refused(t, p.dir+"/hard", p.dir+"/hard belongs to user 4711")
+	must(t, os.Symlink(p.file, p.sub+"/by-user"))
+	must(t, os.Lchown(p.sub+"/by-user", stranger, stranger))
+	refused(t, p.sub+"/by-user", p.sub+"/by-user belongs to user 4711", "chown -h root")
+}
+
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	p := newTree(t)
+	must(t, os.Symlink("loop", p.dir+"/loop"))
+	refused(t, p.dir+"/loop", "too many levels of symbolic links")
+	must(t, os.Symlink("sub/file", p.dir+"/0"))
+	for i := range 41 {
+		must(t, os.Symlink("chain"+strings.Repeat("x", i), p.dir+"/chain"+strings.Repeat("x", i+1)))
+	}
+	must(t, os.Symlink("sub/file", p.dir+"/chain"))
+	accepted(t, p.dir+"/chain"+strings.Repeat("x", 39))
+	refused(t, p.dir+"/chain"+strings.Repeat("x", 40), "too many levels of symbolic links")
+	must(t, os.Symlink("gone/file", p.dir+"/dangling"))
+	must(t, os.Symlink("dangling", p.dir+"/twice"))
+	for _, path := range []string{p.dir + "/dangling", p.dir + "/twice"} {
+		refused(t, path, "a link leads to "+p.dir+"/gone, which is not there")
+		if _, err := adminfile.Read(path, 9); errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%v is taken for a file that nobody wants", err)
+		}
+	}
+}
+
+func TestMissing(t *testing.T) {
+	t.Parallel()
+	p := newTree(t)
+	must(t, os.Symlink("sub", p.dir+"/link"))
+	for _, path := range []string{p.file + "x", p.dir + "/none/file", p.dir + "/link/none", "/none"} {
+		_, err := adminfile.Read(path, 9)
+		if !errors.Is(err, fs.ErrNotExist) || !errors.Is(adminfile.Check(path), fs.ErrNotExist) || !strings.Contains(err.Error(), "no such file") {
+			t.Errorf("%s: %v is not fs.ErrNotExist", path, err)
+		}
+	}
+	for path, want := range map[string]string{
+		"": "is not an absolute path", "file": "is not an absolute path", "./x": "is not an absolute path", p.file + "/x": "not a directory",
+		p.file + "/..": "not a directory", p.file + "\x00": "invalid argument", "/" + strings.Repeat("x", 300): "file name too long",
+	} {
+		refused(t, path, want)
+		if _, err := adminfile.Read(path, 9); errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%q: %v", path, err)
+		}
+	}
+}
+
+// TestKinds: what is no regular file is refused at once.
+func TestKinds(t *testing.T) {
+	t.Parallel()
+	p := newTree(t)
+	must(t, unix.Mkfifo(p.dir+"/fifo", 0o600))
+	begin := time.Now()
+	refused(t, p.dir+"/fifo", "regular file")
+	refused(t, "/dev/null", "/dev/null is ", "regular file")
+	if took := time.Since(begin); took > time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if _, err := adminfile.Read(p.sub, 9); err == nil || !strings.Contains(err.Error(), p.sub+" is not a regular file") {
+		t.Errorf("a folder: %v", err)
+	}
+	if _, err := adminfile.Read("/", 9); err == nil || !strings.Contains(err.Error(), "/ is not a regular file") {
+		t.Errorf("the root: %v", err)
+	}
+}

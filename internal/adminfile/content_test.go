@@ -1,0 +1,96 @@
+package adminfile_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"rolecall/internal/adminfile"
+)
+
+// TestSize: what is too large is not read, also if it seems to be empty.
+func TestSize(t *testing.T) {
+	t.Parallel()
+	p := newTree(t)
+	for _, size := range []int64{5, 50 << 20, 50 << 30} {
+		must(t, os.Truncate(p.file, size))
+		content, err := adminfile.Read(p.file, 4)
+		if content != nil || err == nil || !strings.Contains(err.Error(), "has more than 4 bytes") {
+			t.Errorf("%d bytes: %d bytes, %v", size, len(content), err)
+		}
+	}
+	if content, err := adminfile.Read("/proc/self/status", 4); content != nil || err == nil || !strings.Contains(err.Error(), "has more than 4 bytes") {
+		t.Errorf("a file without a size: %q, %v", content, err)
+	}
+}
+
+func TestCheckFile(t *testing.T) {
+	t.Parallel()
+	p := newTree(t)
+	f, err := os.Open(p.file)
+	must(t, err)
+	defer f.Close()
+	must(t, adminfile.CheckFile(f))
+	must(t, f.Chmod(0o620))
+	if err := adminfile.CheckFile(f); err == nil || !strings.Contains(err.Error(), "has mode 0620") {
+		t.Error(err)
+	}
+	if os.Geteuid() == 0 {
+		must(t, f.Chown(stranger, 0))
+		if err := adminfile.CheckFile(f); err == nil || !strings.Contains(err.Error(), "belongs to user 4711") {
+			t.Error(err)
+		}
+	}
+	folder, err := os.Open(p.dir)
+	must(t, err)
+	defer folder.Close()
+	if err := adminfile.CheckFile(folder); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+		t.Error(err)
+	}
+	must(t, folder.Close())
+	if err := adminfile.CheckFile(folder); err == nil {
+		t.Error("no error for a closed file")
+	}
+}
+
+// TestSwap: however the file is swapped while it is read, nothing of a stranger's is.
+func TestSwap(t *testing.T) {
+	t.Parallel()
+	needRoot(t)
+	p := newTree(t)
+	must(t, os.WriteFile(p.dir+"/good", []byte(good), 0o600))
+	must(t, os.WriteFile(p.dir+"/bad", []byte("what a user wrote"), 0o600))
+	must(t, os.Chown(p.dir+"/bad", stranger, 0))
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			_ = os.Link(p.dir+"/"+[]string{"good", "bad"}[i%2], p.dir+"/next")
+			if i%3 == 0 {
+				_ = os.Remove(p.dir + "/next")
+				_ = os.Symlink("../"+[]string{"good", "bad"}[i%2], p.dir+"/next")
+			}
+			_ = os.Rename(p.dir+"/next", p.file)
+			_ = os.Remove(p.dir + "/next") // a rename onto another name of the same file does nothing
+		}
+	}()
+	counts := map[bool]int{}
+	for begin := time.Now(); time.Since(begin) < time.Second; {
+		content, err := adminfile.Read(p.file, 1<<10)
+		counts[err == nil]++
+		if err == nil && string(content) != good {
+			t.Fatalf("read %q", content)
+		}
+	}
+	close(stop)
+	<-stopped
+	if counts[true] == 0 || counts[false] == 0 {
+		t.Errorf("the file was never swapped: %v", counts)
+	}
+}
