@@ -1,0 +1,209 @@
+package audit_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"rolecall/internal/audit"
+	"rolecall/internal/fault"
+)
+
+// newLog returns a log that is not there yet.
+func newLog(t *testing.T) audit.Log {
+	t.Helper()
+	return audit.Log{Path: filepath.Join(t.TempDir(), "audit.jsonl")}
+}
+
+// content returns what is in the log.
+func content(t *testing.T, log audit.Log) string {
+	t.Helper()
+	text, err := os.ReadFile(log.Path)
+	must(t, err)
+	return string(text)
+}
+
+// must stops a test whose own preparations fail.
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// refused checks that nothing is written, soon, and why.
+func refused(t *testing.T, log audit.Log, side fault.Side, want ...string) {
+	t.Helper()
+	begin := time.Now()
+	err := log.Write(sample())
+	if err == nil {
+		t.Fatalf("no error, want %q", want)
+	}
+	for _, text := range append(want, "audit log "+log.Path+": ") {
+		if !strings.Contains(err.Error(), text) {
+			t.Errorf("%q does not say %q", err, text)
+		}
+	}
+	if fault.SideOf(err) != side {
+		t.Errorf("an error of %s, want %s: %v", fault.SideOf(err), side, err)
+	}
+	if took := time.Since(begin); took > 4*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
+func TestNoLog(t *testing.T) {
+	t.Parallel()
+	if err := (audit.Log{}).Write(sample()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRotation: a log that was renamed goes on in a new file, which is private.
+func TestRotation(t *testing.T) {
+	t.Parallel()
+	log := newLog(t)
+	must(t, log.Write(sample()))
+	must(t, os.Rename(log.Path, log.Path+".1"))
+	must(t, log.Write(sample()))
+	must(t, log.Write(sample()))
+	for path, want := range map[string]int{log.Path + ".1": 1, log.Path: 2} {
+		if got := len(decode(t, content(t, audit.Log{Path: path}))); got != want {
+			t.Errorf("%s has %d lines, want %d", path, got, want)
+		}
+		if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 {
+			t.Errorf("%v, %v, want mode 0600", info.Mode(), err)
+		}
+	}
+	must(t, os.Chmod(log.Path, 0o640)) // as logrotate makes it for a group that reads
+	must(t, log.Write(sample()))
+}
+
+// TestHalfLine: what a crash left is not continued.
+func TestHalfLine(t *testing.T) {
+	t.Parallel()
+	log := newLog(t)
+	must(t, os.WriteFile(log.Path, []byte(`{"time":"20`), 0o600))
+	must(t, log.Write(sample()))
+	must(t, log.Write(sample()))
+	rest, ok := strings.CutPrefix(content(t, log), `{"time":"20`+"\n")
+	if !ok || len(decode(t, rest)) != 2 {
+		t.Errorf("the log is %q", content(t, log))
+	}
+}
+
+// TestPlanted: what stands in the log's place and is no log stays as it is.
+func TestPlanted(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		plant func(t *testing.T, path string)
+		want  string
+	}{
+		"mode 0666":      {func(t *testing.T, path string) { file(t, path); must(t, os.Chmod(path, 0o666)) }, "has mode 0666"},
+		"mode 0620":      {func(t *testing.T, path string) { file(t, path); must(t, os.Chmod(path, 0o620)) }, "; chmod go-w "},
+		"link":           {func(t *testing.T, path string) { file(t, path+".x"); must(t, os.Symlink(path+".x", path)) }, "where the link stands"},
+		"dangling":       {func(t *testing.T, path string) { must(t, os.Symlink(path+".x", path)) }, "too many levels of symbolic links"},
+		"FIFO":           {func(t *testing.T, path string) { must(t, unix.Mkfifo(path, 0o600)) }, "is not a regular file"},
+		"folder":         {func(t *testing.T, path string) { must(t, os.Mkdir(path, 0o700)) }, "let it be a regular file"},
+		"open folder":    {func(t *testing.T, path string) { must(t, os.Chmod(filepath.Dir(path), 0o777)) }, "; chmod go-w "},
+		"sticky folder":  {func(t *testing.T, path string) { must(t, os.Chmod(filepath.Dir(path), 0o777|os.ModeSticky)) }, "choose a place"},
+		"missing folder": {func(t *testing.T, path string) { must(t, os.Remove(filepath.Dir(path))) }, "no such file or directory; make its folder"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			log := audit.Log{Path: filepath.Join(t.TempDir(), "log", "audit.jsonl")}
+			must(t, os.Mkdir(filepath.Dir(log.Path), 0o700))
+			test.plant(t, log.Path)
+			refused(t, log, fault.Admin, test.want)
+			for _, path := range []string{log.Path, log.Path + ".x"} {
+				if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() && info.Size() > 0 {
+					t.Errorf("%s was written to", path)
+				}
+			}
+		})
+	}
+	refused(t, audit.Log{Path: "audit.jsonl"}, fault.Admin, "is not an absolute path")
+	refused(t, audit.Log{Path: "/dev/null"}, fault.Admin, "not a regular file")
+}
+
+// file makes an empty file.
+func file(t *testing.T, path string) {
+	t.Helper()
+	must(t, os.WriteFile(path, nil, 0o600))
+}
+
+// TestForeign: the log and its folders belong to root or to the process's user.
+func TestForeign(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("NOT TESTED, run as root: files of other users")
+	}
+	log := newLog(t)
+	file(t, log.Path)
+	must(t, os.Chown(log.Path, 4711, 0))
+	refused(t, log, fault.Admin, log.Path+" belongs to user 4711", "; chown -h root ")
+	log = newLog(t)
+	must(t, os.Chown(filepath.Dir(log.Path), 4711, 0))
+	refused(t, log, fault.Admin, filepath.Dir(log.Path)+" belongs to user 4711")
+	if _, err := os.Lstat(log.Path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a log was made in a folder of another user: %v", err)
+	}
+}
+
+// TestLocked: whoever keeps the log locked stops nobody for long.
+func TestLocked(t *testing.T) {
+	t.Parallel()
+	log := newLog(t)
+	file(t, log.Path)
+	f, err := os.Open(log.Path)
+	must(t, err)
+	defer f.Close()
+	must(t, unix.Flock(int(f.Fd()), unix.LOCK_SH))
+	refused(t, log, fault.Infrastructure, "another process keeps it locked; find it")
+	var group sync.WaitGroup
+	group.Go(func() {
+		time.Sleep(300 * time.Millisecond)
+		_ = unix.Flock(int(f.Fd()), unix.LOCK_UN)
+	})
+	must(t, log.Write(sample()))
+	group.Wait()
+	if n := len(decode(t, content(t, log))); n != 1 {
+		t.Errorf("%d lines, want 1", n)
+	}
+}
+
+// TestManyWriters: of many at once each has its line, also while the log is renamed.
+func TestManyWriters(t *testing.T) {
+	t.Parallel()
+	log := newLog(t)
+	var group sync.WaitGroup
+	for writer := range 20 {
+		group.Go(func() {
+			for i := range 20 {
+				e := sample()
+				e.JobID, e.Ref = fmt.Sprintf("%d-%d", writer, i), strings.Repeat("r", writer*10)
+				if err := log.Write(e); err != nil {
+					t.Error(err)
+				}
+				if writer == 0 && i == 10 {
+					_ = os.Rename(log.Path, log.Path+".1")
+				}
+			}
+		})
+	}
+	group.Wait()
+	jobs := map[string]bool{}
+	for _, e := range decode(t, content(t, audit.Log{Path: log.Path + ".1"})+content(t, log)) {
+		jobs[e.JobID] = true
+	}
+	if len(jobs) != 400 {
+		t.Errorf("%d lines, want 400", len(jobs))
+	}
+}

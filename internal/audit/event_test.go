@@ -1,0 +1,157 @@
+package audit_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"rolecall/internal/audit"
+	"rolecall/internal/fault"
+)
+
+// sample is an event of which nothing is cut.
+func sample() audit.Event {
+	return audit.Event{
+		Time: time.Date(2026, 2, 3, 4, 5, 6, 789000000, time.UTC), Event: audit.Issued, Allowed: true, Rule: `projects "acme/*"`, Tenant: "alpha",
+		RoleARN: "arn:aws:iam::111122223333:role/deploy-alpha", RoleSessionName: "GitLabRunner-22-301-1042", AccessKeyID: "ASIAIOSFODNN7EXAMPLE",
+		Expiration: time.Date(2026, 2, 3, 5, 5, 6, 0, time.UTC), JobID: "1042", PipelineID: "301", ProjectID: "22", ProjectPath: "acme/deploy",
+		JobProjectID: "22", JobProjectPath: "acme/deploy", Ref: "feature/<a>&b", RefType: "branch", RefProtected: "true", Environment: "alpha",
+		UserID: "7", UserLogin: "jane", RunnerID: "5", Issuer: "https://gitlab.example.com", TokenID: "f1d2", Version: "0.1.0",
+	}
+}
+
+// TestNames pins the names, by which people and their tools search.
+func TestNames(t *testing.T) {
+	t.Parallel()
+	log := newLog(t)
+	must(t, log.Write(sample()))
+	must(t, log.Write(audit.Event{Time: sample().Time, Event: audit.Decision, Side: fault.Author, Reason: "ref main/x is not allowed", JobID: "1"}))
+	want := `{"time":"2026-02-03T04:05:06.789Z","event":"issued","allowed":true,"rule":"projects \"acme/*\"","tenant":"alpha",` +
+		`"role_arn":"arn:aws:iam::111122223333:role/deploy-alpha","role_session_name":"GitLabRunner-22-301-1042","access_key_id":"ASIAIOSFODNN7EXAMPLE",` +
+		`"expiration":"2026-02-03T05:05:06Z","job_id":"1042","pipeline_id":"301","project_id":"22","project_path":"acme/deploy","job_project_id":"22",` +
+		`"job_project_path":"acme/deploy","ref":"feature/<a>&b","ref_type":"branch","ref_protected":"true","environment":"alpha","user_id":"7",` +
+		`"user_login":"jane","runner_id":"5","iss":"https://gitlab.example.com","jti":"f1d2","version":"0.1.0"}` + "\n" +
+		`{"time":"2026-02-03T04:05:06.789Z","event":"decision","allowed":false,"side":"author","reason":"ref main/x is not allowed","job_id":"1"}` + "\n"
+	if diff := cmp.Diff(want, content(t, log)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestTime: an event without a time is one of now, to the millisecond, in UTC.
+func TestTime(t *testing.T) {
+	t.Parallel()
+	log := newLog(t)
+	before := time.Now().Truncate(time.Millisecond)
+	must(t, log.Write(audit.Event{}))
+	must(t, log.Write(audit.Event{Time: time.Date(2026, 1, 1, 1, 0, 0, 1, time.FixedZone("", 3600)), Expiration: time.Date(12000, 1, 1, 0, 0, 0, 0, time.UTC)}))
+	events := decode(t, content(t, log))
+	if got := events[0].Time; got.Before(before) || time.Since(got) > time.Minute {
+		t.Errorf("time %v, want now", got)
+	}
+	if got := events[1]; got.Time.Format(time.RFC3339Nano) != "2026-01-01T00:00:00Z" || !got.Expiration.IsZero() {
+		t.Errorf("times %v and %v", got.Time, got.Expiration)
+	}
+}
+
+// TestHostileTexts: whatever a job is called, it has one line, and its ids are whole.
+func TestHostileTexts(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"a line":        "main\n{\"event\":\"issued\"}\r\n",
+		"not UTF-8":     strings.Repeat("a\xff\xfe", 1000),
+		"1 MB":          strings.Repeat("x", 1<<20),
+		"1 MB of zeros": strings.Repeat("\x00", 1<<20),
+		"quotes":        strings.Repeat(`"\`, 500),
+		"wide":          strings.Repeat("\u2028😀", 500),
+		"tags":          strings.Repeat("<>&", 500),
+		"128 bytes":     strings.Repeat("y", 128),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			log, e := newLog(t), sample()
+			fill(&e, text)
+			e.AccessKeyID, e.RoleSessionName, e.JobID = strings.Repeat("K", 128), strings.Repeat("s", 64), "1042"
+			must(t, log.Write(e))
+			line := content(t, log)
+			wantLine(t, line)
+			got := decode(t, line)[0]
+			if got.AccessKeyID != e.AccessKeyID || got.RoleSessionName != e.RoleSessionName || got.JobID != e.JobID {
+				t.Errorf("ids are cut: %s", line)
+			}
+			beginning := strings.TrimSuffix(got.Ref, "…")
+			if !strings.HasPrefix(strings.ToValidUTF8(text, "\uFFFD"), beginning) || len(beginning) < 10 || len(got.Ref) > 256 {
+				t.Errorf("ref is %q", got.Ref)
+			}
+			if cutOff := beginning != got.Ref; cutOff != (len(text) > 200) {
+				t.Errorf("cut: %v: %q", cutOff, got.Ref)
+			}
+		})
+	}
+}
+
+// fill sets every text of an event.
+func fill(e *audit.Event, text string) {
+	fields := reflect.ValueOf(e).Elem()
+	for i := range fields.NumField() {
+		if fields.Field(i).Kind() == reflect.String {
+			fields.Field(i).SetString(text)
+		}
+	}
+}
+
+// wantLine checks that text is one line of printable JSON that is not too long.
+func wantLine(t *testing.T, text string) {
+	t.Helper()
+	if strings.Count(text, "\n") != 1 || !strings.HasSuffix(text, "\n") || len(text) > 4096 || !utf8.ValidString(text) || !json.Valid([]byte(text)) ||
+		strings.ContainsAny(text, "\r\x00\x1b") {
+		t.Errorf("not one line of JSON, %d bytes: %q", len(text), text)
+	}
+}
+
+// decode returns the events of a log.
+func decode(t *testing.T, text string) []audit.Event {
+	t.Helper()
+	var events []audit.Event
+	for line := range strings.Lines(text) {
+		var e audit.Event
+		decoder := json.NewDecoder(bytes.NewReader([]byte(line)))
+		decoder.DisallowUnknownFields()
+		if err := decoder.Decode(&e); err != nil {
+			t.Fatalf("%v: %q", err, line)
+		}
+		events = append(events, e)
+	}
+	return events
+}
+
+// FuzzWrite holds that any event is one line, which reads back as it is unless it
+// was cut.
+func FuzzWrite(f *testing.F) {
+	f.Add("main", "ASIAIOSFODNN7EXAMPLE", int64(1790000000), true)
+	f.Add("a\nb\xff\u2028", strings.Repeat("\x01", 300), int64(-1<<62), false)
+	f.Add(strings.Repeat(`"`, 5000), "…", int64(1<<62), false)
+	log := audit.Log{Path: f.TempDir() + "/audit.jsonl"}
+	f.Fuzz(func(t *testing.T, text, other string, seconds int64, allowed bool) {
+		var e audit.Event
+		fill(&e, text)
+		e.AccessKeyID, e.Reason, e.Allowed, e.Time, e.Expiration = other, other, allowed, time.Unix(seconds, 0), time.Unix(seconds/2, 0)
+		must(t, os.RemoveAll(log.Path))
+		must(t, log.Write(e))
+		line := content(t, log)
+		wantLine(t, line)
+		got := decode(t, line)[0]
+		if got.Allowed != allowed {
+			t.Errorf("allowed is %v", got.Allowed)
+		}
+		if want := strings.ToValidUTF8(other, "\uFFFD"); len(want) < 20 && got.AccessKeyID != want {
+			t.Errorf("access key id %q, want %q", got.AccessKeyID, want)
+		}
+	})
+}
