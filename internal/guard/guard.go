@@ -4,10 +4,13 @@ package guard
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"net/url"
+	"syscall"
 	"time"
 )
 
@@ -27,11 +30,23 @@ type Guard struct {
 
 // New returns a guard that makes each request through transport, within attempt.
 // The transport is changed to HTTP/1: one request does not pay for setting up
-// HTTP/2.
+// HTTP/2, and what goes to this host goes through no proxy: that would carry it over
+// the network, maybe in the clear.
 func New(transport *http.Transport, attempt time.Duration) *Guard {
 	transport.Protocols = new(http.Protocols)
 	transport.Protocols.SetHTTP1(true)
+	transport.Proxy = awayOnly(transport.Proxy)
 	return &Guard{base: transport, attempt: attempt}
+}
+
+// awayOnly returns the proxy that choose names, which may be nil, but none for this host.
+func awayOnly(choose func(*http.Request) (*url.URL, error)) func(*http.Request) (*url.URL, error) {
+	return func(r *http.Request) (*url.URL, error) {
+		if choose == nil || isLoopback(r.URL.Hostname()) {
+			return nil, nil
+		}
+		return choose(r)
+	}
 }
 
 // Client returns an HTTP client that makes its requests through the guard.
@@ -88,4 +103,26 @@ type body struct {
 func (b *body) Close() error {
 	defer b.cancel()
 	return b.closer.Close()
+}
+
+// Cause says in our own words why a request failed: the words of an error may hold
+// a proxy's password or a part of the answer. It is empty where they have none.
+func Cause(err error) string {
+	var dns *net.DNSError
+	var certificate *tls.CertificateVerificationError
+	var errno syscall.Errno
+	var network net.Error
+	switch {
+	case errors.Is(err, context.Canceled):
+		return "canceled"
+	case errors.As(err, &dns):
+		return "its name is not found"
+	case errors.As(err, &certificate):
+		return "its certificate is not trusted: " + certificate.Err.Error()
+	case errors.As(err, &errno):
+		return errno.Error()
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
+		return "no answer in time"
+	}
+	return ""
 }

@@ -1,14 +1,12 @@
 package sts
 
 import (
-	"context"
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"strings"
-	"syscall"
 
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -138,6 +136,10 @@ func nextStep(code string, side fault.Side, r Request, g *guard.Guard) string {
 		return "the identity provider rejected a claim of the token\n" + claims(r)
 	case "ExpiredTokenException", "ExpiredToken":
 		return "the ID token is over: it lasts as long as the job's timeout; run the job again"
+	case "MalformedPolicyDocument":
+		return "correct session_policy_file of the tenant: STS does not take it as a session policy"
+	case "PackedPolicyTooLarge":
+		return "shorten session_policy_file or policy_arns of the tenant: together, packed, they are larger than STS takes"
 	case "RegionDisabledException":
 		return "activate STS in that region for the role's account, or set AWS_REGION in the environment of the runner's service"
 	}
@@ -167,26 +169,10 @@ func trust(r Request) string {
 		claims(r), provider+":aud", strings.Join(c.Audience, ", "), provider+":sub", c.Subject)
 }
 
-// cause says in our own words why there was no answer of STS: the SDK's may hold
-// a proxy's password or a part of the answer.
+// cause says why there was no answer of STS.
 func cause(err error) string {
-	var dns *net.DNSError
-	var certificate *tls.CertificateVerificationError
-	var errno syscall.Errno
-	var network net.Error
-	switch {
-	case errors.Is(err, context.Canceled):
-		return "canceled"
-	case errors.As(err, &dns):
-		return "its name is not found"
-	case errors.As(err, &certificate):
-		return "its certificate is not trusted: " + certificate.Err.Error()
-	case errors.As(err, &errno):
-		return errno.Error()
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
-		return "no answer in time"
-	case status(err) != 0:
-		return fmt.Sprintf("the answer, HTTP status %d, is none of STS", status(err))
+	if s := status(err); s != 0 {
+		return cmp.Or(guard.Cause(err), fmt.Sprintf("the answer, HTTP status %d, is none of STS", s))
 	}
-	return "the request did not go through"
+	return cmp.Or(guard.Cause(err), "the request did not go through")
 }

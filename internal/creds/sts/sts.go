@@ -6,10 +6,12 @@ package sts
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -157,6 +159,9 @@ func (c Client) load(ctx context.Context, role creds.Role) (aws.Config, *guard.G
 		config.WithRegion(c.Region),
 	}
 	if c.CABundle != nil {
+		if !x509.NewCertPool().AppendCertsFromPEM(c.CABundle) {
+			return aws.Config{}, nil, fault.New(fault.Admin, errors.New("the CA bundle for STS holds no certificate in PEM"), "correct the file that ca_bundle names")
+		}
 		options = append(options, config.WithCustomCABundle(bytes.NewReader(c.CABundle)))
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, options...)
@@ -181,8 +186,8 @@ func (c Client) guard(from aws.HTTPClient) (*guard.Guard, error) {
 	transport := buildable.GetTransport()
 	if c.Proxy != "" {
 		proxy, err := url.Parse(c.Proxy)
-		if err != nil {
-			return nil, fault.New(fault.Admin, errors.New("the proxy for STS is no URL"), "correct it")
+		if err != nil || proxy.Host == "" || !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, proxy.Scheme) {
+			return nil, fault.New(fault.Admin, errors.New("the proxy for STS is no URL of a proxy"), "correct it; one is http://proxy.example.com:3128")
 		}
 		transport.Proxy = http.ProxyURL(proxy)
 	}
