@@ -10,7 +10,7 @@ import (
 )
 
 // FuzzParse holds that no text makes Parse panic, that only the two algorithms
-// pass, and that an error never holds any of the token.
+// pass and nothing that the checker of signatures would refuse, and that an error never holds any of the token.
 func FuzzParse(f *testing.F) {
 	good := sign(f, jose.ES256, payload)
 	for _, seed := range []string{
@@ -19,6 +19,9 @@ func FuzzParse(f *testing.F) {
 		unsigned(`{"alg":"RS256","jwk":{"kty":"oct","k":"AA"}}`, payload), unsigned(`{"alg":"RS256"}`, `{"job_id":1e999}`),
 		unsigned(`{"alg":"RS256"}`, `{"job_id":"7777777777777777777777","aud":["a",1]}`), "", ".", "..", "...", "a.b.c", "\n", "\x00.\xff.",
 		unsigned(`{"alg":"RS256","b64":false,"crit":["b64"]}`, payload), unsigned(`null`, `null`),
+		unsigned(`{"alg":"RS256","nonce":1}`, payload), unsigned(`{"alg":"RS256","kid":1}`, payload), unsigned(`{"alg":"RS256","x5c":["AA"]}`, payload),
+		unsigned(`{"alg":"RS256","x":1e999}`, payload), unsigned(`{"alg":"RS256","x":{"y":1,"y":2}}`, payload), unsigned(`{"alg":"ES256"}`, `{"x":[{"y":1,"y":2}]}`),
+		unsigned(`{"alg":"ES256"}`, `{"exp":1.5,"aud":[null]}`), unsigned(`{"alg":"ES256","kid":null,"typ":{}}`, `{"exp":-1,"aud":["a","b"]}`),
 	} {
 		f.Add(seed)
 	}
@@ -30,6 +33,9 @@ func FuzzParse(f *testing.F) {
 			}
 			if token.Raw.Reveal() != strings.TrimSuffix(raw, "\n") {
 				t.Fatalf("%q is kept as %q", raw, token.Raw.Reveal())
+			}
+			if _, err := jose.ParseSignedCompact(token.Raw.Reveal(), []jose.SignatureAlgorithm{jose.RS256, jose.ES256}); err != nil {
+				t.Fatalf("accepted %q, which the checker of signatures refuses: %v", raw, err)
 			}
 			err = token.CheckJob(4711, 12)
 		} else if token.Raw.Reveal() != "" {
@@ -48,4 +54,5 @@ func FuzzParse(f *testing.F) {
 }
 
 // allErrors has the words of every error.
-const allErrors = noToken + noClaims + " it has bytes, more than the 16384 of any ID token its claim job_id job_project_id project_id this job's is 4711"
+const allErrors = noToken + noClaims + " it has bytes, more than the 16384 of any ID token its claim job_id job_project_id project_id this job's is 4711" +
+	": exp nbf iat ref_protected environment is of another form its header has nonce, which no ID token of GitLab has"

@@ -1,17 +1,19 @@
-// Package identity reads the ID token by which GitLab says who a job is.
+// Package identity reads the ID token by which GitLab says who a job is. Whether
+// GitLab signed it is for package jwks: this one links no cryptography.
 //
 // https://docs.gitlab.com/ci/secrets/id_token_authentication/
 package identity
 
 import (
-	"encoding/json"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
-	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/jwt"
+	"github.com/go-jose/go-jose/v4/json"
 
 	"rolecall/internal/mask"
 )
@@ -19,53 +21,73 @@ import (
 // maxToken bounds the size of an ID token, in bytes.
 const maxToken = 16 << 10
 
-// Token is an ID token. Its claims are what the token says; whether GitLab
-// signed it is for STS to check.
+// Token is an ID token. Its claims are what the token says, which is true only
+// of a token that package jwks has verified.
 type Token struct {
 	Raw    mask.Secret
 	Claims Claims
 }
 
-// Claims are the claims of an ID token that the driver reads. Ids are texts, as
-// GitLab writes them.
-type Claims struct {
-	Issuer       string       `json:"iss"`
-	Subject      string       `json:"sub"`
-	Audience     jwt.Audience `json:"aud"`
-	JobID        flexible     `json:"job_id"`
-	ProjectID    flexible     `json:"project_id"`     // of a fork's merge request: the fork
-	JobProjectID flexible     `json:"job_project_id"` // the project that runs the job
-}
-
-// flexible is an id that may be written as a text or as a number.
-type flexible string
-
-// UnmarshalJSON reads a text or a number.
-func (f *flexible) UnmarshalJSON(data []byte) error {
-	var number json.Number
-	if err := json.Unmarshal(data, &number); err != nil {
-		return errors.New("an id is neither text nor number")
-	}
-	*f = flexible(number)
-	return nil
-}
-
-// Parse reads an ID token, without checking its signature. Errors never hold
-// any of the token.
+// Parse reads an ID token, without checking its signature and its times. It
+// takes what GitLab signs and no more: RS256 or ES256, the compact form, no
+// member of a JSON object twice, no key that the token brings itself. Errors
+// never hold any of the token.
 func Parse(raw string) (Token, error) {
 	raw = strings.TrimSuffix(raw, "\n") // a file variable may end so
 	if len(raw) > maxToken {
 		return Token{}, fmt.Errorf("it has %d bytes, more than the %d of any ID token", len(raw), maxToken)
 	}
-	parsed, err := jwt.ParseSigned(raw, []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
-	if err != nil || strings.ContainsAny(raw, " \t\r\n") { // the parser passes over white space, STS need not
-		return Token{}, errors.New("it is no JSON Web Token signed with RS256 or ES256")
+	header, payload, err := split(raw)
+	if err == nil {
+		err = checkHeader(header)
 	}
-	token := Token{Raw: mask.NewSecret(raw)}
-	if err := parsed.UnsafeClaimsWithoutVerification(&token.Claims); err != nil {
-		return Token{}, errors.New("its claims are not those of a GitLab ID token")
+	if err != nil {
+		return Token{}, err
 	}
-	return token, nil
+	claims, err := readClaims(payload)
+	if err != nil {
+		return Token{}, err
+	}
+	return Token{Raw: mask.NewSecret(raw), Claims: claims}, nil
+}
+
+// errForm is the refusal of what is not signed as GitLab signs.
+var errForm = errors.New("it is no JSON Web Token signed with RS256 or ES256")
+
+// split returns the header and the payload of a token of three parts.
+//
+// https://www.rfc-editor.org/rfc/rfc7515#section-7.1
+func split(raw string) (header, payload []byte, err error) {
+	parts := strings.Split(raw, ".")
+	if len(parts) != 3 || parts[2] == "" || strings.ContainsAny(raw, "\r\n") { // the decoder passes over these two
+		return nil, nil, errForm
+	}
+	var decoded [3][]byte
+	for i, part := range parts {
+		decoded[i], err = base64.RawURLEncoding.Strict().DecodeString(part)
+		if err != nil || i < 2 && !utf8.Valid(decoded[i]) {
+			return nil, nil, errForm
+		}
+	}
+	return decoded[0], decoded[1], nil
+}
+
+// checkHeader refuses a header that names another algorithm, a key of its own or
+// a rule for reading the token.
+func checkHeader(data []byte) error {
+	var header map[string]any
+	if err := json.Unmarshal(data, &header); err != nil || !slices.Contains([]any{"RS256", "ES256"}, header["alg"]) {
+		return errForm
+	}
+	for _, name := range []string{"b64", "crit", "jku", "jwk", "nonce", "x5c", "x5u"} {
+		if _, ok := header[name]; ok {
+			return fmt.Errorf("its header has %s, which no ID token of GitLab has", name)
+		}
+	}
+	if _, ok := header["kid"].(string); !ok && header["kid"] != nil {
+		return errForm
+	}
+	return nil
 }
 
 // CheckJob reports an error unless the token was issued for this very job: a

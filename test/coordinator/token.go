@@ -1,67 +1,13 @@
 package coordinator
 
 import (
-	"crypto"
 	"crypto/rand"
-	"crypto/rsa"
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"path"
 	"strconv"
 	"time"
-
-	"github.com/go-jose/go-jose/v4"
 )
-
-// signingKey is the key of a server's ID tokens.
-type signingKey struct {
-	public jose.JSONWebKey
-	signer jose.Signer
-}
-
-func newSigningKey() (*signingKey, error) {
-	private, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		return nil, err
-	}
-	public := jose.JSONWebKey{Key: private.Public(), Algorithm: string(jose.RS256), Use: "sig"}
-	thumbprint, err := public.Thumbprint(crypto.SHA256)
-	if err != nil {
-		return nil, err
-	}
-	public.KeyID = base64.RawURLEncoding.EncodeToString(thumbprint)
-	signer, err := jose.NewSigner(
-		jose.SigningKey{
-			Algorithm: jose.RS256,
-			Key:       jose.JSONWebKey{Key: private, KeyID: public.KeyID},
-		},
-		new(jose.SignerOptions).WithType("JWT"),
-	)
-	if err != nil {
-		return nil, err
-	}
-	return &signingKey{public: public, signer: signer}, nil
-}
-
-// SignToken signs claims, as they are, with the key of the server's ID tokens. It panics when
-// claims cannot be JSON, as a test that passes such claims is wrong.
-func (s *Server) SignToken(claims map[string]any) string {
-	payload, err := json.Marshal(claims)
-	if err != nil {
-		panic(fmt.Sprintf("claims: %v", err))
-	}
-	signed, err := s.key.signer.Sign(payload)
-	if err != nil {
-		panic(fmt.Sprintf("signing claims: %v", err))
-	}
-	token, err := signed.CompactSerialize()
-	if err != nil {
-		panic(fmt.Sprintf("serializing a token: %v", err))
-	}
-	return token
-}
 
 // Claims is the claims of GitLab's ID token for the job, as of now and without MutateClaims.
 // Claims that GitLab sets only behind feature flags or for other integrations, such as
@@ -154,8 +100,4 @@ func (s *Server) serveDiscovery(w http.ResponseWriter, _ *http.Request) {
 		"subject_types_supported":               []string{"public"},
 		"id_token_signing_alg_values_supported": []string{"RS256"},
 	})
-}
-
-func (s *Server) serveKeys(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{s.key.public}})
 }

@@ -1,0 +1,141 @@
+package jwks
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"golang.org/x/sys/unix"
+)
+
+// maxCache bounds the size of a cache that is read, in bytes.
+const maxCache = 1 << 20
+
+// cache is what is kept of an issuer's keys between processes.
+type cache struct {
+	Issuer  string             `json:"issuer"`
+	Fetched time.Time          `json:"fetched"` // when the request began that brought the keys
+	Tried   time.Time          `json:"tried"`   // when the last request ended
+	Failure string             `json:"failure,omitempty"`
+	Keys    jose.JSONWebKeySet `json:"set"`
+}
+
+// folder is the open folder of the caches.
+type folder struct{ fd int }
+
+// openFolder opens the folder of the caches, which must be this user's alone.
+func openFolder(path string) (folder, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return folder{}, err
+	}
+	var stat unix.Stat_t
+	if err = unix.Fstat(fd, &stat); err == nil && (int(stat.Uid) != os.Geteuid() || stat.Mode&0o077 != 0) {
+		err = fmt.Errorf("it is open to others than user %d", os.Geteuid())
+	}
+	if err != nil {
+		folder{fd}.close()
+		return folder{}, err
+	}
+	return folder{fd}, nil
+}
+
+// close releases the folder, and its lock if it has that.
+func (d folder) close() { _ = unix.Close(d.fd) }
+
+// lock waits until no other process is about to ask an issuer. It ends when the
+// folder is closed.
+func (d folder) lock(ctx context.Context) error {
+	for {
+		err := unix.Flock(d.fd, unix.LOCK_EX|unix.LOCK_NB)
+		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return errors.New("another process holds the lock of the kept keys")
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// name returns the name of a source's cache.
+func (s Source) name() string {
+	sum := sha256.Sum256([]byte(s.Issuer + "\x00" + s.URL))
+	return fmt.Sprintf("keys-%x.json", sum[:8])
+}
+
+// read returns the kept keys. A cache that is missing, broken, foreign or of the
+// future is as good as none: the next one takes its place.
+func (s Source) read(d folder) cache {
+	// Not blocking, so that a FIFO in its place stops nothing.
+	fd, err := unix.Openat(d.fd, s.name(), unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return cache{}
+	}
+	file := os.NewFile(uintptr(fd), s.name())
+	defer file.Close()
+	var stat unix.Stat_t
+	if unix.Fstat(fd, &stat) != nil || stat.Mode != unix.S_IFREG|0o600 || int(stat.Uid) != os.Geteuid() {
+		return cache{}
+	}
+	content, err := io.ReadAll(io.LimitReader(file, maxCache+1))
+	if err != nil || len(content) > maxCache {
+		return cache{}
+	}
+	c, err := parseCache(content)
+	now := s.now() // after reading: another process may have written it just now
+	if err != nil || c.Issuer != s.Issuer || c.Fetched.After(now) || c.Tried.After(now) {
+		return cache{}
+	}
+	return c
+}
+
+// parseCache reads a cache's content. Its keys are held against the same rules as
+// an issuer's.
+func parseCache(content []byte) (cache, error) {
+	var c struct {
+		cache
+		Keys json.RawMessage `json:"set"`
+	}
+	if err := json.Unmarshal(content, &c); err != nil {
+		return cache{}, err
+	}
+	if c.Fetched.IsZero() {
+		return c.cache, nil
+	}
+	var err error
+	c.cache.Keys.Keys, err = parseKeys(c.Keys)
+	return c.cache, err
+}
+
+// write replaces the kept keys at once, so that a reader sees the old or the new
+// ones. It needs the lock.
+func (s Source) write(d folder, c cache) error {
+	content, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	temporary := s.name() + ".new"
+	_ = unix.Unlinkat(d.fd, temporary, 0) // of a process that was killed
+	fd, err := unix.Openat(d.fd, temporary, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return err
+	}
+	file := os.NewFile(uintptr(fd), temporary)
+	_, err = file.Write(content)
+	err = errors.Join(err, file.Chmod(0o600), file.Close()) // whatever the umask
+	if err == nil {
+		err = unix.Renameat(d.fd, temporary, d.fd, s.name())
+	}
+	if err != nil {
+		_ = unix.Unlinkat(d.fd, temporary, 0)
+	}
+	return err
+}

@@ -1,0 +1,129 @@
+package jwks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"rolecall/internal/fault"
+)
+
+// How old keys may be, and how often an issuer is asked.
+const (
+	fresh  = time.Hour        // keys so old are fetched anew
+	oldest = 24 * time.Hour   // keys so old serve no more, even if the issuer does not answer
+	gap    = 5 * time.Second // between two requests where there are keys
+	// Between two requests where there are none. GitLab Runner calls prepare again
+	// 3 s after a failure, and that call is to have a try.
+	gapWithout = 2 * time.Second
+	patience   = 30 * time.Second // for the lock and the requests
+)
+
+// keys returns the keys of that id.
+func (s Source) keys(ctx context.Context, kid string) ([]jose.JSONWebKey, error) {
+	if s.File != nil {
+		return s.keysOfFile(kid)
+	}
+	d, err := openFolder(s.Dir)
+	if err != nil {
+		return nil, fault.New(fault.Admin, fmt.Errorf("the folder of the issuer's keys, %s: %w", s.Dir, err),
+			"it must be a folder of mode 0700 of the user who runs the driver")
+	}
+	defer d.close()
+	began := s.now()
+	c := s.read(d)
+	if s.good(c, kid) {
+		return c.Keys.Key(kid), nil
+	}
+	c, err = s.refresh(ctx, d, kid)
+	found := c.Keys.Key(kid)
+	age := s.now().Sub(c.Fetched).Round(time.Second)
+	switch {
+	case len(found) == 0 && (err == nil || c.Fetched.After(began)):
+		return nil, s.unknown("")
+	case err == nil:
+		return found, nil
+	case age >= oldest:
+		return nil, fault.New(fault.SideOf(err), fmt.Errorf("there are no keys of %s: %w", s.Issuer, err),
+			"where the runner's host cannot reach the issuer, jwks_file holds its keys")
+	case len(found) > 0:
+		s.warn("the keys of %s are %v old: %v", s.Issuer, age, err)
+		return found, nil
+	}
+	return nil, fault.New(fault.Infrastructure,
+		fmt.Errorf("none of the keys of %s, fetched %v ago, has signed this token: %w", s.Issuer, age, err),
+		fmt.Sprintf("try again in %v", gap))
+}
+
+// keysOfFile returns the keys of that id in File.
+func (s Source) keysOfFile(kid string) ([]jose.JSONWebKey, error) {
+	keys, err := parseKeys(s.File)
+	if err != nil {
+		return nil, fault.New(fault.Admin, fmt.Errorf("the file of the keys of %s holds %w", s.Issuer, err), "correct jwks_file")
+	}
+	found := slices.DeleteFunc(keys, func(key jose.JSONWebKey) bool { return key.KeyID != kid })
+	if len(found) == 0 {
+		return nil, s.unknown("if the issuer has new keys, the runner's admin renews jwks_file")
+	}
+	return found, nil
+}
+
+// unknown is the refusal of a token that none of the issuer's keys has signed.
+func (s Source) unknown(next string) error {
+	return fault.New(fault.Author, fmt.Errorf("no key of %s has signed this token", s.Issuer), next)
+}
+
+// good reports whether a cache answers for kid without the network.
+func (s Source) good(c cache, kid string) bool {
+	return s.now().Sub(c.Fetched) < fresh && len(c.Keys.Key(kid)) > 0
+}
+
+// refresh returns the cache after asking the issuer, or after another process has
+// done so. With its error, the cache is the old one.
+func (s Source) refresh(ctx context.Context, d folder, kid string) (cache, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	locked := d.lock(ctx)
+	c := s.read(d)
+	if s.good(c, kid) {
+		return c, nil
+	}
+	if locked != nil {
+		return c, locked
+	}
+	if err := s.limited(c); err != nil {
+		return c, err
+	}
+	asked := s.now()
+	keys, err := s.fetch(ctx)
+	c.Issuer, c.Tried, c.Failure = s.Issuer, s.now(), ""
+	if err == nil {
+		c.Fetched, c.Keys.Keys = asked, keys
+	} else {
+		c.Failure = err.Error()
+	}
+	if failed := s.write(d, c); failed != nil {
+		s.warn("the keys of %s cannot be kept in %s: %v", s.Issuer, s.Dir, failed)
+	}
+	return c, err
+}
+
+// limited reports an error if the issuer was asked a short time ago.
+func (s Source) limited(c cache) error {
+	wait := gap
+	if s.now().Sub(c.Fetched) >= oldest {
+		wait = gapWithout
+	}
+	since := s.now().Sub(c.Tried)
+	if since >= wait {
+		return nil
+	}
+	if c.Failure != "" {
+		return errors.New(c.Failure)
+	}
+	return fmt.Errorf("they were asked for %v ago", since.Round(time.Second))
+}
