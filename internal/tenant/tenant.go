@@ -1,12 +1,15 @@
 // Package tenant decides which tenant a job is.
 //
-// Today there is one set of rules, ZeroConfig: the job names its role and AWS's
-// trust policy is the judge. A policy file of the admin will be another.
+// There are two sets of rules. Those of a Policy are the admin's, in a file, and are
+// held against what GitLab has signed. Without a file there is ZeroConfig: the job
+// names its role and AWS's trust policy is the judge.
 package tenant
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
+	"time"
 
 	"rolecall/internal/fault"
 )
@@ -17,6 +20,9 @@ type Name string
 
 // None is the tenant of a job that asks for no credentials.
 const None Name = ""
+
+// nobody names the folder of the jobs of None; no tenant of a policy file has it.
+const nobody Name = "none"
 
 // ParseName checks the name of a tenant.
 func ParseName(text string) (Name, error) {
@@ -51,10 +57,28 @@ type Request struct {
 
 // Grant is a decision: the tenant of a job and what goes with it.
 type Grant struct {
-	Tenant  Name
-	RoleARN string
-	IDToken string // name of the variable that holds the ID token
-	Region  string // region for the script; empty: the driver's own
+	Tenant    Name
+	RoleARN   string
+	IDToken   string // name of the variable that holds the ID token
+	Region    string // region for the script; empty: the driver's own
+	Protected bool   // the trust class of the job: whether its ref is protected
+	Why       string // the rules that allowed it, for the audit log; of a policy file only
+
+	STSRegion         string        // region of STS; empty: the driver's own
+	Duration          time.Duration // the longest session; 0: as long as the job may run
+	SessionPolicyFile string
+	PolicyARNs        []string
+}
+
+// Folder returns the folder, below the builds_dir and cache_dir of a policy file,
+// that the jobs of a tenant and trust class have for themselves: what a job of an
+// unprotected ref leaves there must not meet one of a protected ref.
+func (g Grant) Folder() string {
+	class := "unprotected"
+	if g.Protected {
+		class = "protected"
+	}
+	return string(cmp.Or(g.Tenant, nobody)) + "/" + class
 }
 
 // ZeroConfig are the rules without a policy file. Pinned is the tenant of the
@@ -73,7 +97,7 @@ func (z ZeroConfig) Decide(r Request) (Grant, error) {
 			fmt.Errorf("tenant %q: the job has no variable ROLE_ARN", name),
 			"set ROLE_ARN to the ARN of the IAM role that the job assumes, in the job or under Settings > CI/CD > Variables")
 	}
-	if len(r.Region) > 32 || !madeOf(r.Region, "") {
+	if !isRegion(r.Region) {
 		return Grant{}, fault.New(fault.Author,
 			fmt.Errorf("tenant %q: %s is no AWS region", name, quote(r.Region)),
 			"set AWS_REGION to a region such as eu-central-1, or to none")

@@ -92,7 +92,7 @@ func TestDecideRefuses(t *testing.T) {
 		"region of 33":        {"", tenant.Request{"alpha", role, strings.Repeat("x", 33)}, []string{"no AWS region"}},
 	} {
 		got, err := tenant.ZeroConfig{Pinned: test.pinned}.Decide(test.request)
-		if err == nil || got != (tenant.Grant{}) {
+		if err == nil || !cmp.Equal(got, tenant.Grant{}) {
 			t.Errorf("%s: got %+v, %v, want no grant and an error", name, got, err)
 			continue
 		}

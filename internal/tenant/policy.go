@@ -1,0 +1,89 @@
+package tenant
+
+import (
+	"slices"
+	"time"
+
+	"rolecall/internal/creds"
+)
+
+// Policy is a compiled policy file. It never changes.
+type Policy struct {
+	settings Settings
+	tenants  []Tenant
+}
+
+// Settings are what a policy file says beside its tenants.
+type Settings struct {
+	BuildsDir, CacheDir, CredentialsDir, AuditLog string
+
+	GitLab GitLab
+	STS    STS
+	Gate   Gate
+}
+
+// GitLab says who signs ID tokens.
+type GitLab struct {
+	Issuer   string // the claim iss
+	JWKSURL  string
+	JWKSFile string
+	CABundle string // file
+}
+
+// STS says how to reach STS. What is empty is the service's own setting.
+type STS struct {
+	Endpoint string
+	Proxy    string
+	CABundle string // file
+}
+
+// Gate bounds the search for secrets before an upload.
+type Gate struct {
+	Warn        bool // upload what could not be looked at, and say so
+	MaxBytes    int64
+	MaxDuration time.Duration
+}
+
+// Tenant is a tenant of a policy file: whom it serves, and what it gives them.
+type Tenant struct {
+	Name         Name
+	IDToken      string // name of the variable that holds the ID token
+	Audience     string
+	Projects     []Pattern
+	Refs         []Pattern // empty: any
+	RefTypes     []string
+	Protected    bool
+	Environments []Pattern // empty: any, and none
+	Required     bool
+
+	Role              creds.Role
+	AllowedAccounts   []string
+	Region            string
+	Duration          time.Duration
+	SessionPolicyFile string
+	PolicyARNs        []string
+}
+
+// Settings returns what is said beside the tenants.
+func (p *Policy) Settings() Settings { return p.settings }
+
+// Tenants returns a copy of the tenants, in the order of the file.
+func (p *Policy) Tenants() []Tenant {
+	tenants := slices.Clone(p.tenants)
+	for i := range tenants {
+		t := &tenants[i]
+		t.Projects, t.Refs, t.Environments = slices.Clone(t.Projects), slices.Clone(t.Refs), slices.Clone(t.Environments)
+		t.RefTypes, t.AllowedAccounts, t.PolicyARNs = slices.Clone(t.RefTypes), slices.Clone(t.AllowedAccounts), slices.Clone(t.PolicyARNs)
+	}
+	return tenants
+}
+
+// find returns the tenant of that name, or nil.
+func (p *Policy) find(name Name) *Tenant {
+	for i := range p.tenants {
+		if p.tenants[i].Name == name {
+			return &p.tenants[i]
+		}
+	}
+	return nil
+}
