@@ -53,19 +53,25 @@ type Variable struct {
 // GitLab's own where GitLab sends one, and the last is the one a script sees.
 type Response struct {
 	Key
-	Project   int64
-	Pipeline  int64
-	Timeout   time.Duration // how long the job may run
-	Variables []Variable
+	Project     int64
+	ProjectPath string // empty on old servers
+	Protected   bool   // whether the ref is protected; false on servers before 18.3
+	Pipeline    int64
+	Timeout     time.Duration // how long the job may run
+	Variables   []Variable
 }
 
 // wire is the part of the job response that is read: GitLab Runner's
 // common/spec.Job.
 type wire struct {
 	JobInfo struct {
-		ProjectID  int64 `json:"project_id"`
-		PipelineID int64 `json:"pipeline_id"`
+		ProjectID   int64  `json:"project_id"`
+		ProjectPath string `json:"project_full_path"`
+		PipelineID  int64  `json:"pipeline_id"`
 	} `json:"job_info"`
+	GitInfo struct {
+		Protected bool `json:"protected"`
+	} `json:"git_info"`
 	RunnerInfo struct {
 		Timeout int64 `json:"timeout"` // seconds
 	} `json:"runner_info"`
@@ -87,11 +93,13 @@ func ReadResponse(path string) (Response, error) {
 		return Response{}, fmt.Errorf("%s %q: job_info.project_id and job_info.pipeline_id must be positive numbers", responseFile, path)
 	}
 	return Response{
-		Key:       key,
-		Project:   w.JobInfo.ProjectID,
-		Pipeline:  w.JobInfo.PipelineID,
-		Timeout:   time.Duration(min(max(w.RunnerInfo.Timeout, 0), maxTimeout)) * time.Second,
-		Variables: w.Variables,
+		Key:         key,
+		Project:     w.JobInfo.ProjectID,
+		ProjectPath: w.JobInfo.ProjectPath,
+		Protected:   w.GitInfo.Protected,
+		Pipeline:    w.JobInfo.PipelineID,
+		Timeout:     time.Duration(min(max(w.RunnerInfo.Timeout, 0), maxTimeout)) * time.Second,
+		Variables:   w.Variables,
 	}, nil
 }
 

@@ -1,18 +1,23 @@
 package stage
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
 	"os"
 
+	"rolecall/internal/adminfile"
 	"rolecall/internal/fault"
 	"rolecall/internal/tenant"
 )
 
 // defaultPolicy is where a policy file lies unless --config says otherwise.
 const defaultPolicy = "/etc/rolecall/rolecall.toml"
+
+// maxPolicy bounds the size of a policy file, in bytes: some ten thousand tenants.
+const maxPolicy = 8 << 20
 
 // errDone says that the flags asked for nothing but a text, which is printed.
 var errDone = errors.New("done")
@@ -40,27 +45,32 @@ func (c *Call) parseFlags(name string) error {
 	return nil
 }
 
-// Rules returns the rules by which a job's tenant is decided. Without a policy
-// file they are tenant.ZeroConfig. A policy file is refused, since this version
-// reads none: to ignore one would grant what its admin denies.
-func (c *Call) Rules() (tenant.ZeroConfig, error) {
-	file := c.policy
-	if file == "" {
-		file = defaultPolicy
+// Policy returns the policy file, compiled, or nil where the default one is not
+// there: zero-config mode. Errors are a fault.Admin.
+func (c *Call) Policy() (*tenant.Policy, error) {
+	file := cmp.Or(c.policy, defaultPolicy)
+	content, err := adminfile.Read(file, maxPolicy)
+	if c.policy == "" && errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
 	}
-	_, err := os.Lstat(file)
-	if err == nil {
-		return tenant.ZeroConfig{}, fault.New(fault.Admin, fmt.Errorf("policy file %s: this version of rolecall reads none", file), "remove it")
+	if err != nil {
+		return nil, fault.New(fault.Admin, fmt.Errorf("policy file: %w", err), "")
 	}
-	if c.policy != "" || !errors.Is(err, fs.ErrNotExist) {
-		return tenant.ZeroConfig{}, fault.New(fault.Admin, fmt.Errorf("policy file: %w", err), "correct --config in the runner's config.toml")
+	policy, err := tenant.Compile(file, content)
+	if err != nil {
+		return nil, fault.New(fault.Admin, fmt.Errorf("policy file: %w", err), "run doctor check on the runner's host")
 	}
+	return policy, nil
+}
+
+// Pinned returns the tenant of --tenant, or tenant.None.
+func (c *Call) Pinned() (tenant.Name, error) {
 	if c.pinned == "" {
-		return tenant.ZeroConfig{}, nil
+		return tenant.None, nil
 	}
 	name, err := tenant.ParseName(c.pinned)
 	if err != nil {
-		return tenant.ZeroConfig{}, fault.New(fault.Admin, fmt.Errorf("--tenant: %w", err), "correct it in the runner's config.toml")
+		return tenant.None, fault.New(fault.Admin, fmt.Errorf("--tenant: %w", err), "correct it in the runner's config.toml")
 	}
-	return tenant.ZeroConfig{Pinned: name}, nil
+	return name, nil
 }

@@ -39,10 +39,18 @@ type world struct {
 // audience returns the aud by which MinIO tells the tenants apart.
 func audience(tenant string) string { return "https://" + tenant + ".example" }
 
-// newWorld starts a world whose STS is MinIO.
-func newWorld(t *testing.T) *world {
+// newWorld starts a world whose STS is MinIO. The runners are those of start.
+func newWorld(t *testing.T, runners ...lab.Runner) *world {
 	t.Helper()
 	w := &world{gitlab: startGitLab(t)}
+	w.startMinIO(t)
+	w.start(t, w.recorder.URL(), runners...)
+	return w
+}
+
+// startMinIO starts MinIO, and before it the proxy that remembers what it issues.
+func (w *world) startMinIO(t *testing.T) {
+	t.Helper()
 	var err error
 	w.minio, err = lab.StartMinIO(t.Context(), lab.MinIOOptions{
 		Dir:    t.TempDir(),
@@ -60,8 +68,6 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.recorder.Close)
-	w.start(t, w.recorder.URL())
-	return w
 }
 
 // startGitLab starts the stand-in for GitLab with the repository of acme/deploy.
@@ -80,9 +86,17 @@ func startGitLab(t *testing.T) *coordinator.Server {
 	return gitlab
 }
 
-// start starts the runner service, with sts as its endpoint of STS.
-func (w *world) start(t *testing.T, sts string) {
+// start starts the runner service, with sts as its endpoint of STS. Where no
+// runners are named it has three, without a policy file.
+func (w *world) start(t *testing.T, sts string, runners ...lab.Runner) {
 	t.Helper()
+	if len(runners) == 0 {
+		runners = []lab.Runner{
+			{Name: "shared", Token: sharedToken},
+			{Name: "alpha", Token: alphaToken, Args: []string{"--tenant", "alpha"}},
+			{Name: "shell", Token: shellToken, Executor: "shell"},
+		}
+	}
 	var err error
 	w.runner, err = lab.StartRunner(t.Context(), lab.RunnerOptions{
 		Dir:         t.TempDir(),
@@ -93,11 +107,7 @@ func (w *world) start(t *testing.T, sts string) {
 			// What a host may have of its own, and no script may get.
 			"AWS_PROFILE=host", "AWS_ACCESS_KEY_ID=AKIAHOST", "AWS_SECRET_ACCESS_KEY=host",
 		},
-		Runners: []lab.Runner{
-			{Name: "shared", Token: sharedToken},
-			{Name: "alpha", Token: alphaToken, Args: []string{"--tenant", "alpha"}},
-			{Name: "shell", Token: shellToken, Executor: "shell"},
-		},
+		Runners: runners,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,11 @@
 package scripts_test
 
 import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -37,7 +42,9 @@ func labOf(ts *testscript.TestScript) *lab { return ts.Value("lab").(*lab) }
 //
 //	job [tenant]            a new job; with a tenant: its role, ID token and TENANT too
 //	variable NAME VALUE     a variable of the job, as GitLab and the runner pass it
-//	token NAME=VALUE...     sign the ID token anew with claims changed
+//	token NAME=VALUE...     sign the ID token anew with claims changed; exp, nbf and iat in seconds from now
+//	forge none|key          an ID token like the last one, without a signature or with one of another key
+//	policy FILE             write policy.toml: FILE with its $NAMES replaced
 //	timeout SECONDS         how long the job may run
 //	sts ANSWER...           a fake STS, with an answer for each request
 //	requests N              STS got N requests
@@ -51,7 +58,7 @@ func labOf(ts *testscript.TestScript) *lab { return ts.Value("lab").(*lab) }
 //	small DIR SIZE          mount a tmpfs
 func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"job": cmdJob, "variable": cmdVariable, "token": cmdToken, "timeout": cmdTimeout,
+		"job": cmdJob, "variable": cmdVariable, "token": cmdToken, "forge": cmdForge, "policy": cmdPolicy, "timeout": cmdTimeout,
 		"sts": cmdSTS, "requests": cmdRequests, "asked": cmdAsked, "unsigned": cmdUnsigned,
 		"exits": cmdExits, "absent": cmdAbsent, "empty": cmdEmpty,
 		"alive": cmdAlive, "dead": cmdDead, "term": cmdTerm, "small": cmdSmall,
@@ -66,7 +73,8 @@ func cmdJob(ts *testscript.TestScript, _ bool, args []string) {
 	writeJSON(ts, map[string]any{
 		"id":          l.job,
 		"token":       "job-token",
-		"job_info":    map[string]any{"project_id": 42, "pipeline_id": 4242, "name": "deploy"},
+		"job_info":    map[string]any{"project_id": 42, "project_full_path": "acme/deploy", "pipeline_id": 4242, "name": "deploy"},
+		"git_info":    map[string]any{"ref": "main", "ref_type": "branch", "protected": true},
 		"runner_info": map[string]any{"timeout": 3600},
 		"variables":   []any{map[string]any{"key": "CI_JOB_ID", "value": strconv.FormatInt(l.job, 10)}},
 	})
@@ -80,19 +88,46 @@ func cmdJob(ts *testscript.TestScript, _ bool, args []string) {
 func cmdToken(ts *testscript.TestScript, _ bool, args []string) {
 	l := labOf(ts)
 	id := strconv.FormatInt(l.job, 10)
+	now := time.Now().Unix()
 	claims := map[string]any{
 		"iss": l.gitlab.Issuer(), "aud": "https://aws.example", "job_id": id, "project_id": "42", "job_project_id": "42",
-		"sub": "project_path:acme/deploy:ref_type:branch:ref:main", "exp": time.Now().Add(time.Hour).Unix(),
+		"sub": "project_path:acme/deploy:ref_type:branch:ref:main", "iat": now, "nbf": now - 5, "exp": now + 3600, "jti": "jti-" + id,
+		"project_path": "acme/deploy", "job_project_path": "acme/deploy", "ref": "main", "ref_type": "branch", "ref_protected": "true",
+		"pipeline_id": "4242", "user_login": "ada", "user_id": "7", "runner_id": 5,
 	}
 	for _, arg := range args {
 		name, value, _ := strings.Cut(arg, "=")
 		claims[name] = value
 		if value == "" {
 			delete(claims, name)
+		} else if seconds, err := strconv.ParseInt(value, 10, 64); err == nil && (name == "exp" || name == "nbf" || name == "iat") {
+			claims[name] = now + seconds
 		}
 	}
 	l.token = l.gitlab.SignToken(claims)
 	cmdVariable(ts, false, []string{"GITLAB_OIDC_TOKEN", l.token})
+}
+
+func cmdForge(ts *testscript.TestScript, _ bool, args []string) {
+	l := labOf(ts)
+	parts := strings.Split(l.token, ".")
+	switch args[0] {
+	case "none":
+		parts[0], parts[2] = base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)), ""
+	case "key":
+		key, err := rsa.GenerateKey(rand.Reader, 2048)
+		ts.Check(err)
+		sum := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
+		signature, err := key.Sign(rand.Reader, sum[:], crypto.SHA256)
+		ts.Check(err)
+		parts[2] = base64.RawURLEncoding.EncodeToString(signature)
+	}
+	cmdVariable(ts, false, []string{"GITLAB_OIDC_TOKEN", strings.Join(parts, ".")})
+}
+
+func cmdPolicy(ts *testscript.TestScript, _ bool, args []string) {
+	text := os.Expand(ts.ReadFile(args[0]), ts.Getenv)
+	ts.Check(os.WriteFile(ts.MkAbs("policy.toml"), []byte(text), 0o600))
 }
 
 func cmdTimeout(ts *testscript.TestScript, _ bool, args []string) {

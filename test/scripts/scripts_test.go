@@ -66,6 +66,7 @@ func setUp(env *testscript.Env, gitlab *coordinator.Server) error {
 	env.Setenv("SYSTEM_FAILURE_EXIT_CODE", "2")
 	env.Setenv("LONG", strings.Repeat("x", 20000))
 	env.Setenv("NL", "\n")
+	env.Setenv("ISSUER", gitlab.Issuer())
 	env.Setenv("GORACE", "atexit_sleep_ms=0") // else every program takes a second to end
 	env.Setenv("PROJECT", filepath.Join(env.WorkDir, "builds/short/0/acme/deploy"))
 	env.Setenv("CUSTOM_ENV_RUNNER_TEMP_PROJECT_DIR", filepath.Join(env.WorkDir, "builds/short/0/acme/deploy.tmp"))

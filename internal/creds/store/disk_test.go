@@ -66,7 +66,7 @@ func TestFullDisk(t *testing.T) {
 			if strings.HasPrefix(test.root, "size") {
 				fill(t, p.root)
 			}
-			_, err := store.Create(p.root, key(7), "alpha", p.builds)
+			_, err := store.Create(p.root, key(7), store.Record{Tenant: "alpha"}, p.builds)
 			wantError(t, "Create", err, full)
 			must(t, os.RemoveAll(filepath.Join(p.root, "filler")))
 			if diff := cmp.Diff(map[string]string{}, modes(t, p.root)); diff != "" {
@@ -125,7 +125,7 @@ func TestReadOnly(t *testing.T) {
 	const readOnly = "read-only file system"
 	p := newPlace(t)
 	mount(t, filepath.Dir(p.builds), "", syscall.MS_RDONLY)
-	_, err := store.Create(p.root, key(7), "alpha", p.builds)
+	_, err := store.Create(p.root, key(7), store.Record{Tenant: "alpha"}, p.builds)
 	wantError(t, "a read-only builds directory", err, "build directory: ")
 	wantError(t, "a read-only builds directory", err, readOnly)
 	if diff := cmp.Diff(map[string]string{}, modes(t, p.root)); diff != "" {
@@ -133,7 +133,7 @@ func TestReadOnly(t *testing.T) {
 	}
 	frozen := filepath.Join(p.dir, "frozen")
 	mount(t, frozen, "", syscall.MS_RDONLY)
-	_, err = store.Create(frozen, key(7), "alpha", "")
+	_, err = store.Create(frozen, key(7), store.Record{Tenant: "alpha"}, "")
 	wantError(t, "a read-only root", err, readOnly)
 }
 

@@ -75,7 +75,7 @@ func (p place) write(t *testing.T, id job.ID) *store.Folder {
 // create makes the folder of a job of tenant alpha.
 func create(t *testing.T, p place, id job.ID) *store.Folder {
 	t.Helper()
-	f, err := store.Create(p.root, key(id), "alpha", p.builds)
+	f, err := store.Create(p.root, key(id), store.Record{Tenant: "alpha"}, p.builds)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -90,7 +90,7 @@ func TestPlantedRoot(t *testing.T) {
 				want = "is open to other users (mode 0755); chmod it to 0700"
 			}
 			within(t, 5*time.Second, func() {
-				_, err := store.Create(p.root, key(7), "alpha", p.builds)
+				_, err := store.Create(p.root, key(7), store.Record{Tenant: "alpha"}, p.builds)
 				wantError(t, "Create", err, want)
 				_, err = store.Open(p.root, key(7))
 				wantError(t, "Open", err, want)
@@ -120,7 +120,7 @@ func TestPlantedJobFolder(t *testing.T) {
 			before := modes(t, filepath.Join(p.dir, "victim"))
 			within(t, 5*time.Second, func() {
 				const want = "a link or a file stands where a folder must be; remove it"
-				_, err := store.Create(p.root, key(7), "alpha", p.builds)
+				_, err := store.Create(p.root, key(7), store.Record{Tenant: "alpha"}, p.builds)
 				wantError(t, "Create", err, want)
 				_, err = store.Open(p.root, key(7))
 				wantError(t, "Open", err, want)
@@ -191,7 +191,7 @@ func TestPlantedLinkFolder(t *testing.T) {
 			plant.put(t, p.linkFolder(7), p.newVictim(t))
 			before := modes(t, p.builds)
 			within(t, 5*time.Second, func() {
-				_, err := store.Create(p.root, key(7), "alpha", p.builds)
+				_, err := store.Create(p.root, key(7), store.Record{Tenant: "alpha"}, p.builds)
 				wantError(t, "Create", err, p.linkFolder(7)+": something stands there already; it is left alone")
 			})
 			if diff := cmp.Diff(before, modes(t, p.builds)); diff != "" {
@@ -215,7 +215,7 @@ func TestPlantedBuildDirectory(t *testing.T) {
 			must(t, os.Mkdir(filepath.Dir(p.builds), 0o755))
 			plant.put(t, p.builds, p.newVictim(t))
 			within(t, 5*time.Second, func() {
-				_, err := store.Create(p.root, key(7), "alpha", p.builds)
+				_, err := store.Create(p.root, key(7), store.Record{Tenant: "alpha"}, p.builds)
 				wantError(t, "Create", err, "build directory: ")
 			})
 			p.untouched(t)

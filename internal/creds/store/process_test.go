@@ -38,7 +38,7 @@ func TestUmask(t *testing.T) {
 		t.Run(strconv.FormatInt(int64(mask), 8), func(t *testing.T) {
 			p := newPlace(t)
 			old := syscall.Umask(mask)
-			f, err := store.Create(p.root, key(7), "alpha", p.builds)
+			f, err := store.Create(p.root, key(7), store.Record{Tenant: "alpha"}, p.builds)
 			if err == nil {
 				err = f.Write(credentials())
 				f.Close()
@@ -105,7 +105,7 @@ func TestForeignRoot(t *testing.T) {
 	p.write(t, 7)
 	must(t, os.Lchown(p.root, nobody, nobody))
 	const want = "root belongs to user 65534, not to user 0 who runs the driver; remove it"
-	_, err := store.Create(p.root, key(8), "alpha", p.builds)
+	_, err := store.Create(p.root, key(8), store.Record{Tenant: "alpha"}, p.builds)
 	wantError(t, "Create", err, want)
 	_, err = store.Open(p.root, key(7))
 	wantError(t, "Open", err, want)
@@ -134,7 +134,7 @@ func TestForeignJobFolder(t *testing.T) {
 	wantError(t, "Remove", store.Remove(p.root, key(7)), "7 belongs to user 65534")
 	must(t, os.Lchown(p.folder(7), 0, 0))
 	must(t, os.Lchown(p.builds, nobody, nobody))
-	_, err = store.Create(p.root, key(8), "alpha", p.builds)
+	_, err = store.Create(p.root, key(8), store.Record{Tenant: "alpha"}, p.builds)
 	wantError(t, "Create", err, "project.tmp belongs to user 65534")
 	if _, err := os.Lstat(p.folder(8)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the state of a refused job is left: %v", err)

@@ -48,6 +48,20 @@ func Choose(roots []string) (string, error) {
 	return "", errors.New("no folder for the state of jobs")
 }
 
+// KeysDir returns the folder in root, which is there, for the keys of the issuer of
+// ID tokens. They outlive jobs.
+func KeysDir(root string) (string, error) {
+	top, err := openRoot(root)
+	if err != nil {
+		return "", err
+	}
+	defer top.close()
+	if err := unix.Mkdirat(top.fd, "keys", 0o700); err != nil && !errors.Is(err, unix.EEXIST) {
+		return "", top.errorf("keys", err)
+	}
+	return top.join("keys"), nil
+}
+
 // OnTmpfs reports whether path is on a file system that keeps its files in memory.
 func OnTmpfs(path string) bool {
 	var stat unix.Statfs_t

@@ -130,7 +130,7 @@ func TestRootOpenToOthers(t *testing.T) {
 		p := newPlace(t)
 		must(t, os.Mkdir(p.root, 0o700))
 		must(t, os.Chmod(p.root, mode))
-		_, err := store.Create(p.root, key(7), "alpha", p.builds)
+		_, err := store.Create(p.root, key(7), store.Record{Tenant: "alpha"}, p.builds)
 		wantError(t, mode.String(), err, fmt.Sprintf("(mode %04o); chmod it to 0700", mode))
 		if entries, _ := os.ReadDir(p.root); len(entries) > 0 || strings.Contains(fmt.Sprint(entries), "7") {
 			t.Errorf("%v: something was written: %v", mode, entries)

@@ -32,12 +32,14 @@ const (
 	maxEnvFile    = 64 << 10 // bytes
 )
 
-// Record says what the later stages of a job need to know.
+// Record says what the later stages of a job need to know. Create fills in the
+// version, the proof and the link.
 type Record struct {
 	Version int    `json:"version"`
-	Proof   string `json:"proof"`    // job.Key's
-	Tenant  string `json:"tenant"`   // empty: the job has no credentials
-	LinkDir string `json:"link_dir"` // folder of the link in the build directory; empty: none
+	Proof   string `json:"proof"`              // job.Key's
+	Tenant  string `json:"tenant"`             // empty: the job has no credentials
+	IDToken string `json:"id_token,omitempty"` // variable of the job that holds its ID token
+	LinkDir string `json:"link_dir"`           // folder of the link in the build directory; empty: none
 }
 
 // Folder is the folder of one job.
@@ -47,10 +49,11 @@ type Folder struct {
 	record Record
 }
 
-// Create makes the folder of a job. What an earlier attempt at the same job left
-// is removed first; the folder of another job of that id is left alone. TempProjectDir is the folder beside the work tree that the
-// link goes to; where it is empty there will be no link.
-func Create(root string, key job.Key, tenant, tempProjectDir string) (*Folder, error) {
+// Create makes the folder of a job with its record. What an earlier attempt at the
+// same job left is removed first; the folder of another job of that id is left
+// alone. TempProjectDir is the folder beside the work tree that the link goes to;
+// where it is empty there will be no link.
+func Create(root string, key job.Key, record Record, tempProjectDir string) (*Folder, error) {
 	if err := Remove(root, key); err != nil {
 		return nil, err
 	}
@@ -63,8 +66,9 @@ func Create(root string, key job.Key, tenant, tempProjectDir string) (*Folder, e
 		top.close()
 		return nil, err
 	}
-	f := &Folder{root: top, dir: d, record: Record{Version: recordVersion, Proof: key.Proof, Tenant: tenant}}
-	if tenant != "" && tempProjectDir != "" {
+	record.Version, record.Proof = recordVersion, key.Proof
+	f := &Folder{root: top, dir: d, record: record}
+	if record.Tenant != "" && tempProjectDir != "" {
 		f.record.LinkDir = filepath.Join(tempProjectDir, linkFolder(key.ID))
 	}
 	if err := f.fill(); err != nil {
@@ -134,6 +138,9 @@ func (f *Folder) Close() {
 
 // Tenant returns the tenant of the job, empty where it has no credentials.
 func (f *Folder) Tenant() string { return f.record.Tenant }
+
+// IDToken returns the variable of the job that holds its ID token.
+func (f *Folder) IDToken() string { return f.record.IDToken }
 
 // Path returns where the job finds its env file.
 func (f *Folder) Path() string {

@@ -76,7 +76,7 @@ func TestCreateWriteReadRemove(t *testing.T) {
 func TestWithoutTenant(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	f, err := store.Create(p.root, key(7), "", p.builds)
+	f, err := store.Create(p.root, key(7), store.Record{}, p.builds)
 	must(t, err)
 	f.Close()
 	want := map[string]string{"root": "drwx------", "root/7": "drwx------", "root/7/job.json": "-rw-------"}
@@ -97,7 +97,7 @@ func TestWithoutTenant(t *testing.T) {
 func TestWithoutBuildDirectory(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	f, err := store.Create(p.root, key(7), "alpha", "")
+	f, err := store.Create(p.root, key(7), store.Record{Tenant: "alpha"}, "")
 	must(t, err)
 	defer f.Close()
 	must(t, f.Write(credentials()))
@@ -111,11 +111,11 @@ func TestWithoutBuildDirectory(t *testing.T) {
 func TestCreateRefusesBuildDirectory(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	_, err := store.Create(p.root, key(7), "alpha", "builds/project.tmp")
+	_, err := store.Create(p.root, key(7), store.Record{Tenant: "alpha"}, "builds/project.tmp")
 	wantError(t, "a relative build directory", err, "is not absolute; set builds_dir")
 	p.gone(t, 7)
 	must(t, os.WriteFile(filepath.Join(p.dir, "builds"), nil, 0o600))
-	_, err = store.Create(p.root, key(7), "alpha", p.builds)
+	_, err = store.Create(p.root, key(7), store.Record{Tenant: "alpha"}, p.builds)
 	wantError(t, "a file in place of the builds directory", err, "build directory: ")
 	p.gone(t, 7)
 }
@@ -260,12 +260,12 @@ func TestAnotherServer(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	ours, theirs := job.Key{ID: 7, Proof: "a"}, job.Key{ID: 7, Proof: "b"}
-	f, err := store.Create(p.root, ours, "alpha", p.builds)
+	f, err := store.Create(p.root, ours, store.Record{Tenant: "alpha"}, p.builds)
 	must(t, err)
 	must(t, f.Write(credentials()))
 	f.Close()
 	before := modes(t, p.dir)
-	_, created := store.Create(p.root, theirs, "beta", p.builds)
+	_, created := store.Create(p.root, theirs, store.Record{Tenant: "beta"}, p.builds)
 	_, opened := store.Open(p.root, theirs)
 	for what, err := range map[string]error{"Create": created, "Open": opened, "Remove": store.Remove(p.root, theirs)} {
 		if err == nil || !strings.Contains(err.Error(), "is of a job of another GitLab server and is left alone") {

@@ -13,6 +13,26 @@ import (
 	"rolecall/internal/stage"
 )
 
+// roots returns the folders that may hold the state of the job. Without a word of
+// the config stage that of a policy file is one too; what is wrong with that file
+// is no reason to leave anything.
+func roots(c *stage.Call) []string {
+	roots, chosen := store.Roots(), c.Env.Store
+	if chosen == "" {
+		policy, err := c.Policy()
+		if err != nil {
+			c.Log.Warn(err)
+		}
+		if policy != nil {
+			chosen = policy.Settings().CredentialsDir
+		}
+	}
+	if chosen != "" && !slices.Contains(roots, chosen) {
+		roots = append(roots, chosen)
+	}
+	return roots
+}
+
 // Run removes the env file and the folders of the job, wherever they may be: the
 // config stage may have failed before it could say where. It needs the job's id
 // only, and finding nothing is success. An error means that something is left.
@@ -23,11 +43,7 @@ func Run(c *stage.Call) error {
 		c.Log.Warnf("whose credentials to remove is not known, none are: %v", err)
 		return nil
 	}
-	roots := store.Roots()
-	if c.Env.Store != "" && !slices.Contains(roots, c.Env.Store) {
-		roots = append(roots, c.Env.Store)
-	}
-	for _, root := range roots {
+	for _, root := range roots(c) {
 		err = errors.Join(err, store.Remove(root, key))
 	}
 	if err != nil {

@@ -3,10 +3,14 @@ package config
 
 import (
 	"encoding/json"
+	"path/filepath"
 
+	"rolecall/internal/admission"
 	"rolecall/internal/creds/store"
+	"rolecall/internal/identity"
 	"rolecall/internal/job"
 	"rolecall/internal/stage"
+	"rolecall/internal/tenant"
 )
 
 // output is what the runner reads from the stage's standard output.
@@ -14,6 +18,8 @@ import (
 // https://docs.gitlab.com/runner/executors/custom/#config
 type output struct {
 	Driver            driver            `json:"driver"`
+	BuildsDir         string            `json:"builds_dir,omitempty"`
+	CacheDir          string            `json:"cache_dir,omitempty"`
 	BuildsDirIsShared bool              `json:"builds_dir_is_shared"`
 	Shell             string            `json:"shell"`
 	JobEnv            map[string]string `json:"job_env"`
@@ -25,21 +31,57 @@ type driver struct {
 	Version string `json:"version"`
 }
 
-// Run chooses where the state of the job is kept and writes one JSON object.
-// With builds_dir_is_shared the runner gives each of the jobs that run at once a
-// directory of its own.
+// Run chooses where the job works and where its state is kept, and writes one
+// JSON object. With builds_dir_is_shared the runner gives each of the jobs that
+// run at once a directory of its own.
 func Run(c *stage.Call) error {
-	if _, err := c.Rules(); err != nil {
-		return err
-	}
-	root, err := store.Root("")
+	out := output{Driver: driver{"rolecall", stage.Version}, BuildsDirIsShared: true, Shell: "bash"}
+	policy, err := c.Policy()
 	if err != nil {
 		return err
 	}
-	return json.NewEncoder(c.Stdout).Encode(output{
-		Driver:            driver{"rolecall", stage.Version},
-		BuildsDirIsShared: true,
-		Shell:             "bash",
-		JobEnv:            map[string]string{job.StoreVariable: root},
-	})
+	pinned, err := c.Pinned()
+	if err != nil {
+		return err
+	}
+	roots := store.Roots()
+	if policy != nil {
+		response, err := job.ReadResponse(c.Env.ResponseFile)
+		if err != nil {
+			return err
+		}
+		settings, folder := policy.Settings(), folder(policy, pinned, response, c.Env.Request)
+		out.BuildsDir, out.CacheDir = below(settings.BuildsDir, folder), below(settings.CacheDir, folder)
+		if settings.CredentialsDir != "" {
+			roots = []string{settings.CredentialsDir}
+		}
+	}
+	root, err := store.Choose(roots)
+	if err != nil {
+		return err
+	}
+	out.JobEnv = map[string]string{job.StoreVariable: root}
+	return json.NewEncoder(c.Stdout).Encode(out)
+}
+
+// folder returns the folder of the tenant and trust class that the job claims to
+// be of. That its token is signed is not checked here, so that the stage starts
+// fast: prepare does, and refuses a job that works in a folder not its own. For a
+// job that will be refused there, and for one of no tenant, it is that of none.
+func folder(policy *tenant.Policy, pinned tenant.Name, response job.Response, request job.Request) string {
+	candidate, err := admission.New(policy, pinned, response, request, identity.Parse)
+	if err == nil {
+		if grant, err := policy.Decide(candidate.Job); err == nil {
+			return grant.Folder()
+		}
+	}
+	return tenant.Grant{}.Folder()
+}
+
+// below returns the folder in dir, or an empty path where there is no dir.
+func below(dir, folder string) string {
+	if dir == "" {
+		return ""
+	}
+	return filepath.Join(dir, folder)
 }

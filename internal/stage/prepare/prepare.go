@@ -15,7 +15,6 @@ import (
 	"rolecall/internal/creds/store"
 	"rolecall/internal/creds/sts"
 	"rolecall/internal/fault"
-	"rolecall/internal/identity"
 	"rolecall/internal/job"
 	"rolecall/internal/stage"
 	"rolecall/internal/tenant"
@@ -31,22 +30,18 @@ func Run(c *stage.Call) error {
 	if err != nil {
 		return err
 	}
-	rules, err := c.Rules()
-	if err != nil {
-		return err
-	}
-	grant, err := rules.Decide(request(c.Env.Request))
-	if err != nil {
-		return err
-	}
 	root, err := store.Root(c.Env.Store)
 	if err != nil {
 		return err
 	}
-	if grant.Tenant != tenant.None {
-		return serve(c, response, grant, root)
+	order, err := decide(c, response, root)
+	if err != nil {
+		return err
 	}
-	folder, err := store.Create(root, response.Key, "", "")
+	if order.grant.Tenant != tenant.None {
+		return serve(c, response, order, root)
+	}
+	folder, err := store.Create(root, response.Key, store.Record{}, "")
 	if err != nil {
 		return err
 	}
@@ -55,58 +50,22 @@ func Run(c *stage.Call) error {
 }
 
 // serve gets a job the credentials of its tenant.
-func serve(c *stage.Call, response job.Response, grant tenant.Grant, root string) error {
-	ask, err := check(c.Env.Request, response, grant)
-	if err != nil {
-		return err
-	}
-	folder, err := store.Create(root, response.Key, string(grant.Tenant), c.Env.Request.TempProjectDir())
+func serve(c *stage.Call, response job.Response, order order, root string) error {
+	record := store.Record{Tenant: string(order.grant.Tenant), IDToken: order.grant.IDToken}
+	folder, err := store.Create(root, response.Key, record, c.Env.Request.TempProjectDir())
 	if err != nil {
 		return err
 	}
 	defer folder.Close()
-	result, err := issue(c.Env.Service, folder, ask)
+	result, err := issue(c.Env.Service, folder, order)
 	if err == nil {
-		err = report(c.Stdout, folder, ask, result, store.OnTmpfs(root))
+		err = report(c.Stdout, folder, order.ask, result, store.OnTmpfs(root))
 	}
 	if err != nil {
 		// An error may hold words of others; the report holds none, so only this pays for a mask.
-		return errors.Join(err, store.Remove(root, response.Key), c.Mask(ask.Token.Raw))
+		return errors.Join(err, store.Remove(root, response.Key), c.Mask(order.ask.Token.Raw))
 	}
 	return nil
-}
-
-// request returns what the variables of a job ask for.
-func request(r job.Request) tenant.Request {
-	region := r["AWS_REGION"]
-	if region == "" {
-		region = r["AWS_DEFAULT_REGION"]
-	}
-	return tenant.Request{Tenant: r["TENANT"], RoleARN: r["ROLE_ARN"], Region: region}
-}
-
-// check checks everything that can be checked before STS is asked, and returns
-// what to ask it.
-func check(r job.Request, response job.Response, grant tenant.Grant) (sts.Request, error) {
-	if err := checkOverrides(r, response); err != nil {
-		return sts.Request{}, err
-	}
-	role, err := creds.ParseRole(grant.RoleARN)
-	if err != nil {
-		return sts.Request{}, fault.New(fault.Author, fmt.Errorf("tenant %q: ROLE_ARN: %w", grant.Tenant, err),
-			"correct the variable ROLE_ARN of the job or project")
-	}
-	token, err := readToken(r, response, grant)
-	if err != nil {
-		return sts.Request{}, err
-	}
-	return sts.Request{
-		Role:     role,
-		Session:  creds.SessionName(response.Project, response.Pipeline, int64(response.ID)),
-		Token:    token,
-		Lifetime: response.Timeout,
-		Region:   grant.Region,
-	}, nil
 }
 
 // checkOverrides refuses a job whose variables would win over the credentials
@@ -129,39 +88,19 @@ func checkOverrides(r job.Request, response job.Response) error {
 		"remove them from .gitlab-ci.yml and from Settings > CI/CD > Variables of the project and its groups, or export them in the script where they are meant")
 }
 
-// readToken returns the job's ID token, which must be of this very job.
-func readToken(r job.Request, response job.Response, grant tenant.Grant) (identity.Token, error) {
-	raw := r[grant.IDToken]
-	if raw == "" {
-		return identity.Token{}, fault.New(fault.Author,
-			fmt.Errorf("tenant %q: the job has no ID token in %s", grant.Tenant, grant.IDToken),
-			fmt.Sprintf("add to the job in .gitlab-ci.yml\n  id_tokens:\n    %s:\n      aud: https://gitlab.example.com  # the audience that the role's trust policy asks for", grant.IDToken))
-	}
-	if len(response.Values(grant.IDToken)) > 1 {
-		return identity.Token{}, fault.New(fault.Author,
-			fmt.Errorf("tenant %q: %s has two different values", grant.Tenant, grant.IDToken),
-			"remove the CI/CD variable of that name, which overrides the ID token")
-	}
-	token, err := identity.Parse(raw)
-	if err == nil {
-		err = token.CheckJob(int64(response.ID), response.Project)
-	}
-	if err != nil {
-		return identity.Token{}, fault.New(fault.Author,
-			fmt.Errorf("tenant %q: %s is no ID token of this job: %w", grant.Tenant, grant.IDToken, err),
-			"let id_tokens: set it, and no variable")
-	}
-	return token, nil
-}
-
-// issue asks STS and writes the env file.
-func issue(service []string, folder *store.Folder, ask sts.Request) (sts.Result, error) {
+// issue asks STS, tells the audit log and writes the env file.
+func issue(service []string, folder *store.Folder, order order) (sts.Result, error) {
 	if err := keepSettings(service); err != nil {
 		return sts.Result{}, err
 	}
-	result, err := sts.NewClient().Assume(context.Background(), ask)
+	client := sts.NewClient()
+	client.Server = order.server
+	result, err := client.Assume(context.Background(), order.ask)
 	if err != nil {
 		return sts.Result{}, fmt.Errorf("tenant %q: %w", folder.Tenant(), err)
+	}
+	if err := order.log.issued(order, result.Credentials); err != nil {
+		return sts.Result{}, err
 	}
 	return result, folder.Write(result.Credentials)
 }

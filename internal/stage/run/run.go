@@ -16,7 +16,6 @@ import (
 	"rolecall/internal/mask"
 	"rolecall/internal/script"
 	"rolecall/internal/stage"
-	"rolecall/internal/tenant"
 )
 
 // grace is how long a script may take to end after SIGTERM. With what follows,
@@ -96,18 +95,18 @@ func environment(c *stage.Call, name string) ([]string, error) {
 		return nil, fault.New(fault.Author, fmt.Errorf("the env file of tenant %q cannot be read: %w", folder.Tenant(), err),
 			"do not remove or change it in a script")
 	}
-	if err := maskLog(c, issued); err != nil || !IsUserStage(name) {
+	if err := maskLog(c, issued, folder.IDToken()); err != nil || !IsUserStage(name) {
 		return clean, err
 	}
 	clean = append(clean, issued.Environ()...)
 	return append(clean, creds.MetadataOff, job.EnvFileVariable+"="+folder.Path()), nil
 }
 
-// maskLog masks the credentials and the ID token that they came from. The token
-// is the one that prepare has found to be of this job: the runner passes the same
-// variables to each stage.
-func maskLog(c *stage.Call, issued creds.Credentials) error {
-	token := strings.TrimSuffix(c.Env.Request[tenant.IDToken], "\n")
+// maskLog masks the credentials and the ID token that they came from, in the
+// variable of that name. It is the one that prepare has found to be of this job:
+// the runner passes the same variables to each stage.
+func maskLog(c *stage.Call, issued creds.Credentials, variable string) error {
+	token := strings.TrimSuffix(c.Env.Request[variable], "\n")
 	return c.Mask(append(issued.Secrets(), mask.NewSecret(token))...)
 }
 

@@ -1,0 +1,206 @@
+package prepare
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"rolecall/internal/adminfile"
+	"rolecall/internal/admission"
+	"rolecall/internal/creds"
+	"rolecall/internal/creds/store"
+	"rolecall/internal/creds/sts"
+	"rolecall/internal/fault"
+	"rolecall/internal/identity"
+	"rolecall/internal/identity/jwks"
+	"rolecall/internal/job"
+	"rolecall/internal/stage"
+	"rolecall/internal/tenant"
+)
+
+// maxAdminFile bounds the size of the files that a policy file names, in bytes.
+const maxAdminFile = 1 << 20
+
+// verifyTime bounds how long the keys of the issuer may take.
+const verifyTime = 15 * time.Second
+
+// order is what a job gets: its grant, and what to ask of STS.
+type order struct {
+	grant  tenant.Grant
+	ask    sts.Request
+	server sts.Server
+	log    log
+}
+
+// decide decides which tenant the job is and checks everything that can be
+// checked before STS is asked. The order of a job of no tenant is empty.
+func decide(c *stage.Call, response job.Response, root string) (order, error) {
+	policy, err := c.Policy()
+	if err != nil {
+		return order{}, err
+	}
+	pinned, err := c.Pinned()
+	if err != nil {
+		return order{}, err
+	}
+	if policy == nil {
+		return byJob(c.Env.Request, response, pinned)
+	}
+	p := applicant{c, policy, pinned, response, newLog(policy.Settings().AuditLog, response)}
+	return p.decide(root)
+}
+
+// byJob decides without a policy file: the job names its role, and AWS's trust
+// policy is the judge.
+func byJob(request job.Request, response job.Response, pinned tenant.Name) (order, error) {
+	grant, err := tenant.ZeroConfig{Pinned: pinned}.Decide(tenant.Request{
+		Tenant: request["TENANT"], RoleARN: request["ROLE_ARN"], Region: admission.Region(request),
+	})
+	if err != nil || grant.Tenant == tenant.None {
+		return order{}, err
+	}
+	if err := checkOverrides(request, response); err != nil {
+		return order{}, err
+	}
+	role, err := creds.ParseRole(grant.RoleARN)
+	if err != nil {
+		return order{}, fault.New(fault.Author, fmt.Errorf("tenant %q: ROLE_ARN: %w", grant.Tenant, err),
+			"correct the variable ROLE_ARN of the job or project")
+	}
+	if request[grant.IDToken] == "" {
+		return order{}, tenant.NoToken(grant.Tenant, grant.IDToken, "")
+	}
+	token, err := admission.Token(grant.IDToken, response, request, identity.Parse)
+	if err != nil {
+		return order{}, err
+	}
+	return order{grant: grant, ask: newAsk(response, grant, role, token)}, nil
+}
+
+// newAsk returns what to ask of STS for a job.
+func newAsk(response job.Response, grant tenant.Grant, role creds.Role, token identity.Token) sts.Request {
+	return sts.Request{
+		Role:       role,
+		Session:    creds.SessionName(response.Project, response.Pipeline, int64(response.ID)),
+		Token:      token,
+		Lifetime:   response.Timeout,
+		Limit:      grant.Duration,
+		PolicyARNs: grant.PolicyARNs,
+		Region:     grant.Region,
+	}
+}
+
+// applicant is a job that a policy file decides on.
+type applicant struct {
+	*stage.Call
+	policy   *tenant.Policy
+	pinned   tenant.Name
+	response job.Response
+	log      log
+}
+
+// decide decides and tells the audit log. What is allowed but cannot be told is
+// not given; what is refused is refused in any case.
+func (p applicant) decide(root string) (order, error) {
+	o, err := p.order(root)
+	if err == nil && o.grant.Tenant == tenant.None {
+		return order{}, nil
+	}
+	told := o.log.decided(o, err)
+	if err != nil && told != nil {
+		p.Log.Warn(told)
+		told = nil
+	}
+	return o, errors.Join(err, told)
+}
+
+// order returns what the job gets. Beside an error it holds what is known of it.
+func (p applicant) order(root string) (o order, err error) {
+	o.log = p.log
+	ctx, cancel := context.WithTimeout(context.Background(), verifyTime)
+	defer cancel()
+	candidate, err := admission.New(p.policy, p.pinned, p.response, p.Env.Request, func(raw string) (identity.Token, error) {
+		source, err := p.keys(root)
+		if err != nil {
+			return identity.Token{}, err
+		}
+		token, err := source.Verify(ctx, raw)
+		o.log.saw(token.Claims)
+		return token, err
+	})
+	if err != nil {
+		return o, err
+	}
+	o.grant, err = p.policy.Decide(candidate.Job)
+	if err != nil {
+		return o, err
+	}
+	if err := p.checkFolder(o.grant); err != nil || o.grant.Tenant == tenant.None {
+		return o, err
+	}
+	return o, p.fill(&o, candidate.Tokens[o.grant.IDToken])
+}
+
+// keys returns where the keys of the issuer are.
+func (p applicant) keys(root string) (jwks.Source, error) {
+	settings := p.policy.Settings().GitLab
+	dir, err := store.KeysDir(root)
+	if err != nil {
+		return jwks.Source{}, err
+	}
+	source := jwks.Source{Issuer: settings.Issuer, URL: settings.JWKSURL, Dir: dir, Warn: func(text string) { p.Log.Warn(text) }}
+	if source.File, err = readFile("gitlab.jwks_file", settings.JWKSFile); err == nil {
+		source.CABundle, err = readFile("gitlab.ca_bundle", settings.CABundle)
+	}
+	return source, err
+}
+
+// readFile reads a file that the policy file names under key, nil where it names
+// none.
+func readFile(key, path string) ([]byte, error) {
+	if path == "" {
+		return nil, nil
+	}
+	content, err := adminfile.Read(path, maxAdminFile)
+	if err != nil {
+		return nil, fault.New(fault.Admin, fmt.Errorf("%s: %w", key, err), "")
+	}
+	return content, nil
+}
+
+// checkFolder reports an error unless the job works in the folder of its tenant
+// and trust class. The config stage gave that out by what the job claimed to be.
+func (p applicant) checkFolder(grant tenant.Grant) error {
+	builds := p.policy.Settings().BuildsDir
+	if builds == "" {
+		return nil
+	}
+	want := builds + "/" + grant.Folder() + "/"
+	if got := p.Env.Request.TempProjectDir(); !strings.HasPrefix(got, want) {
+		return fmt.Errorf("the job works in %q and not in %s: the policy file has changed since the job began, or the config stage had another", got, want)
+	}
+	return nil
+}
+
+// fill fills in what to ask of STS.
+func (p applicant) fill(o *order, token identity.Token) error {
+	if err := checkOverrides(p.Env.Request, p.response); err != nil {
+		return err
+	}
+	role, err := creds.ParseRole(o.grant.RoleARN)
+	if err != nil {
+		return err
+	}
+	o.ask = newAsk(p.response, o.grant, role, token)
+	session, err := readFile("session_policy_file", o.grant.SessionPolicyFile)
+	if err != nil {
+		return err
+	}
+	o.ask.Policy = strings.TrimSpace(string(session))
+	settings := p.policy.Settings().STS
+	o.server = sts.Server{Region: o.grant.STSRegion, Endpoint: settings.Endpoint, Proxy: settings.Proxy}
+	o.server.CABundle, err = readFile("sts.ca_bundle", settings.CABundle)
+	return err
+}

@@ -1,0 +1,66 @@
+package prepare
+
+import (
+	"errors"
+	"strconv"
+
+	"rolecall/internal/audit"
+	"rolecall/internal/creds"
+	"rolecall/internal/fault"
+	"rolecall/internal/identity"
+	"rolecall/internal/job"
+	"rolecall/internal/stage"
+	"rolecall/internal/tenant"
+)
+
+// log is the audit log, with what is known of the job so far.
+type log struct {
+	audit.Log
+	event audit.Event
+}
+
+// newLog returns the log at path for a job.
+func newLog(path string, response job.Response) log {
+	return log{audit.Log{Path: path}, audit.Event{
+		Version:        stage.Version,
+		JobID:          response.ID.String(),
+		PipelineID:     strconv.FormatInt(response.Pipeline, 10),
+		JobProjectID:   strconv.FormatInt(response.Project, 10),
+		JobProjectPath: response.ProjectPath,
+	}}
+}
+
+// saw adds what a verified token says of the job.
+func (l *log) saw(c identity.Claims) {
+	e := &l.event
+	e.ProjectID, e.ProjectPath = string(c.ProjectID), c.ProjectPath
+	e.Ref, e.RefType, e.RefProtected, e.Environment = c.Ref, c.RefType, c.RefProtected, c.Environment
+	e.UserID, e.UserLogin, e.RunnerID = string(c.UserID), c.UserLogin, string(c.RunnerID)
+	e.Issuer, e.TokenID = c.Issuer, c.ID
+}
+
+// decided writes the decision: what the job gets, or why nothing.
+func (l log) decided(o order, refused error) error {
+	e := l.event
+	e.Event, e.Allowed = audit.Decision, refused == nil
+	e.Tenant, e.RoleARN, e.Rule = string(o.grant.Tenant), o.grant.RoleARN, o.grant.Why
+	e.RoleSessionName = o.ask.Session
+	if refused != nil {
+		e.Side, e.Reason = fault.SideOf(refused), refused.Error()
+		e.Rule = ""
+	}
+	var r *tenant.Refusal
+	if errors.As(refused, &r) {
+		e.Tenant, e.Rule = string(r.Tenant), r.Rule
+	}
+	return l.Write(e)
+}
+
+// issued writes that STS has given credentials.
+func (l log) issued(o order, c creds.Credentials) error {
+	e := l.event
+	e.Event, e.Allowed = audit.Issued, true
+	e.Tenant, e.RoleARN, e.Rule = string(o.grant.Tenant), o.grant.RoleARN, o.grant.Why
+	e.RoleSessionName, e.AccessKeyID, e.Expiration = o.ask.Session, c.AccessKeyID.Reveal(), c.Expires
+	return l.Write(e)
+}
