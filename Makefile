@@ -74,6 +74,7 @@ fuzz:
 bench: build parts
 	@go run ./test/bench
 	@go test -run '^$$' -bench . -benchtime 5x ./internal/mask
+	@go test -run '^$$' -bench . ./internal/tenant
 
 tidy:
 	go mod tidy

@@ -21,6 +21,8 @@ const (
 	awsRounds     = 15
 	curlLimit     = 0.75
 	awsLimit      = 30
+	policyLimit   = 5 * time.Millisecond
+	audience      = "https://gitlab.example.com"
 	role          = "arn:aws:iam::111122223333:role/deploy"
 )
 
@@ -52,16 +54,42 @@ func (b bencher) credentials(ctx context.Context) ([]result, error) {
 	if _, err := i.prepare(ctx); err != nil { // It shows the others what to ask.
 		return nil, err
 	}
-	samples, err := compare(ctx, prepareRounds, i.prepare, i.curl)
+	samples, err := compare(ctx, prepareRounds, i.plainly, i.curl)
 	if err != nil {
 		return nil, err
 	}
-	results := []result{{
+	policy, err := i.againstPolicy(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return i.againstAWS(ctx, []result{{
 		what: "prepare, to credentials", times: samples[0],
 		against: "curl, the same POST", base: samples[1], limit: curlLimit,
-	}}
-	return i.againstAWS(ctx, results)
+	}, policy})
 }
+
+// againstPolicy compares prepare with a policy file, which decides and verifies the
+// token by keys that are kept, with prepare without one.
+func (i *issuer) againstPolicy(ctx context.Context) (result, error) {
+	path := filepath.Join(i.dir, "rolecall.toml")
+	text := fmt.Sprintf("[gitlab]\nissuer = %q\n[[tenant]]\nname = \"alpha\"\nrole_arn = %q\naudience = %q\nprojects = [\"acme/*\"]\nprotected = true\n",
+		i.gitlab.Issuer(), role, audience)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		return result{}, err
+	}
+	byPolicy := func(ctx context.Context) (time.Duration, error) { return i.prepare(ctx, "--config", path) }
+	samples, err := compare(ctx, prepareRounds, byPolicy, i.plainly)
+	if err != nil {
+		return result{}, err
+	}
+	return result{
+		what: "prepare with a policy file, keys warm", times: samples[0],
+		against: "prepare without", base: samples[1], extra: policyLimit,
+	}, nil
+}
+
+// plainly is prepare without a policy file.
+func (i *issuer) plainly(ctx context.Context) (time.Duration, error) { return i.prepare(ctx) }
 
 // againstAWS adds the comparison with the aws CLI, where there is one.
 func (i *issuer) againstAWS(ctx context.Context, results []result) ([]result, error) {
@@ -72,7 +100,7 @@ func (i *issuer) againstAWS(ctx context.Context, results []result) ([]result, er
 		return append(results, r), nil
 	}
 	r.against = program + " sts"
-	samples, err := compare(ctx, awsRounds, i.prepare, i.aws)
+	samples, err := compare(ctx, awsRounds, i.plainly, i.aws)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +125,7 @@ func (i *issuer) chooseStore(ctx context.Context) error {
 }
 
 // prepare measures the stage for a new job, as the runner starts it.
-func (i *issuer) prepare(ctx context.Context) (time.Duration, error) {
+func (i *issuer) prepare(ctx context.Context, args ...string) (time.Duration, error) {
 	i.job++
 	token := i.gitlab.SignToken(i.claims())
 	response := filepath.Join(i.dir, "response.json")
@@ -115,7 +143,7 @@ func (i *issuer) prepare(ctx context.Context) (time.Duration, error) {
 		"CUSTOM_ENV_RUNNER_TEMP_PROJECT_DIR=" + filepath.Join(i.dir, "builds", "project.tmp"),
 	}
 	issued := len(i.sts.Requests())
-	took, err := timed(command(ctx, env, i.programs.Prepare))
+	took, err := timed(command(ctx, env, i.programs.Prepare, args...))
 	_, cleaned := timed(command(context.WithoutCancel(ctx), env, i.programs.Cleanup))
 	if err := errors.Join(err, cleaned); err != nil {
 		return 0, err
@@ -130,10 +158,10 @@ func (i *issuer) prepare(ctx context.Context) (time.Duration, error) {
 func (i *issuer) claims() map[string]any {
 	id := strconv.FormatInt(i.job, 10)
 	return map[string]any{
-		"iss": i.gitlab.Issuer(), "aud": "https://gitlab.example.com", "exp": time.Now().Add(time.Hour).Unix(),
+		"iss": i.gitlab.Issuer(), "aud": audience, "exp": time.Now().Add(time.Hour).Unix(),
 		"sub":    "project_path:acme/shop:ref_type:branch:ref:main",
 		"job_id": id, "project_id": "42", "job_project_id": "42", "pipeline_id": "4242",
-		"namespace_path": "acme", "project_path": "acme/shop", "ref": "main", "ref_type": "branch",
+		"namespace_path": "acme", "project_path": "acme/shop", "ref": "main", "ref_type": "branch", "ref_protected": "true",
 	}
 }
 

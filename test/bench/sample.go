@@ -43,9 +43,13 @@ type result struct {
 	what, against string
 	times, base   sample
 	limit         float64
-	inverse       bool   // the ratio is how many times faster, and the limit the least
-	note          string // instead of a measurement that could not be made
+	inverse       bool          // the ratio is how many times faster, and the limit the least
+	extra         time.Duration // the limit is on the difference of the medians
+	note          string        // instead of a measurement that could not be made
 }
+
+// difference compares the medians, too.
+func (r result) difference() time.Duration { return r.times.quantile(0.5) - r.base.quantile(0.5) }
 
 // ratio compares the medians.
 func (r result) ratio() float64 {
@@ -59,6 +63,8 @@ func (r result) ratio() float64 {
 // missed reports whether the ratio is beyond its limit.
 func (r result) missed() bool {
 	switch {
+	case r.note == "" && r.extra > 0:
+		return r.difference() > r.extra
 	case r.note != "" || r.limit == 0:
 		return false
 	case r.inverse:
@@ -78,6 +84,9 @@ func (r result) row() string {
 	}
 	if r.inverse {
 		limit, ratio = fmt.Sprintf("%.0fx faster", r.limit), fmt.Sprintf("%.0fx faster", r.ratio())
+	}
+	if r.extra > 0 {
+		limit, ratio, verdict = "+"+ms(r.extra)+" ms", "+"+ms(r.difference())+" ms", "ok"
 	}
 	if r.missed() {
 		verdict = "MISSED"
