@@ -1,14 +1,14 @@
 # make demo    the main job on this machine, with real parts
 # make check   every test; what CI runs
-# make build   the driver's four binaries, in bin/
+# make build   the driver's binaries, in bin/
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .PHONY: build parts demo check fmt vet lint test e2e fuzz bench tidy clean install
 
-STAGES  := config prepare run cleanup
+PROGRAMS := config prepare run cleanup doctor
 GO      := CGO_ENABLED=0 go
-DRIVER  := $(addprefix bin/,$(STAGES))
+DRIVER  := $(addprefix bin/,$(PROGRAMS))
 PARTS   := $(addprefix bin/test/,gitlab-runner minio s3job)
 SOURCES := $(shell find cmd internal -name '*.go' ! -name '*_test.go') go.mod go.sum
 TESTS   := $(shell find test -name '*.go' -o -name 'go.*' -not -path '*/testdata/*')

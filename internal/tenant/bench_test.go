@@ -12,7 +12,7 @@ import (
 // with some patterns to try.
 func many(n int) string {
 	var b strings.Builder
-	b.WriteString("[gitlab]\nissuer = \"https://gitlab.example.com\"\n")
+	b.WriteString("shared_user = \"unsafe\"\n[gitlab]\nissuer = \"https://gitlab.example.com\"\n")
 	for i := range n {
 		fmt.Fprintf(&b, `[[tenant]]
 name = "team-%05d"

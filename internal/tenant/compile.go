@@ -70,7 +70,27 @@ func (c *compiler) compile() *Policy {
 	}
 	policy := &Policy{settings: c.settings(d)}
 	c.tenants(d, policy)
+	if len(c.problems) == 0 && !policy.settings.SharedUser {
+		c.checkUsers(policy)
+	}
 	return policy
+}
+
+// checkUsers reports tenants that have a unix user in common, with one another or
+// with the jobs of no tenant: those can read each other's credentials.
+func (c *compiler) checkUsers(p *Policy) {
+	const unsafe = `; or set shared_user = "unsafe" at the top of the file, for tenants that may read each other's credentials`
+	users := map[string]string{p.settings.RunAs: "the jobs of no tenant"}
+	for i, t := range p.tenants {
+		at := table{c, place{table: "tenant", index: i}, "tenant " + quote(string(t.Name)) + ": "}
+		switch other, taken := users[t.RunAs]; {
+		case t.RunAs == "" && len(p.tenants) > 1:
+			at.fail("run_as", -1, errors.New("it is missing, and there are other tenants; name a unix user of the tenant's own"+unsafe))
+		case t.RunAs != "" && taken:
+			at.fail("run_as", -1, fmt.Errorf("it is the user of %s too; name one of the tenant's own%s", other, unsafe))
+		}
+		users[t.RunAs] = "tenant " + quote(string(t.Name))
+	}
 }
 
 // checkBytes reports whether the file is a text at all.

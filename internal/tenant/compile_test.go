@@ -117,7 +117,8 @@ ca_bundle = "/etc/sts.pem"
 
 func TestCompileDefaults(t *testing.T) {
 	t.Parallel()
-	got := compile(t, `[gitlab]
+	got := compile(t, `shared_user = "unsafe"
+[gitlab]
 issuer = "https://gitlab.example.com"
 [defaults]
 role_arn = "arn:aws-cn:iam::111122223333:role/path/d"

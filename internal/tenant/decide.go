@@ -1,6 +1,7 @@
 package tenant
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -60,7 +61,7 @@ func (p *Policy) Decide(j Job) (Grant, error) {
 	claims, has := j.Tokens[t.IDToken]
 	if !has {
 		if j.Requested == "" && !t.Required {
-			return Grant{Protected: j.Protected}, nil
+			return p.nobody(j)
 		}
 		return Grant{}, t.refuseToken()
 	}
@@ -133,7 +134,19 @@ func (p *Policy) choose(j Job) (Grant, error) {
 			return Grant{}, t.refuseToken()
 		}
 	}
-	return Grant{Protected: j.Protected}, nil
+	return p.nobody(j)
+}
+
+// nobody returns what a job of no tenant gets: no more than a user to run as. Where
+// tenants have users of their own it must have one too, since it would be the
+// runner's, and that is root.
+func (p *Policy) nobody(j Job) (Grant, error) {
+	isolated := slices.ContainsFunc(p.tenants, func(t Tenant) bool { return t.RunAs != "" })
+	if isolated && p.settings.RunAs == "" {
+		return Grant{}, fault.New(fault.Admin, errors.New("the job asks for no tenant, and such jobs have no unix user here"),
+			"set run_as at the top of the policy file to a user for them")
+	}
+	return Grant{Protected: j.Protected, RunAs: p.settings.RunAs}, nil
 }
 
 // grant returns what the tenant gives a job that its rules allow.
@@ -152,6 +165,7 @@ func (t *Tenant) grant(j Job, s *subject) (Grant, error) {
 		IDToken:           t.IDToken,
 		Region:            region,
 		Protected:         s.claims.Protected == "true",
+		RunAs:             t.RunAs,
 		Why:               t.why(s),
 		STSRegion:         t.Region,
 		Duration:          t.Duration,

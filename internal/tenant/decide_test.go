@@ -11,7 +11,8 @@ import (
 )
 
 // shared is a policy of a shared runner.
-const shared = `[gitlab]
+const shared = `shared_user = "unsafe"
+[gitlab]
 issuer = "https://gitlab.example.com"
 [[tenant]]
 name = "alpha"

@@ -17,6 +17,8 @@ type document struct {
 	CacheDir       string `toml:"cache_dir"`
 	CredentialsDir string `toml:"credentials_dir"`
 	AuditLog       string `toml:"audit_log"`
+	RunAs          string `toml:"run_as"`
+	SharedUser     string `toml:"shared_user"`
 
 	GitLab struct {
 		Issuer   string `toml:"issuer"`
@@ -52,6 +54,7 @@ type keys struct {
 	Environments *[]string `toml:"environments"`
 	IDToken      *string   `toml:"id_token"`
 	Required     *bool     `toml:"required"`
+	RunAs        *string   `toml:"run_as"`
 
 	Region            *string   `toml:"region"`
 	Duration          *string   `toml:"duration"`
@@ -68,6 +71,8 @@ func (c *compiler) settings(d document) Settings {
 	set(top, "cache_dir", &d.CacheDir, readPath, &out.CacheDir)
 	set(top, "credentials_dir", &d.CredentialsDir, readPath, &out.CredentialsDir)
 	set(top, "audit_log", &d.AuditLog, readPath, &out.AuditLog)
+	set(top, "run_as", &d.RunAs, readUser, &out.RunAs)
+	set(top, "shared_user", &d.SharedUser, readSharedUser, &out.SharedUser)
 	c.gitLab(d, &out.GitLab)
 	sts := table{c, place{table: "sts"}, "[sts] "}
 	set(sts, "endpoint", &d.STS.Endpoint, readServer, &out.STS.Endpoint)

@@ -79,6 +79,7 @@ func (t table) apply(tenant *Tenant, k keys) {
 	setList(t, "allowed_accounts", k.AllowedAccounts, readAccount, &tenant.AllowedAccounts)
 	set(t, "session_policy_file", k.SessionPolicyFile, readPath, &tenant.SessionPolicyFile)
 	setList(t, "policy_arns", k.PolicyARNs, readPolicyARN, &tenant.PolicyARNs)
+	set(t, "run_as", k.RunAs, readUser, &tenant.RunAs)
 	if k.Protected != nil {
 		tenant.Protected = *k.Protected
 	}

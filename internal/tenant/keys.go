@@ -28,7 +28,7 @@ func (p place) String() string {
 func kindOf(table, key string) unstable.Kind {
 	switch table {
 	case "":
-		return oneOf(key, unstable.String, "builds_dir", "cache_dir", "credentials_dir", "audit_log")
+		return oneOf(key, unstable.String, "builds_dir", "cache_dir", "credentials_dir", "audit_log", "run_as", "shared_user")
 	case "gitlab":
 		return oneOf(key, unstable.String, "issuer", "jwks_url", "jwks_file", "ca_bundle")
 	case "sts":
@@ -42,7 +42,7 @@ func kindOf(table, key string) unstable.Kind {
 		return max(
 			oneOf(key, unstable.Bool, "protected", "required"),
 			oneOf(key, unstable.Array, "projects", "refs", "ref_types", "environments", "allowed_accounts", "policy_arns"),
-			oneOf(key, unstable.String, "role_arn", "audience", "id_token", "region", "duration", "session_policy_file"))
+			oneOf(key, unstable.String, "role_arn", "audience", "id_token", "region", "duration", "session_policy_file", "run_as"))
 	}
 	return unstable.Invalid
 }

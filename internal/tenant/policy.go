@@ -17,6 +17,9 @@ type Policy struct {
 type Settings struct {
 	BuildsDir, CacheDir, CredentialsDir, AuditLog string
 
+	RunAs      string // unix user of the jobs of no tenant; empty: none
+	SharedUser bool   // tenants may have a unix user in common
+
 	GitLab GitLab
 	STS    STS
 	Gate   Gate
@@ -55,6 +58,7 @@ type Tenant struct {
 	Protected    bool
 	Environments []Pattern // empty: any, and none
 	Required     bool
+	RunAs        string // unix user of its jobs; empty: the runner's own
 
 	Role              creds.Role
 	AllowedAccounts   []string

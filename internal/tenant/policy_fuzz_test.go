@@ -95,6 +95,8 @@ func write(s tenant.Settings, tenants []tenant.Tenant) string {
 		{"cache_dir", s.CacheDir},
 		{"credentials_dir", s.CredentialsDir},
 		{"audit_log", s.AuditLog},
+		{"run_as", s.RunAs},
+		{"shared_user", map[bool]string{true: "unsafe"}[s.SharedUser]},
 		{"gitlab.issuer", s.GitLab.Issuer},
 		{"gitlab.jwks_url", s.GitLab.JWKSURL},
 		{"gitlab.jwks_file", s.GitLab.JWKSFile},
@@ -111,7 +113,7 @@ func write(s tenant.Settings, tenants []tenant.Tenant) string {
 	for _, t := range tenants {
 		fmt.Fprintf(&b, "[[tenant]]\nname = %q\nrole_arn = %s\naudience = %s\nid_token = %q\nregion = %q\nprotected = %v\nrequired = %v\n",
 			t.Name, quoted(t.Role.String()), quoted(t.Audience), t.IDToken, t.Region, t.Protected, t.Required)
-		fmt.Fprintf(&b, "session_policy_file = %s\nduration = %q\n", quoted(t.SessionPolicyFile), map[bool]string{true: t.Duration.String()}[t.Duration > 0])
+		fmt.Fprintf(&b, "run_as = %q\nsession_policy_file = %s\nduration = %q\n", t.RunAs, quoted(t.SessionPolicyFile), map[bool]string{true: t.Duration.String()}[t.Duration > 0])
 		for key, list := range map[string][]string{
 			"projects": strings.Fields(texts(t.Projects)), "refs": strings.Fields(texts(t.Refs)), "ref_types": t.RefTypes,
 			"allowed_accounts": t.AllowedAccounts, "policy_arns": t.PolicyARNs, "environments": environments(t),

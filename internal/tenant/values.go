@@ -76,6 +76,27 @@ func readGateDuration(text string) (time.Duration, error) {
 	return d, nil
 }
 
+// readUser reads the name of a unix user, as useradd takes it; empty is none. Root is
+// nobody's.
+func readUser(text string) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	first := strings.Trim(text[:1], "abcdefghijklmnopqrstuvwxyz_")
+	if len(text) > 32 || first != "" || !madeOf(text, "_") || text == "root" {
+		return "", fmt.Errorf("%s: want the name of a unix user, 1 to 32 of a-z, 0-9, - and _, and not root", quote(text))
+	}
+	return text, nil
+}
+
+// readSharedUser reads whether tenants may have a unix user in common.
+func readSharedUser(text string) (bool, error) {
+	if text != "" && text != "unsafe" {
+		return false, fmt.Errorf(`%s: want "unsafe", or no such key`, quote(text))
+	}
+	return text == "unsafe", nil
+}
+
 // readSession reads the length of a session; empty is as long as the job may run.
 func readSession(text string) (time.Duration, error) {
 	if text == "" {

@@ -38,6 +38,7 @@ func newPolicyWorld(t *testing.T) *policyWorld {
 // policyText is a policy of two tenants.
 func (p *policyWorld) policyText() string {
 	return fmt.Sprintf(`
+shared_user = "unsafe"
 builds_dir = %[1]q
 cache_dir = %[2]q
 audit_log = %[3]q

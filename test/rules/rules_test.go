@@ -52,7 +52,7 @@ func TestOnlyPrepareLinksTheSDK(t *testing.T) {
 			return strings.HasPrefix(d, sdk) || d == "net/http" || strings.HasPrefix(d, "crypto/")
 		})
 	}
-	for stage, want := range map[string]bool{"config": false, "prepare": true, "run": false, "cleanup": false} {
+	for stage, want := range map[string]bool{"config": false, "prepare": true, "run": false, "cleanup": false, "doctor": true} {
 		if got, ok := links[stage]; !ok || got != want {
 			t.Errorf("cmd/%s links the AWS SDK, HTTP or cryptography: %v, want %v; run starts about ten times a job", stage, got, want)
 		}
@@ -76,6 +76,9 @@ var banned = []struct{ room, pkg, why string }{
 	{"rolecall/internal/adminfile", "rolecall/", "it knows none of what is in a file"},
 	{"rolecall/internal/audit", "rolecall/internal/tenant", "it writes what it is told"},
 	{"rolecall/internal/audit", "rolecall/internal/mask", "no secret comes to it"},
+	{"rolecall/internal/doctor/trust", "os", "it turns rules into texts"},
+	{"rolecall/internal/doctor/trust", "net/http", "it turns rules into texts"},
+	{"rolecall/internal/doctor/check", "github.com/aws", "it asks STS for no more than its time"},
 	{"rolecall/internal/creds", "os", "it is about values; store is about files"},
 	{"rolecall/internal/creds", "rolecall/internal/job", "credentials know nothing of GitLab"},
 	{"rolecall/internal/creds/sts", "os", "its settings come by the SDK"},

@@ -46,37 +46,15 @@ func decide(c *stage.Call, response job.Response, root string) (order, error) {
 		return order{}, err
 	}
 	if policy == nil {
-		return byJob(c.Env.Request, response, pinned)
+		grant, token, err := admission.ByJob(pinned, response, c.Env.Request, identity.Parse)
+		if err != nil || grant.Tenant == tenant.None {
+			return order{}, err
+		}
+		role, err := creds.ParseRole(grant.RoleARN)
+		return order{grant: grant, ask: newAsk(response, grant, role, token)}, err
 	}
 	p := applicant{c, policy, pinned, response, newLog(policy.Settings().AuditLog, response)}
 	return p.decide(root)
-}
-
-// byJob decides without a policy file: the job names its role, and AWS's trust
-// policy is the judge.
-func byJob(request job.Request, response job.Response, pinned tenant.Name) (order, error) {
-	grant, err := tenant.ZeroConfig{Pinned: pinned}.Decide(tenant.Request{
-		Tenant: request["TENANT"], RoleARN: request["ROLE_ARN"], Region: admission.Region(request),
-	})
-	if err != nil || grant.Tenant == tenant.None {
-		return order{}, err
-	}
-	if err := checkOverrides(request, response); err != nil {
-		return order{}, err
-	}
-	role, err := creds.ParseRole(grant.RoleARN)
-	if err != nil {
-		return order{}, fault.New(fault.Author, fmt.Errorf("tenant %q: ROLE_ARN: %w", grant.Tenant, err),
-			"correct the variable ROLE_ARN of the job or project")
-	}
-	if request[grant.IDToken] == "" {
-		return order{}, tenant.NoToken(grant.Tenant, grant.IDToken, "")
-	}
-	token, err := admission.Token(grant.IDToken, response, request, identity.Parse)
-	if err != nil {
-		return order{}, err
-	}
-	return order{grant: grant, ask: newAsk(response, grant, role, token)}, nil
 }
 
 // newAsk returns what to ask of STS for a job.
@@ -186,7 +164,7 @@ func (p applicant) checkFolder(grant tenant.Grant) error {
 
 // fill fills in what to ask of STS.
 func (p applicant) fill(o *order, token identity.Token) error {
-	if err := checkOverrides(p.Env.Request, p.response); err != nil {
+	if err := admission.CheckOverrides(p.response, p.Env.Request); err != nil {
 		return err
 	}
 	role, err := creds.ParseRole(o.grant.RoleARN)

@@ -11,10 +11,8 @@ import (
 	"strings"
 	"syscall"
 
-	"rolecall/internal/creds"
 	"rolecall/internal/creds/store"
 	"rolecall/internal/creds/sts"
-	"rolecall/internal/fault"
 	"rolecall/internal/job"
 	"rolecall/internal/stage"
 	"rolecall/internal/tenant"
@@ -66,26 +64,6 @@ func serve(c *stage.Call, response job.Response, order order, root string) error
 		return errors.Join(err, store.Remove(root, response.Key), c.Mask(order.ask.Token.Raw))
 	}
 	return nil
-}
-
-// checkOverrides refuses a job whose variables would win over the credentials
-// inside its script.
-func checkOverrides(r job.Request, response job.Response) error {
-	var names []string
-	for _, v := range response.Variables {
-		names = append(names, v.Key)
-	}
-	for name := range r {
-		names = append(names, name)
-	}
-	names = slices.DeleteFunc(names, func(name string) bool { return !creds.Overrides(name) })
-	if len(names) == 0 {
-		return nil
-	}
-	slices.Sort(names)
-	return fault.New(fault.Author,
-		fmt.Errorf("variables of the job would override its tenant's credentials: %s", strings.Join(slices.Compact(names), ", ")),
-		"remove them from .gitlab-ci.yml and from Settings > CI/CD > Variables of the project and its groups, or export them in the script where they are meant")
 }
 
 // issue asks STS, tells the audit log and writes the env file.

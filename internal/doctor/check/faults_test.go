@@ -1,0 +1,175 @@
+package check_test
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"rolecall/internal/doctor/check"
+)
+
+// fault breaks a host that is right, in one place.
+type fault struct {
+	name     string
+	breaking func(t *testing.T, h *host)
+	want     want
+}
+
+func policyFaults() []fault {
+	return []fault{
+		{"no policy file", func(_ *testing.T, h *host) { h.policy, h.ByDefault = "", true }, want{check.Warn, "policy file", "is not there"}},
+		{"named but missing", func(_ *testing.T, h *host) { h.policy = "" }, want{check.Fail, "policy file", "no such file"}},
+		{"loose policy file", func(t *testing.T, h *host) { h.write(t, "etc/rolecall.toml", h.policy, 0o666) }, want{check.Fail, "policy file", "mode 0666"}},
+		{"unknown key", inPolicy("cache_dir", "cachedir"), want{check.Fail, "policy file", "rolecall.toml:2"}},
+		{"second of two", inPolicy("builds_dir = \"DIR/builds\"", "a = 1\nb = 1"), want{check.Fail, "policy file", "rolecall.toml:2"}},
+		{"long session", writing("etc/session.json", `{"a":"`+strings.Repeat("ö", 2048)+`"}`, 0o644), want{check.Fail, "session_policy_file", "2056 characters"}},
+		{"longest session", writing("etc/session.json", `{"a":"`+strings.Repeat("ö", 2040)+`"}`, 0o644), want{check.OK, "session_policy_file", "session.json"}},
+		{"loose session", writing("etc/session.json", "{}", 0o666), want{check.Fail, "session_policy_file", "mode 0666"}},
+		{"missing bundle", inPolicy("[sts]", "[sts]\nca_bundle = \"/none.pem\""), want{check.Fail, "sts.ca_bundle", "no such file"}},
+		{"no PEM", inPolicy("[gitlab]", "[gitlab]\nca_bundle = \"DIR/etc/session.json\""), want{check.Fail, "gitlab.ca_bundle", "no certificate"}},
+		{"no keys", inPolicy("[gitlab]", "[gitlab]\njwks_file = \"DIR/etc/session.json\""), want{check.Fail, "issuer's keys", "no key"}},
+		{"missing keys", inPolicy("[gitlab]", "[gitlab]\njwks_file = \"/none.json\""), want{check.Fail, "issuer's keys", "no such file"}},
+		{"other issuer", inPolicy("issuer = \"http://127.0.0.1", "issuer = \"http://localhost"), want{check.Fail, "issuer's keys", "is not the issuer"}},
+	}
+}
+
+func folderFaults() []fault {
+	return []fault{
+		{"disk", func(_ *testing.T, h *host) { h.mounts = strings.ReplaceAll(h.mounts, "tmpfs", "ext4") }, want{check.Fail, "credentials_dir", "ext4"}},
+		{"nothing mounted", func(_ *testing.T, h *host) { h.mounts = "\n" }, want{check.Fail, "credentials_dir", "unknown file system"}},
+		{"link", linking("run/rolecall"), want{check.Fail, "credentials_dir", "a link"}},
+		{"foreign", chowning("run/rolecall"), want{check.Warn, "credentials_dir", "user 4711"}},
+		{"no parent", inPolicy("run/rolecall", "none/rolecall"), want{check.Fail, "credentials_dir", "no such file"}},
+		{"not made yet", inPolicy("run/rolecall", "run/later"), want{check.OK, "credentials_dir", "the first job makes it"}},
+		{"no log folder", inPolicy("DIR/log/", "DIR/none/"), want{check.Fail, "audit_log", "no such file"}},
+		{"log is open", writing("log/audit.jsonl", "", 0o666), want{check.Fail, "audit_log", "audit.jsonl has mode 0666"}},
+		{"log is a link", linking("log/audit.jsonl"), want{check.Fail, "audit_log", "no regular file"}},
+		{"foreign log", chowning("log"), want{check.Fail, "audit_log", "belongs to user 4711"}},
+		{"builds is a file", inPolicy("DIR/builds", "DIR/etc/session.json"), want{check.Fail, "builds_dir", "is no folder"}},
+		{"loose builds", func(t *testing.T, h *host) { h.mkdir(t, "builds", 0o775) }, want{check.Fail, "builds_dir", "mode 0775"}},
+		{"foreign builds", chowning("builds"), want{check.Warn, "builds_dir", "user 4711"}},
+	}
+}
+
+func runnerFaults() []fault {
+	const beta = `runner "deploy-beta"`
+	return []fault{
+		{"no config", func(_ *testing.T, h *host) { h.runners = "" }, want{check.Fail, "runner's config", "no such file"}},
+		{"broken config", inRunners("shutdown_timeout", "token = glrt-SECRET\nshutdown_timeout"), want{check.Fail, "runner's config", "config.toml:1: it is no TOML"}},
+		{"odd type", inRunners("= 60\n[[", "= \"SECRET\"\n[["), want{check.Fail, "runner's config", "config.toml:1"}},
+		{"no runner", inRunners(`"custom"`, `"shell"`), want{check.Fail, "runner's config", "no runner"}},
+		{"odd flags", inRunners("--tenant", "--tenants"), want{check.Fail, beta, "are not flags"}},
+		{"odd tenant", inRunners(`"beta"`, `"Beta"`), want{check.Fail, beta, "tenant name"}},
+		{"other policy file", inRunners("rolecall.toml", "other.toml"), want{check.Warn, beta, "other.toml"}},
+		{"default file", inRunners(`"--config", "DIR/etc/rolecall.toml", `, ""), want{check.Warn, beta, "its policy file is /etc/rolecall/rolecall.toml"}},
+		{"no cleanup", inRunners("cleanup_exec =", "#"), want{check.Fail, beta, "cleanup_exec is not set"}},
+		{"no program", writing("libexec/rolecall/run", "", 0o644), want{check.Fail, beta, "is no program"}},
+		{"loose folder", func(t *testing.T, h *host) { h.mkdir(t, "libexec", 0o777) }, want{check.Fail, beta, "libexec has mode 0777"}},
+		{"no times", inRunners("prepare_exec_timeout", "#"), want{check.Warn, beta, "the runner waits 3600 s"}},
+		{"no grace", inRunners("graceful_kill_timeout", "#"), want{check.Fail, beta, "shutdown_timeout is 60 s"}},
+		{"little grace", inRunners("graceful_kill_timeout = 15", "graceful_kill_timeout = 9"), want{check.Fail, beta, "graceful_kill_timeout is 9 s"}},
+		{"just enough", inRunners("prepare_exec_timeout = 120", "prepare_exec_timeout = 40"), want{check.OK, beta, "timeouts"}},
+		{"short shutdown", inRunners("shutdown_timeout = 60", "shutdown_timeout = 59"), want{check.Fail, beta, "shutdown_timeout is 59 s"}},
+		{"no shutdown", inRunners("shutdown_timeout = 60", ""), want{check.Fail, beta, "shutdown_timeout is 30 s"}},
+		{"builds by policy", inRunners("builds_dir =", "#"), want{check.OK, "builds_dir", ""}},
+		{"builds nowhere", func(t *testing.T, h *host) {
+			inPolicy("builds_dir =", "#")(t, h)
+			inRunners("builds_dir =", "#")(t, h)
+		}, want{check.Fail, beta, "builds_dir is not set"}},
+		{"plain http", inRunners("GITLAB", "http://u:SECRET@192.0.2.1"), want{check.Fail, "GitLab", "192.0.2.1: not https"}},
+		{"no url", inRunners("GITLAB", ""), want{check.Fail, "GitLab", "no URL"}},
+		{"shared", func(_ *testing.T, h *host) {
+			h.runners += strings.ReplaceAll(h.runner("beta"), `, "--tenant", "beta"`, "")
+		}, want{check.OK, "runners", "every tenant"}},
+	}
+}
+
+// TestFaults breaks a host in one place each: that is named, and no other is bad.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	for _, f := range slices.Concat(policyFaults(), folderFaults(), runnerFaults()) {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			h := newHost(t)
+			f.breaking(t, h)
+			findings := h.check(t)
+			named(t, findings, f.want)
+			if check.Bad(findings) != (f.want.state == check.Fail) {
+				t.Errorf("bad is %v for\n%s", check.Bad(findings), text(findings))
+			}
+		})
+	}
+}
+
+// TestOnlyShared: where no runner is one tenant's, there is nothing to say of those
+// that are not.
+func TestOnlyShared(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	for _, tenant := range []string{"alpha", "beta"} {
+		inRunners(`, "--tenant", "`+tenant+`"`, "")(t, h)
+	}
+	if got := text(h.check(t)); strings.Contains(got, "every tenant") || strings.Contains(got, "FAIL") {
+		t.Errorf("two shared runners:\n%s", got)
+	}
+}
+
+// TestSmallTmpfs checks a real tmpfs that is too small for the credentials of many
+// jobs, and one that is full.
+func TestSmallTmpfs(t *testing.T) {
+	t.Parallel()
+	for size, state := range map[string]check.State{"size=4m": check.Warn, "size=64k": check.Fail} {
+		h := newHost(t)
+		dir := h.path("run")
+		if err := unix.Mount("tmpfs", dir, "tmpfs", 0, size+",mode=755"); err != nil {
+			t.Skipf("NOT TESTED, run as root: mount a tmpfs: %v", err)
+		}
+		t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
+		named(t, h.check(t), want{state, "credentials_dir", "MiB free"}, want{check.OK, "credentials_dir", "the first job makes it"})
+	}
+}
+
+// inPolicy replaces a text in the policy file.
+func inPolicy(old, text string) func(*testing.T, *host) {
+	return func(_ *testing.T, h *host) { h.policy = strings.ReplaceAll(h.policy, h.expand(old), h.expand(text)) }
+}
+
+// inRunners replaces a text in the runner's config.toml.
+func inRunners(old, text string) func(*testing.T, *host) {
+	return func(_ *testing.T, h *host) { h.runners = strings.ReplaceAll(h.runners, h.expand(old), h.expand(text)) }
+}
+
+// writing writes a file.
+func writing(name, content string, mode os.FileMode) func(*testing.T, *host) {
+	return func(t *testing.T, h *host) {
+		t.Helper()
+		h.write(t, name, content, mode)
+	}
+}
+
+// linking puts a link in the place of a file or empty folder.
+func linking(name string) func(*testing.T, *host) {
+	return func(t *testing.T, h *host) {
+		t.Helper()
+		_ = os.Remove(h.path(name))
+		if err := os.Symlink(h.path("etc"), h.path(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// chowning gives a file to another user.
+func chowning(name string) func(*testing.T, *host) {
+	return func(t *testing.T, h *host) {
+		t.Helper()
+		if os.Geteuid() != 0 {
+			t.Skip("NOT TESTED, run as root: files of other users")
+		}
+		if err := os.Chown(h.path(name), 4711, 4711); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,188 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"rolecall/internal/adminfile"
+	"rolecall/internal/creds/store"
+)
+
+const mebibyte = 1 << 20
+
+// checkCredentialsDir checks the folder of the jobs' credentials.
+func (s *site) checkCredentialsDir(context.Context) []Finding {
+	const area = "credentials_dir"
+	dir, named := s.settings.CredentialsDir, true
+	if dir == "" {
+		roots := store.Roots()
+		dir, named = roots[0], false
+		if i := slices.IndexFunc(roots, func(root string) bool { return isTmpfs(s.mountOf(root)) }); i >= 0 {
+			dir = roots[i]
+		}
+	}
+	var findings []Finding
+	info, err := os.Lstat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && exists(filepath.Dir(dir)):
+		findings = append(findings, ok(area, dir+" is not there yet: the first job makes it"))
+	case err != nil:
+		return []Finding{fail(area, err.Error(), "make the folder, of mode 0700 and of the user who runs the runner")}
+	default:
+		findings = append(findings, checkPrivate(area, dir, info)...)
+	}
+	if m := s.mountOf(dir); !isTmpfs(m) {
+		do := "mount a tmpfs there"
+		if !named {
+			do = "name a folder on a tmpfs as credentials_dir in the policy file"
+		}
+		findings = append(findings, fail(area, fmt.Sprintf("%s is on %s, a disk that keeps what was written", dir, orSome(m.kind)), do))
+	} else {
+		findings = append(findings, s.checkSwap(area, dir, m)...)
+	}
+	return append(findings, checkSpace(area, nearest(dir), mebibyte, 8*mebibyte)...)
+}
+
+// checkPrivate checks that a folder is closed to all but its owner.
+func checkPrivate(area, dir string, info fs.FileInfo) []Finding {
+	switch {
+	case !info.IsDir():
+		return []Finding{fail(area, dir+" is a link or a file", "make it a folder of mode 0700")}
+	case info.Mode().Perm() != 0o700:
+		return []Finding{fail(area, fmt.Sprintf("%s has mode %04o", dir, info.Mode().Perm()), "chmod 0700 "+dir)}
+	case !trusted(info):
+		return []Finding{warn(area, fmt.Sprintf("%s belongs to user %d, neither root nor you", dir, owner(info)), "chown it to the user who runs the runner, or run doctor as that user")}
+	}
+	return []Finding{ok(area, dir+" is closed to all but its owner")}
+}
+
+// checkSwap warns where what lies on a tmpfs may be written to a disk.
+//
+// https://docs.kernel.org/filesystems/tmpfs.html
+func (s *site) checkSwap(area, dir string, m mount) []Finding {
+	swaps, _ := os.ReadFile(filepath.Join(s.Proc, "swaps"))
+	var disks []string
+	for i, line := range strings.Split(string(swaps), "\n") {
+		if fields := strings.Fields(line); i > 0 && len(fields) > 0 && !strings.HasPrefix(fields[0], "/dev/zram") {
+			disks = append(disks, fields[0])
+		}
+	}
+	if len(disks) == 0 || m.kind == "ramfs" || m.has("noswap") {
+		return []Finding{ok(area, dir+" is never written to a disk")}
+	}
+	return []Finding{warn(area, fmt.Sprintf("%s may be swapped out to %s", dir, strings.Join(disks, ", ")),
+		"mount it with noswap (Linux 6.4), encrypt the swap, or turn it off")}
+}
+
+// checkSpace checks how many bytes are free where path is.
+func checkSpace(area, path string, least, enough uint64) []Finding {
+	var stat unix.Statfs_t
+	if err := unix.Statfs(path, &stat); err != nil {
+		return []Finding{fail(area, fmt.Sprintf("%s: %v", path, err), "look why its file system does not answer")}
+	}
+	free := stat.Bavail * uint64(stat.Bsize) //nolint:gosec // a block has a positive size
+	what := fmt.Sprintf("%s has %d MiB free", path, free/mebibyte)
+	switch {
+	case free < least:
+		return []Finding{fail(area, what, "make room")}
+	case free < enough:
+		return []Finding{warn(area, what, "make room")}
+	}
+	return []Finding{ok(area, what)}
+}
+
+// checkAuditLog checks the folder of the audit log. Where nothing can be written to
+// it, nothing is issued.
+func (s *site) checkAuditLog(context.Context) []Finding {
+	const area = "audit_log"
+	file := s.settings.AuditLog
+	if file == "" {
+		return nil
+	}
+	dir := filepath.Dir(file)
+	do := "make its folder for the user who runs the runner alone, or run doctor as that user"
+	if err := adminfile.Check(dir); err != nil {
+		return []Finding{fail(area, err.Error(), do)}
+	}
+	findings := []Finding{ok(area, dir+" can be changed by nobody else")}
+	if err := unix.Access(dir, unix.W_OK); err != nil {
+		findings = append(findings, fail(area, fmt.Sprintf("%s: %v", dir, err), do))
+	}
+	info, err := os.Lstat(file)
+	if err == nil && !info.Mode().IsRegular() {
+		findings = append(findings, fail(area, file+" is no regular file", "let the file itself be there"))
+	} else if err == nil && adminfile.Check(file) != nil {
+		findings = append(findings, fail(area, adminfile.Check(file).Error(), do))
+	}
+	return append(findings, checkSpace(area, dir, mebibyte, 64*mebibyte)...)
+}
+
+// checkWorkDirs checks the folders that jobs work in.
+func (s *site) checkWorkDirs(context.Context) []Finding {
+	var findings []Finding
+	for _, f := range []struct{ key, dir string }{{"builds_dir", s.settings.BuildsDir}, {"cache_dir", s.settings.CacheDir}} {
+		if f.dir != "" {
+			findings = append(findings, checkOwned(f.key, f.dir)...)
+		}
+	}
+	return findings
+}
+
+// checkOwned checks that a folder is there, is root's or this user's, and that no
+// other may write to it.
+func checkOwned(area, dir string) []Finding {
+	info, err := os.Stat(dir)
+	switch {
+	case err != nil:
+		return []Finding{warn(area, err.Error(), "make it, for the user who runs the runner alone")}
+	case !info.IsDir():
+		return []Finding{fail(area, dir+" is no folder", "make it one, for the user who runs the runner alone")}
+	case info.Mode().Perm()&0o022 != 0:
+		return []Finding{fail(area, fmt.Sprintf("others may write to %s (mode %04o)", dir, info.Mode().Perm()), "chmod go-w "+dir)}
+	case !trusted(info):
+		return []Finding{warn(area, fmt.Sprintf("%s belongs to user %d, neither root nor you", dir, owner(info)), "chown it to the user who runs the runner, or run doctor as that user")}
+	}
+	return []Finding{ok(area, dir+" belongs to root or to you, and nobody else may write to it")}
+}
+
+// owner returns the user whom a file belongs to.
+func owner(info fs.FileInfo) int {
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		return int(stat.Uid)
+	}
+	return -1
+}
+
+// trusted reports whether a file belongs to root or to this user.
+func trusted(info fs.FileInfo) bool { return owner(info) == 0 || owner(info) == os.Geteuid() }
+
+// exists reports whether there is something at path.
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// nearest returns path, or the first of the folders above it that is there.
+func nearest(path string) string {
+	for !exists(path) && path != filepath.Dir(path) {
+		path = filepath.Dir(path)
+	}
+	return path
+}
+
+// orSome returns the kind of a file system in words.
+func orSome(kind string) string {
+	if kind == "" {
+		return "an unknown file system"
+	}
+	return kind
+}

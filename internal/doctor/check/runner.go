@@ -1,0 +1,152 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// runnerConfig is the part of GitLab Runner's config.toml that is looked at.
+//
+// https://docs.gitlab.com/runner/configuration/advanced-configuration/
+type runnerConfig struct {
+	ShutdownTimeout int      `toml:"shutdown_timeout"` // seconds; 0: the runner's default, 30
+	Runners         []runner `toml:"runners"`
+}
+
+// runner is one of the runners of a config.toml.
+type runner struct {
+	Name           string `toml:"name"`
+	URL            string `toml:"url"`
+	CAFile         string `toml:"tls-ca-file"`
+	Executor       string `toml:"executor"`
+	BuildsDir      string `toml:"builds_dir"`
+	CacheDir       string `toml:"cache_dir"`
+	CleanGitConfig *bool  `toml:"clean_git_config"`
+	Custom         custom `toml:"custom"`
+}
+
+// custom are the settings of the custom executor. Times are in seconds; those that
+// are not set are the runner's.
+type custom struct {
+	ConfigExec  string   `toml:"config_exec"`
+	ConfigArgs  []string `toml:"config_args"`
+	PrepareExec string   `toml:"prepare_exec"`
+	PrepareArgs []string `toml:"prepare_args"`
+	RunExec     string   `toml:"run_exec"`
+	RunArgs     []string `toml:"run_args"`
+	CleanupExec string   `toml:"cleanup_exec"`
+	CleanupArgs []string `toml:"cleanup_args"`
+
+	ConfigExecTimeout   *int `toml:"config_exec_timeout"`
+	PrepareExecTimeout  *int `toml:"prepare_exec_timeout"`
+	CleanupExecTimeout  *int `toml:"cleanup_exec_timeout"`
+	GracefulKillTimeout *int `toml:"graceful_kill_timeout"`
+	ForceKillTimeout    *int `toml:"force_kill_timeout"`
+}
+
+// program is what a stage is started with.
+type program struct {
+	stage string
+	path  string
+	args  []string
+}
+
+// programs returns what the four stages are started with.
+func (c custom) programs() []program {
+	return []program{
+		{"config", c.ConfigExec, c.ConfigArgs},
+		{"prepare", c.PrepareExec, c.PrepareArgs},
+		{"run", c.RunExec, c.RunArgs},
+		{"cleanup", c.CleanupExec, c.CleanupArgs},
+	}
+}
+
+// ours reports whether a runner's driver is rolecall: it is installed in a folder
+// of that name, or its programs are called as the stages are.
+func (r runner) ours() bool {
+	if r.Executor != "custom" {
+		return false
+	}
+	alike := 0
+	for _, p := range r.Custom.programs() {
+		if strings.Contains(p.path, "rolecall") {
+			return true
+		}
+		if filepath.Base(p.path) == p.stage {
+			alike++
+		}
+	}
+	return alike > 1
+}
+
+// readRunnerConfig reads the runner's config.toml. Its tokens are not read.
+func (s *site) readRunnerConfig() []Finding {
+	const area = "runner's config"
+	info, err := os.Stat(s.RunnerConfig)
+	var content []byte
+	if err == nil {
+		content, err = os.ReadFile(s.RunnerConfig)
+	}
+	if err != nil {
+		return []Finding{fail(area, err.Error(), "name the runner's config.toml by --runner-config")}
+	}
+	var findings []Finding
+	if info.Mode().Perm()&0o077 != 0 {
+		findings = append(findings, warn(area, fmt.Sprintf("%s has mode %04o, and holds the runners' tokens", s.RunnerConfig, info.Mode().Perm()), "chmod 0600 "+s.RunnerConfig))
+	}
+	if err := toml.Unmarshal(content, &s.config); err != nil {
+		s.config = runnerConfig{}
+		line := 0
+		var broken *toml.DecodeError
+		if errors.As(err, &broken) {
+			line, _ = broken.Position() // the message may quote a token
+		}
+		return append(findings, fail(area, fmt.Sprintf("%s:%d: it is no TOML as GitLab Runner reads it", s.RunnerConfig, line), "correct it"))
+	}
+	n := 0
+	for _, r := range s.config.Runners {
+		if r.ours() {
+			n++
+		}
+	}
+	if n == 0 {
+		return append(findings, fail(area, s.RunnerConfig+" has no runner with rolecall", "see runner-config.toml.example"))
+	}
+	return append(findings, ok(area, fmt.Sprintf("%s has %d runners with rolecall", s.RunnerConfig, n)))
+}
+
+// checkRunners checks each runner that rolecall is the driver of, and then how
+// they share tenants.
+func (s *site) checkRunners(context.Context) []Finding {
+	var findings []Finding
+	pinned := map[string][]string{} // runners by their tenant
+	for _, r := range s.config.Runners {
+		if !r.ours() {
+			continue
+		}
+		findings = append(findings, s.checkRunner(r)...)
+		if flags, err := readFlags(r.Custom.ConfigArgs); err == nil {
+			pinned[flags.tenant] = append(pinned[flags.tenant], fmt.Sprintf("%q", r.Name))
+		}
+	}
+	for _, tenant := range slices.Sorted(maps.Keys(pinned)) {
+		names := strings.Join(pinned[tenant], ", ")
+		switch {
+		case tenant != "" && len(pinned[tenant]) > 1:
+			findings = append(findings, warn("runners", fmt.Sprintf("tenant %s has several: %s", tenant, names), "keep one for each tenant, so that its tag chooses the tenant"))
+		case tenant == "" && len(pinned) > 1:
+			shared := ok("runners", names+" take jobs of every tenant, beside runners of one")
+			shared.Do = "their jobs reach each other's files unless the runners are services of different users"
+			findings = append(findings, shared)
+		}
+	}
+	return findings
+}

@@ -1,0 +1,135 @@
+package check
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"os"
+	"slices"
+
+	"rolecall/internal/adminfile"
+	"rolecall/internal/creds"
+	"rolecall/internal/fault"
+	"rolecall/internal/identity/jwks"
+)
+
+// checkKeys checks that the issuer's keys can be had and used, in the way that
+// prepare does: with a token that nobody has signed. That its signature is refused,
+// and nothing before that, says that there are keys.
+func (s *site) checkKeys(ctx context.Context) []Finding {
+	const area = "issuer's keys"
+	gitlab := s.settings.GitLab
+	if s.policy == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	dir, err := os.MkdirTemp("", "rolecall-doctor-")
+	if err != nil {
+		return []Finding{fail(area, err.Error(), "make room for temporary files")}
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	source := jwks.Source{Issuer: gitlab.Issuer, URL: gitlab.JWKSURL, Dir: dir, CABundle: readIf(gitlab.CABundle)}
+	where := cmp.Or(gitlab.JWKSFile, gitlab.JWKSURL, gitlab.Issuer)
+	if gitlab.JWKSFile != "" {
+		if source.File, err = adminfile.Read(gitlab.JWKSFile, maxFile); err != nil {
+			return []Finding{fail(area, err.Error(), "correct the file, or gitlab.jwks_file in the policy file")}
+		}
+	}
+	_, err = source.Verify(ctx, unsigned(gitlab.Issuer))
+	if fault.SideOf(err) != fault.Author {
+		return []Finding{fail(area, err.Error(), "correct gitlab in the policy file, or the network, proxy or CA: until then no job gets credentials")}
+	}
+	return []Finding{ok(area, where+" has keys that ID tokens can be checked with")}
+}
+
+// unsigned returns a token of the issuer that no key of it has signed.
+func unsigned(issuer string) string {
+	encode := base64.RawURLEncoding.EncodeToString
+	claims, _ := json.Marshal(map[string]string{"iss": issuer}) // a text is always JSON
+	return encode([]byte(`{"alg":"RS256","kid":"doctor"}`)) + "." + encode(claims) + "." + encode([]byte("none"))
+}
+
+// readIf returns the content of a file that checkFiles tells of, or nil.
+func readIf(path string) []byte {
+	content, err := adminfile.Read(path, maxFile)
+	if err != nil {
+		return nil
+	}
+	return content
+}
+
+// server is a server that is asked, and the file of the CAs that may vouch for it.
+type server struct{ url, bundle string }
+
+// checkGitLab checks that the runners' servers and the issuer answer, and compares
+// their clocks with this host's.
+func (s *site) checkGitLab(ctx context.Context) []Finding {
+	gitlab := s.settings.GitLab
+	var servers []server
+	for _, r := range s.config.Runners {
+		if r.ours() {
+			servers = append(servers, server{r.URL, cmp.Or(r.CAFile, gitlab.CABundle)})
+		}
+	}
+	if gitlab.JWKSFile == "" && gitlab.JWKSURL == "" && gitlab.Issuer != "" {
+		servers = append(servers, server{gitlab.Issuer, gitlab.CABundle})
+	}
+	slices.SortFunc(servers, func(a, b server) int { return cmp.Or(cmp.Compare(a.url, b.url), cmp.Compare(a.bundle, b.bundle)) })
+	servers = slices.Compact(servers)
+	return gather(len(servers), func(i int) []Finding {
+		skew, err := s.ask(ctx, servers[i].bundle, "", servers[i].url)
+		if err != nil {
+			return []Finding{fail("GitLab", err.Error(), "correct the runner's url, or the network, proxy or CA")}
+		}
+		return skew
+	})
+}
+
+// checkSTS checks that STS answers, whatever it says to a request that is none.
+func (s *site) checkSTS(ctx context.Context) []Finding {
+	const area = "STS"
+	if s.policy == nil {
+		return nil
+	}
+	endpoints := s.endpoints()
+	return gather(len(endpoints), func(i int) []Finding {
+		skew, err := s.ask(ctx, s.settings.STS.CABundle, s.settings.STS.Proxy, endpoints[i])
+		if err != nil {
+			return []Finding{fail(area, err.Error(), "correct sts.endpoint, sts.proxy, sts.ca_bundle or the tenants' region, or the network")}
+		}
+		return append([]Finding{ok(area, endpoints[i]+" answers")}, skew...)
+	})
+}
+
+// endpoints returns where the tenants' STS is.
+//
+// https://docs.aws.amazon.com/general/latest/gr/sts.html
+func (s *site) endpoints() []string {
+	if s.settings.STS.Endpoint != "" {
+		return []string{s.settings.STS.Endpoint}
+	}
+	var endpoints []string
+	for _, t := range s.policy.Tenants() {
+		if e := endpoint(t.Role, t.Region); e != "" && !slices.Contains(endpoints, e) {
+			endpoints = append(endpoints, e)
+		}
+	}
+	return endpoints
+}
+
+// endpoint returns the regional endpoint of STS for a role, or an empty text for
+// a partition that is not known.
+func endpoint(role creds.Role, region string) string {
+	partitions := map[string]struct{ domain, region string }{
+		"aws":        {"amazonaws.com", "us-east-1"},
+		"aws-cn":     {"amazonaws.com.cn", "cn-north-1"},
+		"aws-us-gov": {"amazonaws.com", "us-gov-west-1"},
+	}
+	p, known := partitions[role.Partition]
+	if !known {
+		return ""
+	}
+	return "https://sts." + cmp.Or(region, p.region) + "." + p.domain
+}

@@ -1,0 +1,189 @@
+package check
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"rolecall/internal/adminfile"
+	"rolecall/internal/tenant"
+)
+
+// defaultPolicy is the policy file of stages that are given no --config.
+const defaultPolicy = "/etc/rolecall/rolecall.toml"
+
+// Seconds that the settings of a runner must leave to the driver.
+const (
+	leastShutdown = 60 // of the runner, for all its jobs
+	leastGrace    = 10 // run is gone by then
+	leastPrepare  = 40 // it asks the issuer for 15 and STS for 20
+	leastOther    = 10 // config and cleanup, on a host that is busy
+)
+
+// The runner's defaults, in seconds.
+//
+// https://docs.gitlab.com/runner/configuration/advanced-configuration/#the-runnerscustom-section
+const (
+	defaultShutdown = 30
+	defaultGrace    = 600
+	defaultForce    = 10 // 600 by its documentation
+	defaultStage    = 3600
+)
+
+// checkRunner checks one runner.
+func (s *site) checkRunner(r runner) []Finding {
+	area := fmt.Sprintf("runner %q", r.Name)
+	findings := slices.Concat(
+		checkPrograms(area, r.Custom.programs()),
+		s.checkFlags(area, r.Custom.programs()),
+		s.checkRunnerDirs(area, r),
+		checkTimeouts(area, s.config.ShutdownTimeout, r.Custom),
+	)
+	if r.CleanGitConfig != nil && !*r.CleanGitConfig {
+		findings = append(findings, warn(area, "clean_git_config is off: a job's git settings and hooks reach the next job", "set clean_git_config = true"))
+	}
+	return findings
+}
+
+// checkPrograms checks that the stages' programs are there, absolute and in hands
+// that are trusted.
+func checkPrograms(area string, programs []program) []Finding {
+	var findings []Finding
+	for _, p := range programs {
+		key := p.stage + "_exec"
+		info, err := os.Stat(p.path)
+		switch {
+		case p.path == "":
+			findings = append(findings, fail(area, key+" is not set", "set it to the program "+p.stage+" of rolecall"))
+		case !filepath.IsAbs(p.path):
+			findings = append(findings, fail(area, fmt.Sprintf("%s is %q, not an absolute path", key, p.path), "write the whole path: a service has no PATH to rely on"))
+		case err != nil:
+			findings = append(findings, fail(area, fmt.Sprintf("%s: %v", key, err), "run make install, or correct the path"))
+		case !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0:
+			findings = append(findings, fail(area, fmt.Sprintf("%s: %s is no program", key, p.path), "correct the path"))
+		case filepath.Base(p.path) != p.stage:
+			findings = append(findings, fail(area, fmt.Sprintf("%s is %s, another stage's program", key, p.path), "correct the path"))
+		default:
+			if err := adminfile.Check(p.path); err != nil {
+				findings = append(findings, fail(area, fmt.Sprintf("%s: %v", key, err), "let the program and the folders above it belong to root, and nobody else write there"))
+			}
+		}
+	}
+	if findings == nil {
+		return []Finding{ok(area, "its programs are there and root's")}
+	}
+	return findings
+}
+
+// flags are the flags of a stage.
+type flags struct{ config, tenant string }
+
+// readFlags reads the flags that a runner gives to a stage.
+func readFlags(args []string) (flags, error) {
+	var f flags
+	set := flag.NewFlagSet("stage", flag.ContinueOnError)
+	set.SetOutput(io.Discard)
+	set.StringVar(&f.config, "config", defaultPolicy, "")
+	set.StringVar(&f.tenant, "tenant", "", "")
+	err := set.Parse(args)
+	if err == nil && set.NArg() > 0 {
+		err = fmt.Errorf("%q is no flag", set.Arg(0))
+	}
+	return f, err
+}
+
+// checkFlags checks the flags of the four stages.
+func (s *site) checkFlags(area string, programs []program) []Finding {
+	first := programs[0]
+	for _, p := range programs[1:] {
+		if !slices.Equal(p.args, first.args) {
+			return []Finding{fail(area, fmt.Sprintf("%s_args are %q, %s_args %q", p.stage, p.args, first.stage, first.args), "give all four stages the same flags")}
+		}
+	}
+	f, err := readFlags(first.args)
+	if err != nil {
+		return []Finding{fail(area, fmt.Sprintf("%q are not flags of rolecall", first.args), "use --tenant NAME and --config FILE only")}
+	}
+	if f.config != s.Policy {
+		return []Finding{warn(area, "its policy file is "+f.config+", this check read "+s.Policy, "run doctor check with --config "+f.config)}
+	}
+	if f.tenant == "" {
+		return nil
+	}
+	name, err := tenant.ParseName(f.tenant)
+	if err != nil {
+		return []Finding{fail(area, fmt.Sprintf("--tenant: %v", err), "correct it")}
+	}
+	known := func(t tenant.Tenant) bool { return t.Name == name }
+	if s.policy != nil && !slices.ContainsFunc(s.policy.Tenants(), known) {
+		return []Finding{fail(area, fmt.Sprintf("--tenant %s is not in the policy file", name), "add the tenant there, or correct the name")}
+	}
+	return []Finding{ok(area, "its tenant is "+f.tenant)}
+}
+
+// checkRunnerDirs checks the folders of a runner's jobs.
+func (s *site) checkRunnerDirs(area string, r runner) []Finding {
+	var findings []Finding
+	for _, d := range []struct{ key, dir, policy string }{
+		{"builds_dir", r.BuildsDir, s.settings.BuildsDir},
+		{"cache_dir", r.CacheDir, s.settings.CacheDir},
+	} {
+		switch {
+		case d.dir == "" && d.policy != "":
+		case d.dir == "" && d.key == "builds_dir":
+			findings = append(findings, fail(area, "builds_dir is not set", "set it, here or in the policy file: the custom executor needs it"))
+		case d.dir != "" && !filepath.IsAbs(d.dir):
+			findings = append(findings, fail(area, fmt.Sprintf("%s is %q, not an absolute path", d.key, d.dir), "write the whole path"))
+		case d.dir != "" && d.policy == "" && exists(d.dir):
+			findings = append(findings, checkOwned(area, d.dir)...)
+		}
+	}
+	return findings
+}
+
+// checkTimeouts checks the runner's times for the stages.
+func checkTimeouts(area string, shutdown int, c custom) []Finding {
+	var findings []Finding
+	for _, t := range []struct {
+		key             string
+		value           *int
+		standard, least int
+		want            int
+	}{
+		{"config_exec_timeout", c.ConfigExecTimeout, defaultStage, leastOther, 30},
+		{"prepare_exec_timeout", c.PrepareExecTimeout, defaultStage, leastPrepare, 120},
+		{"cleanup_exec_timeout", c.CleanupExecTimeout, defaultStage, leastOther, 60},
+		{"graceful_kill_timeout", c.GracefulKillTimeout, defaultGrace, leastGrace, 15},
+		{"force_kill_timeout", c.ForceKillTimeout, defaultForce, 1, 5},
+	} {
+		do := fmt.Sprintf("set %s = %d", t.key, t.want)
+		switch {
+		case t.value == nil:
+			findings = append(findings, warn(area, fmt.Sprintf("%s is not set: the runner waits %d s", t.key, t.standard), do))
+		case *t.value < t.least:
+			findings = append(findings, fail(area, fmt.Sprintf("%s is %d s, the driver may need %d", t.key, *t.value, t.least), do))
+		}
+	}
+	if shutdown <= 0 {
+		shutdown = defaultShutdown
+	}
+	if need := max(leastShutdown, or(c.GracefulKillTimeout, defaultGrace)+or(c.ForceKillTimeout, defaultForce)); shutdown < need {
+		findings = append(findings, fail(area, fmt.Sprintf("shutdown_timeout is %d s: a runner that stops is gone before cleanup, and credentials stay", shutdown),
+			fmt.Sprintf("set shutdown_timeout = %d at the least, as graceful_kill_timeout and force_kill_timeout are", need)))
+	}
+	if findings == nil {
+		return []Finding{ok(area, "its timeouts leave the driver the time it needs")}
+	}
+	return findings
+}
+
+// or returns a setting, or the runner's default.
+func or(value *int, standard int) int {
+	if value == nil {
+		return standard
+	}
+	return *value
+}

@@ -1,0 +1,83 @@
+package trust
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// Commands returns the commands of the AWS CLI that create the identity provider
+// and the role, whose trust policy lies in file.
+func (t Trust) Commands(file string) string {
+	role := t.tenant.Role
+	create := []string{
+		"--role-name " + shell(role.Name()), "--path " + shell(path(role)),
+		fmt.Sprintf("--max-session-duration %d", t.seconds()), "--assume-role-policy-document " + shell("file://"+file),
+	}
+	return fmt.Sprintf(`# in account %s, once for all tenants of this issuer and audience:
+aws iam create-open-id-connect-provider --url %s --client-id-list %s
+# where the provider is there already, for its audience:
+aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn %s --client-id %s
+# the role of tenant %s:
+aws iam create-role %s
+# or, where the role is there already:
+aws iam update-assume-role-policy --role-name %s --policy-document %s
+`, role.Account, shell(t.issuer), shell(t.tenant.Audience), shell(t.provider()), shell(t.tenant.Audience),
+		t.tenant.Name, strings.Join(create, " "), shell(role.Name()), shell("file://"+file))
+}
+
+// shell quotes text for a shell, where it must be.
+func shell(text string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@+=,"
+	if text != "" && strings.Trim(text, plain) == "" {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
+
+// HCL returns identity provider and role as the configuration of Terraform or
+// OpenTofu. JSON is HCL's notation too, but for ${ and %{.
+//
+// https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/iam_openid_connect_provider
+func (t Trust) HCL() string {
+	var text strings.Builder
+	for _, note := range t.Notes {
+		fmt.Fprintf(&text, "# %s\n", oneLine(note.String()))
+	}
+	policy := escapeTemplates(strings.TrimSpace(string(t.JSON())))
+	policy = strings.Replace(policy, quote(t.provider()), "aws_iam_openid_connect_provider.gitlab.arn", 1)
+	role := t.tenant.Role
+	fmt.Fprintf(&text, `
+# One for an account: name all audiences of its tenants in client_id_list.
+resource "aws_iam_openid_connect_provider" "gitlab" {
+  url            = %s
+  client_id_list = [%s]
+}
+
+resource "aws_iam_role" %s {
+  name                 = %s
+  path                 = %s
+  max_session_duration = %d
+  assume_role_policy   = jsonencode(%s)
+}
+`, quote(t.issuer), quote(t.tenant.Audience), quote("rolecall_"+string(t.tenant.Name)), quote(role.Name()), quote(path(role)),
+		t.seconds(), strings.ReplaceAll(policy, "\n", "\n  "))
+	return text.String()
+}
+
+// quote returns text as a string of HCL.
+func quote(text string) string {
+	var quoted strings.Builder
+	encoder := json.NewEncoder(&quoted)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(text) // a text is always JSON
+	return escapeTemplates(strings.TrimSpace(quoted.String()))
+}
+
+// escapeTemplates escapes what starts a template in HCL.
+func escapeTemplates(text string) string {
+	return strings.NewReplacer("${", "$${", "%{", "%%{").Replace(text)
+}
+
+// oneLine returns text on one line.
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

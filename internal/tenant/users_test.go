@@ -1,0 +1,77 @@
+package tenant_test
+
+import (
+	"strings"
+	"testing"
+
+	"rolecall/internal/fault"
+	"rolecall/internal/tenant"
+)
+
+// users returns a policy file whose top is top, with tenants that have those
+// lines.
+func users(top string, tenants ...string) []byte {
+	text := top + "\n[gitlab]\nissuer = \"https://gitlab.example.com\"\n[defaults]\nrole_arn = \"arn:aws:iam::111122223333:role/a\"\n" +
+		"audience = \"https://gitlab.example.com\"\nprojects = [\"acme/deploy\"]\n"
+	for i, line := range tenants {
+		text += "[[tenant]]\nname = \"t" + string(rune('0'+i)) + "\"\n" + line + "\n"
+	}
+	return []byte(text)
+}
+
+func TestUsersRefused(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		top     string
+		tenants []string
+		want    string
+	}{
+		"none of two":          {"", []string{"", ""}, `8: tenant "t0": run_as: it is missing, and there are other tenants`},
+		"one of two":           {"", []string{`run_as = "ci-a"`, ""}, `11: tenant "t1": run_as: it is missing`},
+		"the same":             {"", []string{`run_as = "ci-a"`, `run_as = "ci-a"`}, `13: tenant "t1": run_as: it is the user of tenant "t0" too`},
+		"that of no tenant":    {`run_as = "ci-a"`, []string{`run_as = "ci-a"`}, `10: tenant "t0": run_as: it is the user of the jobs of no tenant too`},
+		"another word":         {`shared_user = "safe"`, []string{""}, `1: shared_user: "safe": want "unsafe"`},
+		"root":                 {"", []string{`run_as = "root"`}, `10: tenant "t0": run_as: "root": want the name of a unix user`},
+		"a number":             {"", []string{`run_as = "0"`}, `run_as: "0": want the name of a unix user`},
+		"a template":           {"", []string{`run_as = "ci-$TENANT"`}, `want the name of a unix user`},
+		"33 letters":           {"", []string{`run_as = "` + strings.Repeat("a", 33) + `"`}, `want the name of a unix user`},
+		"upper case":           {"", []string{`run_as = "Ci"`}, `want the name of a unix user`},
+		"not of a tenant only": {`run_as = "-x"`, []string{""}, `1: run_as: "-x": want the name of a unix user`},
+	} {
+		_, err := tenant.Compile("p", users(test.top, test.tenants...))
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: error %v, want %q", name, err, test.want)
+		}
+	}
+}
+
+func TestUsers(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		top        string
+		tenants    []string
+		with, none string // the user of a job of t0, and of one of no tenant
+		refused    bool   // jobs of no tenant are
+	}{
+		"one tenant, the runner's user": {"", []string{""}, "", "", false},
+		"one tenant":                    {"", []string{`run_as = "ci-a"`}, "ci-a", "", true},
+		"two tenants":                   {`run_as = "ci-none"`, []string{`run_as = "ci-a"`, `run_as = "ci_b"`}, "ci-a", "ci-none", false},
+		"unsafe":                        {`shared_user = "unsafe"`, []string{"", ""}, "", "", false},
+		"unsafe, of one name":           {`shared_user = "unsafe"`, []string{`run_as = "ci-a"`, `run_as = "ci-a"`}, "ci-a", "", true},
+	} {
+		policy, err := tenant.Compile("p", users(test.top, test.tenants...))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		claims := tenant.Claims{Audience: []string{"https://gitlab.example.com"}, Project: "acme/deploy", RefType: "branch", Ref: "main"}
+		grant, err := policy.Decide(tenant.Job{Requested: "t0", Tokens: map[string]tenant.Claims{tenant.IDToken: claims}})
+		if err != nil || grant.RunAs != test.with {
+			t.Errorf("%s: the job runs as %q, %v, want %q", name, grant.RunAs, err, test.with)
+		}
+		grant, err = policy.Decide(tenant.Job{})
+		if grant.RunAs != test.none || (err != nil) != test.refused || err != nil && fault.SideOf(err) != fault.Admin {
+			t.Errorf("%s: a job of no tenant runs as %q, %v, want %q", name, grant.RunAs, err, test.none)
+		}
+	}
+}
