@@ -77,7 +77,7 @@ func TestCheck(t *testing.T) {
 	}
 	_ = listener.Close()
 	w := newWorld(t)
-	w.policy = "[sts]\nendpoint = \"http://" + listener.Addr().String() + "\"\n" + w.policy
+	w.policy = strings.Replace(w.policy, "[gitlab]", "[sts]\nendpoint = \"http://"+listener.Addr().String()+"\"\n[gitlab]", 1)
 	policy := w.write(t, "rolecall.toml", []byte(w.policy))
 	args := []string{"check", "--config", policy, "--runner-config", w.write(t, "config.toml", nil)}
 	got := run("", args...)
