@@ -23,6 +23,7 @@ const (
 // over what is no secret. The trie follows what may be one.
 type Needles struct {
 	*trie
+	owners []int // by form: the position of its secret
 	// stride is how many blocks a window has. The window of a form is its first
 	// bytes, as many for all forms.
 	stride int
@@ -40,18 +41,23 @@ func NewNeedles(secrets ...Secret) (*Needles, error) {
 		return nil, errors.New("no secrets to mask")
 	}
 	var forms [][]byte
+	var owners []int
 	for i, secret := range secrets {
 		if n := len(secret.Reveal()); n < MinLen {
 			return nil, fmt.Errorf("secret %d of %d has %d bytes, need at least %d to mask it", i+1, len(secrets), n, MinLen)
 		}
-		forms = append(forms, Forms(secret)...)
+		for _, form := range Forms(secret) {
+			forms = append(forms, form)
+			owners = append(owners, i)
+		}
 	}
-	return newNeedles(forms), nil
+	return newNeedles(forms, owners), nil
 }
 
 // newNeedles returns what finds forms, which are at least blockLen bytes long.
-func newNeedles(forms [][]byte) *Needles {
-	n := &Needles{trie: newTrie(forms), stride: maxStride}
+// The position of each one's secret is in owners, in ascending order.
+func newNeedles(forms [][]byte, owners []int) *Needles {
+	n := &Needles{trie: newTrie(forms), owners: owners, stride: maxStride}
 	for _, form := range forms {
 		n.stride = min(n.stride, len(form)-blockLen+1)
 	}

@@ -35,6 +35,7 @@ type trie struct {
 	fork    map[node]int // by node, if it forks: the first of its forks
 	forked  []fork       // the edges that are not to the node next by number
 	first   [256]node    // the edges of the root
+	whole   []node       // by form: the node that stands for all of it
 	chains  []chain      // by number of their first node
 	// frontier holds the children of the gates, and beyond links what follows.
 	frontier []node
@@ -101,6 +102,7 @@ func (t *trie) insert(form []byte, end node) node {
 	}
 	t.edge[at] |= ends
 	t.longest[at] = at
+	t.whole = append(t.whole, at)
 	return end
 }
 

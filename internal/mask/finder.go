@@ -1,0 +1,76 @@
+package mask
+
+// Finder tells which secrets are in a text that comes in pieces, however it is
+// cut. It keeps nothing of the text. A Finder must not be used by two goroutines
+// at the same time; any number of them can share Needles.
+type Finder struct {
+	needles *Needles
+	at      node // what the end of the text may be the beginning of
+	found   []bool
+}
+
+// NewFinder returns a Finder of the secrets that needles were made of.
+func NewFinder(needles *Needles) *Finder {
+	return &Finder{needles: needles, found: make([]bool, needles.owners[len(needles.owners)-1]+1)}
+}
+
+// Reset begins a new text, in which nothing has been found.
+func (f *Finder) Reset() {
+	f.at = root
+	clear(f.found)
+}
+
+// Found returns what has been found since the last Reset, by position in the
+// arguments of NewNeedles. It is the Finder's own and changes with it.
+func (f *Finder) Found() []bool { return f.found }
+
+// Find looks at p, the next piece of the text, and reports whether it completes
+// a form of a secret that had not been found before.
+func (f *Finder) Find(p []byte) bool {
+	n, at, news := f.needles, f.at, false
+	edge := n.edge
+	for i := 0; i < len(p); {
+		if at == root {
+			if i = n.skip(p, i); i < len(p) {
+				at = n.first[p[i]]
+				i++
+			}
+			continue
+		}
+		c := p[i]
+		i++
+		if edge[at] == uint16(c) {
+			at++
+			continue
+		}
+		if edge[at]&gate != 0 {
+			n.pass()
+		}
+		at = n.step(at, c)
+		if edge[at]&ends != 0 && f.note(at) {
+			news = true
+		}
+		if at == n.first[c] && at != root {
+			if next := n.skip(p, i-1); next >= i {
+				at, i = root, next // as in Writer.scan
+			}
+		}
+	}
+	f.at = at
+	return news
+}
+
+// note marks the secrets of all forms that end at a node, and reports whether
+// one of them is new. Those besides the longest are suffixes of it.
+func (f *Finder) note(at node) bool {
+	n, news := f.needles, false
+	for at = n.longest[at]; at != root; at = n.longest[n.fail[at]] {
+		for form, whole := range n.whole {
+			if whole == at && !f.found[n.owners[form]] {
+				f.found[n.owners[form]] = true
+				news = true
+			}
+		}
+	}
+	return news
+}
