@@ -1,0 +1,132 @@
+package selection
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// errVerbatim means that the runner takes the whole pattern as it is.
+var errVerbatim = errors.New("the runner does not expand the pattern")
+
+// expand expands a pattern as the runner's commands do. They use the shell.Expand
+// of mvdan.cc/sh, which is too big for a program that must start at once; here are
+// variables, their defaults and escapes. What the runner would leave as it is, is
+// returned as it is; what it may expand and this cannot is an error.
+func (v *Variables) expand(pattern string) (string, error) {
+	if !strings.ContainsAny(pattern, "$\\`\r\x00") {
+		return pattern, nil
+	}
+	if strings.ContainsRune(pattern, 0) {
+		return "", errors.New("a NUL in a pattern is not supported")
+	}
+	var out strings.Builder
+	rest := strings.ReplaceAll(pattern, "\r\n", "\n")
+	for rest != "" {
+		i := strings.IndexAny(rest, "$\\`")
+		if i < 0 {
+			i = len(rest)
+		}
+		out.WriteString(rest[:i])
+		value, after, err := v.special(rest[i:])
+		if errors.Is(err, errVerbatim) {
+			return pattern, nil
+		}
+		if err != nil {
+			return "", err
+		}
+		out.WriteString(value)
+		rest = after
+	}
+	return out.String(), nil
+}
+
+// special expands what text begins with, a special character unless it is empty,
+// and returns what it stands for and what follows.
+func (v *Variables) special(text string) (value, rest string, err error) {
+	if len(text) < 2 {
+		if text == "`" {
+			return "", "", errVerbatim
+		}
+		return text, "", nil
+	}
+	next := text[1]
+	switch {
+	case text[0] == '`' || text[0] == '$' && next == '`':
+		return "", "", errVerbatim // no commands, and an error leaves the pattern alone
+	case text[0] == '\\' && next == '\n':
+		return "", text[2:], nil
+	case text[0] == '\\' && strings.IndexByte("\\$`", next) >= 0:
+		return text[1:2], text[2:], nil
+	case text[0] == '\\' || strings.HasPrefix(text[1:], "\\"):
+		return text[:1], text[1:], nil
+	case strings.HasPrefix(text, "$((") || next == '[':
+		return "", "", errors.New("arithmetic in a pattern is not supported; use a variable")
+	case next == '(':
+		return "", "", errVerbatim
+	case next == '{':
+		return v.braced(text[2:])
+	case strings.IndexByte("@*#?$!-0123456789", next) >= 0:
+		return "", text[2:], nil // the runner looks for variables of such names
+	}
+	name := text[1 : 1+nameLength(text[1:])]
+	if name == "" {
+		return "$", text[1:], nil
+	}
+	value, err = v.lookup(name)
+	return value, text[1+len(name):], err
+}
+
+// braced expands what follows "${", to the closing brace.
+func (v *Variables) braced(text string) (value, rest string, err error) {
+	unsupported := errors.New("only ${NAME}, ${NAME:-default} and ${NAME:+other} are supported in a pattern")
+	inner, rest, closed := strings.Cut(text, "}")
+	name := inner[:nameLength(inner)]
+	if name == "" || !closed {
+		return "", "", unsupported
+	}
+	if value, err = v.lookup(name); err != nil {
+		return "", "", err
+	}
+	operator := strings.TrimPrefix(inner[len(name):], ":") // an empty variable is none
+	if operator == "" && len(inner) == len(name) {
+		return value, rest, nil
+	}
+	if operator == "" || strings.ContainsFunc(operator[1:], func(r rune) bool { return !isPlain(r) }) {
+		return "", "", unsupported
+	}
+	switch {
+	case operator[0] == '-' && value == "", operator[0] == '+' && value != "":
+		return operator[1:], rest, nil
+	case operator[0] == '-' || operator[0] == '+':
+		return value, rest, nil
+	}
+	return "", "", unsupported
+}
+
+// lookup returns the value of a variable. Those that bash makes cannot be known.
+func (v *Variables) lookup(name string) (string, error) {
+	if slices.Contains([]string{"_", "LINENO", "OLDPWD", "SHLVL"}, name) {
+		return "", fmt.Errorf("the variable %s is not supported in a pattern", name)
+	}
+	return v.get(name), nil
+}
+
+// nameLength returns the length of the variable's name that text begins with.
+func nameLength(text string) int {
+	i := 0
+	for ; i < len(text); i++ {
+		c := text[i]
+		letter := c == '_' || 'a' <= c|0x20 && c|0x20 <= 'z'
+		if !letter && (i == 0 || c < '0' || c > '9') {
+			break
+		}
+	}
+	return i
+}
+
+// isPlain reports whether r stands for itself in a default.
+func isPlain(r rune) bool {
+	return nameLength(string(r)) == 1 || strings.ContainsRune("0123456789./-,:@%+=", r)
+}

@@ -1,0 +1,97 @@
+package selection
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// maxConfig bounds how many settings for git a job may give by variables.
+const maxConfig = 100
+
+// untracked takes the files that git does not track, ignored ones too. When git
+// refuses, the runner goes on without them, and so does this, with a problem.
+func (s *search) untracked() {
+	names, err := lsFiles(s.ctx, s.dir, s.vars.git())
+	if err != nil {
+		var exit *exec.ExitError
+		refused := errors.As(err, &exit) && exit.ExitCode() == 128
+		s.problem(Problem{Path: ".", Err: fmt.Errorf("untracked: %w", err), Missed: !refused})
+		return
+	}
+	for name := range strings.SplitSeq(names, "\x00") {
+		if s.ctx.Err() != nil || name == "" {
+			continue
+		}
+		name, ok := s.inside(name)
+		if !ok {
+			continue
+		}
+		if e, err := s.lstat(name); err == nil {
+			s.take(name, e)
+		} else {
+			s.unreadable(name, err)
+		}
+	}
+}
+
+// lsFiles runs the runner's own git command in dir, but so that nothing in the
+// repository, which is the job's, makes git start a program or reach a server.
+func lsFiles(ctx context.Context, dir string, env []string) (string, error) {
+	cmd := exec.CommandContext(ctx, "git",
+		"-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "ls-files", "-o", "-z")
+	cmd.Dir = dir
+	cmd.Env = append(env, "PWD="+dir)
+	cmd.WaitDelay = time.Second
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	var out, complaint bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &complaint
+	if err := cmd.Run(); err != nil {
+		line, _, _ := strings.Cut(complaint.String(), "\n")
+		return "", fmt.Errorf("git ls-files: %w: %.200q", err, line)
+	}
+	return out.String(), nil
+}
+
+// git returns the environment for git: the service's, and what a job may set about
+// where its repository is and whose. What makes git start programs, write files or
+// reach servers stays out.
+func (v *Variables) git() []string {
+	env := slices.DeleteFunc(slices.Clone(v.service), func(entry string) bool {
+		return strings.HasPrefix(entry, "AWS_")
+	})
+	for _, name := range []string{
+		"HOME", "XDG_CONFIG_HOME", "GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY",
+		"GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_CEILING_DIRECTORIES", "GIT_DISCOVERY_ACROSS_FILESYSTEM", "GIT_NAMESPACE",
+		"GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM",
+	} {
+		if value := v.get(name); value != "" {
+			env = append(env, name+"="+value)
+		}
+	}
+	return append(env, v.gitConfig()...)
+}
+
+// gitConfig returns the configuration that a job gives git by variables, such as
+// its safe.directory, and the locks against lazy fetches.
+func (v *Variables) gitConfig() []string {
+	env := []string{"GIT_ALLOW_PROTOCOL=none", "GIT_NO_LAZY_FETCH=1", "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0"}
+	if count := v.get("GIT_CONFIG_COUNT"); count != "" {
+		env = append(env, "GIT_CONFIG_COUNT="+count)
+	}
+	for i := range maxConfig {
+		key, value := fmt.Sprintf("GIT_CONFIG_KEY_%d", i), fmt.Sprintf("GIT_CONFIG_VALUE_%d", i)
+		if v.get(key) == "" {
+			break
+		}
+		env = append(env, key+"="+v.get(key), value+"="+v.get(value))
+	}
+	return env
+}

@@ -1,0 +1,223 @@
+package selection_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"rolecall/internal/gate/selection"
+)
+
+// deep makes folders in dir, one in another, deeper than any path is long.
+func deep(t testing.TB, dir string, depth int) {
+	t.Helper()
+	fd, err := unix.Open(dir, unix.O_DIRECTORY, 0)
+	for range depth {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err = unix.Mkdirat(fd, "d", 0o700); err != nil {
+			t.Fatal(err)
+		}
+		var next int
+		next, err = unix.Openat(fd, "d", unix.O_DIRECTORY, 0)
+		_ = unix.Close(fd)
+		fd = next
+	}
+	var bottom int
+	if bottom, err = unix.Openat(fd, "secret", unix.O_CREAT|unix.O_WRONLY, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = unix.Close(bottom), unix.Close(fd)
+}
+
+// TestDeep: the runner cannot name what is deeper than a path is long, and takes
+// all above.
+func TestDeep(t *testing.T) {
+	t.Parallel()
+	dir := plant(t, []string{"a"})
+	deep(t, dir, 4000)
+	// Of the other patterns the runner needs hours.
+	if got := archived(t, dir, selection.Upload{Paths: []string{"."}}, nil); len(got) != 1 {
+		t.Errorf("the runner takes %d files of .", len(got))
+	}
+	for pattern, want := range map[string]int{".": 1, "d": 0, "**": 1, "**/secret": 0, "d/**/a": 0} {
+		got, problems := selected(t, dir, selection.Upload{Paths: []string{pattern}}, nil)
+		if len(got) != want {
+			t.Errorf("%s: %d files, want %d", pattern, len(got), want)
+		}
+		if len(problems) == 0 {
+			t.Errorf("%s: no problem, want one of the path's length", pattern)
+		}
+		for _, p := range problems {
+			if !errors.Is(p.Err, unix.ENAMETOOLONG) || p.Missed || !strings.HasPrefix(p.Path, "d/d/") {
+				t.Errorf("%s: problem %.100v", pattern, p)
+			}
+		}
+	}
+}
+
+// TestJustNotTooDeep: the project's own path does not count, as it does not for
+// the runner, which works in there.
+func TestJustNotTooDeep(t *testing.T) {
+	t.Parallel()
+	dir := plant(t, nil)
+	deep(t, dir, 2043) // 2043 "d/" and "secret" are 4092 bytes
+	u := selection.Upload{Paths: []string{"."}}
+	project, err := selection.OpenProject(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer project.Close()
+	vars, err := project.Variables(nil, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := project.Select(t.Context(), []selection.Upload{u}, vars)
+	if err != nil || len(set.Files) != 1 || len(set.Problems) > 0 {
+		t.Fatalf("%d files, %d problems, error %v, want the file at the bottom", len(set.Files), len(set.Problems), err)
+	}
+	file, err := project.Open(set.Files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	file.Close()
+}
+
+// TestOddFiles: what is no file is not taken, and never waited for.
+func TestOddFiles(t *testing.T) {
+	t.Parallel()
+	dir := plant(t, []string{"a"})
+	if err := syscall.Mkfifo(dir+"/fifo", 0o600); err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("unix", dir+"/socket")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	device := unix.Mknod(dir+"/null", unix.S_IFCHR|0o600, int(unix.Mkdev(1, 3)))
+	disk := unix.Mknod(dir+"/loop", unix.S_IFBLK|0o600, int(unix.Mkdev(7, 200)))
+	t.Logf("devices: %v, %v", device, disk)
+	compare(t, dir, selection.Upload{Paths: []string{"."}})
+
+	project, err := selection.OpenProject(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer project.Close()
+	for _, name := range []string{"fifo", "socket", "."} {
+		for _, follow := range []bool{true, false} {
+			if f, err := project.Open(selection.File{Path: name, Follow: follow}); err == nil {
+				t.Errorf("%s could be opened: %v", name, f)
+			}
+		}
+	}
+	if device != nil {
+		return
+	}
+	vars, err := project.Variables(nil, nil, []string{"FF_USE_FASTZIP=false"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := project.Select(t.Context(), []selection.Upload{{Paths: []string{"."}}}, vars)
+	if err != nil || len(set.Files) != 2 || set.Files[1].Path != "null" {
+		t.Errorf("the older archiver opens devices: %v, %v", set.Files, err)
+	}
+}
+
+// TestOpenFollowsNoLink: a file that became a link is not what was selected.
+func TestOpenFollowsNoLink(t *testing.T) {
+	t.Parallel()
+	dir := plant(t, []string{"a", "link -> a"})
+	project, err := selection.OpenProject(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer project.Close()
+	if _, err := project.Open(selection.File{Path: "link"}); !errors.Is(err, unix.ELOOP) {
+		t.Errorf("a link in place of a file: %v", err)
+	}
+	if _, err := project.Open(selection.File{Path: "gone"}); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a file that has vanished: %v", err)
+	}
+}
+
+// TestUnreadable runs as another user, since root can read everything.
+func TestUnreadable(t *testing.T) {
+	t.Parallel()
+	dir := plant(t, []string{"ok/f", "closed/f", "closed/sub/f", "listed/f", "entered/f"})
+	for name, mode := range map[string]os.FileMode{"closed": 0, "listed": 0o400, "entered": 0o100} {
+		path := filepath.Join(dir, name)
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = os.Chmod(path, 0o700) })
+	}
+	for pattern, want := range map[string][]string{
+		".": {"closed", "entered", "listed/f"}, "closed/*": {"closed"}, "**/f": {"closed", "entered", "listed/f"}, "ok": nil, "entered/f": nil, "listed/f": nil, "none": nil, "ok/f/x/*": nil,
+	} {
+		asNobody(t, func() {
+			u := selection.Upload{Paths: []string{pattern}}
+			got, problems := selected(t, dir, u, nil)
+			var paths []string
+			for _, p := range problems {
+				paths = append(paths, p.Path)
+				if !errors.Is(p.Err, unix.EACCES) || p.Missed {
+					t.Errorf("%s: problem %v", pattern, p)
+				}
+			}
+			if fmt.Sprint(paths) != fmt.Sprint(want) || got["closed/f"] != "" {
+				t.Errorf("%s: problems of %q, want %q; files %q", pattern, paths, want, got)
+			}
+		})
+	}
+}
+
+// TestManyProblems: the number of problems is bounded.
+func TestManyProblems(t *testing.T) {
+	t.Parallel()
+	dir := plant(t, nil)
+	for i := range 300 {
+		if err := os.Mkdir(fmt.Sprintf("%s/%d", dir, i), 0o000); err != nil {
+			t.Fatal(err)
+		}
+	}
+	asNobody(t, func() {
+		_, problems := selected(t, dir, selection.Upload{Paths: []string{".", "$((1))"}}, nil)
+		if len(problems) != 101 || !problems[100].Missed {
+			t.Errorf("%d problems, want 100 and that of the pattern", len(problems))
+		}
+	})
+}
+
+// TestCancelled: a search ends with its context.
+func TestCancelled(t *testing.T) {
+	t.Parallel()
+	dir := plant(t, []string{"a"})
+	project, err := selection.OpenProject(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer project.Close()
+	vars, err := project.Variables(nil, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithDeadline(t.Context(), time.Unix(1, 0))
+	defer cancel()
+	for _, pattern := range []string{".", "**", "*"} {
+		if set, err := project.Select(ctx, []selection.Upload{{Paths: []string{pattern}}}, vars); err == nil {
+			t.Errorf("%s: %v, want an error", pattern, set)
+		}
+	}
+}

@@ -1,0 +1,186 @@
+package selection
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxTarget is longer than the target of any link on Linux, in bytes.
+const maxTarget = 1 << 12
+
+// Project is the folder of a job's work tree, by descriptor. Names are resolved
+// from there by the kernel, as those of the runner are from its working directory:
+// what is too long or a link too many for one is so for the other.
+type Project struct {
+	fd  int
+	dir string // its clean absolute path
+}
+
+// OpenProject opens the project at dir, an absolute path.
+func OpenProject(dir string) (*Project, error) {
+	if !filepath.IsAbs(dir) {
+		return nil, fmt.Errorf("the project %q is not an absolute path", dir)
+	}
+	fd, err := openat(unix.AT_FDCWD, dir, unix.O_DIRECTORY)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: dir, Err: err}
+	}
+	return &Project{fd, filepath.Clean(dir)}, nil
+}
+
+// Close releases the project.
+func (p *Project) Close() { _ = unix.Close(p.fd) }
+
+// Open opens a file as the runner does, but for reading alone and without waiting
+// for the other end of a FIFO. What is no regular file is an error. One that has
+// vanished is fs.ErrNotExist and the runner cannot take it either.
+func (p *Project) Open(file File) (*os.File, error) {
+	flags := unix.O_NONBLOCK
+	if !file.Follow {
+		flags |= unix.O_NOFOLLOW
+	}
+	fd, err := openat(p.fd, file.Path, flags)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: file.Path, Err: err}
+	}
+	var stat unix.Stat_t
+	err = unix.Fstat(fd, &stat)
+	if err == nil && stat.Mode&unix.S_IFMT != unix.S_IFREG {
+		err = errors.New("not a regular file")
+	}
+	if err != nil {
+		_ = unix.Close(fd)
+		return nil, &fs.PathError{Op: "open", Path: file.Path, Err: err}
+	}
+	return os.NewFile(uintptr(fd), file.Path), nil
+}
+
+// openat opens name in the folder dir for reading.
+func openat(dir int, name string, flags int) (int, error) {
+	for {
+		fd, err := unix.Openat(dir, name, unix.O_RDONLY|unix.O_CLOEXEC|flags, 0)
+		if !errors.Is(err, unix.EINTR) {
+			return fd, err
+		}
+	}
+}
+
+// entry is what there is at a path.
+type entry struct {
+	mode fs.FileMode // type bits only
+	size int64       // bytes
+}
+
+// stat looks at name with the flags of fstatat.
+func (p *Project) stat(name string, flags int) (entry, error) {
+	var stat unix.Stat_t
+	err := unix.Fstatat(p.fd, name, &stat, flags)
+	for errors.Is(err, unix.EINTR) {
+		err = unix.Fstatat(p.fd, name, &stat, flags)
+	}
+	return entry{fileType(stat.Mode), stat.Size}, err
+}
+
+// lstat looks at name itself, be it a link.
+func (p *Project) lstat(name string) (entry, error) { return p.stat(name, unix.AT_SYMLINK_NOFOLLOW) }
+
+// fileType returns the type bits of Go for those of a stat.
+func fileType(mode uint32) fs.FileMode {
+	switch mode & unix.S_IFMT {
+	case unix.S_IFREG:
+		return 0
+	case unix.S_IFDIR:
+		return fs.ModeDir
+	case unix.S_IFLNK:
+		return fs.ModeSymlink
+	case unix.S_IFIFO:
+		return fs.ModeNamedPipe
+	case unix.S_IFSOCK:
+		return fs.ModeSocket
+	case unix.S_IFBLK:
+		return fs.ModeDevice
+	case unix.S_IFCHR:
+		return fs.ModeDevice | fs.ModeCharDevice
+	}
+	return fs.ModeIrregular
+}
+
+// readlink returns the target of the link name.
+func (p *Project) readlink(name string) (string, error) {
+	target := make([]byte, maxTarget)
+	n, err := unix.Readlinkat(p.fd, name, target)
+	return string(target[:max(n, 0)]), err
+}
+
+// readDir returns what is in the folder name, sorted.
+func (p *Project) readDir(name string) ([]fs.DirEntry, error) {
+	fd, err := openat(p.fd, name, unix.O_DIRECTORY)
+	if err != nil {
+		return nil, err
+	}
+	// The path is for file systems that do not say what an entry is.
+	dir := os.NewFile(uintptr(fd), path.Join(p.dir, name))
+	defer dir.Close()
+	entries, err := dir.ReadDir(-1)
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	return entries, err
+}
+
+// globFS is the file system that patterns are matched in: a folder of the project,
+// or above it, as os.DirFS is for the runner. It is an fs.StatFS and an fs.ReadDirFS.
+type globFS struct {
+	*search
+	base string // relative to the project
+}
+
+// join returns the path of name, or an error where os.DirFS has one: names that
+// are not UTF-8 are none for it.
+func (g globFS) join(op, name string) (string, error) {
+	if !fs.ValidPath(name) || strings.IndexByte(name, 0) >= 0 {
+		return "", &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
+	}
+	return g.base + "/" + name, nil
+}
+
+// Open is there for the interface; patterns are matched without it.
+func (g globFS) Open(name string) (fs.File, error) {
+	return nil, &fs.PathError{Op: "open", Path: name, Err: errors.ErrUnsupported}
+}
+
+// Stat looks at name, through links.
+func (g globFS) Stat(name string) (fs.FileInfo, error) {
+	full, err := g.join("stat", name)
+	if err != nil {
+		return nil, err
+	}
+	e, err := g.stat(full, 0)
+	if err != nil {
+		return nil, &fs.PathError{Op: "stat", Path: name, Err: err}
+	}
+	return info{name: path.Base(name), entry: e}, nil
+}
+
+// ReadDir returns what is in the folder name, sorted.
+func (g globFS) ReadDir(name string) ([]fs.DirEntry, error) {
+	full, err := g.join("open", name)
+	if err != nil {
+		return nil, err
+	}
+	if g.ctx.Err() != nil {
+		return nil, g.ctx.Err()
+	}
+	entries, err := g.readDir(full)
+	if err != nil {
+		g.unreadable(path.Clean(full), err)
+		err = &fs.PathError{Op: "open", Path: name, Err: err}
+	}
+	return entries, err
+}
