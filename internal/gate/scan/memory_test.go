@@ -1,0 +1,130 @@
+package scan_test
+
+import (
+	"archive/tar"
+	"archive/zip"
+	"bufio"
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+
+	"rolecall/internal/gate/scan"
+)
+
+const memoryDir = "SCAN_MEMORY_DIR"
+
+// TestMemoryChild is the scan that TestMemory measures, in a process of its own.
+func TestMemoryChild(t *testing.T) {
+	dir := os.Getenv(memoryDir)
+	if dir == "" {
+		t.Skip("only for TestMemory")
+	}
+	var names []string
+	for _, entry := range must(os.ReadDir(dir)) {
+		for range 3 {
+			names = append(names, entry.Name())
+		}
+	}
+	result := scanned(t, scan.Options{Dir: dir, Temp: t.TempDir(), Workers: 2}, names...)
+	fmt.Println("problems:", len(result.Problems), result.Problems)
+	status := string(must(os.ReadFile("/proc/self/status")))
+	_, status, _ = strings.Cut(status, "VmHWM:")
+	fmt.Println("peak:", strings.Fields(status)[0])
+}
+
+// peak returns the peak of memory, in KiB, of a process that scans a folder.
+func peak(t *testing.T, dir string) int {
+	t.Helper()
+	child := exec.Command(must(os.Executable()), "-test.run=^TestMemoryChild$")
+	child.Env = append(os.Environ(), memoryDir+"="+dir)
+	out, err := child.CombinedOutput()
+	if err != nil || !bytes.Contains(out, []byte("problems: 0")) {
+		t.Fatalf("%v: %s", err, out)
+	}
+	_, text, _ := strings.Cut(string(out), "peak: ")
+	return must(strconv.Atoi(strings.Fields(text)[0]))
+}
+
+// TestMemory scans what is large, in files and in archives, each in a process.
+func TestMemory(t *testing.T) {
+	info, _ := debug.ReadBuildInfo()
+	for _, s := range info.Settings {
+		if s.Key == "-race" && s.Value == "true" {
+			t.Skip("the race detector needs memory too")
+		}
+	}
+	base := peak(t, t.TempDir())
+	for name, make := range map[string]func(path string) error{
+		"a sparse file of 1 GiB":     func(path string) error { write(t, filepath.Dir(path), "file", nil); return os.Truncate(path, 1<<30) },
+		"a zip of 100,000 files":     func(path string) error { return os.WriteFile(path, manyInZip(), 0o600) },
+		"the same in a gzip":         func(path string) error { return os.WriteFile(path, gzipOf("", manyInZip()), 0o600) },
+		"a tar of 50,000 files":      func(path string) error { return os.WriteFile(path, gzipOf("", manyInTar()), 0o600) },
+		"a large file in a zip":      func(path string) error { return os.WriteFile(path, zipOf("a", largeText(32<<20)), 0o600) },
+		"a window of 8 MiB":          func(path string) error { return os.WriteFile(path, windowed(8<<20, largeText(24<<20)), 0o600) },
+		"a tar in a window of 8 MiB": func(path string) error { return os.WriteFile(path, windowed(8<<20, manyInTar()), 0o600) },
+		"windows of 1 in that of 8": func(path string) error {
+			return os.WriteFile(path, windowed(8<<20, windowed(1<<20, largeText(24<<20))), 0o600)
+		},
+		"a sparse zip in zips of both": func(path string) error {
+			return os.WriteFile(path, zipOf("a", zipOf("b", storedOf("c", largeText(8<<20)))), 0o600)
+		},
+	} {
+		dir := t.TempDir()
+		if err := make(filepath.Join(dir, "file")); err != nil {
+			t.Fatal(err)
+		}
+		more := peak(t, dir) - base
+		t.Logf("%s: %d KiB besides %d", name, more, base)
+		if more > 16<<10 {
+			t.Errorf("%s: %d KiB, want at most 16 MiB", name, more)
+		}
+	}
+}
+
+// largeText can be compressed, by half.
+func largeText(n int) []byte {
+	text := make([]byte, 0, n+64<<10)
+	for i := 0; len(text) < n; i++ {
+		text = fmt.Appendf(text, "%x", noise(1000+i%1000)) //nolint:makezero // it is empty
+	}
+	return text[:n]
+}
+
+func manyInZip() []byte {
+	var out bytes.Buffer
+	w := zip.NewWriter(&out)
+	for i := range 100_000 {
+		must(must(w.CreateHeader(&zip.FileHeader{Name: fmt.Sprintf("some/folder/with/a/name/file%d", i), Method: zip.Store})).Write([]byte("some text")))
+	}
+	must(0, w.Close())
+	return out.Bytes()
+}
+
+func manyInTar() []byte {
+	var out bytes.Buffer
+	w := tar.NewWriter(&out)
+	text := largeText(1000)
+	for i := range 50_000 {
+		must(0, w.WriteHeader(&tar.Header{Name: fmt.Sprintf("file%d", i), Mode: 0o600, Size: 1000, PAXRecords: map[string]string{"X.y": "z"}}))
+		must(w.Write(text))
+	}
+	must(0, w.Close())
+	return out.Bytes()
+}
+
+// windowed packs content with zstd and a window of that size.
+func windowed(window int, content []byte) []byte {
+	var out bytes.Buffer
+	w := must(zstd.NewWriter(&out, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(window)))
+	must(bufio.NewReader(bytes.NewReader(content)).WriteTo(w)) // in pieces, so that the frame does not know its size
+	must(0, w.Close())
+	return out.Bytes()
+}

@@ -1,0 +1,340 @@
+package scan_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"rolecall/internal/gate/scan"
+	"rolecall/internal/mask"
+)
+
+// issued returns secrets as AWS and GitLab issue them, the same in every run.
+func issued() []scan.Secret {
+	random := rand.New(rand.NewPCG(1, 2))
+	text := func(prefix, letters string, n int) mask.Secret {
+		for len(prefix) < n {
+			prefix += string(letters[random.IntN(len(letters))])
+		}
+		return mask.NewSecret(prefix)
+	}
+	const upper, all = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+	return []scan.Secret{
+		{Kind: "access key id", Value: text("ASIA", upper, 20)},
+		{Kind: "secret access key", Value: text("", all, 40)},
+		{Kind: "session token", Value: text("IQoJb3JpZ2luX2Vj", all, 1200)},
+		{Kind: "ID token", Value: text("eyJhbGciOiJSUzI1NiIs", all[:62], 2000)},
+	}
+}
+
+// secret returns one of those that are issued.
+func secret(i int) string { return issued()[i].Value.Reveal() }
+
+// write makes a file in a folder, with the folders on its way.
+func write(t testing.TB, dir, name string, content []byte) {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, content, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// named returns files by their names.
+func named(names ...string) func(func(scan.File) bool) {
+	return func(yield func(scan.File) bool) {
+		for _, name := range names {
+			if !yield(scan.File{Name: name}) {
+				return
+			}
+		}
+	}
+}
+
+// scanned scans files, and fails where a secret shows in the result.
+func scanned(t testing.TB, o scan.Options, names ...string) scan.Result {
+	t.Helper()
+	result, err := scan.Scan(t.Context(), issued(), named(names...), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := fmt.Sprintf("%+v", result)
+	for _, s := range issued() {
+		for _, form := range mask.Forms(s.Value) {
+			if strings.Contains(shown, string(form)) {
+				t.Fatalf("the result shows the %s: %s", s.Kind, shown)
+			}
+		}
+	}
+	return result
+}
+
+// want compares what was found with findings, as "name: inside: kinds", and with
+// problems, as "name: inside: reason".
+func want(t *testing.T, result scan.Result, findings, problems []string) {
+	t.Helper()
+	var found, unseen []string
+	for _, f := range result.Findings {
+		found = append(found, f.Name+": "+f.Inside+": "+strings.Join(f.Kinds, ", "))
+	}
+	for _, p := range result.Problems {
+		unseen = append(unseen, p.Name+": "+p.Inside+": "+p.Reason.Error())
+	}
+	if !slices.Equal(found, findings) {
+		t.Errorf("found\n\t%q, want\n\t%q", found, findings)
+	}
+	if !slices.Equal(unseen, problems) {
+		t.Errorf("problems\n\t%q, want\n\t%q", unseen, problems)
+	}
+}
+
+func TestWhatCannotBeLookedAt(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := errors.Join(unix.Mkfifo(filepath.Join(dir, "fifo"), 0o600), os.Mkdir(filepath.Join(dir, "folder"), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, "file", nil)
+	names := []string{"/dev/zero", "/proc/self/mem", "fifo", "file", "file/below", "folder", "gone"}
+	done := make(chan scan.Result)
+	go func() { done <- scanned(t, scan.Options{Dir: dir}, names...) }()
+	select {
+	case result := <-done:
+		want(t, result, nil, []string{
+			"/dev/zero: : " + scan.ErrIrregular.Error(),
+			"/proc/self/mem: : input/output error",
+			"fifo: : " + scan.ErrIrregular.Error(),
+			"file/below: : not a directory",
+			"gone: : no such file or directory",
+		})
+		if !errors.Is(result.Problems[4].Reason, unix.ENOENT) || result.Files != int64(len(names)) || result.Stopped != nil {
+			t.Errorf("%+v", result)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("the scan hangs")
+	}
+}
+
+func TestWhatCannotBeScanned(t *testing.T) {
+	t.Parallel()
+	if _, err := scan.Scan(t.Context(), nil, named(), scan.Options{}); err == nil {
+		t.Error("a scan for nothing is no error")
+	}
+	if _, err := scan.Scan(t.Context(), issued(), named(), scan.Options{Dir: filepath.Join(t.TempDir(), "gone")}); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("in no folder: %v", err)
+	}
+}
+
+func TestKindsAndOrder(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, dir, "z/all", []byte(secret(3)+secret(1)+"\x00"+secret(0)+secret(2)))
+	write(t, dir, "a", []byte("x"+secret(1)))
+	write(t, dir, "clean", []byte(secret(0)[:19]+"\n"+secret(1)[1:]))
+	for range 20 {
+		want(t, scanned(t, scan.Options{Dir: dir, Workers: 2}, "z/all", "clean", "a"), []string{
+			"a: : secret access key",
+			"z/all: : ID token, access key id, secret access key, session token",
+		}, nil)
+	}
+}
+
+// TestNames has secrets in names and in the targets of links.
+func TestNames(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	name := "x" + secret(0) + ".txt"
+	write(t, dir, name, nil)
+	write(t, dir, "target", []byte(secret(1)))
+	archive := zipOf(name, nil)
+	write(t, dir, "a.zip", archive)
+	write(t, dir, "b.gz", gzipOf("", tarOf(name, []byte("harmless"))))
+	for link, to := range map[string]string{"dangling": "/" + secret(0), "followed": "target", "not followed": "target"} {
+		if err := os.Symlink(to, filepath.Join(dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files := func(yield func(scan.File) bool) {
+		for _, f := range []scan.File{{Name: name}, {Name: "a.zip"}, {Name: "b.gz"}, {Name: "dangling"}, {Name: "not followed"}, {Name: "followed", Follow: true}} {
+			if !yield(f) {
+				return
+			}
+		}
+	}
+	result, err := scan.Scan(t.Context(), issued(), files, scan.Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, result, []string{
+		"a.zip: x[MASKED].txt: access key id",
+		"b.gz: x[MASKED].txt: access key id",
+		"dangling: : access key id",
+		"followed: : secret access key",
+		"x[MASKED].txt: : access key id",
+	}, nil)
+}
+
+// TestBufferEdges cuts a secret at every byte where a read ends.
+func TestBufferEdges(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	const edge = 256 << 10
+	text := secret(1)
+	for cut := 1; cut < len(text); cut++ {
+		content := bytes.Repeat([]byte("."), edge+len(text)+cut)
+		copy(content[edge-cut:], text)
+		write(t, dir, "file", content)
+		write(t, dir, "file.gz", gzipOf("", content))
+		if result := scanned(t, scan.Options{Dir: dir}, "file", "file.gz"); len(result.Findings) != 2 {
+			t.Fatalf("cut after %d bytes: %+v", cut, result)
+		}
+	}
+}
+
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, dir, "a", []byte(secret(0)))
+	write(t, dir, "b", make([]byte, 1<<20))
+	write(t, dir, "c", []byte(secret(0)))
+	bomb := gzipOf("", zipOf("zeros", make([]byte, 64<<20)))
+	write(t, dir, "bomb.gz", bomb)
+	found := []string{"a: : access key id"}
+	for name, test := range map[string]struct {
+		options  scan.Options
+		names    []string
+		findings []string
+		problems []string
+		reason   error
+	}{
+		"bytes of a file":           {scan.Options{MaxBytes: 1 << 20}, []string{"a", "b", "c"}, found, []string{"b: : " + scan.ErrBytes.Error()}, scan.ErrBytes},
+		"bytes that are unpacked":   {scan.Options{MaxBytes: 8 << 20}, []string{"a", "bomb.gz", "c"}, found, []string{"bomb.gz: : " + scan.ErrBytes.Error()}, scan.ErrBytes},
+		"just as many as there are": {scan.Options{MaxBytes: 1<<20 + 20}, []string{"a", "b"}, found, nil, nil},
+		"time":                      {scan.Options{MaxDuration: time.Nanosecond}, []string{"b"}, nil, nil, scan.ErrDuration},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test.options.Dir, test.options.Workers = dir, 1
+			result := scanned(t, test.options, test.names...)
+			want(t, result, test.findings, test.problems)
+			if !errors.Is(result.Stopped, test.reason) {
+				t.Errorf("stopped by %v, want %v", result.Stopped, test.reason)
+			}
+			if most := test.options.MaxBytes + 1<<20; test.options.MaxBytes > 0 && result.Bytes > most {
+				t.Errorf("read %d bytes, want at most %d", result.Bytes, most)
+			}
+		})
+	}
+}
+
+// TestLimitIsNoDamage stops before, at and after every read of an archive.
+func TestLimitIsNoDamage(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, dir, "a.tgz", gzipOf("", tarOf("a", noise(300<<10))))
+	write(t, dir, "a.zst", zstdOf("", noise(300<<10)))
+	for most := int64(1); most < 800<<10; most += 5 << 10 {
+		for _, name := range []string{"a.tgz", "a.zst"} {
+			result := scanned(t, scan.Options{Dir: dir, MaxBytes: most}, name)
+			if result.Stopped != nil && (len(result.Problems) != 1 || !errors.Is(result.Problems[0].Reason, scan.ErrBytes)) {
+				t.Fatalf("%d bytes of %s: %+v", most, name, result)
+			}
+		}
+	}
+}
+
+// TestManyReports ends before the memory is full of reports.
+func TestManyReports(t *testing.T) {
+	t.Parallel()
+	result, err := scan.Scan(t.Context(), issued(), func(yield func(scan.File) bool) {
+		for i := 0; yield(scan.File{Name: fmt.Sprint("gone", i)}); i++ {
+		}
+	}, scan.Options{Dir: t.TempDir()})
+	if err != nil || !errors.Is(result.Stopped, scan.ErrReports) || len(result.Problems) > 10100 {
+		t.Errorf("%v, %v, %d problems", err, result.Stopped, len(result.Problems))
+	}
+}
+
+// TestCancel cancels a scan of what takes long to unpack.
+func TestCancel(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, dir, "bomb.gz", gzipOf("", make([]byte, 256<<20)))
+	for _, after := range []time.Duration{0, 20 * time.Millisecond, 150 * time.Millisecond} {
+		ctx, cancel := context.WithCancel(t.Context())
+		var cancelled time.Time
+		time.AfterFunc(after, func() { cancelled = time.Now(); cancel() })
+		_, err := scan.Scan(ctx, issued(), named(slices.Repeat([]string{"bomb.gz"}, 50)...), scan.Options{Dir: dir, Workers: 2})
+		if took := time.Since(cancelled); !errors.Is(err, context.Canceled) || took > time.Second {
+			t.Errorf("cancelled after %v: %v, %v later", after, err, took)
+		}
+	}
+}
+
+func TestProgress(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, dir, "a", []byte("a"))
+	calls, start := 0, time.Now()
+	_, err := scan.Scan(t.Context(), issued(), func(yield func(scan.File) bool) {
+		for time.Since(start) < 2500*time.Millisecond && yield(scan.File{Name: "a"}) {
+		}
+	}, scan.Options{Dir: dir, Progress: func(files, bytes int64) {
+		if calls++; files == 0 || bytes < files-2 {
+			t.Errorf("progress of %d files, %d bytes", files, bytes)
+		}
+	}})
+	if err != nil || calls != 2 {
+		t.Errorf("%v, %d calls in 2.5 s", err, calls)
+	}
+}
+
+// TestOracle compares with a search for every form in the whole content.
+func TestOracle(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(3, 4))
+	dir := t.TempDir()
+	for round := range 100 {
+		content := make([]byte, random.IntN(600<<10))
+		for i := range content {
+			content[i] = "ab\n\x00"[random.IntN(4)]
+		}
+		found := map[string]bool{}
+		for range random.IntN(4) {
+			s := issued()[random.IntN(4)]
+			forms := mask.Forms(s.Value)
+			form := forms[random.IntN(len(forms))]
+			form = form[:len(form)-random.IntN(2)] // or not quite all of it
+			if len(content) > len(form) {
+				copy(content[random.IntN(len(content)-len(form)):], form)
+			}
+		}
+		for _, s := range issued() {
+			for _, form := range mask.Forms(s.Value) {
+				if bytes.Contains(content, form) {
+					found[s.Kind] = true
+				}
+			}
+		}
+		write(t, dir, "file", content)
+		got := map[string]bool{}
+		for _, f := range scanned(t, scan.Options{Dir: dir}, "file").Findings {
+			for _, kind := range f.Kinds {
+				got[kind] = true
+			}
+		}
+		if !reflect.DeepEqual(got, found) {
+			t.Fatalf("round %d: found %v, want %v", round, got, found)
+		}
+	}
+}
