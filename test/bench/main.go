@@ -75,6 +75,7 @@ func measure(ctx context.Context) (all []result, err error) {
 		{"process start", b.processStart},
 		{"credentials", b.credentials},
 		{"masking", b.masking},
+		{"gate", b.gate},
 		{"whole jobs", b.jobs},
 	} {
 		fmt.Fprintf(os.Stderr, "measuring: %s\n", part.what)

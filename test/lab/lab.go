@@ -19,8 +19,8 @@ import (
 
 // Programs are the paths of the binaries that a lab is built of.
 type Programs struct {
-	GitLabRunner, MinIO, S3Job    string
-	Config, Prepare, Run, Cleanup string
+	GitLabRunner, MinIO, S3Job          string
+	Config, Prepare, Run, Cleanup, Gate string
 }
 
 // Parts finds the binaries that are not rolecall's own. Its error names the make target that
@@ -54,6 +54,7 @@ func Binaries() (Programs, error) {
 		find(&p.Prepare, root, "bin/prepare", "make build"),
 		find(&p.Run, root, "bin/run", "make build"),
 		find(&p.Cleanup, root, "bin/cleanup", "make build"),
+		find(&p.Gate, root, "bin/gate", "make build"),
 	)
 	return p, err
 }

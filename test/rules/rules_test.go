@@ -59,6 +59,17 @@ func TestOnlyPrepareLinksTheSDK(t *testing.T) {
 	}
 }
 
+// TestOnlyGateUnpacks: what unpacks archives costs a stage a third of its start.
+func TestOnlyGateUnpacks(t *testing.T) {
+	t.Parallel()
+	for _, p := range list(t, "./cmd/...") {
+		unpacks := slices.ContainsFunc(p.Deps, func(d string) bool { return strings.HasPrefix(d, "github.com/klauspost/compress") })
+		if name := filepath.Base(p.ImportPath); unpacks != (name == "gate") {
+			t.Errorf("cmd/%s links what unpacks archives: %v", name, unpacks)
+		}
+	}
+}
+
 // banned says which imports a room must not have, and why.
 var banned = []struct{ room, pkg, why string }{
 	{"rolecall/internal/fault", "rolecall/", "everybody imports it"},
@@ -83,6 +94,10 @@ var banned = []struct{ room, pkg, why string }{
 	{"rolecall/internal/creds", "rolecall/internal/job", "credentials know nothing of GitLab"},
 	{"rolecall/internal/creds/sts", "os", "its settings come by the SDK"},
 	{"rolecall/internal/creds/store", "rolecall/internal/creds/sts", "run and cleanup link it"},
+	{"rolecall/internal/gate", "rolecall/internal/gate/", "run links it"},
+	{"rolecall/internal/gate/scan", "rolecall/internal/job", "it looks at files, whosever they are"},
+	{"rolecall/internal/gate/selection", "rolecall/internal/mask", "it finds files, whatever is in them"},
+	{"rolecall/internal/cgroup", "rolecall/", "it kills processes, whosever they are"},
 	{"rolecall/internal/script", "rolecall/", "it runs scripts, whosever they are"},
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"rolecall/internal/gate/inspection"
 	"rolecall/internal/stage"
 	"rolecall/internal/stage/cleanup"
 	"rolecall/internal/stage/config"
@@ -26,6 +27,7 @@ func TestMain(m *testing.M) {
 		"prepare": func() { stage.Main("prepare", prepare.Run) },
 		"run":     func() { stage.Main("run", run.Run) },
 		"cleanup": func() { stage.Main(stage.Cleanup, cleanup.Run) },
+		"gate":    inspection.Main,
 	})
 }
 

@@ -2,6 +2,7 @@
 package run
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,6 +13,7 @@ import (
 	"rolecall/internal/creds"
 	"rolecall/internal/creds/store"
 	"rolecall/internal/fault"
+	"rolecall/internal/gate"
 	"rolecall/internal/job"
 	"rolecall/internal/mask"
 	"rolecall/internal/script"
@@ -34,7 +36,7 @@ func Run(c *stage.Call) error {
 	}
 	watching := c.Watch()
 	path, name := c.Args[0], c.Args[1]
-	env, err := environment(c, name)
+	env, err := environment(c, name, watching)
 	if err != nil {
 		return err
 	}
@@ -71,8 +73,9 @@ func clearExitCode(path string) error {
 }
 
 // environment returns the environment of the script of a stage, and masks what
-// was issued to the job in all that the stage prints, whosever script it is.
-func environment(c *stage.Call, name string) ([]string, error) {
+// was issued to the job in all that the stage prints, whosever script it is. For a
+// stage that uploads something it is an error that this holds a secret.
+func environment(c *stage.Call, name string, watching func() context.Context) ([]string, error) {
 	key, err := job.ReadKey(c.Env.ResponseFile)
 	if err != nil {
 		return nil, err
@@ -95,19 +98,39 @@ func environment(c *stage.Call, name string) ([]string, error) {
 		return nil, fault.New(fault.Author, fmt.Errorf("the env file of tenant %q cannot be read: %w", folder.Tenant(), err),
 			"do not remove or change it in a script")
 	}
-	if err := maskLog(c, issued, folder.IDToken()); err != nil || !IsUserStage(name) {
-		return clean, err
+	secrets := issuedSecrets(issued, c.Env.Request[folder.IDToken()])
+	if err := maskLog(c, secrets); err != nil {
+		return nil, err
+	}
+	if gate.IsUpload(name) {
+		return clean, look(watching(), c, name, clean, secrets)
+	}
+	if !IsUserStage(name) {
+		return clean, nil
 	}
 	clean = append(clean, issued.Environ()...)
 	return append(clean, creds.MetadataOff, job.EnvFileVariable+"="+folder.Path()), nil
 }
 
-// maskLog masks the credentials and the ID token that they came from, in the
-// variable of that name. It is the one that prepare has found to be of this job:
-// the runner passes the same variables to each stage.
-func maskLog(c *stage.Call, issued creds.Credentials, variable string) error {
-	token := strings.TrimSuffix(c.Env.Request[variable], "\n")
-	return c.Mask(append(issued.Secrets(), mask.NewSecret(token))...)
+// issuedSecrets returns the credentials and the ID token that they came from. It is
+// the one that prepare has found to be of this job: the runner passes the same
+// variables to each stage.
+func issuedSecrets(issued creds.Credentials, token string) []gate.Secret {
+	return []gate.Secret{
+		{Kind: "access key id", Value: issued.AccessKeyID.Reveal()},
+		{Kind: "secret access key", Value: issued.SecretAccessKey.Reveal()},
+		{Kind: "session token", Value: issued.SessionToken.Reveal()},
+		{Kind: "ID token", Value: strings.TrimSuffix(token, "\n")},
+	}
+}
+
+// maskLog masks secrets in all that the stage prints.
+func maskLog(c *stage.Call, secrets []gate.Secret) error {
+	values := make([]mask.Secret, len(secrets))
+	for i, s := range secrets {
+		values[i] = mask.NewSecret(s.Value)
+	}
+	return c.Mask(values...)
 }
 
 // IsUserStage reports whether a stage runs a script of the user, which alone

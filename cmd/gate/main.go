@@ -1,0 +1,7 @@
+// Command gate looks for secrets in what GitLab Runner is about to upload. The run
+// stage starts it.
+package main
+
+import "rolecall/internal/gate/inspection"
+
+func main() { inspection.Main() }

@@ -1,0 +1,71 @@
+// Package gate is what the run stage and the program gate tell each other: which
+// upload to look into for which secrets, and what was found.
+//
+// Looking is a program of its own since it links what unpacks archives, and run is
+// started for every script of a job.
+package gate
+
+import (
+	"strings"
+	"time"
+
+	"rolecall/internal/job"
+)
+
+// Program is the name of the program that looks, in the folder of the others.
+const Program = "gate"
+
+// The bounds of a search where no policy file has others.
+const (
+	MaxBytes    = 10 << 30 // to read and to unpack
+	MaxDuration = 10 * time.Minute
+)
+
+// Order is what the program is asked, as JSON on its standard input.
+type Order struct {
+	Stage   string // the runner's name of the stage
+	Project string // the work tree of the job, an absolute path
+	Uploads job.Uploads
+	Request job.Request // in which the runner's commands expand patterns
+	Service []string    // the environment of scripts
+	Secrets []Secret
+
+	MaxBytes    int64 // to read and to unpack
+	MaxDuration time.Duration
+}
+
+// Secret is what must not be uploaded. It is in the clear, on its way through a
+// pipe, and so prints no value.
+type Secret struct {
+	Kind  string // such as "session token"
+	Value string
+}
+
+// String returns the kind.
+func (s Secret) String() string { return s.Kind }
+
+// Report is what the program answers, as JSON on its standard output. What it
+// holds of names is masked.
+type Report struct {
+	Found   []Place // with secrets
+	Refused []Place // that could not be looked at
+	Noted   []Place // files whose bytes were searched, but which could not be unpacked
+	Files   int64
+	Bytes   int64
+}
+
+// Place is a file that the runner would upload, and what is to be said of it.
+type Place struct {
+	Upload string // what it would be uploaded as: "artifacts", "report dotenv", "cache KEY"
+	Name   string // relative to the project
+	Inside string // the way in archives, such as "b.tar.gz > c"
+	Says   string // the kinds of secrets, or the reason
+}
+
+// IsUpload reports whether a stage uploads something. One that is not known but is
+// named like those that are is one, too.
+//
+// https://docs.gitlab.com/runner/executors/custom/#run
+func IsUpload(stage string) bool {
+	return strings.HasPrefix(stage, "archive_") || strings.HasPrefix(stage, "upload_")
+}

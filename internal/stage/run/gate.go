@@ -1,0 +1,107 @@
+package run
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"rolecall/internal/fault"
+	"rolecall/internal/gate"
+	"rolecall/internal/job"
+	"rolecall/internal/stage"
+)
+
+// maxPlaces bounds how many places the job log lists.
+const maxPlaces = 20
+
+// stopTime is how long the gate may take to end when the stage is told to.
+const stopTime = time.Second
+
+// look looks for the secrets of a job in what the runner would upload in a stage.
+// An error means that nothing must be uploaded: secrets are in it, which is the
+// author's to change, as is what the job made so that nobody can look at it; or it
+// could not be looked for.
+func look(ctx context.Context, c *stage.Call, name string, env []string, secrets []gate.Secret) error {
+	uploads, err := job.ReadUploads(c.Env.ResponseFile)
+	if err != nil {
+		return err
+	}
+	report, err := ask(ctx, c, gate.Order{
+		Stage:       name,
+		Project:     strings.TrimSuffix(c.Env.Request.TempProjectDir(), ".tmp"),
+		Uploads:     uploads,
+		Request:     c.Env.Request,
+		Service:     env,
+		Secrets:     secrets,
+		MaxBytes:    gate.MaxBytes,
+		MaxDuration: gate.MaxDuration,
+	})
+	if err != nil {
+		return fmt.Errorf("look for secrets before the upload: %w", err)
+	}
+	if len(report.Noted) > 0 {
+		c.Log.Warnf("files that could not be unpacked; no secret is in their bytes as they are:%s", list(report.Noted))
+	}
+	if len(report.Found) > 0 {
+		return fault.New(fault.Author, errors.New("secrets of the job are in what would be uploaded, and nothing is"),
+			"remove them from the files, or leave the files out by artifacts:exclude or, of a cache, by its paths:"+list(report.Found))
+	}
+	if len(report.Refused) > 0 {
+		return fault.New(fault.Author, errors.New("not all that would be uploaded can be searched for secrets, and nothing is uploaded"),
+			"leave out or repair, or ask the runner's admin about [gate] of the policy file:"+list(report.Refused))
+	}
+	return nil
+}
+
+// ask starts the program that looks, which lies beside this one.
+func ask(ctx context.Context, c *stage.Call, order gate.Order) (gate.Report, error) {
+	var report gate.Report
+	self, err := os.Executable()
+	if err != nil {
+		return report, err
+	}
+	question, err := json.Marshal(order)
+	if err != nil {
+		return report, err
+	}
+	var answer bytes.Buffer
+	cmd := exec.CommandContext(ctx, filepath.Join(filepath.Dir(self), gate.Program))
+	cmd.Dir = "/"
+	cmd.Env = order.Service
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(question), &answer, c.Stderr
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = stopTime
+	if err := cmd.Run(); err != nil {
+		return report, err
+	}
+	return report, json.Unmarshal(answer.Bytes(), &report)
+}
+
+// list returns places as lines.
+func list(places []gate.Place) string {
+	var text strings.Builder
+	for i, p := range places {
+		if i == maxPlaces {
+			fmt.Fprintf(&text, "\n  and %d more", len(places)-i)
+			break
+		}
+		text.WriteString("\n  ")
+		if p.Upload != "" {
+			text.WriteString(p.Upload + ": ")
+		}
+		fmt.Fprintf(&text, "%q", p.Name)
+		if p.Inside != "" {
+			fmt.Fprintf(&text, " > %q", p.Inside)
+		}
+		text.WriteString(": " + p.Says)
+	}
+	return text.String()
+}
