@@ -56,7 +56,7 @@ func leaks() map[string]leak {
 
 // TestGateStops runs jobs that leave secrets where the runner would upload them:
 // nothing is uploaded, and the author learns what and where.
-func TestGateStops(t *testing.T) {
+func TestGateStops(t *testing.T) { //nolint:tparallel // one job after another, as each is counted
 	t.Parallel()
 	w := newWorld(t)
 	for name, l := range leaks() {
@@ -80,7 +80,7 @@ func TestGateStops(t *testing.T) {
 }
 
 // TestGateLetsThrough runs jobs that upload no secret, though there is one beside.
-func TestGateLetsThrough(t *testing.T) {
+func TestGateLetsThrough(t *testing.T) { //nolint:tparallel // one job after another, as each is counted
 	t.Parallel()
 	w := newWorld(t)
 	for name, test := range map[string]struct {

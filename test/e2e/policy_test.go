@@ -110,7 +110,7 @@ func (p *policyWorld) events(t *testing.T, run *coordinator.Run) []map[string]an
 
 // TestPolicyAllows runs jobs of two tenants on a shared runner, side by side with
 // jobs on a runner of one tenant and with jobs of none.
-func TestPolicyAllows(t *testing.T) {
+func TestPolicyAllows(t *testing.T) { //nolint:tparallel // one job after another, as each is counted
 	t.Parallel()
 	p := newPolicyWorld(t)
 	alpha := p.alpha("pwd", p.s3("put alpha key text"), "! "+p.s3("put beta key text"))
@@ -233,7 +233,7 @@ func refusals(t *testing.T, p *policyWorld) map[string]refusal {
 
 // TestPolicyRefuses runs jobs that the policy refuses: a build failure, one line
 // in the log that says why, a line in the audit log, and nothing asked of STS.
-func TestPolicyRefuses(t *testing.T) {
+func TestPolicyRefuses(t *testing.T) { //nolint:tparallel // one job after another, as each is counted
 	t.Parallel()
 	p := newPolicyWorld(t)
 	for name, r := range refusals(t, p) {
@@ -263,7 +263,7 @@ func TestPolicyRefuses(t *testing.T) {
 }
 
 // TestPolicyFaults breaks what the policy stands on, one after another.
-func TestPolicyFaults(t *testing.T) {
+func TestPolicyFaults(t *testing.T) { //nolint:tparallel // one job after another, as each is counted
 	t.Parallel()
 	p := newPolicyWorld(t)
 	good := p.policyText()

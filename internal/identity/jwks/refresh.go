@@ -14,8 +14,8 @@ import (
 
 // How old keys may be, and how often an issuer is asked.
 const (
-	fresh  = time.Hour        // keys so old are fetched anew
-	oldest = 24 * time.Hour   // keys so old serve no more, even if the issuer does not answer
+	fresh  = time.Hour       // keys so old are fetched anew
+	oldest = 24 * time.Hour  // keys so old serve no more, even if the issuer does not answer
 	gap    = 5 * time.Second // between two requests where there are keys
 	// Between two requests where there are none. GitLab Runner calls prepare again
 	// 3 s after a failure, and that call is to have a try.
