@@ -52,7 +52,8 @@ func TestDemo(t *testing.T) {
 // TestDemoFails has pipelines in which something is not as the demo promises.
 func TestDemoFails(t *testing.T) {
 	for _, test := range []struct{ name, instead, want string }{
-		{"a job keeps its secrets", "cp $ROLECALL_ENV_FILE kept", "secrets are left in:"},
+		{"a job keeps its secrets", "cp $ROLECALL_ENV_FILE ../kept", "secrets are left in:"},
+		{"a job uploads its secrets", "cp $ROLECALL_ENV_FILE kept", "script_failure"},
 		{"a job fails", "exit 3", "script_failure"},
 		{"a job gets no artifact", "rm deployed.txt", "no artifact"},
 	} {

@@ -1,0 +1,231 @@
+package cgroup_test
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"rolecall/internal/cgroup"
+)
+
+// TestFork: the child is inside before its first instruction, this process never is.
+func TestFork(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, v variant) {
+		g := newGroup(t, v)
+		name := filepath.Base(g.path)
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				for range 20 {
+					command := g.command("cat", "/proc/self/cgroup")
+					var output strings.Builder
+					command.Stdout = &output
+					err := g.Fork(command.SysProcAttr, command.Start)
+					runtime.GC()
+					if err = errors.Join(err, command.Wait()); err != nil || strings.Count(output.String(), name) != 1 {
+						t.Errorf("%v, the child is in\n%s", err, &output)
+					}
+				}
+			})
+		}
+		all.Wait()
+		paths, err := filepath.Glob("/proc/self/task/*/cgroup")
+		must(t, err)
+		for _, path := range paths {
+			if content, _ := os.ReadFile(path); strings.Contains(string(content), name) {
+				t.Errorf("a thread of this process is in\n%s", content)
+			}
+		}
+	})
+}
+
+// TestForkFails: the error comes through and leaves this process outside; in a group
+// that is gone nothing starts.
+func TestForkFails(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, v variant) {
+		g := newGroup(t, v)
+		command := g.command("/none/such")
+		if err := g.Fork(command.SysProcAttr, command.Start); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("error %v", err)
+		}
+		func() {
+			defer func() { _ = recover() }()
+			_ = g.Fork(&syscall.SysProcAttr{}, func() error { panic("in the fork") })
+		}()
+		g.expectNone(t)
+		must(t, g.parent.Remove(soon(t), g.job))
+		command = g.command("sleep", "1000")
+		if err := g.Fork(command.SysProcAttr, command.Start); err == nil {
+			t.Error("a process started in a group that is gone")
+		}
+		g.expectNone(t)
+	})
+}
+
+// TestCreate: each stage of a job has an empty group, whatever became of the one of
+// the stage before, and in that nothing starts any more.
+func TestCreate(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, v variant) {
+		g := newGroup(t, v)
+		for _, leave := range []func(){
+			func() {},
+			func() { must(t, g.Kill(soon(t))) },
+			func() { freeze(t, v, g.path) },
+		} {
+			g.start(t, "sleep 1000")
+			g.await(t, 1)
+			leave()
+			next, err := g.parent.Create(soon(t), g.job)
+			must(t, err)
+			g.expectNone(t)
+			g.Close()
+			g.Group = next
+		}
+		g.start(t, "sleep 1000")
+		must(t, g.Kill(soon(t)))
+		command := g.command("true")
+		if err := g.Fork(command.SysProcAttr, command.Start); err == nil || !strings.Contains(err.Error(), "create it anew") {
+			t.Errorf("error %v", err)
+		}
+		for _, job := range []int64{0, -1} {
+			_, err := g.parent.Create(soon(t), job)
+			expectUnavailable(t, err, "job")
+		}
+		_, err := at(t, g.parent.Path()).Create(soon(t), newJob())
+		expectUnavailable(t, err, g.parent.Path())
+	})
+}
+
+// TestList: only names that Create gives are those of jobs.
+func TestList(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, v variant) {
+		g := newGroup(t, v)
+		for _, name := range []string{"rolecall-7", "rolecall-12", "rolecall-", "rolecall-012", "rolecall-+3", "rolecall--3", "rolecall-0", "rolecall-5x", "rolecall-99999999999999999999", "77", "Rolecall-8", "rolecall-9 "} {
+			must(t, os.Mkdir(filepath.Join(g.path, name), 0o755))
+		}
+		parent := at(t, g.path)
+		if jobs, err := parent.List(); err != nil || !slices.Equal(jobs, []int64{7, 12}) {
+			t.Errorf("jobs %v, %v", jobs, err)
+		}
+		must(t, parent.Remove(soon(t), 7))
+		if jobs, err := parent.List(); err != nil || !slices.Equal(jobs, []int64{12}) {
+			t.Errorf("jobs %v, %v", jobs, err)
+		}
+		if jobs, err := g.parent.List(); err != nil || !slices.Contains(jobs, g.job) {
+			t.Errorf("jobs %v, %v", jobs, err)
+		}
+	})
+}
+
+// TestRemove: with all that is in it, many at once, and again.
+func TestRemove(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, v variant) {
+		g := newGroup(t, v)
+		g.start(t, "mkdir -p $GROUP/{a,b}/{c,d}/e; for i in $GROUP/{a,b}/{c,d}/e; do (echo $BASHPID >$i/cgroup.procs; exec sleep 1000) & done; wait")
+		g.await(t, 5)
+		var all sync.WaitGroup
+		for range 10 {
+			all.Go(func() {
+				if err := g.parent.Remove(soon(t), g.job); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		g.expectNone(t)
+		if _, err := os.Stat(g.path); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("the group: %v", err)
+		}
+		must(t, g.parent.Remove(soon(t), g.job))
+		for _, job := range []int64{0, -7} {
+			must(t, g.parent.Remove(soon(t), job))
+		}
+	})
+}
+
+// TestDeepGroups: groups one in the other take no more descriptors than there are.
+func TestDeepGroups(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, v variant) {
+		g := newGroup(t, v)
+		deep := g.path + strings.Repeat("/a", 150)
+		must(t, os.MkdirAll(deep, 0o755))
+		g.start(t, "echo $$ >"+deep+"/cgroup.procs; sleep 1000")
+		g.awaitFile(t, strings.Repeat("a/", 150)+"cgroup.procs", "\n")
+		must(t, g.Kill(soon(t)))
+		g.expectNone(t)
+		deeper := deep + strings.Repeat("/a", 100)
+		must(t, os.MkdirAll(deeper, 0o755))
+		if v == (variant{cgroup.V2, false}) {
+			// A process started in the group would die at once, so this one is brought.
+			command := g.command("sleep", "1000")
+			must(t, command.Start())
+			write(t, deeper+"/cgroup.procs", strconv.Itoa(command.Process.Pid))
+			must(t, g.Kill(soon(t)))
+			_ = command.Wait()
+			g.expectNoneMarked(t)
+		}
+		if err := g.parent.Remove(soon(t), g.job); err == nil || !strings.Contains(err.Error(), "more than 200 groups") {
+			t.Errorf("error %v", err)
+		}
+		for ; deeper != deep; deeper = filepath.Dir(deeper) {
+			must(t, os.Remove(deeper))
+		}
+	})
+}
+
+// TestAt: what is no cgroup is refused.
+func TestAt(t *testing.T) {
+	t.Parallel()
+	if _, err := cgroup.At(t.TempDir()); err == nil || !strings.Contains(err.Error(), "not a cgroup") {
+		t.Errorf("error %v", err)
+	}
+	if _, err := cgroup.At("/none/such"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// BenchmarkJob compares a process in a group, made and removed for it, with a plain one.
+func BenchmarkJob(b *testing.B) {
+	b.Run("plain", func(b *testing.B) {
+		for b.Loop() {
+			must(b, exec.Command("true").Run())
+		}
+	})
+	for name, v := range map[string]variant{"v2": {cgroup.V2, false}, "v2 slow": {cgroup.V2, true}, "v1": {cgroup.V1, false}} {
+		b.Run(name, func(b *testing.B) {
+			own(b, v.kind)
+			job := newJob()
+			for b.Loop() {
+				parent, err := cgroup.OwnOf(v.kind)
+				must(b, err)
+				g, err := parent.Create(b.Context(), job)
+				must(b, err)
+				if v.slow {
+					g.SetSlow()
+				}
+				command := exec.Command("true")
+				command.SysProcAttr = &syscall.SysProcAttr{}
+				must(b, g.Fork(command.SysProcAttr, command.Run))
+				must(b, g.Kill(b.Context()))
+				must(b, parent.Remove(b.Context(), job))
+				g.Close()
+				parent.Close()
+			}
+		})
+	}
+}

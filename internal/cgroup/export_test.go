@@ -1,0 +1,26 @@
+package cgroup
+
+import "context"
+
+// OwnOf is Own for one kind.
+func OwnOf(kind Kind) (*Parent, error) { return own(kind) }
+
+// SetSlow makes the group kill as on a kernel without cgroup.kill.
+func (g *Group) SetSlow() { g.slow = true }
+
+// Folders is what finds the process's own cgroup.
+var Folders = folders
+
+// KillSlowly kills the group of a job as on a kernel without cgroup.kill.
+func KillSlowly(ctx context.Context, p *Parent, job int64) error {
+	g, err := p.open(job)
+	if err != nil {
+		return err
+	}
+	defer g.Close()
+	g.slow = true
+	return g.Kill(ctx)
+}
+
+// KillSome kills those of the processes that are in the group.
+func (g *Group) KillSome(pids []int) error { return g.signalSome(pids) }

@@ -1,0 +1,212 @@
+package cgroup_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"rolecall/internal/cgroup"
+)
+
+// variant is a way to kill that a host may offer.
+type variant struct {
+	kind cgroup.Kind
+	slow bool // without cgroup.kill
+}
+
+// each runs a test for each variant, all at once.
+func each(t *testing.T, test func(t *testing.T, v variant)) {
+	t.Helper()
+	for name, v := range map[string]variant{
+		"v2": {cgroup.V2, false}, "v2 before 5.14": {cgroup.V2, true}, "v1": {cgroup.V1, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, v)
+		})
+	}
+}
+
+// last is the id of the last job; those of two test processes differ.
+var last atomic.Int64
+
+func newJob() int64 { return int64(os.Getpid())*1_000_000 + last.Add(1) }
+
+// own returns the test's own cgroup, or skips the test where there is none.
+func own(t testing.TB, kind cgroup.Kind) *cgroup.Parent {
+	t.Helper()
+	needRoot(t)
+	p, err := cgroup.OwnOf(kind)
+	if err != nil {
+		t.Skipf("NOT TESTED, this host lacks %s: %v", kind, err)
+	}
+	t.Cleanup(p.Close)
+	return p
+}
+
+func needRoot(t testing.TB) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("NOT TESTED: groups and users of another's need root")
+	}
+}
+
+// group is the group of a test's own job.
+type group struct {
+	*cgroup.Group
+	parent *cgroup.Parent
+	job    int64
+	path   string
+	mark   string // in the environment of its processes
+}
+
+func newGroup(t testing.TB, v variant) *group {
+	t.Helper()
+	g := &group{parent: own(t, v.kind), job: newJob(), mark: "CGROUP_TEST_MARK=" + t.TempDir()}
+	g.path = fmt.Sprintf("%s/rolecall-%d", g.parent.Path(), g.job)
+	var err error
+	g.Group, err = g.parent.Create(soon(t), g.job)
+	must(t, err)
+	if v.slow {
+		g.SetSlow()
+	}
+	t.Cleanup(func() {
+		g.Close()
+		for _, pid := range g.marked() {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+		must(t, g.parent.Remove(soon(t), g.job))
+	})
+	return g
+}
+
+// soon returns a context that leaves five seconds, also in a clean-up.
+func soon(t testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// command returns a command with the group's mark.
+func (g *group) command(name string, args ...string) *exec.Cmd {
+	command := exec.Command(name, args...)
+	command.Env = append(os.Environ(), g.mark, "GROUP="+g.path)
+	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	return command
+}
+
+// start runs a bash script in the group and reaps it.
+func (g *group) start(t testing.TB, script string) {
+	t.Helper()
+	command := g.command("bash", "-c", script)
+	must(t, g.Fork(command.SysProcAttr, command.Start))
+	go func() { _ = command.Wait() }()
+}
+
+// marked returns the living processes with the mark, wherever they are.
+func (g *group) marked() []int {
+	var pids []int
+	paths, _ := filepath.Glob("/proc/[0-9]*/environ")
+	for _, path := range paths {
+		environ, _ := os.ReadFile(path)
+		var pid int
+		_, err := fmt.Sscanf(path, "/proc/%d/", &pid)
+		if err == nil && bytes.Contains(environ, []byte(g.mark+"\x00")) {
+			pids = append(pids, pid)
+		}
+	}
+	slices.Sort(pids)
+	return pids
+}
+
+// await waits until there are at least so many processes with the mark.
+func (g *group) await(t testing.TB, want int) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); len(g.marked()) < want; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d processes, want %d", len(g.marked()), want)
+		}
+	}
+}
+
+// awaitFile waits until a file in the group's folder has a text.
+func (g *group) awaitFile(t testing.TB, name, want string) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		content, err := os.ReadFile(filepath.Join(g.path, name))
+		if err == nil && strings.Contains(string(content), want) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: %q, %v, want %q", name, content, err, want)
+		}
+	}
+}
+
+// expectNone checks that nothing of the group lives.
+func (g *group) expectNone(t testing.TB) {
+	t.Helper()
+	g.expectNoneMarked(t)
+	if pids, err := g.Processes(); err != nil || len(pids) > 0 {
+		t.Errorf("the group has %v, %v", pids, err)
+	}
+}
+
+// expectNoneMarked checks that nothing with the mark lives.
+func (g *group) expectNoneMarked(t testing.TB) {
+	t.Helper()
+	if pids := g.marked(); len(pids) > 0 {
+		t.Errorf("these live: %v", pids)
+	}
+}
+
+// part names the variable that makes the test binary play a part in a process of
+// its own, which may have other rights, mounts or namespaces.
+const part = "CGROUP_TEST_PART"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(part) == "" {
+		os.Exit(m.Run())
+	}
+	if err := play(os.Getenv(part)); err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+}
+
+// again returns the command that plays a part, by way of a shell that may prepare
+// its world: "$0" is the test binary.
+func again(t testing.TB, name, shell string, args ...any) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	must(t, err)
+	command := exec.Command("bash", "-euc", shell, self)
+	command.Env = append(os.Environ(), part+"="+name, "ARGS="+fmt.Sprint(args...), "GORACE=atexit_sleep_ms=0")
+	return command
+}
+
+// must stops a test whose own preparations fail.
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// expectUnavailable checks an error.
+func expectUnavailable(t *testing.T, err error, want string) {
+	t.Helper()
+	if !errors.Is(err, cgroup.ErrUnavailable) || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want an ErrUnavailable with %q", err, want)
+	}
+}

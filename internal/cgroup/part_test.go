@@ -1,0 +1,121 @@
+package cgroup_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"rolecall/internal/cgroup"
+)
+
+// play plays a part and returns how it ended.
+func play(name string) error {
+	var path string
+	var job int64
+	switch name {
+	case "own":
+		return live()
+	case "own without clone3":
+		if err := forbidClone3(); err != nil {
+			return err
+		}
+		return live()
+	case "sleeper":
+		if _, err := fmt.Sscan(os.Getenv("ARGS"), &job); err != nil {
+			return err
+		}
+		return sleeper(job)
+	}
+	if _, err := fmt.Sscan(os.Getenv("ARGS"), &path, &job); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	if name == "kill" {
+		parent, err := cgroup.At(path)
+		if err != nil {
+			return err
+		}
+		return parent.Remove(ctx, job)
+	}
+	parent, err := cgroup.OwnOf(cgroup.V2)
+	if err != nil {
+		return err
+	}
+	return cgroup.KillSlowly(ctx, parent, job)
+}
+
+// live lets a job live and die in the process's own cgroup, and prints its kind and path.
+func live() error {
+	parent, err := cgroup.Own()
+	if err != nil {
+		return err
+	}
+	job := int64(os.Getpid())
+	g, err := parent.Create(context.Background(), job)
+	if err != nil {
+		return err
+	}
+	command := exec.Command("sleep", "1000")
+	command.SysProcAttr = &syscall.SysProcAttr{}
+	if err := g.Fork(command.SysProcAttr, command.Start); err != nil {
+		return err
+	}
+	pids, err := g.Processes()
+	if err != nil || len(pids) != 1 || pids[0] != command.Process.Pid {
+		return fmt.Errorf("processes %v, %w", pids, err)
+	}
+	if err := parent.Remove(context.Background(), job); err != nil {
+		return err
+	}
+	if err := command.Wait(); command.ProcessState.String() != "signal: killed" {
+		return fmt.Errorf("not killed: %w", err)
+	}
+	fmt.Println(parent.Kind(), parent.Path())
+	return nil
+}
+
+// sleeper starts a job in the process's own cgroup, prints the id of its process,
+// and waits.
+func sleeper(job int64) error {
+	parent, err := cgroup.OwnOf(cgroup.V1)
+	if err != nil {
+		return err
+	}
+	g, err := parent.Create(context.Background(), job)
+	if err != nil {
+		return err
+	}
+	command := exec.Command("sleep", "1000")
+	command.SysProcAttr = &syscall.SysProcAttr{}
+	if err := g.Fork(command.SysProcAttr, command.Start); err != nil {
+		return err
+	}
+	fmt.Println(job, command.Process.Pid)
+	return command.Wait()
+}
+
+// forbidClone3 lets clone3 fail as a container's seccomp filter does.
+func forbidClone3() error {
+	filter := []unix.SockFilter{
+		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0}, // the number of the call
+		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: unix.SYS_CLONE3, Jf: 1},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
+	}
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return err
+	}
+	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&program)))
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
