@@ -25,7 +25,7 @@ const (
 // is gone is an empty one.
 //
 // Nothing can start in the group after that. It is Linux that has it so: with the
-// repair of a race in 6.14, and in what was released of 5.15 to 6.13 since, all that
+// repair of a race in 6.14, which older lines may have taken over, all that
 // CLONE_INTO_CGROUP starts in a group which knew a cgroup.kill dies at once, as
 // cgroup_css_set_fork compares the count of kills with that of the parent's group.
 func (g *Group) Kill(ctx context.Context) error {
