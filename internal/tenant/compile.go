@@ -70,20 +70,24 @@ func (c *compiler) compile() *Policy {
 	}
 	policy := &Policy{settings: c.settings(d)}
 	c.tenants(d, policy)
-	if len(c.problems) == 0 && !policy.settings.SharedUser {
+	if len(c.problems) == 0 {
 		c.checkUsers(policy)
 	}
 	return policy
 }
 
 // checkUsers reports tenants that have a unix user in common, with one another or
-// with the jobs of no tenant: those can read each other's credentials.
+// with the jobs of no tenant: those can read each other's credentials. And a user
+// who would have no folder to work in.
 func (c *compiler) checkUsers(p *Policy) {
 	const unsafe = `; or set shared_user = "unsafe" at the top of the file, for tenants that may read each other's credentials`
 	users := map[string]string{p.settings.RunAs: "the jobs of no tenant"}
 	for i, t := range p.tenants {
 		at := table{c, place{table: "tenant", index: i}, "tenant " + quote(string(t.Name)) + ": "}
 		switch other, taken := users[t.RunAs]; {
+		case t.RunAs != "" && (p.settings.BuildsDir == "" || p.settings.CacheDir == ""):
+			at.fail("run_as", -1, errors.New("such a user needs folders of its own; set builds_dir and cache_dir at the top of the file"))
+		case p.settings.SharedUser:
 		case t.RunAs == "" && len(p.tenants) > 1:
 			at.fail("run_as", -1, errors.New("it is missing, and there are other tenants; name a unix user of the tenant's own"+unsafe))
 		case t.RunAs != "" && taken:

@@ -11,6 +11,9 @@ import (
 // users returns a policy file whose top is top, with tenants that have those
 // lines.
 func users(top string, tenants ...string) []byte {
+	if !strings.Contains(top, "_dir") {
+		top += "\nbuilds_dir = \"/b\"\ncache_dir = \"/c\""
+	}
 	text := top + "\n[gitlab]\nissuer = \"https://gitlab.example.com\"\n[defaults]\nrole_arn = \"arn:aws:iam::111122223333:role/a\"\n" +
 		"audience = \"https://gitlab.example.com\"\nprojects = [\"acme/deploy\"]\n"
 	for i, line := range tenants {
@@ -26,12 +29,13 @@ func TestUsersRefused(t *testing.T) {
 		tenants []string
 		want    string
 	}{
-		"none of two":          {"", []string{"", ""}, `8: tenant "t0": run_as: it is missing, and there are other tenants`},
-		"one of two":           {"", []string{`run_as = "ci-a"`, ""}, `11: tenant "t1": run_as: it is missing`},
-		"the same":             {"", []string{`run_as = "ci-a"`, `run_as = "ci-a"`}, `13: tenant "t1": run_as: it is the user of tenant "t0" too`},
-		"that of no tenant":    {`run_as = "ci-a"`, []string{`run_as = "ci-a"`}, `10: tenant "t0": run_as: it is the user of the jobs of no tenant too`},
+		"none of two":          {"", []string{"", ""}, `10: tenant "t0": run_as: it is missing, and there are other tenants`},
+		"one of two":           {"", []string{`run_as = "ci-a"`, ""}, `13: tenant "t1": run_as: it is missing`},
+		"the same":             {"", []string{`run_as = "ci-a"`, `run_as = "ci-a"`}, `15: tenant "t1": run_as: it is the user of tenant "t0" too`},
+		"that of no tenant":    {`run_as = "ci-a"`, []string{`run_as = "ci-a"`}, `12: tenant "t0": run_as: it is the user of the jobs of no tenant too`},
 		"another word":         {`shared_user = "safe"`, []string{""}, `1: shared_user: "safe": want "unsafe"`},
-		"root":                 {"", []string{`run_as = "root"`}, `10: tenant "t0": run_as: "root": want the name of a unix user`},
+		"no folders":           {`cache_dir = "/c"`, []string{`run_as = "ci-a"`}, `10: tenant "t0": run_as: such a user needs folders of its own`},
+		"root":                 {"", []string{`run_as = "root"`}, `12: tenant "t0": run_as: "root": want the name of a unix user`},
 		"a number":             {"", []string{`run_as = "0"`}, `run_as: "0": want the name of a unix user`},
 		"a template":           {"", []string{`run_as = "ci-$TENANT"`}, `want the name of a unix user`},
 		"33 letters":           {"", []string{`run_as = "` + strings.Repeat("a", 33) + `"`}, `want the name of a unix user`},
