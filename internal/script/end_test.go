@@ -140,7 +140,15 @@ func TestChainOfDaemons(t *testing.T) {
 // TestDriverIsKilled: nobody can tidy up then, but bash itself does not go on.
 func TestDriverIsKilled(t *testing.T) {
 	t.Parallel()
-	d := newDriver(t, "echo $$ >pid.new; mv pid.new pid\nsleep 100\n")
+	newDriver(t, untilKilled).dieBeforeBash(t)
+}
+
+// untilKilled is a script that tells its process id in the file pid.
+const untilKilled = "echo $$ >pid.new; mv pid.new pid\nsleep 100\n"
+
+// dieBeforeBash kills the driver and waits until bash, which runs untilKilled, is dead.
+func (d *driver) dieBeforeBash(t *testing.T) {
+	t.Helper()
 	d.start(t)
 	d.await(t, "pid")
 	content, err := os.ReadFile(d.file("pid"))

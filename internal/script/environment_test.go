@@ -121,3 +121,23 @@ func TestClean(t *testing.T) {
 		t.Error("Clean changed what it was given")
 	}
 }
+
+// TestForUser: of the service's environment there stays what is for every user.
+func TestForUser(t *testing.T) {
+	t.Parallel()
+	kept := []string{"PATH=/a:/b", "LANG=de_DE.UTF-8", "LC_ALL=C", "TZ=UTC", "https_proxy=http://p", "NO_PROXY=x"}
+	service := append([]string{
+		"HOME=/root", "USER=root", "LOGNAME=root", "SHELL=/bin/zsh", "MAIL=/m", "XDG_RUNTIME_DIR=/run/user/0", "SUDO_USER=x",
+		"DBUS_SESSION_BUS_ADDRESS=x", "SSH_AUTH_SOCK=/s", "KRB5CCNAME=x", "TMPDIR=/t", "BASH_ENV=/e", "ENV=/e",
+		"BASH_FUNC_ls%%=() { :; }", "LD_PRELOAD=/x.so", "GIT_DIR=/g", "VAULT_TOKEN=x", "NOTIFY_SOCKET=/n", "AWS_PROFILE=x",
+		"CREDENTIALS_DIRECTORY=/c", "PATH_=x", "LANGX=x", "=x", "", "PATHS",
+	}, kept...)
+	for shell, want := range map[string]string{
+		"/bin/zsh": "/bin/zsh", "": "/bin/sh", "/usr/sbin/nologin": "/bin/sh", "/bin/false": "/bin/sh", "zsh": "/bin/sh",
+	} {
+		got := script.ForUser(service, "ci-alpha", "/home/ci-alpha", shell)
+		if want := append(slices.Clone(kept), "HOME=/home/ci-alpha", "USER=ci-alpha", "LOGNAME=ci-alpha", "SHELL="+want); !slices.Equal(got, want) {
+			t.Errorf("shell %q: %q, want %q", shell, got, want)
+		}
+	}
+}

@@ -28,6 +28,8 @@ type orders struct {
 	Env     []string
 	Dir     string
 	Grace   time.Duration
+	User    *script.User
+	Limits  script.Limits
 	Cancel  bool   // the context has ended from the start
 	Report  string // path of the file for the reports
 }
@@ -45,6 +47,10 @@ type report struct {
 const mark = "SCRIPT_TEST_MARK"
 
 func TestMain(m *testing.M) {
+	if os.Getenv(probe) != "" {
+		probeHost()
+		return
+	}
 	path := os.Getenv(order)
 	if path == "" {
 		os.Exit(m.Run())
@@ -75,6 +81,7 @@ func (o orders) obey() error {
 		begin := time.Now()
 		result, err := script.Script{
 			Path: path, Env: o.Env, Dir: o.Dir, Stdout: os.Stdout, Stderr: os.Stderr, Grace: o.Grace,
+			User: o.User, Limits: o.Limits,
 		}.Run(ctx)
 		r := report{Code: result.Code, Left: result.Left, Alive: marked(o.Env[0]), Took: time.Since(begin)}
 		if err != nil {
@@ -142,6 +149,9 @@ func (d *driver) start(t *testing.T) {
 	must(t, err)
 	path := d.orders.Report + ".orders"
 	must(t, os.WriteFile(path, content, 0o600))
+	if d.SysProcAttr != nil && d.SysProcAttr.Credential != nil {
+		must(t, os.Chown(path, int(d.SysProcAttr.Credential.Uid), -1))
+	}
 	// The race detector would keep each driver for a second when it exits.
 	d.Env = []string{"PATH=" + d.path, "OF_THE_DRIVER=1", order + "=" + path, "GORACE=atexit_sleep_ms=0"}
 	must(t, d.Start())

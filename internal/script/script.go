@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"os/exec"
 	"runtime"
@@ -26,6 +25,18 @@ type Script struct {
 	Stdout io.Writer
 	Stderr io.Writer
 	Grace  time.Duration // from the end of the context to SIGKILL
+	User   *User         // nil: that of the driver
+	Group  Group         // what all that the script starts is born in; nil: nothing
+	Limits Limits
+}
+
+// Group is a set of processes that a script cannot leave, and that can be killed as
+// a whole: a cgroup.
+type Group interface {
+	// Fork calls fork, which starts a process with those attributes, in the group.
+	Fork(attr *syscall.SysProcAttr, fork func() error) error
+	// Kill kills all that is in the group, and returns when it is gone or ctx done.
+	Kill(ctx context.Context) error
 }
 
 // Result is how a script ended.
@@ -41,9 +52,18 @@ type Result struct {
 //
 // Run makes the process a reaper of all that the script starts, so a process
 // calls it once and starts nothing beside it.
+//
+// With a User the script runs as that user, with nothing of the driver's: no
+// other groups, capabilities, keys or open files, nor a way to any, as setuid
+// programs are. Where Dir is closed to the user it starts in /. The calling
+// goroutine keeps its thread for good, and umask 077 and no core dumps hold for the
+// process. The driver needs root's capabilities CAP_SETUID, CAP_SETGID,
+// CAP_SETPCAP, CAP_CHOWN and CAP_KILL.
 func (s Script) Run(ctx context.Context) (Result, error) {
 	runtime.LockOSThread() // PR_SET_PDEATHSIG watches the thread that forks
-	defer runtime.UnlockOSThread()
+	if s.User == nil {
+		defer runtime.UnlockOSThread()
+	}
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return Result{}, fmt.Errorf("become a subreaper: %w", err)
 	}
@@ -65,6 +85,7 @@ func (s Script) Run(ctx context.Context) (Result, error) {
 	}()
 	status, err := wait(bash)
 	close(ended)
+	s.killGroup()
 	result := Result{Code: status.ExitStatus(), Left: killAll()}
 	if status.Signaled() {
 		result.Code = 128 + int(status.Signal())
@@ -105,16 +126,42 @@ func (s Script) start(stdout, stderr *stream) (int, error) {
 		return 0, err
 	}
 	defer errs.Close()
-	// What the service left open is not for the script; kernels before 5.11 lack this.
-	_ = unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
-	pid, err := syscall.ForkExec(bash, []string{"bash", "-l"}, &syscall.ProcAttr{
+	if err := seal(); err != nil {
+		return 0, err
+	}
+	process := &syscall.ProcAttr{
 		Dir:   s.Dir,
 		Env:   s.Env,
 		Files: []uintptr{script.Fd(), out.Fd(), errs.Fd()},
 		Sys:   &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL},
-	})
+	}
+	fork := syscall.ForkExec
+	if s.User != nil {
+		fork = s.User.fork
+	}
+	var pid int
+	begin := func() (err error) {
+		pid, err = fork(bash, s.Limits.command(bash), process)
+		return err
+	}
+	if s.Group == nil {
+		err = begin()
+	} else {
+		err = s.Group.Fork(process.Sys, begin)
+	}
 	if err != nil {
 		return 0, fmt.Errorf("start %s in %s: %w", bash, s.Dir, err)
 	}
 	return pid, nil
+}
+
+// killGroup kills what is in the group, also what forks faster than processes can
+// be killed one by one. What it cannot kill is among those that stay.
+func (s Script) killGroup() {
+	if s.Group == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), killTime)
+	defer cancel()
+	_ = s.Group.Kill(ctx)
 }

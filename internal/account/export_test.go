@@ -1,0 +1,4 @@
+package account
+
+// LookupIn is Lookup in other files.
+var LookupIn = lookup

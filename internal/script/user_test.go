@@ -1,0 +1,186 @@
+package script_test
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"rolecall/internal/script"
+)
+
+// tenant is a user that the host does not know.
+func tenant() *script.User {
+	return &script.User{UID: 64123, GID: 64124, Groups: []uint32{64124, 64125}}
+}
+
+// newUserDriver returns a driver that will run scripts of these texts as tenant,
+// in a folder of that user.
+func newUserDriver(t *testing.T, texts ...string) *driver {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("NOT TESTED, run as root: scripts of another user")
+	}
+	d := newDriver(t, texts...)
+	d.orders.User = tenant()
+	must(t, os.Chmod(filepath.Dir(d.orders.Dir), 0o711))
+	must(t, os.Chown(d.orders.Dir, int(tenant().UID), int(tenant().GID)))
+	return d
+}
+
+// copyTo puts a copy of this test program, with that mode, into the script's folder.
+func (d *driver) copyTo(t *testing.T, name string, mode os.FileMode) {
+	t.Helper()
+	self, err := os.Open("/proc/self/exe")
+	must(t, err)
+	defer self.Close()
+	file, err := os.OpenFile(d.file(name), os.O_CREATE|os.O_WRONLY, 0o700)
+	must(t, err)
+	_, err = io.Copy(file, self)
+	must(t, err)
+	must(t, file.Close())
+	must(t, os.Chmod(d.file(name), mode))
+}
+
+// output runs the driver's one script, which exits with 0, and returns what it prints.
+func (d *driver) output(t *testing.T) string {
+	t.Helper()
+	d.start(t)
+	if r := d.end(t)[0]; r.Code != 0 || r.Err != "" {
+		t.Errorf("code %d, error %q", r.Code, r.Err)
+	}
+	return d.stdout.String()
+}
+
+// TestUser: all ids are the user's, its groups exact, and nothing of root is left
+// though the driver hands down what it can.
+func TestUser(t *testing.T) {
+	t.Parallel()
+	d := newUserDriver(t, "grep -E '^(Uid|Gid|Groups|Cap...|NoNewPrivs):' /proc/$$/status\numask\n"+
+		"ulimit -Hc\ncat /proc/$$/loginuid >/dev/null; ls -ldn made | cut -d' ' -f1,3,4\n")
+	d.orders.Scripts = slices.Repeat(d.orders.Scripts, 2) // a driver is spoilt for nothing by the first
+	must(t, os.WriteFile(d.orders.Scripts[0], append([]byte("mkdir -p made\n"), readFile(t, d.orders.Scripts[0])...), 0o600))
+	d.SysProcAttr = &syscall.SysProcAttr{
+		Credential:  &syscall.Credential{Groups: []uint32{0, 4, 27}},
+		AmbientCaps: []uintptr{unix.CAP_CHOWN, unix.CAP_SETPCAP, unix.CAP_KILL, unix.CAP_CHECKPOINT_RESTORE},
+	}
+	want := `Uid:	64123	64123	64123	64123
+Gid:	64124	64124	64124	64124
+Groups:	64124 64125 
+CapInh:	0000000000000000
+CapPrm:	0000000000000000
+CapEff:	0000000000000000
+CapBnd:	0000000000000000
+CapAmb:	0000000000000000
+NoNewPrivs:	1
+0077
+0
+drwx------ 64123 64124
+`
+	if got := d.output(t); got != want+want {
+		t.Errorf("the script sees\n%swant twice\n%s", got, want)
+	}
+}
+
+// readFile returns what is in a file.
+func readFile(t *testing.T, path string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	must(t, err)
+	return content
+}
+
+// TestUserHasNoGroups: a user of no groups keeps none of the driver's.
+func TestUserHasNoGroups(t *testing.T) {
+	t.Parallel()
+	d := newUserDriver(t, "grep Groups /proc/self/status\n")
+	d.orders.User.Groups = nil
+	d.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Groups: []uint32{0, 4}}}
+	if got := d.output(t); strings.TrimSpace(got) != "Groups:" {
+		t.Error(got)
+	}
+}
+
+// See probeHost for what it tries.
+func TestDriverIsOutOfReach(t *testing.T) {
+	t.Parallel()
+	d := newUserDriver(t, "./helper\n"+
+		"for name in environ fd/0 fd/1 mem maps cwd exe auxv stack; do cat /proc/$PPID/$name && echo read $name; done 2>/dev/null\n"+
+		"ls /proc/$PPID/fd /proc/$PPID/task/*/fd 2>/dev/null\n"+
+		"kill -9 $PPID 2>/dev/null && echo killed\nkill -0 $PPID 2>/dev/null && echo could kill\n"+
+		"echo 1000 2>/dev/null >/proc/$PPID/oom_score_adj && echo oom\n"+
+		"cat script0 </dev/null 2>/dev/null || cat /proc/self/fd/0 2>/dev/null || cat /dev/stdin 2>/dev/null && echo script\n"+
+		"{ echo x >>script0; } 2>/dev/null && echo written\nexit 0\n")
+	d.copyTo(t, "helper", 0o755)
+	d.orders.Env = append(d.orders.Env, probe+"=1")
+	if got := d.output(t); got != "64123 64123\n" {
+		t.Errorf("the script could do this:\n%s", got)
+	}
+}
+
+// TestUserDescriptors: 0, 1 and 2, and those by all their names.
+func TestUserDescriptors(t *testing.T) {
+	t.Parallel()
+	d := newUserDriver(t, listFDs+"echo a >/dev/stdout; echo b >/dev/stderr; echo c | tee /dev/stderr\necho d >/proc/self/fd/1\n"+
+		"echo e | cat /dev/stdin; tty\n:")
+	secret, err := os.Create(d.file("of the service"))
+	must(t, err)
+	defer secret.Close()
+	d.ExtraFiles = []*os.File{secret, secret}
+	if got := strings.Fields(d.output(t)); !slices.Equal(got, strings.Fields("0 1 2 a c d e not a tty")) {
+		t.Errorf("standard output %q", got)
+	}
+	if got := d.stderr.String(); got != "b\nc\n" {
+		t.Errorf("standard error %q", got)
+	}
+}
+
+// TestUserEnds: codes, leftovers, SIGTERM and the grace are as for any script.
+func TestUserEnds(t *testing.T) {
+	t.Parallel()
+	texts := map[string]int{
+		"exit 0\n": 0, "exit 255\n": 255, "kill -9 $$\n": 137, "kill -SEGV $$\n": 139, "no-such-command\n": 127,
+		"setsid -f sh -c 'trap \"\" TERM HUP; while :; do sleep 1000; done'; setsid sleep 1000 & exit 3\n": 3,
+	}
+	for text, want := range texts {
+		d := newUserDriver(t, text)
+		d.start(t)
+		if r := d.end(t)[0]; r.Code != want || r.Err != "" {
+			t.Errorf("%q: code %d, error %q, want %d", text, r.Code, r.Err, want)
+		}
+	}
+	d := newUserDriver(t, "trap '' TERM\n: >ready\nsleep 100\n")
+	d.orders.Grace = 100 * time.Millisecond
+	d.start(t)
+	d.await(t, "ready")
+	d.terminate(t)
+	if r := d.end(t)[0]; r.Code != 137 || r.Took > 5*time.Second {
+		t.Errorf("code %d after %v", r.Code, r.Took)
+	}
+}
+
+// TestUserDriverIsKilled: the death signal survives the change of the user.
+func TestUserDriverIsKilled(t *testing.T) {
+	t.Parallel()
+	newUserDriver(t, untilKilled).dieBeforeBash(t)
+}
+
+// TestUserFolder: a script starts in / where its folder is not for its user.
+func TestUserFolder(t *testing.T) {
+	t.Parallel()
+	closed := t.TempDir()
+	must(t, os.Chmod(closed, 0o700))
+	for dir, want := range map[string]string{closed: "/\n", "/none/such": "/\n", "/etc/passwd": "/\n", "/usr": "/usr\n"} {
+		d := newUserDriver(t, "pwd\n")
+		d.orders.Dir = dir
+		if got := d.output(t); got != want {
+			t.Errorf("in %s the script is in %q, want %q", dir, got, want)
+		}
+	}
+}
