@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -14,8 +13,9 @@ import (
 // dir is an open folder. Everything in it is reached through its descriptor and
 // no link in it is followed.
 type dir struct {
-	fd   int
-	path string
+	fd    int
+	path  string
+	owner uint32
 }
 
 // foreignError is the refusal of a folder that belongs to another user.
@@ -32,38 +32,54 @@ func (e foreignError) Error() string {
 // openDir opens the folder name in the folder parent, which may be unix.AT_FDCWD.
 // A link in its place is an error, as is a folder of another user.
 func openDir(parent int, name, path string) (dir, error) {
-	fd, err := openat(parent, name, path, unix.S_IFDIR, unix.O_RDONLY)
-	return dir{fd, path}, err
+	d, err := openAnyDir(parent, name, path)
+	if int(d.owner) != os.Geteuid() {
+		d.close()
+		err = foreignError{path, d.owner}
+	}
+	return d, err
 }
 
-// openat opens name in the folder parent if it is of that kind and this user's.
-// It follows no link, and opens the very file that it has looked at. Rights that
-// a job took from a file of this user are given back.
-func openat(parent int, name, path string, kind uint32, flags int) (int, error) {
+// openAnyDir is openDir, whosever the folder is.
+func openAnyDir(parent int, name, path string) (dir, error) {
+	fd, owner, err := openat(parent, name, path, unix.S_IFDIR, unix.O_RDONLY)
+	return dir{fd, path, owner}, err
+}
+
+// openat opens name in the folder parent if it is of that kind, and returns its
+// owner, also where that is why it cannot be opened. It follows no link, and opens
+// the very file that it has looked at. Rights that a job took from a file of this
+// user are given back.
+func openat(parent int, name, path string, kind uint32, flags int) (int, uint32, error) {
+	own := uint32(os.Geteuid()) //nolint:gosec // an id of a user
 	handle, err := unix.Openat(parent, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return -1, fmt.Errorf("%s: %w", path, err)
+		return -1, own, fmt.Errorf("%s: %w", path, err)
 	}
 	defer dir{fd: handle}.close()
 	var stat unix.Stat_t
 	if err := unix.Fstat(handle, &stat); err != nil {
-		return -1, fmt.Errorf("%s: %w", path, err)
+		return -1, own, fmt.Errorf("%s: %w", path, err)
 	}
 	if stat.Mode&unix.S_IFMT != kind {
-		return -1, fmt.Errorf("%s: %w", path, kindError(kind))
+		return -1, own, fmt.Errorf("%s: %w", path, kindError(kind))
 	}
-	if int(stat.Uid) != os.Geteuid() {
-		return -1, foreignError{path, stat.Uid}
+	if mode := stat.Mode | ownerRights(kind); stat.Uid == own && mode != stat.Mode {
+		_ = unix.Chmod(procPath(handle), mode&0o7777) // opening says where it is not enough
 	}
-	flags |= unix.O_NONBLOCK | unix.O_CLOEXEC
-	fd, err := unix.Open(procPath(handle), flags, 0)
-	if errors.Is(err, unix.EACCES) && unix.Chmod(procPath(handle), 0o700) == nil {
-		fd, err = unix.Open(procPath(handle), flags, 0)
-	}
+	fd, err := unix.Open(procPath(handle), flags|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return -1, fmt.Errorf("%s: %w", path, err)
+		return -1, stat.Uid, fmt.Errorf("%s: %w", path, err)
 	}
-	return fd, nil
+	return fd, stat.Uid, nil
+}
+
+// ownerRights returns the rights that a stage needs to what is of that kind.
+func ownerRights(kind uint32) uint32 {
+	if kind == unix.S_IFDIR {
+		return 0o700
+	}
+	return 0o600
 }
 
 // kindError says that something is not of a kind.
@@ -94,6 +110,22 @@ func (d dir) errorf(name string, err error) error {
 	return fmt.Errorf("%s: %w", d.join(name), err)
 }
 
+// stat returns what is known of d itself.
+func (d dir) stat() (unix.Stat_t, error) {
+	var stat unix.Stat_t
+	err := unix.Fstat(d.fd, &stat)
+	return stat, d.errorf("", err)
+}
+
+// lock locks d for as long as it is open, with unix.LOCK_SH to work with it or
+// LOCK_EX to remove it, if nobody does the other. Else the error is an EWOULDBLOCK.
+func (d dir) lock(how int) error {
+	if err := unix.Flock(d.fd, how|unix.LOCK_NB); err != nil {
+		return fmt.Errorf("%s: another stage works with it or removes it: %w", d.path, err)
+	}
+	return nil
+}
+
 // mkdir makes and opens a folder in d that only its owner can enter.
 func (d dir) mkdir(name string) (dir, error) {
 	if err := unix.Mkdirat(d.fd, name, 0o700); err != nil {
@@ -121,78 +153,21 @@ func (d dir) create(name string, content []byte) error {
 	return nil
 }
 
-// open opens the regular file name.
-func (d dir) open(name string, flags int) (*os.File, error) {
-	fd, err := openat(d.fd, name, d.join(name), unix.S_IFREG, flags)
-	if err != nil {
-		return nil, err
-	}
-	return os.NewFile(uintptr(fd), d.join(name)), nil
-}
-
-// read returns the content of the regular file name, of at most limit bytes.
+// read returns the content of the regular file name of this user, of at most limit
+// bytes.
 func (d dir) read(name string, limit int64) ([]byte, error) {
-	f, err := d.open(name, unix.O_RDONLY)
+	fd, owner, err := openat(d.fd, name, d.join(name), unix.S_IFREG, unix.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}
+	f := os.NewFile(uintptr(fd), d.join(name))
 	defer f.Close()
+	if int(owner) != os.Geteuid() {
+		return nil, foreignError{f.Name(), owner}
+	}
 	content, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err == nil && int64(len(content)) > limit {
 		err = d.errorf(name, fmt.Errorf("larger than %d bytes", limit))
 	}
 	return content, err
-}
-
-// shred overwrites the regular file name with zeros, syncs and removes it, so
-// that a second name of the file holds no secret either. Anything else of that
-// name is only removed. On file systems that do not write in place, the old
-// bytes may stay on the disk; on a tmpfs they do not.
-func (d dir) shred(name string) error {
-	var overwritten error
-	if f, err := d.open(name, unix.O_WRONLY); err == nil {
-		overwritten = errors.Join(zero(f), f.Close())
-	}
-	err := unix.Unlinkat(d.fd, name, 0)
-	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EISDIR) {
-		err = nil // a folder holds nothing of ours; removeAll takes it
-	}
-	return errors.Join(overwritten, d.errorf(name, err))
-}
-
-// zero overwrites f, as far as an env file can reach, and syncs it.
-func zero(f *os.File) error {
-	info, err := f.Stat()
-	if err != nil || info.Size() == 0 {
-		return err
-	}
-	_, err = f.Write(make([]byte, min(info.Size(), maxEnvFile)))
-	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
-		return f.Truncate(0) // a hole on a full disk: there is nothing to overwrite
-	}
-	if err != nil {
-		return err
-	}
-	return f.Sync()
-}
-
-// removeAll removes the folder name and all that is in it, following no link
-// out of d. A folder that is not there is no error.
-func (d dir) removeAll(name string) error {
-	root, err := os.OpenRoot(procPath(d.fd))
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	if err := root.RemoveAll(name); !errors.Is(err, fs.ErrPermission) {
-		return d.errorf(name, err)
-	}
-	_ = unix.Fchmod(d.fd, 0o700)
-	_ = fs.WalkDir(root.FS(), name, func(path string, entry fs.DirEntry, _ error) error {
-		if entry != nil && entry.IsDir() {
-			_ = root.Chmod(path, 0o700) // a job took the rights; RemoveAll says where they stay taken
-		}
-		return nil
-	})
-	return d.errorf(name, root.RemoveAll(name))
 }

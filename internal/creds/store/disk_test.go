@@ -85,9 +85,11 @@ func TestFullDiskAtWrite(t *testing.T) {
 	p := newPlace(t)
 	mount(t, p.root, "size=4k", 0)
 	f := create(t, p, 7)
-	wantError(t, "Write", f.Write(credentials()), p.env(7)+": no space left on device")
-	if _, err := os.Lstat(p.env(7)); !os.IsNotExist(err) {
-		t.Errorf("a part of the env file is left: %v", err)
+	wantError(t, "Write", f.Write(credentials()), p.issued(7)+": no space left on device")
+	for _, path := range []string{p.issued(7), p.env(7), filepath.Join(p.folder(7), "kept", ".aws.alpha.env")} {
+		if _, err := os.Lstat(path); !os.IsNotExist(err) {
+			t.Errorf("a part of an env file is left: %v", err)
+		}
 	}
 	p.remove(t, 7)
 	p.gone(t, 7)
@@ -106,7 +108,7 @@ func TestRemoveOnFullDisk(t *testing.T) {
 			mount(t, p.root, "size=64k", 0)
 			p.write(t, 7)
 			if planted {
-				hole := filepath.Join(p.folder(7), ".aws.hole.env")
+				hole := filepath.Join(p.own(7), ".aws.hole.env")
 				must(t, os.WriteFile(hole, nil, 0o600))
 				must(t, os.Truncate(hole, 32<<10))
 			}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -15,10 +16,10 @@ import (
 // linkFolder returns the name of a job's own folder in the build directory.
 func linkFolder(id job.ID) string { return "rolecall-" + id.String() }
 
-// makeLinkDir makes and opens the job's own folder in the build directory.
-// Whatever stands at its path is refused and stays as it is, and so is a link in
-// place of the folder above it.
-func makeLinkDir(path string) (dir, error) {
+// openLinkParent makes and opens the folder that the job's own folder in the build
+// directory goes to. Whatever stands at that one's path already is an error, and so
+// is a link in place of the folder above it.
+func openLinkParent(path string) (dir, error) {
 	if !filepath.IsAbs(path) {
 		return dir{}, fmt.Errorf("build directory %q is not absolute; set builds_dir in the runner's config.toml to an absolute path", path)
 	}
@@ -30,39 +31,37 @@ func makeLinkDir(path string) (dir, error) {
 	if err != nil {
 		return dir{}, fmt.Errorf("build directory: %w", err)
 	}
-	defer p.close()
-	return p.mkdir(filepath.Base(path))
+	err = unix.Faccessat(p.fd, filepath.Base(path), unix.F_OK, unix.AT_SYMLINK_NOFOLLOW)
+	if err == nil {
+		err = unix.EEXIST
+	}
+	if err = present(err); err != nil {
+		p.close()
+		return dir{}, p.errorf(filepath.Base(path), err)
+	}
+	return p, nil
 }
 
-// shredEnvFiles shreds every env file in a job's folder: the name of the tenant
-// is not needed to find it.
-func (d dir) shredEnvFiles() error {
-	_ = unix.Fchmod(d.fd, 0o700) // a job may have taken the rights; shred says where they are missing
-	entries, err := os.ReadDir(procPath(d.fd))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // somebody else removes it at the same time
+// makeLink makes the job's own folder in the build directory, and the link in it.
+func (f *Folder) makeLink(parent dir) error {
+	folder, err := parent.mkdir(filepath.Base(f.record.LinkDir))
+	if err != nil {
+		return err
 	}
-	for _, entry := range entries {
-		if ok, _ := filepath.Match(".aws.*.env", entry.Name()); ok {
-			err = errors.Join(err, d.shred(entry.Name()))
-		}
-	}
-	return err
+	defer folder.close()
+	return folder.errorf(f.envName(), unix.Symlinkat(f.jobPath(), folder.fd, f.envName()))
 }
 
-// removeLink removes the job's folder in the build directory. The record that
-// names it may be missing or a job may have changed it: nothing but a folder of
-// the right name is removed, and where there is none there is nothing to do.
-func removeLink(record Record, id job.ID) error {
-	if filepath.Base(record.LinkDir) != linkFolder(id) {
+// removeLink removes the job's folder in the build directory with all in it. The
+// record that names it may be missing or a job may have changed it: nothing but a
+// folder of this user and of the right name is removed, and where there is none
+// there is nothing to do.
+func (f *Folder) removeLink(until time.Time) error {
+	name := filepath.Base(f.record.LinkDir)
+	if f.state == bare || name != linkFolder(f.id) {
 		return nil
 	}
-	return removeLinkDir(record.LinkDir)
-}
-
-// removeLinkDir removes a job's folder in the build directory and all in it.
-func removeLinkDir(path string) error {
-	parent := filepath.Dir(path)
+	parent := filepath.Dir(f.record.LinkDir)
 	p, err := openDir(unix.AT_FDCWD, parent, parent)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -71,5 +70,37 @@ func removeLinkDir(path string) error {
 		return err
 	}
 	defer p.close()
-	return p.removeAll(filepath.Base(path))
+	if f.state == intended {
+		return f.removeUnfinishedLink(p, name)
+	}
+	if err := p.unlink(name); !errors.Is(err, unix.EISDIR) {
+		return err // a job put something else in its place
+	}
+	folder, err := openDir(p.fd, name, p.join(name))
+	if err != nil {
+		return present(err)
+	}
+	defer folder.close()
+	return errors.Join(folder.empty(until), p.rmdir(name))
+}
+
+// removeUnfinishedLink removes the folder name in p where a stage died that was to
+// make it: if there is nothing else in it than the link. Else somebody else made it.
+func (f *Folder) removeUnfinishedLink(p dir, name string) error {
+	folder, err := openDir(p.fd, name, p.join(name))
+	if err != nil {
+		return nil //nolint:nilerr // it is not ours
+	}
+	defer folder.close()
+	target := make([]byte, unix.PathMax)
+	n, err := unix.Readlinkat(folder.fd, f.envName(), target)
+	if err == nil && string(target[:n]) == f.jobPath() {
+		if err := folder.unlink(f.envName()); err != nil {
+			return err
+		}
+	}
+	if err := p.rmdir(name); !errors.Is(err, unix.ENOTEMPTY) {
+		return err
+	}
+	return nil
 }

@@ -56,8 +56,14 @@ func newPlace(t *testing.T) place {
 // folder returns the path of a job's folder.
 func (p place) folder(id job.ID) string { return filepath.Join(p.root, id.String()) }
 
-// env returns the path of a job's env file in its folder.
-func (p place) env(id job.ID) string { return filepath.Join(p.folder(id), ".aws.alpha.env") }
+// own returns the path of the folder that a job has to itself.
+func (p place) own(id job.ID) string { return filepath.Join(p.folder(id), "job") }
+
+// env returns the path of a job's env file.
+func (p place) env(id job.ID) string { return filepath.Join(p.own(id), ".aws.alpha.env") }
+
+// issued returns the path of the driver's own copy.
+func (p place) issued(id job.ID) string { return filepath.Join(p.folder(id), "issued.env") }
 
 // linkFolder returns the path of a job's folder in the build directory.
 func (p place) linkFolder(id job.ID) string { return filepath.Join(p.builds, "rolecall-"+id.String()) }

@@ -225,3 +225,35 @@ func TestPlantedBuildDirectory(t *testing.T) {
 		})
 	}
 }
+
+// TestUnfinishedLinkFolder: a stage died that was to make the job's folder in the
+// build directory. What stands there goes only where nobody else can have made it.
+func TestUnfinishedLinkFolder(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		put  func(p place) error
+		stay bool
+	}{
+		"nothing":      {func(p place) error { return os.Remove(p.linkFolder(7)) }, false},
+		"empty":        {func(place) error { return nil }, false},
+		"our link":     {func(p place) error { return os.Symlink(p.env(7), p.linkFolder(7)+"/.aws.alpha.env") }, false},
+		"another link": {func(p place) error { return os.Symlink("/", p.linkFolder(7)+"/.aws.alpha.env") }, true},
+		"a file":       {func(p place) error { return os.WriteFile(p.linkFolder(7)+"/file", nil, 0o600) }, true},
+	} {
+		p := newPlace(t)
+		create(t, p, 7).Close()
+		must(t, os.Rename(filepath.Join(p.folder(7), "job.json"), filepath.Join(p.folder(7), "intent.json")))
+		must(t, os.Remove(p.linkFolder(7)+"/.aws.alpha.env"))
+		must(t, test.put(p))
+		before := modes(t, filepath.Dir(p.builds))
+		p.remove(t, 7)
+		if diff := cmp.Diff(before, modes(t, filepath.Dir(p.builds))); test.stay && diff != "" {
+			t.Errorf("%s: it is not left alone:\n%s", name, diff)
+		} else if !test.stay {
+			p.gone(t, 7)
+		}
+		if _, err := os.Lstat(p.folder(7)); err == nil {
+			t.Errorf("%s: the state is left", name)
+		}
+	}
+}

@@ -40,10 +40,10 @@ func TestRemoveWhatAJobDid(t *testing.T) {
 	for name, do := range map[string]func(p place) error{
 		"file made longer":    func(p place) error { return os.Truncate(p.env(7), 1<<20) },
 		"file made empty":     func(p place) error { return os.Truncate(p.env(7), 0) },
-		"file replaced":       func(p place) error { return os.Rename(p.env(7), filepath.Join(p.folder(7), ".aws.b.env")) },
-		"file moved aside":    func(p place) error { return os.Rename(p.env(7), filepath.Join(p.folder(7), "x\n\xff")) },
-		"a tree more":         func(p place) error { return os.MkdirAll(filepath.Join(p.folder(7), "a/b/c/.aws.x.env"), 0o700) },
-		"a folder as a file":  func(p place) error { return os.MkdirAll(filepath.Join(p.folder(7), ".aws.z.env/.aws.y.env"), 0o700) },
+		"file replaced":       func(p place) error { return os.Rename(p.env(7), filepath.Join(p.own(7), ".aws.b.env")) },
+		"file moved aside":    func(p place) error { return os.Rename(p.env(7), filepath.Join(p.own(7), "x\n\xff")) },
+		"a tree more":         func(p place) error { return os.MkdirAll(filepath.Join(p.own(7), "a/b/c/.aws.x.env"), 0o700) },
+		"a folder as a file":  func(p place) error { return os.MkdirAll(filepath.Join(p.own(7), ".aws.z.env/.aws.y.env"), 0o700) },
 		"files beside a link": func(p place) error { return os.WriteFile(filepath.Join(p.linkFolder(7), "mine"), nil, 0o600) },
 		"link to a folder":    func(p place) error { return os.Symlink(p.dir, filepath.Join(p.linkFolder(7), "up")) },
 		"record removed": func(p place) error {
@@ -72,9 +72,9 @@ func TestRemoveDeepTree(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	p.write(t, 7)
-	root, err := os.OpenRoot(p.folder(7))
+	root, err := os.OpenRoot(p.own(7))
 	must(t, err)
-	const depth = 600
+	const depth = 4000
 	for range depth {
 		must(t, root.Mkdir("deeper-and-deeper", 0o700))
 		below, err := root.OpenRoot("deeper-and-deeper")
@@ -124,12 +124,13 @@ func TestBadRecord(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ content, want string }{
 		"empty":           {``, "broken"},
-		"half":            {`{"version":1,"tenant":"al`, "broken"},
+		"half":            {`{"version":2,"tenant":"al`, "broken"},
 		"an array":        {`[1]`, "broken"},
-		"tenant a number": {`{"version":1,"tenant":3}`, "broken"},
-		"version 0":       {`{}`, "has version 0, this driver knows 1"},
-		"version 2":       {`{"version":2,"tenant":"alpha","link_dir":"/x"}`, "has version 2, this driver knows 1"},
-		"huge":            {`{"version":1,"tenant":"alpha","x":"` + strings.Repeat("x", 64<<10) + `"}`, "larger than 65536 bytes"},
+		"tenant a number": {`{"version":2,"tenant":3}`, "broken"},
+		"version 0":       {`{}`, "has version 0, this driver knows 2"},
+		"version 1":       {`{"version":1,"tenant":"alpha","link_dir":"/x"}`, "has version 1, this driver knows 2"},
+		"version 3":       {`{"version":3,"tenant":"alpha","link_dir":"/x"}`, "has version 3, this driver knows 2"},
+		"huge":            {`{"version":2,"tenant":"alpha","x":"` + strings.Repeat("x", 64<<10) + `"}`, "larger than 65536 bytes"},
 	} {
 		p := newPlace(t)
 		p.write(t, 7)
@@ -165,7 +166,7 @@ func TestTamperedLinkDir(t *testing.T) {
 			must(t, os.WriteFile(filepath.Join(p.dir, "victim", "file"), []byte(victim), 0o644))
 			must(t, os.Symlink("victim", filepath.Join(p.dir, "link")))
 			before := modes(t, filepath.Join(p.dir, "victim"))
-			record, err := json.Marshal(store.Record{Version: 1, Tenant: "alpha", LinkDir: p.dir + "/" + elsewhere})
+			record, err := json.Marshal(store.Record{Version: 2, Tenant: "alpha", LinkDir: p.dir + "/" + elsewhere})
 			must(t, err)
 			must(t, os.WriteFile(filepath.Join(p.folder(7), "job.json"), record, 0o600))
 			err = store.Remove(p.root, key(7))
@@ -192,15 +193,17 @@ func TestTamperedTenant(t *testing.T) {
 		p := newPlace(t)
 		p.write(t, 7)
 		must(t, os.Mkdir(filepath.Join(p.folder(7), ".aws.x"), 0o700))
-		must(t, os.WriteFile(filepath.Join(p.root, "outside.env"), credentials().EnvFile(), 0o600))
-		record, err := json.Marshal(store.Record{Version: 1, Tenant: name})
+		other := credentials()
+		other.Region = "us-east-1"
+		must(t, os.WriteFile(filepath.Join(p.root, "outside.env"), other.EnvFile(), 0o600))
+		record, err := json.Marshal(store.Record{Version: 2, Tenant: name})
 		must(t, err)
 		must(t, os.WriteFile(filepath.Join(p.folder(7), "job.json"), record, 0o600))
 		f, err := store.Open(p.root, key(7))
 		if err != nil {
 			continue
 		}
-		if c, err := f.Read(); err == nil {
+		if c, err := f.Read(); err == nil && c.Region == other.Region || filepath.Dir(f.Path()) != p.own(7) {
 			t.Errorf("with tenant %q in its record a job reads credentials of %s outside its folder", name, c.Region)
 		}
 		f.Close()
@@ -215,7 +218,7 @@ func TestRemoveManyPlanted(t *testing.T) {
 	p.root = filepath.Join(shm(t), "root")
 	p.write(t, 7)
 	for i := range 10000 {
-		must(t, os.WriteFile(filepath.Join(p.folder(7), fmt.Sprintf(".aws.%d.env", i)), nil, 0o600))
+		must(t, os.WriteFile(filepath.Join(p.own(7), fmt.Sprintf(".aws.%d.env", i)), nil, 0o600))
 	}
 	begin := time.Now()
 	p.remove(t, 7)

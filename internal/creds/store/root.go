@@ -10,6 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// passable is the mode of folders that lead to that of a job of another user.
+const passable = 0o711
+
 // Roots returns the folders that may hold the state of jobs, the best first, for
 // the user who runs the driver. All but the last count only on a tmpfs.
 func Roots() []string {
@@ -70,7 +73,8 @@ func OnTmpfs(path string) bool {
 }
 
 // openRoot opens the folder of all jobs, made where it is not there. It must
-// belong to the driver's user and be closed to all others.
+// belong to the driver's user and be closed to all others, but for the way to
+// folders whose names they know: passable is its mode once a job is another user's.
 func openRoot(root string) (dir, error) {
 	unix.Umask(unix.Umask(0) &^ 0o700) // no umask takes the owner's own rights on what is made here
 	if err := unix.Mkdir(root, 0o700); err != nil && !errors.Is(err, unix.EEXIST) {
@@ -80,8 +84,8 @@ func openRoot(root string) (dir, error) {
 	if err != nil {
 		return dir{}, err
 	}
-	var stat unix.Stat_t
-	if err := unix.Fstat(d.fd, &stat); err != nil || stat.Mode&0o077 != 0 {
+	stat, err := d.stat()
+	if err != nil || stat.Mode&0o077 != 0 && stat.Mode&0o077 != passable&0o077 {
 		d.close()
 		return dir{}, fmt.Errorf("%s is open to other users (mode %04o); chmod it to 0700", root, stat.Mode&0o7777)
 	}

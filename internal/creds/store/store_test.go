@@ -38,7 +38,11 @@ var asMade = map[string]string{
 	"root":                          "drwx------",
 	"root/7":                        "drwx------",
 	"root/7/job.json":               "-rw-------",
-	"root/7/.aws.alpha.env":         "-rw-------",
+	"root/7/issued.env":             "-rw-------",
+	"root/7/kept":                   "drwx------",
+	"root/7/kept/.aws.alpha.env":    "-rw-------",
+	"root/7/job":                    "drwx------",
+	"root/7/job/.aws.alpha.env":     "-rw-------",
 	"builds":                        "drwxr-xr-x",
 	"builds/project.tmp":            "drwxr-xr-x",
 	"builds/project.tmp/rolecall-7": "drwx------",
@@ -126,6 +130,7 @@ func TestCreateAgain(t *testing.T) {
 	p := newPlace(t)
 	first := p.write(t, 7)
 	wantError(t, "a second Write", first.Write(credentials()), "something stands there already; it is left alone")
+	first.Close()
 	second := p.write(t, 7)
 	if c, err := second.Read(); err != nil || c.Region != "eu-central-1" {
 		t.Errorf("Read after the second attempt: %v", err)
@@ -171,10 +176,10 @@ func TestReadRefuses(t *testing.T) {
 	} {
 		p := newPlace(t)
 		f := p.write(t, 7)
-		must(t, os.WriteFile(p.env(7), []byte(test.content), 0o600))
+		must(t, os.WriteFile(p.issued(7), []byte(test.content), 0o600))
 		c, err := f.Read()
 		wantError(t, name, err, test.want)
-		wantError(t, name, err, p.env(7))
+		wantError(t, name, err, p.issued(7))
 		if c.Region != "" {
 			t.Errorf("%s: credentials beside the error", name)
 		}
@@ -195,6 +200,9 @@ func TestRemovedWhileOpen(t *testing.T) {
 	if err := f.Write(credentials()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("Write after Remove: %v, want that it cannot", err)
 	}
+	if _, err := store.Open(p.root, key(7)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Open after Remove: %v", err)
+	}
 	p.gone(t, 7)
 }
 
@@ -207,11 +215,16 @@ func TestOpenFileSeesNoSecretAfterRemove(t *testing.T) {
 	held, err := os.Open(f.Path())
 	must(t, err)
 	defer held.Close()
+	issued, err := os.Open(p.issued(7))
+	must(t, err)
+	defer issued.Close()
 	p.remove(t, 7)
-	content := make([]byte, 4096)
-	n, err := held.Read(content)
-	if err != nil || strings.Trim(string(content[:n]), "\x00") != "" || n == 0 {
-		t.Errorf("the open file reads %q, %v, want zeros", content[:n], err)
+	for _, file := range []*os.File{held, issued} {
+		content := make([]byte, 4096)
+		n, err := file.Read(content)
+		if err != nil || strings.Trim(string(content[:n]), "\x00") != "" || n == 0 {
+			t.Errorf("the open file reads %q, %v, want zeros", content[:n], err)
+		}
 	}
 }
 
@@ -235,11 +248,13 @@ func TestRemoveMissing(t *testing.T) {
 func TestRemoveHalfMade(t *testing.T) {
 	t.Parallel()
 	for _, missing := range [][]string{
-		{"root/7/.aws.alpha.env"},
+		{"root/7/job/.aws.alpha.env"},
+		{"root/7/job"},
+		{"root/7/kept", "root/7/issued.env"},
 		{"builds"},
 		{"builds/project.tmp/rolecall-7"},
 		{"builds/project.tmp/rolecall-7/.aws.alpha.env"},
-		{"root/7/.aws.alpha.env", "builds"},
+		{"root/7/job/.aws.alpha.env", "builds"},
 	} {
 		p := newPlace(t)
 		p.write(t, 7)
