@@ -6,7 +6,7 @@ SHELL := bash
 .DELETE_ON_ERROR:
 .PHONY: build parts demo check fmt vet lint test e2e fuzz bench tidy clean install
 
-PROGRAMS := config prepare run cleanup gate doctor
+PROGRAMS := config prepare run cleanup gate sweep doctor
 GO      := CGO_ENABLED=0 go
 DRIVER  := $(addprefix bin/,$(PROGRAMS))
 PARTS   := $(addprefix bin/test/,gitlab-runner minio s3job)
@@ -85,3 +85,5 @@ clean:
 install: build
 	install -d $(DESTDIR)$(libexec)
 	install -m 0755 $(DRIVER) $(DESTDIR)$(libexec)
+	install -d $(DESTDIR)/usr/lib/systemd/system
+	install -m 0644 systemd/rolecall-sweep.service systemd/rolecall-sweep.timer $(DESTDIR)/usr/lib/systemd/system

@@ -15,12 +15,6 @@ import (
 // Program is the name of the program that looks, in the folder of the others.
 const Program = "gate"
 
-// The bounds of a search where no policy file has others.
-const (
-	MaxBytes    = 10 << 30 // to read and to unpack
-	MaxDuration = 10 * time.Minute
-)
-
 // Order is what the program is asked, as JSON on its standard input.
 type Order struct {
 	Stage   string // the runner's name of the stage

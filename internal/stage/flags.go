@@ -47,10 +47,13 @@ func (c *Call) parseFlags(name string) error {
 
 // Policy returns the policy file, compiled, or nil where the default one is not
 // there: zero-config mode. Errors are a fault.Admin.
-func (c *Call) Policy() (*tenant.Policy, error) {
-	file := cmp.Or(c.policy, defaultPolicy)
+func (c *Call) Policy() (*tenant.Policy, error) { return ReadPolicy(c.policy) }
+
+// ReadPolicy is Policy for the value of --config, which may be empty.
+func ReadPolicy(named string) (*tenant.Policy, error) {
+	file := cmp.Or(named, defaultPolicy)
 	content, err := adminfile.Read(file, maxPolicy)
-	if c.policy == "" && errors.Is(err, fs.ErrNotExist) {
+	if named == "" && errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {

@@ -10,14 +10,11 @@
 package stage
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strconv"
-	"syscall"
 
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
@@ -86,33 +83,6 @@ func (c *Call) serve(name string, run Stage) (err error) {
 	}
 	private()
 	return run(c)
-}
-
-// Watch begins to watch for the signals by which the runner asks the stage to
-// stop. The function that it returns waits until that is so, and returns a
-// context that ends with the first of them; a write to a closed pipe is then an
-// error and not a death. A signal that comes earlier ends the process, as there
-// is nothing to end well.
-//
-// Handling signals costs a fifth of a stage's start, so it goes on beside other
-// work, and the stages that need none do without.
-func (c *Call) Watch() func() context.Context {
-	ctx, cancel := context.WithCancel(context.Background())
-	watching := make(chan struct{})
-	go func() {
-		asked := make(chan os.Signal, 1)
-		signal.Notify(asked, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE)
-		close(watching)
-		for s := range asked {
-			if s != syscall.SIGPIPE {
-				cancel()
-			}
-		}
-	}()
-	return func() context.Context {
-		<-watching
-		return ctx
-	}
 }
 
 // private keeps the driver's memory, which holds secrets, from core dumps and

@@ -63,9 +63,14 @@ type keys struct {
 	PolicyARNs        *[]string `toml:"policy_arns"`
 }
 
+// Defaults returns what holds where there is no policy file.
+func Defaults() Settings {
+	return Settings{Gate: Gate{MaxBytes: gateBytes, MaxDuration: gateDuration}}
+}
+
 // settings compiles what a document says beside its tenants.
 func (c *compiler) settings(d document) Settings {
-	out := Settings{Gate: Gate{MaxBytes: gateBytes, MaxDuration: gateDuration}}
+	out := Defaults()
 	top := table{c, place{}, ""}
 	set(top, "builds_dir", &d.BuildsDir, readPath, &out.BuildsDir)
 	set(top, "cache_dir", &d.CacheDir, readPath, &out.CacheDir)

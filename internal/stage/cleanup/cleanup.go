@@ -11,6 +11,7 @@ import (
 	"rolecall/internal/fault"
 	"rolecall/internal/job"
 	"rolecall/internal/stage"
+	"rolecall/internal/sweep"
 )
 
 // roots returns the folders that may hold the state of the job. Without a word of
@@ -44,10 +45,24 @@ func Run(c *stage.Call) error {
 		return nil
 	}
 	for _, root := range roots(c) {
-		err = errors.Join(err, store.Remove(root, key))
+		err = errors.Join(err, kill(root, key), store.Remove(root, key))
 	}
 	if err != nil {
 		return fault.New(fault.Admin, err, "look at it on the runner's host")
 	}
 	return nil
+}
+
+// kill kills what is left of the job's processes, before its credentials go. Only
+// a job whose folder is whole has had any.
+func kill(root string, key job.Key) error {
+	folder, err := store.Open(root, key)
+	if err != nil {
+		return nil //nolint:nilerr // Remove says what is wrong
+	}
+	defer folder.Close()
+	if folder.Record().Cgroup == "" {
+		return nil
+	}
+	return sweep.Kill(folder.Record().Cgroup, key.ID)
 }

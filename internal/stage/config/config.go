@@ -10,6 +10,7 @@ import (
 	"rolecall/internal/identity"
 	"rolecall/internal/job"
 	"rolecall/internal/stage"
+	"rolecall/internal/sweep"
 	"rolecall/internal/tenant"
 )
 
@@ -31,8 +32,8 @@ type driver struct {
 	Version string `json:"version"`
 }
 
-// Run chooses where the job works and where its state is kept, and writes one
-// JSON object. With builds_dir_is_shared the runner gives each of the jobs that
+// Run chooses where the job works and where its state is kept, finishes what dead
+// jobs left there, and writes one JSON object. With builds_dir_is_shared the runner gives each of the jobs that
 // run at once a directory of its own.
 func Run(c *stage.Call) error {
 	out := output{Driver: driver{"rolecall", stage.Version}, BuildsDirIsShared: true, Shell: "bash"}
@@ -59,6 +60,9 @@ func Run(c *stage.Call) error {
 	root, err := store.Choose(roots)
 	if err != nil {
 		return err
+	}
+	if _, err := store.Sweep(root, sweep.Kill); err != nil {
+		c.Log.Warnf("what dead jobs left on this host cannot be removed: %v", err)
 	}
 	out.JobEnv = map[string]string{job.StoreVariable: root}
 	return json.NewEncoder(c.Stdout).Encode(out)

@@ -28,10 +28,11 @@ const verifyTime = 15 * time.Second
 
 // order is what a job gets: its grant, and what to ask of STS.
 type order struct {
-	grant  tenant.Grant
-	ask    sts.Request
-	server sts.Server
-	log    log
+	grant    tenant.Grant
+	settings tenant.Settings // of the policy file; its defaults where there is none
+	ask      sts.Request
+	server   sts.Server
+	log      log
 }
 
 // decide decides which tenant the job is and checks everything that can be
@@ -47,11 +48,13 @@ func decide(c *stage.Call, response job.Response, root string) (order, error) {
 	}
 	if policy == nil {
 		grant, token, err := admission.ByJob(pinned, response, c.Env.Request, identity.Parse)
+		o := order{grant: grant, settings: tenant.Defaults()}
 		if err != nil || grant.Tenant == tenant.None {
-			return order{}, err
+			return o, err
 		}
 		role, err := creds.ParseRole(grant.RoleARN)
-		return order{grant: grant, ask: newAsk(response, grant, role, token)}, err
+		o.ask = newAsk(response, grant, role, token)
+		return o, err
 	}
 	p := applicant{c, policy, pinned, response, newLog(policy.Settings().AuditLog, response)}
 	return p.decide(root)
@@ -84,7 +87,7 @@ type applicant struct {
 func (p applicant) decide(root string) (order, error) {
 	o, err := p.order(root)
 	if err == nil && o.grant.Tenant == tenant.None {
-		return order{}, nil
+		return o, nil
 	}
 	told := o.log.decided(o, err)
 	if err != nil && told != nil {
@@ -96,7 +99,7 @@ func (p applicant) decide(root string) (order, error) {
 
 // order returns what the job gets. Beside an error it holds what is known of it.
 func (p applicant) order(root string) (o order, err error) {
-	o.log = p.log
+	o.log, o.settings = p.log, p.policy.Settings()
 	ctx, cancel := context.WithTimeout(context.Background(), verifyTime)
 	defer cancel()
 	candidate, err := admission.New(p.policy, p.pinned, p.response, p.Env.Request, func(raw string) (identity.Token, error) {

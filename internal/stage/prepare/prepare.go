@@ -36,25 +36,23 @@ func Run(c *stage.Call) error {
 	if err != nil {
 		return err
 	}
-	if order.grant.Tenant != tenant.None {
-		return serve(c, response, order, root)
-	}
-	folder, err := store.Create(root, response.Key, store.Record{}, "")
+	record, err := newRecord(response, order.grant, order.settings)
 	if err != nil {
 		return err
 	}
-	folder.Close()
-	return nil
-}
-
-// serve gets a job the credentials of its tenant.
-func serve(c *stage.Call, response job.Response, order order, root string) error {
-	record := store.Record{Tenant: string(order.grant.Tenant), IDToken: order.grant.IDToken}
 	folder, err := store.Create(root, response.Key, record, c.Env.Request.TempProjectDir())
 	if err != nil {
 		return err
 	}
 	defer folder.Close()
+	if order.grant.Tenant == tenant.None {
+		return nil
+	}
+	return serve(c, response, order, folder, root)
+}
+
+// serve gets a job the credentials of its tenant.
+func serve(c *stage.Call, response job.Response, order order, folder *store.Folder, root string) error {
 	result, err := issue(c.Env.Service, folder, order)
 	if err == nil {
 		err = report(c.Stdout, folder, order.ask, result, store.OnTmpfs(root))

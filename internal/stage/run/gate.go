@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"rolecall/internal/creds/store"
 	"rolecall/internal/fault"
 	"rolecall/internal/gate"
 	"rolecall/internal/job"
@@ -29,20 +30,20 @@ const stopTime = time.Second
 // An error means that nothing must be uploaded: secrets are in it, which is the
 // author's to change, as is what the job made so that nobody can look at it; or it
 // could not be looked for.
-func look(ctx context.Context, c *stage.Call, name string, env []string, secrets []gate.Secret) error {
+func look(ctx context.Context, c *stage.Call, record store.Record, env []string, secrets []gate.Secret) error {
 	uploads, err := job.ReadUploads(c.Env.ResponseFile)
 	if err != nil {
 		return err
 	}
-	report, err := ask(ctx, c, gate.Order{
-		Stage:       name,
+	report, err := ask(ctx, c, record.User, gate.Order{
+		Stage:       c.Args[1],
 		Project:     strings.TrimSuffix(c.Env.Request.TempProjectDir(), ".tmp"),
 		Uploads:     uploads,
 		Request:     c.Env.Request,
 		Service:     env,
 		Secrets:     secrets,
-		MaxBytes:    gate.MaxBytes,
-		MaxDuration: gate.MaxDuration,
+		MaxBytes:    record.Gate.MaxBytes,
+		MaxDuration: record.Gate.MaxDuration,
 	})
 	if err != nil {
 		return fmt.Errorf("look for secrets before the upload: %w", err)
@@ -54,6 +55,10 @@ func look(ctx context.Context, c *stage.Call, name string, env []string, secrets
 		return fault.New(fault.Author, errors.New("secrets of the job are in what would be uploaded, and nothing is"),
 			"remove them from the files, or leave the files out by artifacts:exclude or, of a cache, by its paths:"+list(report.Found))
 	}
+	if len(report.Refused) > 0 && record.Gate.Warn {
+		c.Log.Warnf("not all that is uploaded could be searched for secrets:%s", list(report.Refused))
+		return nil
+	}
 	if len(report.Refused) > 0 {
 		return fault.New(fault.Author, errors.New("not all that would be uploaded can be searched for secrets, and nothing is uploaded"),
 			"leave out or repair, or ask the runner's admin about [gate] of the policy file:"+list(report.Refused))
@@ -61,8 +66,9 @@ func look(ctx context.Context, c *stage.Call, name string, env []string, secrets
 	return nil
 }
 
-// ask starts the program that looks, which lies beside this one.
-func ask(ctx context.Context, c *stage.Call, order gate.Order) (gate.Report, error) {
+// ask starts the program that looks, which lies beside this one, as the job's user:
+// what it opens the job has made.
+func ask(ctx context.Context, c *stage.Call, as *store.User, order gate.Order) (gate.Report, error) {
 	var report gate.Report
 	self, err := os.Executable()
 	if err != nil {
@@ -79,6 +85,9 @@ func ask(ctx context.Context, c *stage.Call, order gate.Order) (gate.Report, err
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(question), &answer, c.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = stopTime
+	if as != nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: as.UID, Gid: as.GID, Groups: as.Groups}}
+	}
 	if err := cmd.Run(); err != nil {
 		return report, err
 	}

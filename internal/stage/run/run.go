@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"rolecall/internal/cgroup"
 	"rolecall/internal/creds"
 	"rolecall/internal/creds/store"
 	"rolecall/internal/fault"
@@ -24,8 +25,12 @@ import (
 // run is gone within 10 s, before a runner that shuts down gives up on it.
 const grace = 8 * time.Second
 
+// groupTime bounds the making of a cgroup, in which an earlier one may have to die.
+const groupTime = 5 * time.Second
+
 // Run runs the script that the runner names, with the job's credentials where
-// the script is the user's own.
+// the script is the user's own. Where the runner dies meanwhile it removes them,
+// since nobody comes after it.
 func Run(c *stage.Call) error {
 	if err := clearExitCode(c.Env.ExitCodeFile); err != nil {
 		return err
@@ -35,19 +40,23 @@ func Run(c *stage.Call) error {
 			"leave only flags in run_args of the runner's config.toml")
 	}
 	watching := c.Watch()
-	path, name := c.Args[0], c.Args[1]
-	env, err := environment(c, name, watching)
+	key, err := job.ReadKey(c.Env.ResponseFile)
 	if err != nil {
 		return err
 	}
-	result, err := script.Script{
-		Path:   path,
-		Env:    env,
-		Dir:    home(c.Env.Service),
-		Stdout: c.Stdout,
-		Stderr: c.Stderr,
-		Grace:  grace,
-	}.Run(watching())
+	root, err := store.Root(c.Env.Store)
+	if err != nil {
+		return err
+	}
+	folder, err := store.Open(root, key)
+	if err != nil {
+		return fmt.Errorf("state of job %s: %w", key.ID, err)
+	}
+	defer folder.Close()
+	result, err := run(c, folder, key, watching)
+	if cause := context.Cause(watching()); errors.Is(cause, stage.ErrOrphaned) {
+		return errors.Join(cause, err, store.Remove(root, key))
+	}
 	if err != nil {
 		return err
 	}
@@ -72,38 +81,94 @@ func clearExitCode(path string) error {
 	return nil
 }
 
+// run runs the script as the job's user and in its cgroup.
+func run(c *stage.Call, folder *store.Folder, key job.Key, watching func() context.Context) (script.Result, error) {
+	env, err := environment(c, folder, c.Args[1], watching)
+	if err != nil {
+		return script.Result{}, err
+	}
+	s := script.Script{
+		Path:   c.Args[0],
+		Env:    env,
+		Dir:    home(c.Env.Service),
+		Stdout: c.Stdout,
+		Stderr: c.Stderr,
+		Grace:  grace,
+	}
+	if user := folder.Record().User; user != nil {
+		s.User, s.Dir = &script.User{UID: user.UID, GID: user.GID, Groups: user.Groups}, user.Home
+	}
+	parent, group, err := makeGroup(folder.Record().Cgroup, key)
+	if err != nil {
+		return script.Result{}, err
+	}
+	if group == nil {
+		return s.Run(watching())
+	}
+	s.Group = group
+	result, err := s.Run(watching())
+	group.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), groupTime)
+	defer cancel()
+	if err := parent.Remove(ctx, int64(key.ID)); err != nil {
+		c.Log.Warnf("the cgroup of the job stays until clean-up: %v", err)
+	}
+	parent.Close()
+	return result, err
+}
+
+// makeGroup makes the cgroup of the job in that of the path, where the record says
+// that it is. Both are nil where the host has none for us.
+func makeGroup(path string, key job.Key) (*cgroup.Parent, *cgroup.Group, error) {
+	if path == "" {
+		return nil, nil, nil
+	}
+	parent, err := cgroup.Own()
+	if err != nil {
+		return nil, nil, nil //nolint:nilerr // it was there for prepare, and is for cleanup to look for
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), groupTime)
+	defer cancel()
+	var group *cgroup.Group
+	err = cgroup.ErrUnavailable
+	if parent.Path() == path {
+		group, err = parent.Create(ctx, int64(key.ID))
+	}
+	if err == nil {
+		return parent, group, nil
+	}
+	parent.Close()
+	if errors.Is(err, cgroup.ErrUnavailable) {
+		return nil, nil, nil
+	}
+	return nil, nil, err
+}
+
 // environment returns the environment of the script of a stage, and masks what
 // was issued to the job in all that the stage prints, whosever script it is. For a
 // stage that uploads something it is an error that this holds a secret.
-func environment(c *stage.Call, name string, watching func() context.Context) ([]string, error) {
-	key, err := job.ReadKey(c.Env.ResponseFile)
-	if err != nil {
-		return nil, err
-	}
+func environment(c *stage.Call, folder *store.Folder, name string, watching func() context.Context) ([]string, error) {
 	clean := script.Clean(c.Env.Service, func(name string) bool { return strings.HasPrefix(name, "AWS_") })
-	root, err := store.Root(c.Env.Store)
-	if err != nil {
-		return nil, err
+	if user := folder.Record().User; user != nil {
+		clean = append(script.ForUser(clean, user.Name, user.Home, user.Shell), "TMPDIR="+folder.Record().Temp)
 	}
-	folder, err := store.Open(root, key)
-	if err != nil {
-		return nil, fmt.Errorf("state of job %s: %w", key.ID, err)
-	}
-	defer folder.Close()
 	if folder.Tenant() == "" {
 		return clean, nil
 	}
 	issued, err := folder.Read()
+	if err != nil && folder.Record().User == nil { // another user's job cannot have done it
+		return nil, fault.New(fault.Author, fmt.Errorf("the credentials of tenant %q cannot be read: %w", folder.Tenant(), err),
+			"do not remove or change their file in a script")
+	}
 	if err != nil {
-		return nil, fault.New(fault.Author, fmt.Errorf("the env file of tenant %q cannot be read: %w", folder.Tenant(), err),
-			"do not remove or change it in a script")
+		return nil, fmt.Errorf("the credentials of tenant %q: %w", folder.Tenant(), err)
 	}
 	secrets := issuedSecrets(issued, c.Env.Request[folder.IDToken()])
 	if err := maskLog(c, secrets); err != nil {
 		return nil, err
 	}
 	if gate.IsUpload(name) {
-		return clean, look(watching(), c, name, clean, secrets)
+		return clean, look(watching(), c, folder.Record(), clean, secrets)
 	}
 	if !IsUserStage(name) {
 		return clean, nil

@@ -1,0 +1,6 @@
+// Command sweep removes what jobs left whose stages or runner have died.
+package main
+
+import "rolecall/internal/sweep"
+
+func main() { sweep.Main() }

@@ -1,0 +1,70 @@
+package prepare
+
+import (
+	"os"
+	"path/filepath"
+
+	"rolecall/internal/account"
+	"rolecall/internal/cgroup"
+	"rolecall/internal/creds/store"
+	"rolecall/internal/fault"
+	"rolecall/internal/job"
+	"rolecall/internal/tenant"
+	"rolecall/internal/workdir"
+)
+
+// newRecord returns what the later stages need to know of a job. For one that runs
+// as a user of its tenant, its folders are there then.
+func newRecord(response job.Response, grant tenant.Grant, settings tenant.Settings) (store.Record, error) {
+	lease, err := store.NewLease(store.Runner(), response.Timeout)
+	if err != nil {
+		return store.Record{}, err
+	}
+	record := store.Record{
+		Tenant:  string(grant.Tenant),
+		IDToken: grant.IDToken,
+		Lease:   lease,
+		Gate:    store.Gate(settings.Gate),
+	}
+	if parent, err := cgroup.Own(); err == nil { // without, run hunts for processes one by one
+		record.Cgroup = parent.Path()
+		parent.Close()
+	}
+	if grant.RunAs == "" {
+		return record, nil
+	}
+	record.User, err = user(grant.RunAs)
+	if err != nil {
+		return store.Record{}, fault.New(fault.Admin, err, "correct run_as in the policy file, or the user on the runner's host")
+	}
+	record.Temp = filepath.Join(settings.BuildsDir, grant.Folder()+".tmp")
+	return record, makeFolders(grant, settings, record.User)
+}
+
+// user returns a unix user of the host that scripts can run as.
+func user(name string) (*store.User, error) {
+	found, err := account.Lookup(name)
+	if err == nil {
+		err = found.RunnableBy(os.Geteuid())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &store.User{
+		Name: found.Name, UID: found.UID, GID: found.GID, Groups: found.Groups, Home: found.Home, Shell: found.Shell,
+	}, nil
+}
+
+// makeFolders makes the folders of the tenant and trust class.
+func makeFolders(grant tenant.Grant, settings tenant.Settings, as *store.User) error {
+	for _, place := range []struct{ base, names string }{
+		{settings.BuildsDir, grant.Folder()},
+		{settings.BuildsDir, grant.Folder() + ".tmp"},
+		{settings.CacheDir, grant.Folder()},
+	} {
+		if err := workdir.Make(place.base, place.names, as.UID, as.GID); err != nil {
+			return fault.New(fault.Admin, err, "")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,88 @@
+// Package sweep removes what jobs left whose stages or runner have died: a timer
+// starts it, for the hosts where no next job comes to do it.
+package sweep
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"rolecall/internal/cgroup"
+	"rolecall/internal/creds/store"
+	"rolecall/internal/job"
+	"rolecall/internal/stage"
+)
+
+// killTime is how long the processes of one job may take to die.
+const killTime = 10 * time.Second
+
+// Main sweeps and exits: 0 where nothing is left that should go, else 1.
+func Main() {
+	roots, err := Roots(os.Args[1:], os.Stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	err = errors.Join(err, Run(roots, os.Stdout))
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "rolecall: error: %v\n", err)
+		os.Exit(1) //nolint:forbidigo // no stage: GitLab's exit codes do not concern it
+	}
+}
+
+// Roots returns the folders to sweep: those where a stage of this user keeps the
+// state of jobs, and the credentials_dir of the policy file of --config. Help gets a
+// text about wrong arguments. Beside an error about the policy file there are the
+// other folders.
+func Roots(args []string, help io.Writer) ([]string, error) {
+	flags := flag.NewFlagSet("rolecall sweep", flag.ContinueOnError)
+	flags.SetOutput(help)
+	named := flags.String("config", "", "policy `FILE` (default /etc/rolecall/rolecall.toml)")
+	if err := flags.Parse(args); err != nil {
+		return nil, err
+	}
+	if flags.NArg() > 0 {
+		return nil, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	roots := store.Roots()
+	policy, err := stage.ReadPolicy(*named)
+	if policy != nil && policy.Settings().CredentialsDir != "" {
+		roots = append(roots, policy.Settings().CredentialsDir)
+	}
+	return roots, err
+}
+
+// Run sweeps the roots and writes a line to out for each job that it has removed.
+// The error is about what is left.
+func Run(roots []string, out io.Writer) error {
+	var problems error
+	for _, root := range roots {
+		removed, err := store.Sweep(root, Kill)
+		for _, id := range removed {
+			_, writeErr := fmt.Fprintf(out, "removed what job %s left in %s\n", id, root)
+			err = errors.Join(err, writeErr)
+		}
+		problems = errors.Join(problems, err)
+	}
+	return problems
+}
+
+// Kill kills the processes of a job in its group below a cgroup, and removes the
+// group. It is for store.Sweep.
+func Kill(parent string, id job.ID) error {
+	p, err := cgroup.At(parent)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // a boot or the end of the service took it
+	}
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), killTime)
+	defer cancel()
+	return p.Remove(ctx, int64(id))
+}
