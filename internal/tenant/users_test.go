@@ -1,6 +1,7 @@
 package tenant_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -77,5 +78,21 @@ func TestUsers(t *testing.T) {
 		if grant.RunAs != test.none || (err != nil) != test.refused || err != nil && fault.SideOf(err) != fault.Admin {
 			t.Errorf("%s: a job of no tenant runs as %q, %v, want %q", name, grant.RunAs, err, test.none)
 		}
+	}
+}
+
+// TestExample: the policy file that the project ships compiles.
+func TestExample(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../rolecall.toml.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy, err := tenant.Compile("rolecall.toml.example", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tenants := policy.Tenants(); len(tenants) != 2 || tenants[0].RunAs != "ci-alpha" || !tenants[0].Required {
+		t.Errorf("%+v", tenants)
 	}
 }
