@@ -166,6 +166,7 @@ func (t *Tenant) grant(j Job, s *subject) (Grant, error) {
 		Region:            region,
 		Protected:         s.claims.Protected == "true",
 		RunAs:             t.RunAs,
+		Limits:            t.Limits,
 		Why:               t.why(s),
 		STSRegion:         t.Region,
 		Duration:          t.Duration,

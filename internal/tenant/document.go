@@ -55,6 +55,9 @@ type keys struct {
 	IDToken      *string   `toml:"id_token"`
 	Required     *bool     `toml:"required"`
 	RunAs        *string   `toml:"run_as"`
+	MaxOpenFiles *int64    `toml:"max_open_files"`
+	MaxProcesses *int64    `toml:"max_processes"`
+	MaxMemory    *int64    `toml:"max_memory"`
 
 	Region            *string   `toml:"region"`
 	Duration          *string   `toml:"duration"`

@@ -65,6 +65,17 @@ func setList[T any](t table, key string, list *[]string, read func(string) (T, e
 	}
 }
 
+// setLimit reads the number of a key, if there is one; 0 is no limit.
+func (t table) setLimit(key string, number *int64, to *uint64) {
+	switch {
+	case number == nil:
+	case *number < 0:
+		t.fail(key, -1, errors.New("want a number, or 0 for no limit"))
+	default:
+		*to = uint64(*number)
+	}
+}
+
 // apply sets in tenant what the keys of the table say.
 func (t table) apply(tenant *Tenant, k keys) {
 	set(t, "role_arn", k.RoleARN, creds.ParseRole, &tenant.Role)
@@ -80,6 +91,9 @@ func (t table) apply(tenant *Tenant, k keys) {
 	set(t, "session_policy_file", k.SessionPolicyFile, readPath, &tenant.SessionPolicyFile)
 	setList(t, "policy_arns", k.PolicyARNs, readPolicyARN, &tenant.PolicyARNs)
 	set(t, "run_as", k.RunAs, readUser, &tenant.RunAs)
+	t.setLimit("max_open_files", k.MaxOpenFiles, &tenant.Limits.OpenFiles)
+	t.setLimit("max_processes", k.MaxProcesses, &tenant.Limits.Processes)
+	t.setLimit("max_memory", k.MaxMemory, &tenant.Limits.Memory)
 	if k.Protected != nil {
 		tenant.Protected = *k.Protected
 	}

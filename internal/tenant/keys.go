@@ -41,6 +41,7 @@ func kindOf(table, key string) unstable.Kind {
 		}
 		return max(
 			oneOf(key, unstable.Bool, "protected", "required"),
+			oneOf(key, unstable.Integer, "max_open_files", "max_processes", "max_memory"),
 			oneOf(key, unstable.Array, "projects", "refs", "ref_types", "environments", "allowed_accounts", "policy_arns"),
 			oneOf(key, unstable.String, "role_arn", "audience", "id_token", "region", "duration", "session_policy_file", "run_as"))
 	}

@@ -59,6 +59,7 @@ type Tenant struct {
 	Environments []Pattern // empty: any, and none
 	Required     bool
 	RunAs        string // unix user of its jobs; empty: the runner's own
+	Limits       Limits
 
 	Role              creds.Role
 	AllowedAccounts   []string
@@ -66,6 +67,13 @@ type Tenant struct {
 	Duration          time.Duration
 	SessionPolicyFile string
 	PolicyARNs        []string
+}
+
+// Limits bound the processes of a job's scripts. 0 is no limit but the runner's own.
+type Limits struct {
+	OpenFiles uint64 // of each process
+	Processes uint64 // of the unix user, in all jobs together
+	Memory    uint64 // address space of each process, in bytes
 }
 
 // Settings returns what is said beside the tenants.

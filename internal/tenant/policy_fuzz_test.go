@@ -113,6 +113,7 @@ func write(s tenant.Settings, tenants []tenant.Tenant) string {
 	for _, t := range tenants {
 		fmt.Fprintf(&b, "[[tenant]]\nname = %q\nrole_arn = %s\naudience = %s\nid_token = %q\nregion = %q\nprotected = %v\nrequired = %v\n",
 			t.Name, quoted(t.Role.String()), quoted(t.Audience), t.IDToken, t.Region, t.Protected, t.Required)
+		fmt.Fprintf(&b, "max_open_files = %d\nmax_processes = %d\nmax_memory = %d\n", t.Limits.OpenFiles, t.Limits.Processes, t.Limits.Memory)
 		fmt.Fprintf(&b, "run_as = %q\nsession_policy_file = %s\nduration = %q\n", t.RunAs, quoted(t.SessionPolicyFile), map[bool]string{true: t.Duration.String()}[t.Duration > 0])
 		for key, list := range map[string][]string{
 			"projects": strings.Fields(texts(t.Projects)), "refs": strings.Fields(texts(t.Refs)), "ref_types": t.RefTypes,

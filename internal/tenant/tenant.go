@@ -63,6 +63,7 @@ type Grant struct {
 	Region    string // region for the script; empty: the driver's own
 	Protected bool   // the trust class of the job: whether its ref is protected
 	RunAs     string // unix user of the job; empty: the runner's own
+	Limits    Limits
 	Why       string // the rules that allowed it, for the audit log; of a policy file only
 
 	STSRegion         string        // region of STS; empty: the driver's own

@@ -35,6 +35,8 @@ func TestUsersRefused(t *testing.T) {
 		"the same":             {"", []string{`run_as = "ci-a"`, `run_as = "ci-a"`}, `15: tenant "t1": run_as: it is the user of tenant "t0" too`},
 		"that of no tenant":    {`run_as = "ci-a"`, []string{`run_as = "ci-a"`}, `12: tenant "t0": run_as: it is the user of the jobs of no tenant too`},
 		"another word":         {`shared_user = "safe"`, []string{""}, `1: shared_user: "safe": want "unsafe"`},
+		"a limit below 0":      {"", []string{`max_open_files = -1`}, `12: tenant "t0": max_open_files: want a number`},
+		"a limit as a text":    {"", []string{`max_memory = "1G"`}, `max_memory`},
 		"no folders":           {`cache_dir = "/c"`, []string{`run_as = "ci-a"`}, `10: tenant "t0": run_as: such a user needs folders of its own`},
 		"root":                 {"", []string{`run_as = "root"`}, `12: tenant "t0": run_as: "root": want the name of a unix user`},
 		"a number":             {"", []string{`run_as = "0"`}, `run_as: "0": want the name of a unix user`},
@@ -78,6 +80,19 @@ func TestUsers(t *testing.T) {
 		if grant.RunAs != test.none || (err != nil) != test.refused || err != nil && fault.SideOf(err) != fault.Admin {
 			t.Errorf("%s: a job of no tenant runs as %q, %v, want %q", name, grant.RunAs, err, test.none)
 		}
+	}
+}
+
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	policy, err := tenant.Compile("p", users("", "max_open_files = 1024\nmax_processes = 0\nmax_memory = 4294967296"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	claims := tenant.Claims{Audience: []string{"https://gitlab.example.com"}, Project: "acme/deploy", RefType: "branch", Ref: "main"}
+	grant, err := policy.Decide(tenant.Job{Tokens: map[string]tenant.Claims{tenant.IDToken: claims}})
+	if want := (tenant.Limits{OpenFiles: 1024, Memory: 4 << 30}); err != nil || grant.Limits != want {
+		t.Errorf("%+v, %v, want %+v", grant.Limits, err, want)
 	}
 }
 

@@ -37,7 +37,7 @@ func newIsolatedWorld(t *testing.T) *policyWorld {
 	p := &policyWorld{&world{gitlab: startGitLab(t)}, dir, filepath.Join(dir, "rolecall.toml")}
 	p.startMinIO(t)
 	text := strings.Replace(p.policyText(), `shared_user = "unsafe"`, fmt.Sprintf("run_as = %q\ncredentials_dir = %q", noUser, p.credentials()), 1)
-	text = strings.Replace(text, `name = "alpha"`, fmt.Sprintf("name = \"alpha\"\nrun_as = %q", alphaUser), 1)
+	text = strings.Replace(text, `name = "alpha"`, fmt.Sprintf("name = \"alpha\"\nmax_open_files = 777\nrun_as = %q", alphaUser), 1)
 	text = strings.Replace(text, `name = "beta"`, fmt.Sprintf("name = \"beta\"\nrun_as = %q", betaUser), 1)
 	p.write(t, text)
 	p.start(t, p.recorder.URL(), lab.Runner{Name: "shared", Token: sharedToken, Args: []string{"--config", p.policy}})
@@ -67,7 +67,7 @@ func TestIsolationIdentity(t *testing.T) {
 	p := newIsolatedWorld(t)
 	who := `echo "$STAGE: $(id -un) $(id -G) $(grep -E '^(NoNewPrivs|CapEff|CapBnd)' /proc/self/status | tr -s '\n\t' ' ') $(umask) $(pwd)"; tty || true; ls /proc/self/fd | tr '\n' ' '`
 	job := p.alpha("STAGE=script; "+who, "cat README.md", p.s3("put alpha key text"), `echo out > /dev/stdout; echo err > /dev/stderr`,
-		`cat "$FILE"; echo fine > out.txt; mktemp; umask`)
+		`cat "$FILE"; echo fine > out.txt; mktemp; echo "files: $(ulimit -n)"`)
 	job.AfterScript = []string{"STAGE=after; " + who}
 	job.Hooks = map[string][]string{"pre_get_sources_script": {"STAGE=hook; " + who}}
 	job.Variables = append(job.Variables, coordinator.Variable{Key: "FILE", Value: "the file variable\n", File: true})
@@ -81,7 +81,7 @@ func TestIsolationIdentity(t *testing.T) {
 	for _, stage := range []string{"hook", "script", "after"} {
 		contains(t, run.Text(), stage+": "+alphaUser+" 33 CapEff: "+none+" CapBnd: "+none+" NoNewPrivs: 1")
 	}
-	contains(t, run.Text(), filepath.Join(p.dir, "builds/alpha/protected")+"/", "not a tty", "the file variable", "out\n", "err\n",
+	contains(t, run.Text(), filepath.Join(p.dir, "builds/alpha/protected")+"/", "not a tty", "files: 777", "the file variable", "out\n", "err\n",
 		filepath.Join(p.dir, "builds/alpha/protected.tmp")+"/tmp.")
 	if uploads := run.Artifacts(); len(uploads) != 1 {
 		t.Errorf("%d uploads", len(uploads))

@@ -45,6 +45,14 @@ type Record struct {
 	Lease   Lease  `json:"lease,omitzero"`
 	Temp    string `json:"temp,omitempty"` // folder for temporary files of another user's job
 	Gate    Gate   `json:"gate,omitzero"`
+	Limits  Limits `json:"limits,omitzero"`
+}
+
+// Limits bound the processes of a job's scripts. 0 is none.
+type Limits struct {
+	OpenFiles uint64 `json:"open_files"`
+	Processes uint64 `json:"processes"`
+	Memory    uint64 `json:"memory"` // bytes
 }
 
 // Gate bounds the search for secrets before an upload.

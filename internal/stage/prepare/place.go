@@ -25,6 +25,7 @@ func newRecord(response job.Response, grant tenant.Grant, settings tenant.Settin
 		IDToken: grant.IDToken,
 		Lease:   lease,
 		Gate:    store.Gate(settings.Gate),
+		Limits:  store.Limits(grant.Limits),
 	}
 	if parent, err := cgroup.Own(); err == nil { // without, run hunts for processes one by one
 		record.Cgroup = parent.Path()

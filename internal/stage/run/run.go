@@ -2,6 +2,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -95,10 +96,12 @@ func run(c *stage.Call, folder *store.Folder, key job.Key, watching func() conte
 		Stderr: c.Stderr,
 		Grace:  grace,
 	}
-	if user := folder.Record().User; user != nil {
-		s.User, s.Dir = &script.User{UID: user.UID, GID: user.GID, Groups: user.Groups}, user.Home
+	record := folder.Record()
+	if user := record.User; user != nil {
+		s.User, s.Dir = &script.User{UID: user.UID, GID: user.GID, Groups: user.Groups}, cmp.Or(user.Home, "/")
 	}
-	parent, group, err := makeGroup(folder.Record().Cgroup, key)
+	s.Limits = script.Limits{OpenFiles: record.Limits.OpenFiles, Processes: record.Limits.Processes, AddressSpace: record.Limits.Memory >> 10}
+	parent, group, err := makeGroup(record.Cgroup, key)
 	if err != nil {
 		return script.Result{}, err
 	}
