@@ -34,11 +34,6 @@ type Credentials struct {
 	Expires         time.Time
 }
 
-// Secrets returns what of the credentials must not be seen.
-func (c Credentials) Secrets() []mask.Secret {
-	return []mask.Secret{c.AccessKeyID, c.SecretAccessKey, c.SessionToken}
-}
-
 // Check reports an error unless every field can stand unquoted in an env file.
 // What passes reads back the same through ". FILE", through "xargs" and through
 // "docker run --env-file FILE". The error names the field, never its value.

@@ -94,6 +94,14 @@ func TestIsolationIdentity(t *testing.T) {
 		t.Errorf("%+v, %d uploads", result, len(run.Artifacts()))
 	}
 	contains(t, run.Text(), `"env.txt": ID token, access key id, secret access key, session token`)
+	// It looks as that user, who can open less than root.
+	linked := p.alpha(`ln -s "$(dirname "$ROLECALL_ENV_FILE")/../issued.env" report.json`)
+	linked.Artifacts = []coordinator.Artifact{{Type: "codequality", Format: "raw", Paths: []string{"report.json"}}}
+	run = p.enqueue(sharedToken, isolated(linked))
+	if result := wait(t, run); result.FailureReason != "script_failure" || len(run.Artifacts()) > 0 {
+		t.Errorf("%+v, %d uploads", result, len(run.Artifacts()))
+	}
+	contains(t, run.Text(), "not all that would be uploaded can be searched", `"report.json": permission denied`)
 	// And a job of no tenant is of no tenant's user.
 	nobody := coordinator.Job{Project: coordinator.Project{ID: 43, Path: "acme/other"}, Script: []string{"id -un"}}
 	contains(t, p.succeed(t, sharedToken, nobody), "\n"+noUser+"\n")

@@ -46,6 +46,7 @@ func labOf(ts *testscript.TestScript) *lab { return ts.Value("lab").(*lab) }
 //	forge none|key          an ID token like the last one, without a signature or with one of another key
 //	policy FILE             write policy.toml: FILE with its $NAMES replaced
 //	timeout SECONDS         how long the job may run
+//	artifacts PATH...       what the job uploads
 //	sts ANSWER...           a fake STS, with an answer for each request
 //	requests N              STS got N requests
 //	asked FIELD VALUE       of the last request
@@ -58,7 +59,7 @@ func labOf(ts *testscript.TestScript) *lab { return ts.Value("lab").(*lab) }
 //	small DIR SIZE          mount a tmpfs
 func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"job": cmdJob, "variable": cmdVariable, "token": cmdToken, "forge": cmdForge, "policy": cmdPolicy, "timeout": cmdTimeout,
+		"job": cmdJob, "variable": cmdVariable, "token": cmdToken, "forge": cmdForge, "policy": cmdPolicy, "timeout": cmdTimeout, "artifacts": cmdArtifacts,
 		"sts": cmdSTS, "requests": cmdRequests, "asked": cmdAsked, "unsigned": cmdUnsigned,
 		"exits": cmdExits, "absent": cmdAbsent, "empty": cmdEmpty,
 		"alive": cmdAlive, "dead": cmdDead, "term": cmdTerm, "small": cmdSmall,
@@ -135,6 +136,12 @@ func cmdTimeout(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	response := readJSON(ts)
 	response["runner_info"] = map[string]any{"timeout": seconds}
+	writeJSON(ts, response)
+}
+
+func cmdArtifacts(ts *testscript.TestScript, _ bool, args []string) {
+	response := readJSON(ts)
+	response["artifacts"] = []any{map[string]any{"artifact_type": "archive", "artifact_format": "zip", "when": "always", "paths": args}}
 	writeJSON(ts, response)
 }
 
