@@ -13,9 +13,27 @@ import (
 	"rolecall/internal/workdir"
 )
 
+// findCgroup sends the path of the cgroup that those of jobs lie in, empty where the
+// host has none for us: run then hunts for processes one by one. To find it takes a
+// while, and goes on beside other work.
+func findCgroup() <-chan string {
+	path := make(chan string, 1)
+	go func() {
+		parent, err := cgroup.Own()
+		if err != nil {
+			path <- ""
+			return
+		}
+		defer parent.Close()
+		path <- parent.Path()
+	}()
+	return path
+}
+
 // newRecord returns what the later stages need to know of a job. For one that runs
 // as a user of its tenant, its folders are there then.
-func newRecord(response job.Response, grant tenant.Grant, settings tenant.Settings) (store.Record, error) {
+func newRecord(response job.Response, order order, cgroup string) (store.Record, error) {
+	grant, settings := order.grant, order.settings
 	lease, err := store.NewLease(store.Runner(), response.Timeout)
 	if err != nil {
 		return store.Record{}, err
@@ -23,13 +41,10 @@ func newRecord(response job.Response, grant tenant.Grant, settings tenant.Settin
 	record := store.Record{
 		Tenant:  string(grant.Tenant),
 		IDToken: grant.IDToken,
+		Cgroup:  cgroup,
 		Lease:   lease,
 		Gate:    store.Gate(settings.Gate),
 		Limits:  store.Limits(grant.Limits),
-	}
-	if parent, err := cgroup.Own(); err == nil { // without, run hunts for processes one by one
-		record.Cgroup = parent.Path()
-		parent.Close()
 	}
 	if grant.RunAs == "" {
 		return record, nil

@@ -24,6 +24,7 @@ import (
 // are the last thing that it writes, and the runner calls cleanup.
 func Run(c *stage.Call) error {
 	signal.Ignore(syscall.SIGPIPE) // a report that nobody reads is an error like any other
+	cgroup := findCgroup()
 	response, err := job.ReadResponse(c.Env.ResponseFile)
 	if err != nil {
 		return err
@@ -36,7 +37,7 @@ func Run(c *stage.Call) error {
 	if err != nil {
 		return err
 	}
-	record, err := newRecord(response, order.grant, order.settings)
+	record, err := newRecord(response, order, <-cgroup)
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"rolecall/internal/cgroup"
 	"rolecall/internal/creds"
 	"rolecall/internal/creds/store"
 	"rolecall/internal/fault"
@@ -25,9 +24,6 @@ import (
 // grace is how long a script may take to end after SIGTERM. With what follows,
 // run is gone within 10 s, before a runner that shuts down gives up on it.
 const grace = 8 * time.Second
-
-// groupTime bounds the making of a cgroup, in which an earlier one may have to die.
-const groupTime = 5 * time.Second
 
 // Run runs the script that the runner names, with the job's credentials where
 // the script is the user's own. Where the runner dies meanwhile it removes them,
@@ -55,7 +51,8 @@ func Run(c *stage.Call) error {
 	}
 	defer folder.Close()
 	result, err := run(c, folder, key, watching)
-	if cause := context.Cause(watching()); errors.Is(cause, stage.ErrOrphaned) {
+	// A runner that has asked to stop may have died since: it waits for no longer than its shutdown_timeout.
+	if cause := context.Cause(watching()); errors.Is(cause, stage.ErrOrphaned) || cause != nil && !folder.Record().Lease.Alive() {
 		return errors.Join(cause, err, store.Remove(root, key))
 	}
 	if err != nil {
@@ -84,8 +81,14 @@ func clearExitCode(path string) error {
 
 // run runs the script as the job's user and in its cgroup.
 func run(c *stage.Call, folder *store.Folder, key job.Key, watching func() context.Context) (script.Result, error) {
+	record := folder.Record()
+	grouped := makeGroup(record.Cgroup, key)
 	env, err := environment(c, folder, c.Args[1], watching)
-	if err != nil {
+	group, groupErr := grouped()
+	if group != nil {
+		defer group.remove(c, key)
+	}
+	if err := errors.Join(err, groupErr); err != nil {
 		return script.Result{}, err
 	}
 	s := script.Script{
@@ -95,56 +98,15 @@ func run(c *stage.Call, folder *store.Folder, key job.Key, watching func() conte
 		Stdout: c.Stdout,
 		Stderr: c.Stderr,
 		Grace:  grace,
+		Limits: script.Limits{OpenFiles: record.Limits.OpenFiles, Processes: record.Limits.Processes, AddressSpace: record.Limits.Memory >> 10},
 	}
-	record := folder.Record()
 	if user := record.User; user != nil {
 		s.User, s.Dir = &script.User{UID: user.UID, GID: user.GID, Groups: user.Groups}, cmp.Or(user.Home, "/")
 	}
-	s.Limits = script.Limits{OpenFiles: record.Limits.OpenFiles, Processes: record.Limits.Processes, AddressSpace: record.Limits.Memory >> 10}
-	parent, group, err := makeGroup(record.Cgroup, key)
-	if err != nil {
-		return script.Result{}, err
+	if group != nil {
+		s.Group = group.Group
 	}
-	if group == nil {
-		return s.Run(watching())
-	}
-	s.Group = group
-	result, err := s.Run(watching())
-	group.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), groupTime)
-	defer cancel()
-	if err := parent.Remove(ctx, int64(key.ID)); err != nil {
-		c.Log.Warnf("the cgroup of the job stays until clean-up: %v", err)
-	}
-	parent.Close()
-	return result, err
-}
-
-// makeGroup makes the cgroup of the job in that of the path, where the record says
-// that it is. Both are nil where the host has none for us.
-func makeGroup(path string, key job.Key) (*cgroup.Parent, *cgroup.Group, error) {
-	if path == "" {
-		return nil, nil, nil
-	}
-	parent, err := cgroup.Own()
-	if err != nil {
-		return nil, nil, nil //nolint:nilerr // it was there for prepare, and is for cleanup to look for
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), groupTime)
-	defer cancel()
-	var group *cgroup.Group
-	err = cgroup.ErrUnavailable
-	if parent.Path() == path {
-		group, err = parent.Create(ctx, int64(key.ID))
-	}
-	if err == nil {
-		return parent, group, nil
-	}
-	parent.Close()
-	if errors.Is(err, cgroup.ErrUnavailable) {
-		return nil, nil, nil
-	}
-	return nil, nil, err
+	return s.Run(watching())
 }
 
 // environment returns the environment of the script of a stage, and masks what
