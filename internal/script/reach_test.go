@@ -17,6 +17,23 @@ import (
 )
 
 // TestDriverIsOutOfReach: the script can take nothing of the driver's, nor harm it.
+// See probeHost for what it tries.
+func TestDriverIsOutOfReach(t *testing.T) {
+	t.Parallel()
+	d := newUserDriver(t, "./helper\n"+
+		"for name in environ fd/0 fd/1 mem maps cwd exe auxv stack; do cat /proc/$PPID/$name && echo read $name; done 2>/dev/null\n"+
+		"ls /proc/$PPID/fd /proc/$PPID/task/*/fd 2>/dev/null\n"+
+		"kill -9 $PPID 2>/dev/null && echo killed\nkill -0 $PPID 2>/dev/null && echo could kill\n"+
+		"echo 1000 2>/dev/null >/proc/$PPID/oom_score_adj && echo oom\n"+
+		"cat script0 </dev/null 2>/dev/null || cat /proc/self/fd/0 2>/dev/null || cat /dev/stdin 2>/dev/null && echo script\n"+
+		"{ echo x >>script0; } 2>/dev/null && echo written\nexit 0\n")
+	d.copyTo(t, "helper", 0o755)
+	d.orders.Env = append(d.orders.Env, probe+"=1")
+	if got := d.output(t); got != "64123 64123\n" {
+		t.Errorf("the script could do this:\n%s", got)
+	}
+}
+
 // probe names the variable that makes the test binary a program that a script runs.
 const probe = "SCRIPT_TEST_PROBE"
 
@@ -113,7 +130,8 @@ func TestNoSuchUser(t *testing.T) {
 // TestDriverWithoutRoot: it runs scripts as the user that it is, and no other.
 func TestDriverWithoutRoot(t *testing.T) {
 	t.Parallel()
-	const text = "grep -E '^(Uid|Groups|CapEff|NoNewPrivs)' /proc/self/status; umask\n"
+	const text = "grep -E '^(Uid|Groups|CapEff|NoNewPrivs)' /proc/self/status; umask\n" +
+		"cat /proc/$PPID/environ 2>/dev/null && echo read; exit 0\n"
 	for uid, want := range map[uint32]string{
 		64123: "Uid:	64123	64123	64123	64123\nGroups:	64130 \nCapEff:	0000000000000000\nNoNewPrivs:	1\n0077\n",
 		64129: "",

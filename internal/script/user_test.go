@@ -107,23 +107,6 @@ func TestUserHasNoGroups(t *testing.T) {
 	}
 }
 
-// See probeHost for what it tries.
-func TestDriverIsOutOfReach(t *testing.T) {
-	t.Parallel()
-	d := newUserDriver(t, "./helper\n"+
-		"for name in environ fd/0 fd/1 mem maps cwd exe auxv stack; do cat /proc/$PPID/$name && echo read $name; done 2>/dev/null\n"+
-		"ls /proc/$PPID/fd /proc/$PPID/task/*/fd 2>/dev/null\n"+
-		"kill -9 $PPID 2>/dev/null && echo killed\nkill -0 $PPID 2>/dev/null && echo could kill\n"+
-		"echo 1000 2>/dev/null >/proc/$PPID/oom_score_adj && echo oom\n"+
-		"cat script0 </dev/null 2>/dev/null || cat /proc/self/fd/0 2>/dev/null || cat /dev/stdin 2>/dev/null && echo script\n"+
-		"{ echo x >>script0; } 2>/dev/null && echo written\nexit 0\n")
-	d.copyTo(t, "helper", 0o755)
-	d.orders.Env = append(d.orders.Env, probe+"=1")
-	if got := d.output(t); got != "64123 64123\n" {
-		t.Errorf("the script could do this:\n%s", got)
-	}
-}
-
 // TestUserDescriptors: 0, 1 and 2, and those by all their names.
 func TestUserDescriptors(t *testing.T) {
 	t.Parallel()
