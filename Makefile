@@ -85,5 +85,6 @@ clean:
 install: build
 	install -d $(DESTDIR)$(libexec)
 	install -m 0755 $(DRIVER) $(DESTDIR)$(libexec)
+	install -d -m 0711 $(DESTDIR)/var/lib/rolecall
 	install -d $(DESTDIR)/usr/lib/systemd/system
 	install -m 0644 systemd/rolecall-sweep.service systemd/rolecall-sweep.timer $(DESTDIR)/usr/lib/systemd/system

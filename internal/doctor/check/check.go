@@ -30,19 +30,21 @@ type Finding struct {
 
 // Host is what is looked at.
 type Host struct {
-	Policy       string // path of the policy file
-	ByDefault    bool   // nobody has named the policy file: it may be missing
-	RunnerConfig string // path of the runner's config.toml
-	Temp         string // where the runner keeps job responses
-	Proc         string // where proc is mounted
-	Metadata     string // address of the cloud's metadata service
+	Policy       string   // path of the policy file
+	ByDefault    bool     // nobody has named the policy file: it may be missing
+	RunnerConfig string   // path of the runner's config.toml
+	Temp         string   // where the runner keeps job responses
+	Proc         string   // where proc is mounted
+	Root         string   // where systemd's folders are
+	Metadata     []string // addresses of the cloud's metadata services
 }
 
 // Here returns this host, as far as its paths and addresses are always the same.
 //
 // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
+// https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html
 func Here() Host {
-	return Host{Proc: "/proc", Metadata: "169.254.169.254:80"}
+	return Host{Proc: "/proc", Root: "/", Metadata: []string{"169.254.169.254:80", "[fd00:ec2::254]:80", "169.254.170.2:80"}}
 }
 
 // site is a host with what could be read of its files.
@@ -62,8 +64,8 @@ func (h Host) Check(ctx context.Context) []Finding {
 	findings := s.readPolicy()
 	findings = append(findings, s.readRunnerConfig()...)
 	checks := []func(context.Context) []Finding{
-		s.checkFiles, s.checkCredentialsDir, s.checkAuditLog, s.checkWorkDirs,
-		s.checkKeys, s.checkGitLab, s.checkSTS, s.checkRunners, s.checkKernel, s.checkTemp, s.checkMetadata,
+		s.checkFiles, s.checkUsers, s.checkCredentialsDir, s.checkAuditLog, s.checkWorkDirs, s.checkPassable,
+		s.checkKeys, s.checkGitLab, s.checkSTS, s.checkRunners, s.checkKernel, s.checkProcesses, s.checkSweep, s.checkTemp, s.checkMetadata,
 	}
 	return append(findings, gather(len(checks), func(i int) []Finding { return checks[i](ctx) })...)
 }

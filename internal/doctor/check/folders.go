@@ -22,14 +22,7 @@ const mebibyte = 1 << 20
 // checkCredentialsDir checks the folder of the jobs' credentials.
 func (s *site) checkCredentialsDir(context.Context) []Finding {
 	const area = "credentials_dir"
-	dir, named := s.settings.CredentialsDir, true
-	if dir == "" {
-		roots := store.Roots()
-		dir, named = roots[0], false
-		if i := slices.IndexFunc(roots, func(root string) bool { return isTmpfs(s.mountOf(root)) }); i >= 0 {
-			dir = roots[i]
-		}
-	}
+	dir, named := s.credentialsDir()
 	var findings []Finding
 	info, err := os.Lstat(dir)
 	switch {
@@ -52,12 +45,26 @@ func (s *site) checkCredentialsDir(context.Context) []Finding {
 	return append(findings, checkSpace(area, nearest(dir), mebibyte, 8*mebibyte)...)
 }
 
-// checkPrivate checks that a folder is closed to all but its owner.
+// credentialsDir returns the folder of the jobs' credentials, and whether the policy
+// file names it.
+func (s *site) credentialsDir() (dir string, named bool) {
+	if s.settings.CredentialsDir != "" {
+		return s.settings.CredentialsDir, true
+	}
+	roots := store.Roots()
+	if i := slices.IndexFunc(roots, func(root string) bool { return isTmpfs(s.mountOf(root)) }); i >= 0 {
+		return roots[i], false
+	}
+	return roots[0], false
+}
+
+// checkPrivate checks that a folder is closed to all but its owner, or that others
+// can do no more than pass through, as the driver has it where jobs have users.
 func checkPrivate(area, dir string, info fs.FileInfo) []Finding {
 	switch {
 	case !info.IsDir():
 		return []Finding{fail(area, dir+" is a link or a file", "make it a folder of mode 0700")}
-	case info.Mode().Perm() != 0o700:
+	case info.Mode().Perm() != 0o700 && info.Mode().Perm() != 0o711:
 		return []Finding{fail(area, fmt.Sprintf("%s has mode %04o", dir, info.Mode().Perm()), "chmod 0700 "+dir)}
 	case !trusted(info):
 		return []Finding{warn(area, fmt.Sprintf("%s belongs to user %d, neither root nor you", dir, owner(info)), "chown it to the user who runs the runner, or run doctor as that user")}

@@ -32,7 +32,7 @@ func newHost(t *testing.T) *host {
 	h := &host{dir: t.TempDir()}
 	h.Host = check.Host{
 		Policy: h.path("etc/rolecall.toml"), RunnerConfig: h.path("etc/config.toml"),
-		Temp: h.path("run"), Proc: h.path("proc"), Metadata: closedPort(t),
+		Temp: h.path("run"), Proc: h.path("proc"), Root: h.path("root"), Metadata: []string{closedPort(t)},
 	}
 	var err error
 	if h.gitlab, err = coordinator.Start(); err != nil {

@@ -2,12 +2,10 @@ package check
 
 import (
 	"context"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 )
 
 // mount is an entry of /proc/self/mountinfo.
@@ -59,7 +57,7 @@ func (s *site) checkKernel(context.Context) []Finding {
 	if strings.HasPrefix(core, "|") {
 		program, _, _ := strings.Cut(strings.TrimPrefix(core, "|"), " ")
 		findings = append(findings, warn(area, "core dumps of scripts, with their environment, go to "+program,
-			"set LimitCORE=0 in the runner's unit, or kernel.core_pattern to a file"))
+			"set kernel.core_pattern to a file, and LimitCORE=0 in the runner's unit"))
 	} else {
 		findings = append(findings, ok(area, "core dumps go to no program"))
 	}
@@ -99,18 +97,4 @@ func (s *site) checkTemp(context.Context) []Finding {
 			"set TMPDIR in the runner's unit to a folder on a tmpfs (doctor reads its own TMPDIR)")}
 	}
 	return []Finding{ok(area, s.Temp+" is on a tmpfs")}
-}
-
-// checkMetadata warns where scripts can reach the metadata service of the cloud,
-// and with it the role of the host itself.
-func (s *site) checkMetadata(ctx context.Context) []Finding {
-	const area = "metadata service"
-	dialer := net.Dialer{Timeout: 300 * time.Millisecond}
-	connection, err := dialer.DialContext(ctx, "tcp", s.Metadata)
-	if err != nil {
-		return []Finding{ok(area, s.Metadata+" does not answer")}
-	}
-	_ = connection.Close()
-	return []Finding{warn(area, s.Metadata+" answers: a script can take the role of this host itself",
-		"block it for the user who runs the jobs, or give the host no role")}
 }

@@ -1,0 +1,278 @@
+package check_test
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"rolecall/internal/cgroup"
+	"rolecall/internal/doctor/check"
+)
+
+// Users that every Debian has, who stand for those of tenants.
+const (
+	alphaUser = "www-data"
+	betaUser  = "backup"
+)
+
+// isolate gives each tenant a unix user, on a host where all is right for that.
+func isolate(t *testing.T, h *host, alpha, beta string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("NOT TESTED, run as root: jobs of other users")
+	}
+	h.policy = strings.NewReplacer(`shared_user = "unsafe"`, "", `name = "alpha"`, fmt.Sprintf("name = \"alpha\"\nrun_as = %q", alpha),
+		`name = "beta"`, fmt.Sprintf("name = \"beta\"\nrun_as = %q", beta)).Replace(h.policy)
+	for name, mode := range map[string]os.FileMode{"..": 0o711, ".": 0o711, "run": 0o711, "run/rolecall": 0o711, "builds": 0o711} {
+		if err := os.Chmod(h.path(name), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// processes is what is said of how a job's processes are killed on this very host.
+func processes() want {
+	parent, err := cgroup.Own()
+	if err != nil {
+		return want{check.Warn, "processes", "hunted one by one"}
+	}
+	defer parent.Close()
+	return want{check.OK, "processes", string(parent.Kind())}
+}
+
+func TestIsolated(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	isolate(t, h, alphaUser, betaUser)
+	h.mkdir(t, "root/run/systemd/system", 0o755)
+	h.write(t, "root/etc/systemd/system/timers.target.wants/rolecall-sweep.timer", "", 0o644)
+	findings := h.check(t)
+	for _, f := range findings {
+		if f.State != check.OK && f.Area != "processes" {
+			t.Errorf("%s: %s: %s", f.State, f.Area, f.What)
+		}
+	}
+	named(t, findings, want{check.OK, "run_as", `"www-data"`}, want{check.OK, "run_as", `"backup"`}, want{check.OK, "sweep timer", ""}, processes())
+}
+
+// TestIsolationFaults breaks a host whose tenants have users in one place each.
+func TestIsolationFaults(t *testing.T) {
+	t.Parallel()
+	closing := func(name string) func(*testing.T, *host) {
+		return func(t *testing.T, h *host) {
+			t.Helper()
+			h.mkdir(t, name, 0o710)
+		}
+	}
+	for _, f := range []fault{
+		{"closed way to credentials", closing("run"), want{check.Fail, "credentials_dir", "run (mode 0710)"}},
+		{"closed builds", closing("builds"), want{check.Fail, "builds_dir", "builds (mode 0710)"}},
+		{"closed cache", closing("cache"), want{check.Fail, "cache_dir", "cache (mode 0710)"}},
+		{"closed far above", closing("."), want{check.Fail, "builds_dir", "(mode 0710)"}},
+		{"closed where a link leads", func(t *testing.T, h *host) {
+			h.mkdir(t, "closed/builds", 0o755)
+			h.mkdir(t, "closed", 0o700)
+			if err := errors.Join(os.Remove(h.path("builds")), os.Symlink(h.path("closed/builds"), h.path("builds"))); err != nil {
+				t.Fatal(err)
+			}
+		}, want{check.Fail, "builds_dir", "closed (mode 0700)"}},
+		{"closed and not made", inPolicy("DIR/cache", "DIR/cache/not/made"), want{check.Warn, "cache_dir", "no such file"}},
+		{"credentials that can be listed", func(t *testing.T, h *host) { h.mkdir(t, "run/rolecall", 0o755) }, want{check.Fail, "credentials_dir", "mode 0755"}},
+		{"no such user", inPolicy(betaUser, "ci-none"), want{check.Fail, "run_as", `"ci-none"`}},
+		{"no such user of no tenant", inPolicy("[gitlab]", "run_as = \"ci-none\"\n[gitlab]"), want{check.Fail, "run_as", `"ci-none"`}},
+		{"one user", inPolicy(betaUser+"\"", alphaUser+"\"\n#"), want{check.Fail, "policy file", "run_as"}},
+		{"one user, as wanted", func(t *testing.T, h *host) {
+			inPolicy(betaUser, alphaUser)(t, h)
+			inPolicy("[gitlab]", "shared_user = \"unsafe\"\n[gitlab]")(t, h)
+		}, want{check.Warn, "shared_user", "alpha, beta have one unix user"}},
+		{"no timer", func(t *testing.T, h *host) { h.mkdir(t, "root/run/systemd/system", 0o755) }, want{check.Warn, "sweep timer", "not enabled"}},
+	} {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			h := newHost(t)
+			isolate(t, h, alphaUser, betaUser)
+			f.breaking(t, h)
+			findings := h.check(t)
+			named(t, findings, f.want)
+			if check.Bad(findings) != (f.want.state == check.Fail) {
+				t.Errorf("bad is %v for\n%s", check.Bad(findings), text(findings))
+			}
+		})
+	}
+}
+
+// ownUsers says that this process has an /etc/passwd of its own, and where the test's
+// folder is.
+const ownUsers = "CHECK_OWN_USERS"
+
+// TestUsers checks users of all kinds, in a process with an /etc/passwd and
+// /etc/group of its own, and with no cgroup that it can write to.
+func TestUsers(t *testing.T) {
+	t.Parallel()
+	if dir := os.Getenv(ownUsers); dir != "" {
+		checkOwnUsers(t)
+		return
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("NOT TESTED, run as root: users of a namespace")
+	}
+	dir := t.TempDir()
+	passwd := "root:x:0:0::/root:/bin/sh\n"
+	for i, name := range []string{"good", "away", "strong", "open", "foreign", "second", "twice", "other"} {
+		home := filepath.Join(dir, name)
+		uid := 64200 + i
+		if name != "away" {
+			if err := errors.Join(os.Mkdir(home, 0o700), os.Chown(home, uid, uid)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		passwd += fmt.Sprintf("%s:x:%d:%d::%s:/bin/bash\n", name, min(uid, 64206), uid, home)
+	}
+	err := errors.Join(os.Chmod(filepath.Join(dir, "open"), 0o720), os.Chown(filepath.Join(dir, "foreign"), 64200, 64200),
+		os.WriteFile(filepath.Join(dir, "passwd"), []byte(passwd), 0o600),
+		os.WriteFile(filepath.Join(dir, "group"), []byte("root:x:0:\ndocker:x:64300:strong,nobody\nsudo:x:64301:strong\n"), 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const script = `cd "$1" && mount --bind passwd /etc/passwd && mount --bind group /etc/group && mount -t tmpfs none /sys/fs/cgroup && cd / && exec "$2" -test.run='^TestUsers$'`
+	command := exec.CommandContext(t.Context(), "sh", "-ec", script, "sh", dir, os.Args[0])
+	command.Env = append(os.Environ(), ownUsers+"="+dir)
+	command.SysProcAttr = &syscall.SysProcAttr{Unshareflags: unix.CLONE_NEWNS}
+	if out, err := command.CombinedOutput(); err != nil || !strings.Contains(string(out), "PASS") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// checkOwnUsers is TestUsers in its own process.
+func checkOwnUsers(t *testing.T) {
+	t.Helper()
+	users := map[string]want{
+		"good":    {check.OK, "run_as", `"good", uid 64200, is fit`},
+		"away":    {check.OK, "run_as", `"away", uid 64201, is fit`},
+		"strong":  {check.Warn, "run_as", "is in docker, sudo"},
+		"open":    {check.Fail, "run_as", "(mode 0720)"},
+		"foreign": {check.Fail, "run_as", "belongs to user 64200"},
+		"twice":   {check.Fail, "run_as", "64206"},
+	}
+	for _, name := range slices.Sorted(maps.Keys(users)) {
+		h := newHost(t)
+		isolate(t, h, name, "second")
+		findings := h.check(t)
+		named(t, findings, users[name], want{check.Warn, "processes", "hunted one by one"})
+		if check.Bad(findings) != (users[name].state == check.Fail) || strings.Contains(text(findings), `"`+name+`", uid`) != (users[name].state == check.OK) {
+			t.Errorf("%s:\n%s", name, text(findings))
+		}
+	}
+}
+
+// TestProcessesAreTidy: no cgroup of doctor's stays.
+func TestProcessesAreTidy(t *testing.T) {
+	t.Parallel()
+	if processes().state != check.OK {
+		t.Skip("NOT TESTED, run where there are cgroups to be made: they are removed")
+	}
+	parent, err := cgroup.Own()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer parent.Close()
+	before, _ := parent.List() // of others who check at the same time, or were killed
+	named(t, newHost(t).check(t), processes())
+	between, _ := parent.List()
+	time.Sleep(7 * time.Second) // another check has 5 s
+	after, err := parent.List()
+	for _, id := range after {
+		if id >= 1<<62 && slices.Contains(between, id) && !slices.Contains(before, id) {
+			t.Errorf("the group of job %d is still there", id)
+		}
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// TestMetadataByUser: the way to the metadata service is tried as each of the users
+// of tenants. The kernel says who asks, of connections to a server that takes none.
+func TestMetadataByUser(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	isolate(t, h, alphaUser, betaUser)
+	busy := busyPort(t)
+	h.Metadata = append(h.Metadata, fmt.Sprintf("127.0.0.1:%d", busy))
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	h.Metadata = append(h.Metadata, listener.Addr().String())
+	ended := make(chan bool)
+	seen := map[string]bool{}
+	go func() {
+		defer close(ended)
+		for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline) && len(seen) < 2; time.Sleep(5 * time.Millisecond) {
+			for _, uid := range asking(busy) {
+				seen[uid] = true
+			}
+		}
+	}()
+	findings := h.check(t)
+	<-ended
+	if !seen["33"] || !seen["34"] {
+		t.Errorf("it is asked by users %v, want 33 and 34", seen)
+	}
+	named(t, findings, want{check.Warn, "metadata service", listener.Addr().String() + " answers " + betaUser + ", " + alphaUser})
+	if got := strings.Count(text(findings), "the role of this host"); got != 1 {
+		t.Errorf("%d addresses answer, want 1, in\n%s", got, text(findings))
+	}
+}
+
+// busyPort returns a port whose queue is full.
+func busyPort(t *testing.T) int {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Close(fd) })
+	if err := errors.Join(unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), unix.Listen(fd, 0)); err != nil {
+		t.Fatal(err)
+	}
+	name, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := name.(*unix.SockaddrInet4).Port
+	for {
+		c, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", port), 100*time.Millisecond)
+		if err != nil {
+			return port
+		}
+		t.Cleanup(func() { _ = c.Close() })
+	}
+}
+
+// asking returns the users of sockets that wait for an answer from a port.
+//
+// https://docs.kernel.org/networking/proc_net_tcp.html
+func asking(port int) []string {
+	const synSent = "02"
+	content, _ := os.ReadFile("/proc/net/tcp")
+	var users []string
+	for line := range strings.Lines(string(content)) {
+		if f := strings.Fields(line); len(f) > 7 && f[2] == fmt.Sprintf("0100007F:%04X", port) && f[3] == synSent {
+			users = append(users, f[7])
+		}
+	}
+	return users
+}
