@@ -130,7 +130,7 @@ func advise(err error) (fault.Side, string) {
 	case errors.Is(err, unix.EISDIR), errors.Is(err, unix.ENXIO):
 		return fault.Admin, "let it be a regular file"
 	case errors.Is(err, unix.EROFS):
-		return fault.Admin, "let it be on a disk that can be written to"
+		return fault.Infrastructure, "let it be on a disk that can be written to"
 	}
 	return fault.Admin, ""
 }

@@ -89,7 +89,7 @@ func TestReadOnlyDisk(t *testing.T) {
 	if !inMounts(t) {
 		return
 	}
-	refused(t, onDisk(t, "", syscall.MS_RDONLY), fault.Admin, "read-only file system; let it be on a disk that can be written to")
+	refused(t, onDisk(t, "", syscall.MS_RDONLY), fault.Infrastructure, "read-only file system; let it be on a disk that can be written to")
 }
 
 // TestFileSizeLimit: the signal of that limit does not end the process.

@@ -9,6 +9,8 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"syscall"
 )
 
 // Side names who must act on an error.
@@ -46,11 +48,20 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.What }
 
 // SideOf returns the side of the outermost Error that err holds, or
-// Infrastructure where it holds none.
+// Infrastructure where it holds none. What a host lacks for now is never its admin's
+// mistake, whatever it was wanted for: the runner tries again.
 func SideOf(err error) Side {
 	var e *Error
-	if errors.As(err, &e) {
-		return e.Side
+	if !errors.As(err, &e) || e.Side == Admin && lacks(e) {
+		return Infrastructure
 	}
-	return Infrastructure
+	return e.Side
+}
+
+// lacks reports whether err came about as the host has no room, inodes, open files
+// or memory, or a disk that cannot be written.
+func lacks(err error) bool {
+	return slices.ContainsFunc([]error{
+		syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EIO,
+	}, func(errno error) bool { return errors.Is(err, errno) })
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"syscall"
 	"testing"
 
 	"rolecall/internal/fault"
@@ -24,6 +25,7 @@ func TestSideOf(t *testing.T) {
 		"author":                  {author, fault.Author},
 		"admin":                   {admin, fault.Admin},
 		"infrastructure":          {fault.New(fault.Infrastructure, errWhat, ""), fault.Infrastructure},
+		"admin, no room":          {fault.New(fault.Admin, syscall.ENOSPC, ""), fault.Infrastructure},
 		"wrapped":                 {fmt.Errorf("tenant %q: %w", "a", author), fault.Author},
 		"wrapped twice":           {fmt.Errorf("b: %w", fmt.Errorf("a: %w", admin)), fault.Admin},
 		"joined after a plain":    {errors.Join(errWhat, author), fault.Author},
