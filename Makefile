@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: build parts demo check fmt vet lint test e2e fuzz bench tidy clean install
+.PHONY: build parts demo check fmt vet lint test e2e fuzz soak bench tidy clean install
 
 PROGRAMS := config prepare run cleanup gate sweep doctor
 GO      := CGO_ENABLED=0 go
@@ -69,6 +69,10 @@ fuzz:
 	    go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) $$package; \
 	  done; \
 	done
+
+# Many jobs of many tenants at once, with cancels and kills.
+soak: build parts
+	@go run ./test/soak
 
 # The ratios that the driver must keep, then those of the masker in process.
 bench: build parts

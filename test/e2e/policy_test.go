@@ -25,6 +25,7 @@ func newPolicyWorld(t *testing.T) *policyWorld {
 	t.Helper()
 	dir := t.TempDir()
 	p := &policyWorld{&world{gitlab: startGitLab(t)}, dir, filepath.Join(dir, "rolecall.toml")}
+	p.places = []string{filepath.Join(dir, "builds"), filepath.Join(dir, "cache")}
 	p.startMinIO(t)
 	p.write(t, p.policyText())
 	args := []string{"--config", p.policy}

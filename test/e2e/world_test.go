@@ -32,8 +32,9 @@ type world struct {
 	recorder *lab.Recorder
 	runner   *lab.RunnerService
 
-	mu   sync.Mutex
-	runs []*coordinator.Run
+	mu     sync.Mutex
+	runs   []*coordinator.Run
+	places []string // builds_dir and cache_dir of a policy file
 }
 
 // audience returns the aud by which MinIO tells the tenants apart.
@@ -208,14 +209,18 @@ func (w *world) checkNothingLeft(t *testing.T) {
 			}
 		}
 	}
-	dirs := append(store.Roots(), w.runner.BuildsDir, w.runner.CacheDir, w.runner.HomeDir, w.runner.TempDir)
+	dirs := append(append(store.Roots(), w.places...), w.runner.BuildsDir, w.runner.CacheDir, w.runner.HomeDir, w.runner.TempDir)
 	files, found, err := lab.Search(secrets, dirs...)
 	if err != nil || files == 0 || len(found) > 0 {
 		t.Errorf("a search for %d secrets in %d files: found in %v, %v", len(secrets), files, found, err)
 	}
-	links, err := filepath.Glob(filepath.Join(w.runner.BuildsDir, "*/*/*/*.tmp/rolecall-*"))
-	if err != nil || len(links) > 0 {
-		t.Errorf("folders are left in the build directories: %v, %v", links, err)
+	for _, builds := range append([]string{w.runner.BuildsDir}, w.places...) {
+		for _, depth := range []string{"", "*/*/"} { // a policy's has a folder for each tenant and trust class
+			links, err := filepath.Glob(filepath.Join(builds, depth+"*/*/*/*.tmp/rolecall-*"))
+			if err != nil || len(links) > 0 {
+				t.Errorf("folders are left in the build directories: %v, %v", links, err)
+			}
+		}
 	}
 }
 
