@@ -57,7 +57,7 @@ func probeHost() {
 		"setgroups":  func() error { return syscall.Setgroups([]int{0}) },
 		"new privs":  func() error { return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 0, 0, 0, 0) },
 		"capability": func() error { return unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_RAISE, unix.CAP_CHOWN, 0, 0) },
-		"ptrace":     func() error { return syscall.PtraceAttach(driver) },
+		"ptrace":     func() error { return traceOnce(driver) },
 		"kill":       func() error { return syscall.Kill(driver, syscall.SIGCONT) },
 		"memory":     func() error { _, err := unix.ProcessVMReadv(driver, local, remote, 0); return err },
 		"limits":     func() error { return unix.Prlimit(driver, unix.RLIMIT_CORE, &unix.Rlimit{}, nil) },
@@ -70,6 +70,17 @@ func probeHost() {
 		}
 	}
 	_, _ = fmt.Fprintln(os.Stdout, os.Getuid(), os.Geteuid())
+}
+
+// traceOnce attaches to a process and lets it go on.
+func traceOnce(pid int) error {
+	if err := syscall.PtraceAttach(pid); err != nil {
+		return err
+	}
+	if _, err := syscall.Wait4(pid, nil, syscall.WALL, nil); err != nil {
+		return err
+	}
+	return syscall.PtraceDetach(pid)
 }
 
 // TestSetuidProgram: it gives nothing to the script, and would to others.
