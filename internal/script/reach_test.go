@@ -92,7 +92,7 @@ func TestSetuidProgram(t *testing.T) {
 	d.orders.Env = append(d.orders.Env, probe+"=1")
 	others := newDriver(t, "setpriv --reuid 64123 --clear-groups ./suid | tail -1\n")
 	others.orders.Dir, others.orders.Env = d.orders.Dir, append(others.orders.Env, probe+"=1")
-	if got := others.output(t); got != "64123 0\n" {
+	if got := others.output(t); got != "0 0\n" { // it could become root for good
 		t.Skipf("NOT TESTED: setuid programs do not work in the folder for tests: %s%s", got, &others.stderr)
 	}
 	if got := d.output(t); got != "64123 64123\n64123 64123\n" {
