@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"rolecall/internal/doctor/check"
+	"rolecall/internal/stage"
 )
 
 // check looks for what is wrong with this host.
@@ -17,7 +18,7 @@ func (d Doctor) check(args []string) error {
 		return err
 	}
 	host := check.Here()
-	host.Policy, host.ByDefault = cmp.Or(*flags.policy, defaultPolicy), *flags.policy == ""
+	host.Policy, host.ByDefault = cmp.Or(*flags.policy, stage.DefaultPolicy), *flags.policy == ""
 	host.RunnerConfig, host.Temp = *runner, os.TempDir()
 	findings := host.Check(context.Background())
 	rows := [][]string{{"STATE", "AREA", "WHAT", "WHAT TO DO"}}

@@ -16,9 +16,6 @@ import (
 	"rolecall/internal/tenant"
 )
 
-// defaultPolicy is where the policy file lies unless --config says otherwise.
-const defaultPolicy = "/etc/rolecall/rolecall.toml"
-
 // maxFile bounds the size of the files that an admin writes, in bytes.
 const maxFile = 8 << 20
 
@@ -115,7 +112,7 @@ type command struct {
 func (d Doctor) flags(name, tenantUsage string) command {
 	set := flag.NewFlagSet("doctor "+name, flag.ContinueOnError)
 	set.SetOutput(d.Stderr)
-	c := command{FlagSet: set, policy: set.String("config", "", "policy `FILE` (default "+defaultPolicy+")")}
+	c := command{FlagSet: set, policy: set.String("config", "", "policy `FILE` (default "+stage.DefaultPolicy+")")}
 	if tenantUsage != "" {
 		c.tenant = set.String("tenant", "", tenantUsage)
 	}
@@ -138,7 +135,7 @@ func (c command) parse(args []string) error {
 
 // readPolicy returns the policy file, or nil where the default one is not there.
 func (c command) readPolicy() (*tenant.Policy, error) {
-	file := cmp.Or(*c.policy, defaultPolicy)
+	file := cmp.Or(*c.policy, stage.DefaultPolicy)
 	content, err := adminfile.Read(file, maxFile)
 	if *c.policy == "" && errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"rolecall/internal/doctor/trust"
+	"rolecall/internal/stage"
 	"rolecall/internal/tenant"
 )
 
@@ -24,7 +25,7 @@ func (d Doctor) trustPolicy(args []string) error {
 		return err
 	}
 	if policy == nil {
-		return fmt.Errorf("there is no policy file %s, and so no tenant whose rules a trust policy could follow", defaultPolicy)
+		return fmt.Errorf("there is no policy file %s, and so no tenant whose rules a trust policy could follow", stage.DefaultPolicy)
 	}
 	chosen, err := find(policy, *flags.tenant)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"rolecall/internal/tenant"
 )
 
-// defaultPolicy is where a policy file lies unless --config says otherwise.
-const defaultPolicy = "/etc/rolecall/rolecall.toml"
+// DefaultPolicy is the path where a policy file lies unless --config says otherwise.
+const DefaultPolicy = "/etc/rolecall/rolecall.toml"
 
 // maxPolicy bounds the size of a policy file, in bytes: some ten thousand tenants.
 const maxPolicy = 8 << 20
@@ -26,7 +26,7 @@ var errDone = errors.New("done")
 func (c *Call) parseFlags(name string) error {
 	flags := flag.NewFlagSet("rolecall "+name, flag.ContinueOnError)
 	flags.SetOutput(c.Stderr)
-	flags.StringVar(&c.policy, "config", "", "policy `FILE` (default "+defaultPolicy+")")
+	flags.StringVar(&c.policy, "config", "", "policy `FILE` (default "+DefaultPolicy+")")
 	flags.StringVar(&c.pinned, "tenant", "", "`NAME` of the tenant that this runner serves; without it the job's variable TENANT names it")
 	version := flags.Bool("version", false, "print the version and exit")
 	err := flags.Parse(os.Args[1:])
@@ -51,7 +51,7 @@ func (c *Call) Policy() (*tenant.Policy, error) { return ReadPolicy(c.policy) }
 
 // ReadPolicy is Policy for the value of --config, which may be empty.
 func ReadPolicy(named string) (*tenant.Policy, error) {
-	file := cmp.Or(named, defaultPolicy)
+	file := cmp.Or(named, DefaultPolicy)
 	content, err := adminfile.Read(file, maxPolicy)
 	if named == "" && errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

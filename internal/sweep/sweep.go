@@ -41,7 +41,7 @@ func Main() {
 func Roots(args []string, help io.Writer) ([]string, error) {
 	flags := flag.NewFlagSet("rolecall sweep", flag.ContinueOnError)
 	flags.SetOutput(help)
-	named := flags.String("config", "", "policy `FILE` (default /etc/rolecall/rolecall.toml)")
+	named := flags.String("config", "", "policy `FILE` (default "+stage.DefaultPolicy+")")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}

@@ -9,11 +9,9 @@ import (
 	"slices"
 
 	"rolecall/internal/adminfile"
+	"rolecall/internal/stage"
 	"rolecall/internal/tenant"
 )
-
-// defaultPolicy is the policy file of stages that are given no --config.
-const defaultPolicy = "/etc/rolecall/rolecall.toml"
 
 // Seconds that the settings of a runner must leave to the driver.
 const (
@@ -86,7 +84,7 @@ func readFlags(args []string) (flags, error) {
 	var f flags
 	set := flag.NewFlagSet("stage", flag.ContinueOnError)
 	set.SetOutput(io.Discard)
-	set.StringVar(&f.config, "config", defaultPolicy, "")
+	set.StringVar(&f.config, "config", stage.DefaultPolicy, "")
 	set.StringVar(&f.tenant, "tenant", "", "")
 	err := set.Parse(args)
 	if err == nil && set.NArg() > 0 {

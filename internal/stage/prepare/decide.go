@@ -36,7 +36,7 @@ type order struct {
 }
 
 // decide decides which tenant the job is and checks everything that can be
-// checked before STS is asked. The order of a job of no tenant is empty.
+// checked before STS is asked. The order of a job of no tenant asks for nothing.
 func decide(c *stage.Call, response job.Response, root string) (order, error) {
 	policy, err := c.Policy()
 	if err != nil {
