@@ -3,15 +3,12 @@
 package doctor
 
 import (
-	"cmp"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 
-	"rolecall/internal/adminfile"
 	"rolecall/internal/stage"
 	"rolecall/internal/tenant"
 )
@@ -133,15 +130,12 @@ func (c command) parse(args []string) error {
 	return nil
 }
 
-// readPolicy returns the policy file, or nil where the default one is not there.
-func (c command) readPolicy() (*tenant.Policy, error) {
-	file := cmp.Or(*c.policy, stage.DefaultPolicy)
-	content, err := adminfile.Read(file, maxFile)
-	if *c.policy == "" && errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+// readPolicy returns the policy file, or nil where there shall be none. It reads it
+// as the stages do.
+func (c command) readPolicy(none bool) (*tenant.Policy, error) {
+	flags := stage.Flags{Config: *c.policy, NoPolicy: none}
+	if err := flags.Check(); err != nil {
+		return nil, usageError{err}
 	}
-	if err != nil {
-		return nil, fmt.Errorf("policy file: %w", err)
-	}
-	return tenant.Compile(file, content)
+	return flags.Policy()
 }

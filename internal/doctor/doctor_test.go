@@ -28,14 +28,15 @@ func TestUsage(t *testing.T) {
 		{"explain --help", 0, "-token"},
 		{"trust-policy --help", 0, "-terraform"},
 		{"--version", 0, "rolecall doctor "},
-		{"explain --job /none", 1, "/none"},
+		{"explain --no-policy --job /none", 1, "/none"},
+		{"explain --no-policy --config /none --job x", 2, "contradict each other"},
 		{"explain --config /none --job /none", 1, "/none"},
 		{"trust-policy --config /none --tenant alpha", 1, "policy file: /none"},
 		{"check --config /none --runner-config /none", 1, "/none"},
 	} {
 		if c.args == "explain --job x --tenant A" {
 			w := newWorld(t)
-			c.args = "explain --tenant A --job " + w.job(t, "")
+			c.args = "explain --no-policy --tenant A --job " + w.job(t, "")
 		}
 		got := run("", strings.Fields(c.args)...)
 		if got.code != c.code || !strings.Contains(got.out+got.errors, c.says) {

@@ -28,6 +28,7 @@ func (d Doctor) explain(args []string) error {
 	flags := d.flags("explain", "`NAME` of the tenant that the runner serves, as in its --tenant")
 	file := flags.String("job", "", "the job response, a `FILE` as in JOB_RESPONSE_FILE")
 	token := flags.String("token", "", "`FILE` with the job's ID token, - for standard input (default: from the job response)")
+	noPolicy := flags.Bool("no-policy", false, "read no policy file: as on a runner with --no-policy")
 	asJSON := flags.Bool("json", false, "print JSON")
 	if err := flags.parse(args); err != nil {
 		return err
@@ -35,7 +36,7 @@ func (d Doctor) explain(args []string) error {
 	if *file == "" {
 		return usageError{errors.New("name the job response by --job")}
 	}
-	policy, err := flags.readPolicy()
+	policy, err := flags.readPolicy(*noPolicy)
 	if err != nil {
 		return err
 	}

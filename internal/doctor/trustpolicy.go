@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"rolecall/internal/doctor/trust"
-	"rolecall/internal/stage"
 	"rolecall/internal/tenant"
 )
 
@@ -20,12 +19,9 @@ func (d Doctor) trustPolicy(args []string) error {
 	if *flags.tenant == "" {
 		return usageError{errors.New("name the tenant by --tenant")}
 	}
-	policy, err := flags.readPolicy()
+	policy, err := flags.readPolicy(false)
 	if err != nil {
 		return err
-	}
-	if policy == nil {
-		return fmt.Errorf("there is no policy file %s, and so no tenant whose rules a trust policy could follow", stage.DefaultPolicy)
 	}
 	chosen, err := find(policy, *flags.tenant)
 	if err != nil {

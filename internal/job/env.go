@@ -20,6 +20,9 @@ const (
 	// StoreVariable names the folder that holds the state of all jobs. The
 	// config stage hands it to the later ones in job_env, which no job can set.
 	StoreVariable = "ROLECALL_STORE"
+	// ToldVariable holds what the config stage was started with. It is handed on as
+	// StoreVariable is.
+	ToldVariable = "ROLECALL_FLAGS"
 	// EnvFileVariable names the env file to the job's script.
 	EnvFileVariable = "ROLECALL_ENV_FILE"
 )
@@ -31,6 +34,7 @@ type Env struct {
 	BuildFailure int    // exit code that ends a job as the author's or admin's
 	SystemFail   int    // exit code that lets the runner try again
 	Store        string // StoreVariable; empty before config has chosen
+	Told         string // ToldVariable; empty before config has run
 	Request      Request
 	Service      []string // the rest: what the runner's own service has
 }
@@ -59,7 +63,8 @@ func ReadEnv(environ []string) (Env, error) {
 			env.Service = append(env.Service, entry)
 		}
 	}
-	env.ResponseFile, env.ExitCodeFile, env.Store = own[responseFile], own[exitCodeFile], own[StoreVariable]
+	env.ResponseFile, env.ExitCodeFile = own[responseFile], own[exitCodeFile]
+	env.Store, env.Told = own[StoreVariable], own[ToldVariable]
 	err := env.readExitCodes(own[buildFailureCode], own[systemFailureCode])
 	return env, err
 }

@@ -18,6 +18,11 @@ func Clean(environ []string, drop func(name string) bool) []string {
 	return kept
 }
 
+// ShellLevel is the variable that a login shell of a script starts with. bash counts
+// it up: at level 1 the ~/.bash_logout that Debian puts into each home clears the
+// screen, which fails where there is none, and with it the script.
+const ShellLevel = "SHLVL=1"
+
 // ForUser returns the environment in which a script of another user starts: as
 // su(1) makes it for a login, with the way to programs, the language, the time
 // zone and the way to the network taken from environ, the service's own. All

@@ -41,8 +41,9 @@ type Group interface {
 
 // Result is how a script ended.
 type Result struct {
-	Code int   // exit code, 0 to 255; 128+n where signal n ended it
-	Left []int // processes of the script that could not be killed
+	Code int      // exit code, 0 to 255; 128+n where signal n ended it
+	Left []int    // processes of the script that could not be killed
+	Read Progress // how far bash had read the script
 }
 
 // Run runs the script. When ctx is done, or the output can no longer be written,
@@ -67,8 +68,13 @@ func (s Script) Run(ctx context.Context) (Result, error) {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return Result{}, fmt.Errorf("become a subreaper: %w", err)
 	}
+	script, err := os.Open(s.Path)
+	if err != nil {
+		return Result{}, err
+	}
+	defer script.Close()
 	stdout, stderr := newStream(s.Stdout), newStream(s.Stderr)
-	bash, err := s.start(stdout, stderr)
+	bash, err := s.start(script, stdout, stderr)
 	if err != nil {
 		return Result{}, errors.Join(err, stdout.drain(), stderr.drain())
 	}
@@ -86,7 +92,7 @@ func (s Script) Run(ctx context.Context) (Result, error) {
 	status, err := wait(bash)
 	close(ended)
 	s.killGroup()
-	result := Result{Code: status.ExitStatus(), Left: killAll()}
+	result := Result{Code: status.ExitStatus(), Left: killAll(), Read: Read(script)}
 	if status.Signaled() {
 		result.Code = 128 + int(status.Signal())
 	}
@@ -106,16 +112,11 @@ func (s Script) terminate(bash int, ended <-chan struct{}) {
 
 // start starts bash in a new session and returns its process id, which is that
 // of its process group too.
-func (s Script) start(stdout, stderr *stream) (int, error) {
+func (s Script) start(script *os.File, stdout, stderr *stream) (int, error) {
 	bash, err := exec.LookPath("bash")
 	if err != nil {
 		return 0, fmt.Errorf("the shell of the stages: %w", err)
 	}
-	script, err := os.Open(s.Path)
-	if err != nil {
-		return 0, err
-	}
-	defer script.Close()
 	out, err := stdout.pipe()
 	if err != nil {
 		return 0, err

@@ -35,8 +35,8 @@ type Call struct {
 	Stderr io.Writer
 	Log    *logrus.Logger // writes to Stderr
 
-	policy string // --config, empty where it is not given
-	pinned string // --tenant
+	Flags
+
 	masked []*mask.Writer
 }
 

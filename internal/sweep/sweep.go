@@ -16,6 +16,7 @@ import (
 	"rolecall/internal/creds/store"
 	"rolecall/internal/job"
 	"rolecall/internal/stage"
+	"rolecall/internal/tenant"
 )
 
 // killTime is how long the processes of one job may take to die.
@@ -49,11 +50,20 @@ func Roots(args []string, help io.Writer) ([]string, error) {
 		return nil, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
 	roots := store.Roots()
-	policy, err := stage.ReadPolicy(*named)
+	policy, err := readPolicy(*named)
 	if policy != nil && policy.Settings().CredentialsDir != "" {
 		roots = append(roots, policy.Settings().CredentialsDir)
 	}
 	return roots, err
+}
+
+// readPolicy returns the policy file, or nil where nobody has named one and there is
+// none: what a runner without a policy file left goes too.
+func readPolicy(named string) (*tenant.Policy, error) {
+	if _, err := os.Lstat(stage.DefaultPolicy); named == "" && errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return stage.Flags{Config: named}.Policy()
 }
 
 // Run sweeps the roots and writes a line to out for each job that it has removed.

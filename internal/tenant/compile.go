@@ -3,8 +3,10 @@ package tenant
 import (
 	"bytes"
 	"cmp"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"slices"
 	"strconv"
 	"strings"
@@ -68,7 +70,9 @@ func (c *compiler) compile() *Policy {
 	if len(d.Tenants) == 0 {
 		c.fail(place{}, "the file has no tenant; add one with [[tenant]]")
 	}
-	policy := &Policy{settings: c.settings(d)}
+	hash := fnv.New128a()
+	_, _ = hash.Write(c.content)
+	policy := &Policy{settings: c.settings(d), hash: hex.EncodeToString(hash.Sum(nil))}
 	c.tenants(d, policy)
 	if len(c.problems) == 0 {
 		c.checkUsers(policy)

@@ -19,6 +19,7 @@ type document struct {
 	AuditLog       string `toml:"audit_log"`
 	RunAs          string `toml:"run_as"`
 	SharedUser     string `toml:"shared_user"`
+	RunAsRoot      string `toml:"run_as_root"`
 
 	GitLab struct {
 		Issuer   string `toml:"issuer"`
@@ -80,7 +81,8 @@ func (c *compiler) settings(d document) Settings {
 	set(top, "credentials_dir", &d.CredentialsDir, readPath, &out.CredentialsDir)
 	set(top, "audit_log", &d.AuditLog, readPath, &out.AuditLog)
 	set(top, "run_as", &d.RunAs, readUser, &out.RunAs)
-	set(top, "shared_user", &d.SharedUser, readSharedUser, &out.SharedUser)
+	set(top, "shared_user", &d.SharedUser, readUnsafe, &out.SharedUser)
+	set(top, "run_as_root", &d.RunAsRoot, readUnsafe, &out.RunAsRoot)
 	c.gitLab(d, &out.GitLab)
 	sts := table{c, place{table: "sts"}, "[sts] "}
 	set(sts, "endpoint", &d.STS.Endpoint, readServer, &out.STS.Endpoint)

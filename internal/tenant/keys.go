@@ -28,7 +28,7 @@ func (p place) String() string {
 func kindOf(table, key string) unstable.Kind {
 	switch table {
 	case "":
-		return oneOf(key, unstable.String, "builds_dir", "cache_dir", "credentials_dir", "audit_log", "run_as", "shared_user")
+		return oneOf(key, unstable.String, "builds_dir", "cache_dir", "credentials_dir", "audit_log", "run_as", "shared_user", "run_as_root")
 	case "gitlab":
 		return oneOf(key, unstable.String, "issuer", "jwks_url", "jwks_file", "ca_bundle")
 	case "sts":

@@ -11,7 +11,12 @@ import (
 type Policy struct {
 	settings Settings
 	tenants  []Tenant
+	hash     string
 }
+
+// Hash returns a hash of the file that the policy was compiled from. It tells one
+// state of the file from another, and is no proof against people who can write it.
+func (p *Policy) Hash() string { return p.hash }
 
 // Settings are what a policy file says beside its tenants.
 type Settings struct {
@@ -19,6 +24,7 @@ type Settings struct {
 
 	RunAs      string // unix user of the jobs of no tenant; empty: none
 	SharedUser bool   // tenants may have a unix user in common
+	RunAsRoot  bool   // jobs without a unix user may run as root, where the driver is root
 
 	GitLab GitLab
 	STS    STS

@@ -89,8 +89,8 @@ func readUser(text string) (string, error) {
 	return text, nil
 }
 
-// readSharedUser reads whether tenants may have a unix user in common.
-func readSharedUser(text string) (bool, error) {
+// readUnsafe reads whether the admin asks for what is not safe.
+func readUnsafe(text string) (bool, error) {
 	if text != "" && text != "unsafe" {
 		return false, fmt.Errorf(`%s: want "unsafe", or no such key`, quote(text))
 	}

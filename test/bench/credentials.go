@@ -14,6 +14,7 @@ import (
 
 	"rolecall/test/coordinator"
 	"rolecall/test/fakests"
+	"rolecall/test/lab"
 )
 
 const (
@@ -31,9 +32,9 @@ type issuer struct {
 	bencher
 	gitlab *coordinator.Server
 	sts    *fakests.Server
-	home   string // empty
-	store  string // what the config stage has chosen
-	job    int64  // the last one
+	home   string   // empty
+	told   []string // what the config stage has handed on without a policy file
+	job    int64    // the last one
 }
 
 // credentials compares the prepare stage with what a job's author would write in its place.
@@ -48,10 +49,10 @@ func (b bencher) credentials(ctx context.Context) ([]result, error) {
 		return nil, err
 	}
 	defer i.sts.Close()
-	if err := errors.Join(os.Mkdir(i.home, 0o700), i.chooseStore(ctx)); err != nil {
+	if err := errors.Join(os.Mkdir(i.home, 0o700), i.configure(ctx)); err != nil {
 		return nil, err
 	}
-	if _, err := i.prepare(ctx); err != nil { // It shows the others what to ask.
+	if _, err := i.plainly(ctx); err != nil { // It shows the others what to ask.
 		return nil, err
 	}
 	samples, err := compare(ctx, prepareRounds, i.plainly, i.curl)
@@ -72,12 +73,17 @@ func (b bencher) credentials(ctx context.Context) ([]result, error) {
 // token by keys that are kept, with prepare without one.
 func (i *issuer) againstPolicy(ctx context.Context) (result, error) {
 	path := filepath.Join(i.dir, "rolecall.toml")
-	text := fmt.Sprintf("[gitlab]\nissuer = %q\n[[tenant]]\nname = \"alpha\"\nrole_arn = %q\naudience = %q\nprojects = [\"acme/*\"]\nprotected = true\n",
+	text := fmt.Sprintf("run_as_root = \"unsafe\"\n[gitlab]\nissuer = %q\n[[tenant]]\nname = \"alpha\"\nrole_arn = %q\naudience = %q\nprojects = [\"acme/*\"]\nprotected = true\n",
 		i.gitlab.Issuer(), role, audience)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		return result{}, err
 	}
-	byPolicy := func(ctx context.Context) (time.Duration, error) { return i.prepare(ctx, "--config", path) }
+	flags := []string{"--config", path}
+	told, err := i.configured(ctx, flags...)
+	if err != nil {
+		return result{}, err
+	}
+	byPolicy := func(ctx context.Context) (time.Duration, error) { return i.prepare(ctx, told, flags...) }
 	samples, err := compare(ctx, prepareRounds, byPolicy, i.plainly)
 	if err != nil {
 		return result{}, err
@@ -89,7 +95,9 @@ func (i *issuer) againstPolicy(ctx context.Context) (result, error) {
 }
 
 // plainly is prepare without a policy file.
-func (i *issuer) plainly(ctx context.Context) (time.Duration, error) { return i.prepare(ctx) }
+func (i *issuer) plainly(ctx context.Context) (time.Duration, error) {
+	return i.prepare(ctx, i.told, lab.AsRoot()...)
+}
 
 // againstAWS adds the comparison with the aws CLI, where there is one.
 func (i *issuer) againstAWS(ctx context.Context, results []result) ([]result, error) {
@@ -108,24 +116,38 @@ func (i *issuer) againstAWS(ctx context.Context, results []result) ([]result, er
 	return append(results, r), nil
 }
 
-// chooseStore asks the config stage, as the runner does once a job.
-func (i *issuer) chooseStore(ctx context.Context) error {
-	out, err := command(ctx, nil, i.programs.Config).Output()
+// configure asks the config stage of a runner without a policy file.
+func (i *issuer) configure(ctx context.Context) (err error) {
+	i.told, err = i.configured(ctx, lab.AsRoot()...)
+	return err
+}
+
+// configured asks the config stage, as the runner does once a job, and returns what it hands on.
+// There is no job yet: a policy file then decides on one that asks for nothing.
+func (i *issuer) configured(ctx context.Context, flags ...string) ([]string, error) {
+	response := filepath.Join(i.dir, "response.json")
+	if err := os.WriteFile(response, []byte(`{"id":1,"job_info":{"project_id":42,"pipeline_id":4242}}`), 0o600); err != nil {
+		return nil, err
+	}
+	out, err := command(ctx, []string{"JOB_RESPONSE_FILE=" + response}, i.programs.Config, flags...).Output()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var config struct {
 		JobEnv map[string]string `json:"job_env"`
 	}
 	if err := json.Unmarshal(out, &config); err != nil {
-		return err
+		return nil, err
 	}
-	i.store = config.JobEnv["ROLECALL_STORE"]
-	return nil
+	var told []string
+	for name, value := range config.JobEnv {
+		told = append(told, name+"="+value)
+	}
+	return told, nil
 }
 
 // prepare measures the stage for a new job, as the runner starts it.
-func (i *issuer) prepare(ctx context.Context, args ...string) (time.Duration, error) {
+func (i *issuer) prepare(ctx context.Context, told []string, flags ...string) (time.Duration, error) {
 	i.job++
 	token := i.gitlab.SignToken(i.claims())
 	response := filepath.Join(i.dir, "response.json")
@@ -136,15 +158,15 @@ func (i *issuer) prepare(ctx context.Context, args ...string) (time.Duration, er
 	if err != nil {
 		return 0, err
 	}
-	env := []string{
+	env := append([]string{
 		"HOME=" + i.home, "AWS_REGION=eu-central-1", "AWS_ENDPOINT_URL_STS=" + i.sts.URL(),
-		"JOB_RESPONSE_FILE=" + response, "ROLECALL_STORE=" + i.store,
+		"JOB_RESPONSE_FILE=" + response,
 		"CUSTOM_ENV_TENANT=alpha", "CUSTOM_ENV_ROLE_ARN=" + role, "CUSTOM_ENV_GITLAB_OIDC_TOKEN=" + token,
 		"CUSTOM_ENV_RUNNER_TEMP_PROJECT_DIR=" + filepath.Join(i.dir, "builds", "project.tmp"),
-	}
+	}, told...)
 	issued := len(i.sts.Requests())
-	took, err := timed(command(ctx, env, i.programs.Prepare, args...))
-	_, cleaned := timed(command(context.WithoutCancel(ctx), env, i.programs.Cleanup))
+	took, err := timed(command(ctx, env, i.programs.Prepare, flags...))
+	_, cleaned := timed(command(context.WithoutCancel(ctx), env, i.programs.Cleanup, flags...))
 	if err := errors.Join(err, cleaned); err != nil {
 		return 0, err
 	}

@@ -85,7 +85,7 @@ func (b bencher) startRunner(gitlab *coordinator.Server, sts *fakests.Server) (*
 		Dir:         dir,
 		Coordinator: gitlab.URL(),
 		Runners: []lab.Runner{
-			{Name: "custom", Token: customToken},
+			{Name: "custom", Token: customToken, Args: lab.AsRoot()},
 			{Name: "shell", Token: shellToken, Executor: "shell"},
 		},
 		Env: []string{"AWS_ENDPOINT_URL_STS=" + sts.URL(), "AWS_REGION=eu-central-1"},

@@ -93,7 +93,7 @@ func (w *world) startRunner() (err error) {
 	w.runner, err = lab.StartRunner(context.Background(), lab.RunnerOptions{
 		Dir:         dir,
 		Coordinator: w.gitlab.URL(),
-		Runners:     []lab.Runner{{Name: "shared", Token: runnerToken}},
+		Runners:     []lab.Runner{{Name: "shared", Token: runnerToken, Args: lab.NoPolicy()}},
 		Env:         []string{"AWS_ENDPOINT_URL_STS=" + w.recorder.URL(), "AWS_REGION=us-east-1"},
 	})
 	return err

@@ -100,7 +100,7 @@ func TestDiskImage(t *testing.T) {
 	job.Variables = append(job.Variables, coordinator.Variable{Key: "FILE", Value: "the file variable\n", File: true})
 	job.AfterScript = []string{"env > /dev/null; sync"}
 	job.Cache = []coordinator.Cache{{Paths: []string{"clean.txt"}}}
-	run := p.gitlab.Enqueue("glrt-disk00001", isolated(job))
+	run := p.gitlab.Enqueue("glrt-disk00001", job)
 	untilLog(t, run, "\nall is on the disk")
 	disk.checkClean(t, p.recorder.Issued())
 	if err := os.WriteFile(searched, nil, 0o600); err != nil {

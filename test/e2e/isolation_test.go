@@ -37,7 +37,7 @@ func newIsolatedWorld(t *testing.T) *policyWorld {
 	p := &policyWorld{&world{gitlab: startGitLab(t)}, dir, filepath.Join(dir, "rolecall.toml")}
 	p.places = []string{filepath.Join(dir, "builds"), filepath.Join(dir, "cache"), p.credentials()}
 	p.startMinIO(t)
-	text := strings.Replace(p.policyText(), `shared_user = "unsafe"`, fmt.Sprintf("run_as = %q\ncredentials_dir = %q", noUser, p.credentials()), 1)
+	text := strings.Replace(p.policyText(), "shared_user = \"unsafe\"\nrun_as_root = \"unsafe\"", fmt.Sprintf("run_as = %q\ncredentials_dir = %q", noUser, p.credentials()), 1)
 	text = strings.Replace(text, `name = "alpha"`, fmt.Sprintf("name = \"alpha\"\nmax_open_files = 777\nrun_as = %q", alphaUser), 1)
 	text = strings.Replace(text, `name = "beta"`, fmt.Sprintf("name = \"beta\"\nrun_as = %q", betaUser), 1)
 	p.write(t, text)
@@ -48,18 +48,6 @@ func newIsolatedWorld(t *testing.T) *policyWorld {
 
 // credentials is the credentials_dir, on a tmpfs.
 func (p *policyWorld) credentials() string { return "/dev/shm/" + filepath.Base(p.dir) }
-
-// isolated returns a job with a PATH of its own, as the login shell of a user who is
-// not root sets another, on which there is no runner here.
-func isolated(job coordinator.Job) coordinator.Job {
-	programs, err := lab.Parts()
-	if err != nil {
-		panic(err)
-	}
-	path := filepath.Dir(programs.GitLabRunner) + ":/usr/local/bin:/usr/bin:/bin"
-	job.Variables = append(job.Variables, coordinator.Variable{Key: "PATH", Value: path})
-	return job
-}
 
 // TestIsolationIdentity: every script of a job runs as its tenant's user, with
 // nothing of the driver's, and works as it does on any other runner.
@@ -74,7 +62,7 @@ func TestIsolationIdentity(t *testing.T) {
 	job.Variables = append(job.Variables, coordinator.Variable{Key: "FILE", Value: "the file variable\n", File: true})
 	job.Artifacts = []coordinator.Artifact{{Paths: []string{"out.txt"}}}
 	job.Cache = []coordinator.Cache{{Paths: []string{"out.txt"}}}
-	run := p.enqueue(sharedToken, isolated(job))
+	run := p.enqueue(sharedToken, job)
 	if result := wait(t, run); result.State != "success" {
 		t.Fatalf("%+v; log:\n%s", result, run.Text())
 	}
@@ -90,7 +78,7 @@ func TestIsolationIdentity(t *testing.T) {
 	// The gate works for another user's files too.
 	leaky := p.alpha("env > env.txt")
 	leaky.Artifacts = []coordinator.Artifact{{Paths: []string{"env.txt"}}}
-	run = p.enqueue(sharedToken, isolated(leaky))
+	run = p.enqueue(sharedToken, leaky)
 	if result := wait(t, run); result.FailureReason != "script_failure" || len(run.Artifacts()) > 0 {
 		t.Errorf("%+v, %d uploads", result, len(run.Artifacts()))
 	}
@@ -98,7 +86,7 @@ func TestIsolationIdentity(t *testing.T) {
 	// It looks as that user, who can open less than root.
 	linked := p.alpha(`ln -s "$(dirname "$ROLECALL_ENV_FILE")/../issued.env" report.json`)
 	linked.Artifacts = []coordinator.Artifact{{Type: "codequality", Format: "raw", Paths: []string{"report.json"}}}
-	run = p.enqueue(sharedToken, isolated(linked))
+	run = p.enqueue(sharedToken, linked)
 	if result := wait(t, run); result.FailureReason != "script_failure" || len(run.Artifacts()) > 0 {
 		t.Errorf("%+v, %d uploads", result, len(run.Artifacts()))
 	}

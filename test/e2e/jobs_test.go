@@ -89,7 +89,7 @@ func testAsOnTheShell(t *testing.T, w *world) {
 	}
 	job := coordinator.Job{Project: coordinator.Project{ID: 42, Path: "acme/deploy"}, PipelineID: 7, Script: script}
 	var seen []string
-	for _, token := range []string{shellToken, sharedToken} {
+	for _, token := range []string{shellToken, plainToken} {
 		log := w.succeed(t, token, job)
 		_, log, _ = strings.Cut(log, "\nBEGIN\n")
 		log, _, found := strings.Cut(log, "\nEND\n")
@@ -111,7 +111,7 @@ func neutral(log string) string {
 		if regexp.MustCompile(`^(AWS_|CI_(JOB|RUNNER|CONCURRENT|SERVER_TLS|DEPENDENCY|REGISTRY|REPOSITORY|BUILD)|GITLAB_(ENV|USER)|OLDPWD=|SHLVL=|_=|TMPDIR=|RUNNER_TEMP)`).MatchString(line) {
 			continue
 		}
-		line = regexp.MustCompile(`(shell|shared)0000?|(shell|shared)`).ReplaceAllString(line, "TOKEN")
+		line = regexp.MustCompile(`(shell|plain)0000?|(shell|plain)`).ReplaceAllString(line, "TOKEN")
 		lines = append(lines, regexp.MustCompile(`TOKEN(/|\d+)+`).ReplaceAllString(line, "TOKEN/"))
 	}
 	return strings.Join(lines, "")
@@ -198,7 +198,7 @@ func testSpoofed(t *testing.T, w *world) {
 		coordinator.Variable{Key: "CI_JOB_ID", Value: "1"}, coordinator.Variable{Key: "CI_PROJECT_ID", Value: "1"},
 		coordinator.Variable{Key: "CI_PIPELINE_ID", Value: "1"}, coordinator.Variable{Key: "ROLECALL_STORE", Value: "/etc"},
 		coordinator.Variable{Key: "JOB_RESPONSE_FILE", Value: "/etc/passwd"}, coordinator.Variable{Key: "PATH_EXTRA", Value: "/etc"})
-	run := w.enqueue(sharedToken, job)
+	run := w.enqueue(plainToken, job)
 	if result := wait(t, run); result.State != "success" {
 		t.Fatalf("%+v; log:\n%s", result, run.Text())
 	}

@@ -40,6 +40,7 @@ func newPolicyWorld(t *testing.T) *policyWorld {
 func (p *policyWorld) policyText() string {
 	return fmt.Sprintf(`
 shared_user = "unsafe"
+run_as_root = "unsafe"
 builds_dir = %[1]q
 cache_dir = %[2]q
 audit_log = %[3]q

@@ -80,7 +80,7 @@ func TestResources(t *testing.T) { //nolint:tparallel // the jobs run at the sam
 				claims[name] = time.Now().Unix() + seconds
 			}
 		}
-		s.Run = p.gitlab.Enqueue(s.token, isolated(job))
+		s.Run = p.gitlab.Enqueue(s.token, job)
 	}
 	for _, s := range jobs {
 		t.Run(s.name, s.check)
@@ -202,7 +202,7 @@ func TestFewFiles(t *testing.T) {
 			Name: "few", Token: "glrt-few000001", Args: []string{"--config", policy}, Driver: lab.Driver{Prepare: []string{wrapper}},
 		}},
 	})
-	log := p.succeed(t, "glrt-few000001", isolated(p.alpha(p.s3("put alpha few files"))))
+	log := p.succeed(t, "glrt-few000001", p.alpha(p.s3("put alpha few files")))
 	failures := regexp.MustCompile(`(?m)^limit \d+: code.*`).FindAllString(log, -1)
 	if len(failures) < 3 {
 		t.Errorf("%d failures; log:\n%s", len(failures), log)

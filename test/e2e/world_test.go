@@ -22,6 +22,7 @@ import (
 const (
 	sharedToken = "glrt-shared0001" // any tenant: the job names it
 	alphaToken  = "glrt-alpha00001" // --tenant alpha
+	plainToken  = "glrt-plain00001" // scripts run as the service's user
 	shellToken  = "glrt-shell00001" // the shell executor
 )
 
@@ -93,8 +94,9 @@ func (w *world) start(t *testing.T, sts string, runners ...lab.Runner) {
 	t.Helper()
 	if len(runners) == 0 {
 		runners = []lab.Runner{
-			{Name: "shared", Token: sharedToken},
-			{Name: "alpha", Token: alphaToken, Args: []string{"--tenant", "alpha"}},
+			{Name: "shared", Token: sharedToken, Args: lab.NoPolicy()},
+			{Name: "alpha", Token: alphaToken, Args: append(lab.NoPolicy(), "--tenant", "alpha")},
+			{Name: "plain", Token: plainToken, Args: lab.AsRoot()},
 			{Name: "shell", Token: shellToken, Executor: "shell"},
 		}
 	}

@@ -24,7 +24,8 @@ func (r *RunnerService) configuration(opts RunnerOptions) (string, error) {
 		setting(&toml, "executor", executor)
 		setting(&toml, "builds_dir", r.BuildsDir)
 		setting(&toml, "cache_dir", r.CacheDir)
-		setting(&toml, "environment", nonNil(runner.Environment))
+		// The login shell of a user who is not root sets a PATH of its own.
+		setting(&toml, "environment", append([]string{"PATH=" + r.searchPath}, runner.Environment...))
 		toml.WriteString(runner.Settings + "\n")
 		if executor != "custom" {
 			continue

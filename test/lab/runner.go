@@ -52,9 +52,10 @@ type RunnerService struct {
 	// BuildsDir, CacheDir, TempDir and HomeDir are below the Dir of the options.
 	BuildsDir, CacheDir, TempDir, HomeDir string
 
-	dir     string
-	service *service
-	close   func() error
+	dir        string
+	searchPath string
+	service    *service
+	close      func() error
 }
 
 // StartRunner starts a runner and waits until it looks for jobs. When ctx ends the runner is
@@ -65,7 +66,11 @@ func StartRunner(ctx context.Context, opts RunnerOptions) (*RunnerService, error
 		return nil, err
 	}
 	r := newRunnerService(opts.Dir)
+	r.searchPath = searchPath(filepath.Dir(programs.GitLabRunner))
 	if err := r.makeFolders(filepath.Dir(programs.GitLabRunner)); err != nil {
+		return nil, err
+	}
+	if err := r.handOver(opts.Runners); err != nil {
 		return nil, err
 	}
 	config, err := r.configuration(opts)

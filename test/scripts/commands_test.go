@@ -30,6 +30,7 @@ type lab struct {
 	sts    *fakests.Server
 	job    int64
 	token  string
+	flags  []string // of the config stage
 }
 
 // lastJob makes job ids that no other script has, nor another run of this test:
@@ -40,6 +41,7 @@ func labOf(ts *testscript.TestScript) *lab { return ts.Value("lab").(*lab) }
 
 // commands are the commands of the scripts:
 //
+//	told FLAGS...           the config stage is started with those flags, and hands them on
 //	job [tenant]            a new job; with a tenant: its role, ID token and TENANT too
 //	variable NAME VALUE     a variable of the job, as GitLab and the runner pass it
 //	token NAME=VALUE...     sign the ID token anew with claims changed; exp, nbf and iat in seconds from now
@@ -59,11 +61,33 @@ func labOf(ts *testscript.TestScript) *lab { return ts.Value("lab").(*lab) }
 //	small DIR SIZE          mount a tmpfs
 func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"job": cmdJob, "variable": cmdVariable, "token": cmdToken, "forge": cmdForge, "policy": cmdPolicy, "timeout": cmdTimeout, "artifacts": cmdArtifacts,
+		"told": cmdTold, "job": cmdJob, "variable": cmdVariable, "token": cmdToken, "forge": cmdForge, "policy": cmdPolicy, "timeout": cmdTimeout, "artifacts": cmdArtifacts,
 		"sts": cmdSTS, "requests": cmdRequests, "asked": cmdAsked, "unsigned": cmdUnsigned,
 		"exits": cmdExits, "absent": cmdAbsent, "empty": cmdEmpty,
 		"alive": cmdAlive, "dead": cmdDead, "term": cmdTerm, "small": cmdSmall,
 	}
+}
+
+// cmdTold lets later stages know what the config stage was started with, as the
+// runner does with its job_env.
+func cmdTold(ts *testscript.TestScript, _ bool, args []string) {
+	labOf(ts).flags = args
+	ts.Check(tell(ts))
+}
+
+// tell starts the config stage. Where it fails, what an earlier one has said stays.
+func tell(ts *testscript.TestScript) error {
+	if err := ts.Exec("config", labOf(ts).flags...); err != nil {
+		return err
+	}
+	var out struct {
+		JobEnv map[string]string `json:"job_env"`
+	}
+	if err := json.Unmarshal([]byte(ts.ReadFile("stdout")), &out); err != nil {
+		return err
+	}
+	ts.Setenv("ROLECALL_FLAGS", out.JobEnv["ROLECALL_FLAGS"])
+	return nil
 }
 
 func cmdJob(ts *testscript.TestScript, _ bool, args []string) {
@@ -79,6 +103,7 @@ func cmdJob(ts *testscript.TestScript, _ bool, args []string) {
 		"runner_info": map[string]any{"timeout": 3600},
 		"variables":   []any{map[string]any{"key": "CI_JOB_ID", "value": strconv.FormatInt(l.job, 10)}},
 	})
+	_ = tell(ts) // a script may want a policy file that is broken
 	if len(args) == 1 {
 		cmdToken(ts, false, nil)
 		cmdVariable(ts, false, []string{"TENANT", args[0]})
@@ -129,6 +154,8 @@ func cmdForge(ts *testscript.TestScript, _ bool, args []string) {
 func cmdPolicy(ts *testscript.TestScript, _ bool, args []string) {
 	text := os.Expand(ts.ReadFile(args[0]), ts.Getenv)
 	ts.Check(os.WriteFile(ts.MkAbs("policy.toml"), []byte(text), 0o600))
+	labOf(ts).flags = []string{"--config", ts.MkAbs("policy.toml")}
+	_ = tell(ts)
 }
 
 func cmdTimeout(ts *testscript.TestScript, _ bool, args []string) {

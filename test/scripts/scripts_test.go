@@ -5,6 +5,7 @@ package scripts_test
 
 import (
 	"os"
+	"os/user"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -55,7 +56,12 @@ func TestScripts(t *testing.T) {
 // setUp gives a script the environment that a runner gives to a stage, but for
 // the job: the command job does that.
 func setUp(env *testscript.Env, gitlab *coordinator.Server) error {
-	env.Values["lab"] = &lab{gitlab: gitlab}
+	as, err := runAs()
+	if err != nil {
+		return err
+	}
+	env.Setenv("AS", as)
+	env.Values["lab"] = &lab{gitlab: gitlab, flags: []string{"--no-policy", as}}
 	for _, dir := range []string{"home", "store", "builds"} {
 		if err := os.Mkdir(filepath.Join(env.WorkDir, dir), 0o700); err != nil {
 			return err
@@ -73,6 +79,16 @@ func setUp(env *testscript.Env, gitlab *coordinator.Server) error {
 	env.Setenv("PROJECT", filepath.Join(env.WorkDir, "builds/short/0/acme/deploy"))
 	env.Setenv("CUSTOM_ENV_RUNNER_TEMP_PROJECT_DIR", filepath.Join(env.WorkDir, "builds/short/0/acme/deploy.tmp"))
 	return nil
+}
+
+// runAs returns the flag by which scripts run as the user of this process: root
+// must be asked for by name.
+func runAs() (string, error) {
+	self, err := user.Current()
+	if err != nil {
+		return "", err
+	}
+	return "--run-as=" + self.Username, nil
 }
 
 // condition knows [root].

@@ -119,7 +119,7 @@ func (w *world) place(name string) string { return filepath.Join(w.dir, name) }
 // policyText is a policy in which the first tenants have unix users.
 func (w *world) policyText(tenants int) string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "shared_user = \"unsafe\"\nbuilds_dir = %q\ncache_dir = %q\ncredentials_dir = %q\naudit_log = %q\n[gitlab]\nissuer = %q\n",
+	fmt.Fprintf(&text, "shared_user = \"unsafe\"\nrun_as_root = \"unsafe\"\nbuilds_dir = %q\ncache_dir = %q\ncredentials_dir = %q\naudit_log = %q\n[gitlab]\nissuer = %q\n",
 		w.builds(), w.place("cache"), w.credentials, w.place("audit.jsonl"), w.gitlab.Issuer())
 	for i := range tenants {
 		name := tenantName(i)

@@ -41,6 +41,7 @@ type Record struct {
 	IDToken string `json:"id_token,omitempty"` // variable of the job that holds its ID token
 	LinkDir string `json:"link_dir"`           // folder of the link in the build directory; empty: none
 	User    *User  `json:"user,omitempty"`     // nil: the driver's own user
+	AsRoot  bool   `json:"as_root,omitempty"`  // the admin lets the job run as root where the driver is root
 	Cgroup  string `json:"cgroup,omitempty"`   // path of the cgroup that the job's own is in; empty: none
 	Lease   Lease  `json:"lease,omitzero"`
 	Temp    string `json:"temp,omitempty"` // folder for temporary files of another user's job

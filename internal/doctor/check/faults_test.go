@@ -20,7 +20,7 @@ type fault struct {
 
 func policyFaults() []fault {
 	return []fault{
-		{"no policy file", func(_ *testing.T, h *host) { h.policy, h.ByDefault = "", true }, want{check.Warn, "policy file", "is not there"}},
+		{"no policy file", func(_ *testing.T, h *host) { h.policy, h.ByDefault = "", true }, want{check.Fail, `runner "deploy-beta"`, "is not there, and every job is refused"}},
 		{"named but missing", func(_ *testing.T, h *host) { h.policy = "" }, want{check.Fail, "policy file", "no such file"}},
 		{"loose policy file", func(t *testing.T, h *host) { h.write(t, "etc/rolecall.toml", h.policy, 0o666) }, want{check.Fail, "policy file", "mode 0666"}},
 		{"unknown key", inPolicy("cache_dir", "cachedir"), want{check.Fail, "policy file", "rolecall.toml:2"}},
@@ -51,6 +51,46 @@ func folderFaults() []fault {
 		{"builds is a file", inPolicy("DIR/builds", "DIR/etc/session.json"), want{check.Fail, "builds_dir", "is no folder"}},
 		{"loose builds", func(t *testing.T, h *host) { h.mkdir(t, "builds", 0o775) }, want{check.Fail, "builds_dir", "mode 0775"}},
 		{"foreign builds", chowning("builds"), want{check.Warn, "builds_dir", "user 4711"}},
+	}
+}
+
+// modeFaults are about where the rules come from, and as whom scripts run.
+func modeFaults() []fault {
+	const beta = `runner "deploy-beta"`
+	withConfig := `"--config", "DIR/etc/rolecall.toml"`
+	noPolicy := func(flags string) func(*testing.T, *host) {
+		return func(t *testing.T, h *host) {
+			t.Helper()
+			needRoot(t)
+			h.policy, h.ByDefault = "", true
+			inRunners(withConfig, flags)(t, h)
+		}
+	}
+	return []fault{
+		{"no user", noPolicy(`"--no-policy"`), want{check.Fail, beta, "--no-policy without --run-as"}},
+		{"as root", noPolicy(`"--no-policy", "--run-as", "root"`), want{check.Warn, beta, "every script of every job is root"}},
+		{"no such user", noPolicy(`"--no-policy", "--run-as", "nosuch"`), want{check.Fail, "run_as", `user "nosuch"`}},
+		{"foreign builds", noPolicy(`"--no-policy", "--run-as", "list"`), want{check.Fail, beta, `does not belong to user "list" of --run-as`}},
+		{"beside a file", func(t *testing.T, h *host) {
+			t.Helper()
+			needRoot(t)
+			inRunners(withConfig, `"--no-policy", "--run-as", "root"`)(t, h)
+		}, want{check.Warn, beta, "counts for nothing here"}},
+		{"contradiction", inRunners(withConfig, withConfig+`, "--no-policy"`), want{check.Fail, beta, "contradict each other"}},
+		{"user beside a file", inRunners(withConfig, withConfig+`, "--run-as", "list"`), want{check.Fail, beta, "--run-as is for --no-policy only"}},
+		{"root by silence", func(t *testing.T, h *host) {
+			t.Helper()
+			needRoot(t)
+			inPolicy(`run_as_root = "unsafe"`, "")(t, h)
+		}, want{check.Fail, "run_as", "refuses jobs without a unix user: alpha, beta, the jobs of no tenant"}},
+	}
+}
+
+// needRoot skips a test of what is said to an admin whose runner is root.
+func needRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("NOT TESTED, run as root: what is said to an admin whose runner is root")
 	}
 }
 
@@ -90,7 +130,7 @@ func runnerFaults() []fault {
 // TestFaults breaks a host in one place each: that is named, and no other is bad.
 func TestFaults(t *testing.T) {
 	t.Parallel()
-	for _, f := range slices.Concat(policyFaults(), folderFaults(), runnerFaults()) {
+	for _, f := range slices.Concat(policyFaults(), folderFaults(), modeFaults(), runnerFaults()) {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
 			h := newHost(t)

@@ -31,7 +31,7 @@ func (s *site) readPolicy() []Finding {
 	const area = "policy file"
 	content, err := adminfile.Read(s.Policy, maxPolicy)
 	if s.ByDefault && errors.Is(err, fs.ErrNotExist) {
-		return []Finding{warn(area, s.Policy+" is not there: each job names its tenant and role itself",
+		return []Finding{warn(area, s.Policy+" is not there: only runners with --no-policy run jobs, each of which names its tenant and role itself",
 			"write one, unless all who can run jobs here are one circle of trust")}
 	}
 	if err != nil {

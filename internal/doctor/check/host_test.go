@@ -64,6 +64,7 @@ cache_dir = "DIR/cache"
 credentials_dir = "DIR/run/rolecall"
 audit_log = "DIR/log/audit.jsonl"
 shared_user = "unsafe"
+run_as_root = "unsafe"
 [gitlab]
 issuer = "GITLAB"
 [sts]

@@ -10,31 +10,37 @@ import (
 	"strings"
 
 	"rolecall/internal/account"
+	"rolecall/internal/stage"
 )
 
-// users returns the unix users that the policy file names, sorted.
+// users returns the unix users that the policy file and the runners' flags name,
+// sorted.
 func (s *site) users() []string {
-	if s.policy == nil {
-		return nil
-	}
 	names := []string{s.settings.RunAs}
-	for _, t := range s.policy.Tenants() {
-		names = append(names, t.RunAs)
+	if s.policy != nil {
+		for _, t := range s.policy.Tenants() {
+			names = append(names, t.RunAs)
+		}
+	}
+	for _, r := range s.config.Runners {
+		if f, err := readFlags(r.Custom.ConfigArgs); r.ours() && err == nil {
+			names = append(names, f.RunAs)
+		}
 	}
 	slices.Sort(names)
-	return slices.DeleteFunc(slices.Compact(names), func(name string) bool { return name == "" })
+	return slices.DeleteFunc(slices.Compact(names), func(name string) bool { return name == "" || name == stage.Root })
 }
 
 // checkUsers checks the unix users that scripts run as, and says which tenants have
 // one in common.
-func (s *site) checkUsers(context.Context) []Finding {
-	if s.policy == nil {
-		return nil
-	}
+func (s *site) checkUsers(ctx context.Context) []Finding {
 	var findings []Finding
 	tenants := map[string][]string{} // by their user
-	for _, t := range s.policy.Tenants() {
-		tenants[t.RunAs] = append(tenants[t.RunAs], string(t.Name))
+	if s.policy != nil {
+		for _, t := range s.policy.Tenants() {
+			tenants[t.RunAs] = append(tenants[t.RunAs], string(t.Name))
+		}
+		findings = s.checkRoot(tenants[""])
 	}
 	for _, user := range slices.Sorted(maps.Keys(tenants)) {
 		if len(tenants[user]) > 1 {
@@ -43,22 +49,46 @@ func (s *site) checkUsers(context.Context) []Finding {
 		}
 	}
 	for _, user := range s.users() {
-		findings = append(findings, checkUser(user)...)
+		findings = append(findings, checkUser(ctx, user)...)
 	}
 	return findings
 }
 
+// checkRoot says which tenants' scripts run as root, where the runner's service is
+// root as this process is.
+func (s *site) checkRoot(tenants []string) []Finding {
+	const area = "run_as"
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	if s.settings.RunAs == "" {
+		tenants = append(tenants, "the jobs of no tenant")
+	}
+	who := strings.Join(tenants, ", ")
+	switch {
+	case who == "":
+		return nil
+	case s.settings.RunAsRoot:
+		return []Finding{warn(area, "scripts run as root, as run_as_root allows: "+who, "give each a run_as, and take run_as_root out of the policy file")}
+	}
+	return []Finding{fail(area, "a runner that is root refuses jobs without a unix user: "+who, makeUser+", and set run_as to it: for each tenant, and at the top for jobs of no tenant")}
+}
+
+// makeUser is how to make a user whom scripts can run as. What Debian copies into a
+// home ends the login shell of a script.
+const makeUser = "make a user: useradd --system --create-home --skel /dev/null --shell /usr/sbin/nologin NAME"
+
 // checkUser checks a unix user of a tenant, or of the jobs without one.
-func checkUser(name string) []Finding {
+func checkUser(ctx context.Context, name string) []Finding {
 	const area = "run_as"
 	a, err := account.Lookup(name)
 	if err != nil {
-		return []Finding{fail(area, err.Error(), "correct run_as, or make a user for it: useradd --system --create-home NAME")}
+		return []Finding{fail(area, err.Error(), "correct run_as, or "+makeUser)}
 	}
 	if err := a.RunnableBy(os.Geteuid()); err != nil {
 		return []Finding{fail(area, err.Error(), "run doctor as root too")}
 	}
-	findings := checkHome(area, a)
+	findings := append(checkHome(area, a), checkLogin(ctx, area, a)...)
 	if groups := a.Powerful(); len(groups) > 0 {
 		findings = append(findings, warn(area, fmt.Sprintf("user %q is in %s, which may do or read what is root's", name, strings.Join(groups, ", ")), "take the user out of such groups"))
 	}

@@ -32,7 +32,7 @@ func isolate(t *testing.T, h *host, alpha, beta string) {
 	if os.Geteuid() != 0 {
 		t.Skip("NOT TESTED, run as root: jobs of other users")
 	}
-	h.policy = strings.NewReplacer(`shared_user = "unsafe"`, "", `name = "alpha"`, fmt.Sprintf("name = \"alpha\"\nrun_as = %q", alpha),
+	h.policy = strings.NewReplacer(`shared_user = "unsafe"`, "", `run_as_root = "unsafe"`, `run_as = "list"`, `name = "alpha"`, fmt.Sprintf("name = \"alpha\"\nrun_as = %q", alpha),
 		`name = "beta"`, fmt.Sprintf("name = \"beta\"\nrun_as = %q", beta)).Replace(h.policy)
 	for name, mode := range map[string]os.FileMode{"..": 0o711, ".": 0o711, "run": 0o711, "run/rolecall": 0o711, "builds": 0o711} {
 		if err := os.Chmod(h.path(name), mode); err != nil {
@@ -90,7 +90,7 @@ func TestIsolationFaults(t *testing.T) {
 		{"closed and not made", inPolicy("DIR/cache", "DIR/cache/not/made"), want{check.Warn, "cache_dir", "no such file"}},
 		{"credentials that can be listed", func(t *testing.T, h *host) { h.mkdir(t, "run/rolecall", 0o755) }, want{check.Fail, "credentials_dir", "mode 0755"}},
 		{"no such user", inPolicy(betaUser, "ci-none"), want{check.Fail, "run_as", `"ci-none"`}},
-		{"no such user of no tenant", inPolicy("[gitlab]", "run_as = \"ci-none\"\n[gitlab]"), want{check.Fail, "run_as", `"ci-none"`}},
+		{"no such user of no tenant", inPolicy("run_as = \"list\"", "run_as = \"ci-none\""), want{check.Fail, "run_as", `"ci-none"`}},
 		{"one user", inPolicy(betaUser+"\"", alphaUser+"\"\n#"), want{check.Fail, "policy file", "run_as"}},
 		{"one user, as wanted", func(t *testing.T, h *host) {
 			inPolicy(betaUser, alphaUser)(t, h)
@@ -128,7 +128,10 @@ func TestUsers(t *testing.T) {
 		t.Skip("NOT TESTED, run as root: users of a namespace")
 	}
 	dir := t.TempDir()
-	passwd := "root:x:0:0::/root:/bin/sh\n"
+	if err := os.Chmod(filepath.Dir(dir), 0o711); err != nil {
+		t.Fatal(err)
+	}
+	passwd := "root:x:0:0::/root:/bin/sh\nlist:x:38:38::/none:/bin/sh\n"
 	for i, name := range []string{"good", "away", "strong", "open", "foreign", "second", "twice", "other"} {
 		home := filepath.Join(dir, name)
 		uid := 64200 + i
@@ -231,7 +234,7 @@ func TestMetadataByUser(t *testing.T) {
 	if !seen["33"] || !seen["34"] {
 		t.Errorf("it is asked by users %v, want 33 and 34", seen)
 	}
-	named(t, findings, want{check.Warn, "metadata service", listener.Addr().String() + " answers " + betaUser + ", " + alphaUser})
+	named(t, findings, want{check.Warn, "metadata service", listener.Addr().String() + " answers " + betaUser + ", list, " + alphaUser})
 	if got := strings.Count(text(findings), "the role of this host"); got != 1 {
 		t.Errorf("%d addresses answer, want 1, in\n%s", got, text(findings))
 	}

@@ -134,7 +134,7 @@ func (s *site) checkRunners(context.Context) []Finding {
 		}
 		findings = append(findings, s.checkRunner(r)...)
 		if flags, err := readFlags(r.Custom.ConfigArgs); err == nil {
-			pinned[flags.tenant] = append(pinned[flags.tenant], fmt.Sprintf("%q", r.Name))
+			pinned[flags.Tenant] = append(pinned[flags.Tenant], fmt.Sprintf("%q", r.Name))
 		}
 	}
 	for _, tenant := range slices.Sorted(maps.Keys(pinned)) {

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"rolecall/internal/account"
 	"rolecall/internal/adminfile"
 	"rolecall/internal/stage"
 	"rolecall/internal/tenant"
@@ -76,19 +78,15 @@ func checkPrograms(area string, programs []program) []Finding {
 	return findings
 }
 
-// flags are the flags of a stage.
-type flags struct{ config, tenant string }
-
 // readFlags reads the flags that a runner gives to a stage.
-func readFlags(args []string) (flags, error) {
-	var f flags
+func readFlags(args []string) (stage.Flags, error) {
+	var f stage.Flags
 	set := flag.NewFlagSet("stage", flag.ContinueOnError)
 	set.SetOutput(io.Discard)
-	set.StringVar(&f.config, "config", stage.DefaultPolicy, "")
-	set.StringVar(&f.tenant, "tenant", "", "")
+	f.Register(set)
 	err := set.Parse(args)
 	if err == nil && set.NArg() > 0 {
-		err = fmt.Errorf("%q is no flag", set.Arg(0))
+		err = fmt.Errorf("unexpected argument %q", set.Arg(0))
 	}
 	return f, err
 }
@@ -103,15 +101,47 @@ func (s *site) checkFlags(area string, programs []program) []Finding {
 	}
 	f, err := readFlags(first.args)
 	if err != nil {
-		return []Finding{fail(area, fmt.Sprintf("%q are not flags of rolecall", first.args), "use --tenant NAME and --config FILE only")}
+		return []Finding{fail(area, fmt.Sprintf("%q are not flags of rolecall: %v", first.args, err), "use --tenant NAME, --config FILE, --no-policy and --run-as NAME only")}
 	}
-	if f.config != s.Policy {
-		return []Finding{warn(area, "its policy file is "+f.config+", this check read "+s.Policy, "run doctor check with --config "+f.config)}
+	if err := f.Check(); err != nil {
+		return []Finding{fail(area, err.Error(), "give all four stages flags that agree")}
 	}
-	if f.tenant == "" {
+	return append(s.checkMode(area, f), s.checkTenant(area, f.Tenant)...)
+}
+
+// checkMode checks where the flags let the rules come from, and as whom scripts run
+// without a policy file.
+func (s *site) checkMode(area string, f stage.Flags) []Finding {
+	file := cmp.Or(f.Config, stage.DefaultPolicy)
+	if !f.NoPolicy {
+		switch {
+		case file != s.Policy:
+			return []Finding{warn(area, "its policy file is "+file+", this check read "+s.Policy, "run doctor check with --config "+file)}
+		case s.policy == nil && !exists(file):
+			return []Finding{fail(area, "its policy file "+file+" is not there, and every job is refused", "write one, or give all four stages --no-policy and --run-as NAME")}
+		}
 		return nil
 	}
-	name, err := tenant.ParseName(f.tenant)
+	var findings []Finding
+	if exists(stage.DefaultPolicy) || exists(s.Policy) {
+		findings = append(findings, warn(area, "--no-policy: the policy file "+s.Policy+" counts for nothing here, and jobs name their tenant and role themselves", "remove --no-policy, or the file"))
+	}
+	switch {
+	case os.Geteuid() != 0:
+	case f.RunAs == "":
+		findings = append(findings, fail(area, "--no-policy without --run-as: a runner that is root refuses every job", makeUser+"; let builds_dir and cache_dir belong to it, and add --run-as NAME to all four stages"))
+	case f.RunAs == stage.Root:
+		findings = append(findings, warn(area, "--run-as root: every script of every job is root on this host", makeUser+", and use --run-as NAME"))
+	}
+	return findings
+}
+
+// checkTenant checks the tenant of a runner.
+func (s *site) checkTenant(area, text string) []Finding {
+	if text == "" {
+		return nil
+	}
+	name, err := tenant.ParseName(text)
 	if err != nil {
 		return []Finding{fail(area, fmt.Sprintf("--tenant: %v", err), "correct it")}
 	}
@@ -119,12 +149,16 @@ func (s *site) checkFlags(area string, programs []program) []Finding {
 	if s.policy != nil && !slices.ContainsFunc(s.policy.Tenants(), known) {
 		return []Finding{fail(area, fmt.Sprintf("--tenant %s is not in the policy file", name), "add the tenant there, or correct the name")}
 	}
-	return []Finding{ok(area, "its tenant is "+f.tenant)}
+	return []Finding{ok(area, "its tenant is "+text)}
 }
 
 // checkRunnerDirs checks the folders of a runner's jobs.
 func (s *site) checkRunnerDirs(area string, r runner) []Finding {
 	var findings []Finding
+	user := ""
+	if f, err := readFlags(r.Custom.ConfigArgs); err == nil && f.RunAs != stage.Root {
+		user = f.RunAs
+	}
 	for _, d := range []struct{ key, dir, policy string }{
 		{"builds_dir", r.BuildsDir, s.settings.BuildsDir},
 		{"cache_dir", r.CacheDir, s.settings.CacheDir},
@@ -135,11 +169,36 @@ func (s *site) checkRunnerDirs(area string, r runner) []Finding {
 			findings = append(findings, fail(area, "builds_dir is not set", "set it, here or in the policy file: the custom executor needs it"))
 		case d.dir != "" && !filepath.IsAbs(d.dir):
 			findings = append(findings, fail(area, fmt.Sprintf("%s is %q, not an absolute path", d.key, d.dir), "write the whole path"))
+		case d.dir != "" && d.policy == "" && user != "":
+			findings = append(findings, checkUserDir(area, d.dir, user)...)
 		case d.dir != "" && d.policy == "" && exists(d.dir):
 			findings = append(findings, checkOwned(area, d.dir)...)
 		}
 	}
 	return findings
+}
+
+// checkUserDir checks that a folder belongs to the user of --run-as, who makes the
+// jobs' folders in it.
+func checkUserDir(area, dir, user string) []Finding {
+	a, err := account.Lookup(user)
+	if err != nil {
+		return nil // checkUsers says so
+	}
+	do := fmt.Sprintf("install -d -o %s -g %d %s", user, a.GID, dir)
+	info, err := os.Stat(dir)
+	switch {
+	case err != nil:
+		return []Finding{fail(area, err.Error(), do)}
+	case owner(info) != int(a.UID):
+		return []Finding{fail(area, fmt.Sprintf("%s does not belong to user %q of --run-as", dir, user), do)}
+	case info.Mode().Perm()&0o022 != 0:
+		return []Finding{fail(area, fmt.Sprintf("others may write to %s (mode %04o)", dir, info.Mode().Perm()), "chmod go-w "+dir)}
+	}
+	if closed, mode := closedAbove(filepath.Dir(dir)); closed != "" {
+		return []Finding{fail(area, fmt.Sprintf("user %q cannot pass through %s (mode %04o)", user, closed, mode), "chmod o+x "+closed)}
+	}
+	return []Finding{ok(area, fmt.Sprintf("%s belongs to user %q", dir, user))}
 }
 
 // checkTimeouts checks the runner's times for the stages.

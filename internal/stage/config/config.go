@@ -64,7 +64,11 @@ func Run(c *stage.Call) error {
 	if _, err := store.Sweep(root, sweep.Kill); err != nil {
 		c.Log.Warnf("what dead jobs left on this host cannot be removed: %v", err)
 	}
-	out.JobEnv = map[string]string{job.StoreVariable: root}
+	told, err := c.Tell(policy)
+	if err != nil {
+		return err
+	}
+	out.JobEnv = map[string]string{job.StoreVariable: root, job.ToldVariable: told}
 	return json.NewEncoder(c.Stdout).Encode(out)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -46,18 +47,46 @@ func decide(c *stage.Call, response job.Response, root string) (order, error) {
 	if err != nil {
 		return order{}, err
 	}
+	if err := c.CheckPolicy(policy); err != nil {
+		return order{}, err
+	}
 	if policy == nil {
-		grant, token, err := admission.ByJob(pinned, response, c.Env.Request, identity.Parse)
-		o := order{grant: grant, settings: tenant.Defaults()}
-		if err != nil || grant.Tenant == tenant.None {
-			return o, err
-		}
-		role, err := creds.ParseRole(grant.RoleARN)
-		o.ask = newAsk(response, grant, role, token)
-		return o, err
+		return byJob(c, pinned, response)
 	}
 	p := applicant{c, policy, pinned, response, newLog(policy.Settings().AuditLog, response)}
 	return p.decide(root)
+}
+
+// byJob decides without a policy file.
+func byJob(c *stage.Call, pinned tenant.Name, response job.Response) (order, error) {
+	o := order{settings: tenant.Defaults()}
+	o.settings.RunAsRoot = c.RunAs == stage.Root
+	grant, token, err := admission.ByJob(pinned, response, c.Env.Request, identity.Parse)
+	if err != nil {
+		return o, err
+	}
+	if o.grant = grant; !o.settings.RunAsRoot {
+		o.grant.RunAs = c.RunAs
+	}
+	if err := o.checkUser(c, nil); err != nil || grant.Tenant == tenant.None {
+		return o, err
+	}
+	role, err := creds.ParseRole(grant.RoleARN)
+	o.ask = newAsk(response, grant, role, token)
+	return o, err
+}
+
+// checkUser reports an error where the scripts of the job would be root's, and the
+// admin has not asked for that by name.
+func (o order) checkUser(c *stage.Call, policy *tenant.Policy) error {
+	if o.grant.RunAs == "" && os.Geteuid() == 0 && !o.settings.RunAsRoot {
+		return c.RefuseRoot(policy)
+	}
+	if c.RunAs == stage.Root && os.Geteuid() != 0 {
+		return fault.New(fault.Admin, fmt.Errorf("--run-as root: the runner's service is not root, its uid is %d", os.Geteuid()),
+			"remove --run-as in the runner's config.toml: scripts run as the service's user")
+	}
+	return nil
 }
 
 // newAsk returns what to ask of STS for a job.
@@ -118,7 +147,7 @@ func (p applicant) order(root string) (o order, err error) {
 	if err != nil {
 		return o, err
 	}
-	if err := p.checkFolder(o.grant); err != nil || o.grant.Tenant == tenant.None {
+	if err := errors.Join(p.checkFolder(o.grant), o.checkUser(p.Call, p.policy)); err != nil || o.grant.Tenant == tenant.None {
 		return o, err
 	}
 	return o, p.fill(&o, candidate.Tokens[o.grant.IDToken])

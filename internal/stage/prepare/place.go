@@ -1,8 +1,13 @@
 package prepare
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"syscall"
 
 	"rolecall/internal/account"
 	"rolecall/internal/cgroup"
@@ -31,8 +36,9 @@ func findCgroup() <-chan string {
 }
 
 // newRecord returns what the later stages need to know of a job. For one that runs
-// as a user of its tenant, its folders are there then.
-func newRecord(response job.Response, order order, cgroup string) (store.Record, error) {
+// as another user, its folders are there then, or that user can make them: temp is
+// the one beside its work tree.
+func newRecord(response job.Response, order order, cgroup, temp string) (store.Record, error) {
 	grant, settings := order.grant, order.settings
 	lease, err := store.NewLease(store.Runner(), response.Timeout)
 	if err != nil {
@@ -41,6 +47,7 @@ func newRecord(response job.Response, order order, cgroup string) (store.Record,
 	record := store.Record{
 		Tenant:  string(grant.Tenant),
 		IDToken: grant.IDToken,
+		AsRoot:  settings.RunAsRoot,
 		Cgroup:  cgroup,
 		Lease:   lease,
 		Gate:    store.Gate(settings.Gate),
@@ -51,7 +58,10 @@ func newRecord(response job.Response, order order, cgroup string) (store.Record,
 	}
 	record.User, err = user(grant.RunAs)
 	if err != nil {
-		return store.Record{}, fault.New(fault.Admin, err, "correct run_as in the policy file, or the user on the runner's host")
+		return store.Record{}, fault.New(fault.Admin, err, "correct run_as in the policy file or --run-as in the runner's config.toml, or the user on the runner's host")
+	}
+	if settings.BuildsDir == "" {
+		return record, checkWorkDir(temp, record.User)
 	}
 	record.Temp = filepath.Join(settings.BuildsDir, grant.Folder()+".tmp")
 	return record, makeFolders(grant, settings, record.User)
@@ -69,6 +79,30 @@ func user(name string) (*store.User, error) {
 	return &store.User{
 		Name: found.Name, UID: found.UID, GID: found.GID, Groups: found.Groups, Home: found.Home, Shell: found.Shell,
 	}, nil
+}
+
+// checkWorkDir reports an error unless a user can make the folder that a job works
+// in, which is beside temp. Only its owner and mode count: the scripts that make it
+// would fail without a word of whose mistake that is.
+func checkWorkDir(temp string, as *store.User) error {
+	dir := filepath.Dir(temp)
+	info, err := os.Stat(dir)
+	for errors.Is(err, fs.ErrNotExist) && dir != filepath.Dir(dir) {
+		dir = filepath.Dir(dir)
+		info, err = os.Stat(dir)
+	}
+	if err != nil {
+		return err
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || stat.Uid == as.UID && info.Mode()&0o300 == 0o300 || info.Mode()&0o003 == 0o003 {
+		return nil
+	}
+	if slices.Contains(as.Groups, stat.Gid) && info.Mode()&0o030 == 0o030 {
+		return nil
+	}
+	return fault.New(fault.Admin, fmt.Errorf("user %q cannot make folders in %s, where its jobs work", as.Name, dir),
+		fmt.Sprintf("let builds_dir and cache_dir of the runner's config.toml belong to it: chown %s %s", as.Name, dir))
 }
 
 // makeFolders makes the folders of the tenant and trust class.

@@ -37,7 +37,7 @@ func Run(c *stage.Call) error {
 	if err != nil {
 		return err
 	}
-	record, err := newRecord(response, order, <-cgroup)
+	record, err := newRecord(response, order, <-cgroup, c.Env.Request.TempProjectDir())
 	if err != nil {
 		return err
 	}

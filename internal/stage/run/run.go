@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -36,6 +37,9 @@ func Run(c *stage.Call) error {
 		return fault.New(fault.Admin, fmt.Errorf("run has %d arguments, want the script and the stage that the runner appends", len(c.Args)),
 			"leave only flags in run_args of the runner's config.toml")
 	}
+	if err := c.CheckTold(); err != nil {
+		return err
+	}
 	watching := c.Watch()
 	key, err := job.ReadKey(c.Env.ResponseFile)
 	if err != nil {
@@ -58,11 +62,33 @@ func Run(c *stage.Call) error {
 	if err != nil {
 		return err
 	}
+	if err := startupFile(result, folder.Record(), c.Env.Service); err != nil && context.Cause(watching()) == nil {
+		return err
+	}
 	if len(result.Left) > 0 {
 		c.Log.Warnf("processes of the script that could not be killed: %v", result.Left)
 	}
 	if result.Code != 0 {
 		return stage.ScriptError(result.Code)
+	}
+	return nil
+}
+
+// startupFile reports that not the script but a startup file of the shell has ended
+// it. Whatever code that has, the script did not run to its end.
+func startupFile(result script.Result, record store.Record, service []string) error {
+	user := "of the service's user"
+	home := cmp.Or(job.Get(service, "HOME"), "/")
+	if record.User != nil {
+		user, home = "of user "+strconv.Quote(record.User.Name), record.User.Home
+	}
+	switch {
+	case result.Read == script.Unread:
+		return fault.New(fault.Admin, fmt.Errorf("the login shell %s ended with %d before it read the script: one of its profiles did that", user, result.Code),
+			fmt.Sprintf("correct /etc/profile, a file in /etc/profile.d, or the first that is there of %[1]s/.bash_profile, %[1]s/.bash_login and %[1]s/.profile", home))
+	case result.Read == script.AllRead && result.Code != 0:
+		return fault.New(fault.Admin, fmt.Errorf("the script has succeeded, and the login shell %s then ended with %d: its logout file did that", user, result.Code),
+			fmt.Sprintf("remove %s/.bash_logout", home))
 	}
 	return nil
 }
@@ -82,6 +108,10 @@ func clearExitCode(path string) error {
 // run runs the script as the job's user and in its cgroup.
 func run(c *stage.Call, folder *store.Folder, key job.Key, watching func() context.Context) (script.Result, error) {
 	record := folder.Record()
+	if record.User == nil && !record.AsRoot && os.Geteuid() == 0 {
+		return script.Result{}, fault.New(fault.Admin, errors.New("the record of the job names no unix user, and its scripts would be root's"),
+			"let the runner start the job anew: another version of rolecall has prepared it")
+	}
 	grouped := makeGroup(record.Cgroup, key)
 	env, err := environment(c, folder, c.Args[1], watching)
 	group, groupErr := grouped()
@@ -113,10 +143,14 @@ func run(c *stage.Call, folder *store.Folder, key job.Key, watching func() conte
 // was issued to the job in all that the stage prints, whosever script it is. For a
 // stage that uploads something it is an error that this holds a secret.
 func environment(c *stage.Call, folder *store.Folder, name string, watching func() context.Context) ([]string, error) {
-	clean := script.Clean(c.Env.Service, func(name string) bool { return strings.HasPrefix(name, "AWS_") })
+	clean := script.Clean(c.Env.Service, func(name string) bool { return strings.HasPrefix(name, "AWS_") || name == "SHLVL" })
 	if user := folder.Record().User; user != nil {
-		clean = append(script.ForUser(clean, user.Name, user.Home, user.Shell), "TMPDIR="+folder.Record().Temp)
+		clean = script.ForUser(clean, user.Name, user.Home, user.Shell)
 	}
+	if temp := folder.Record().Temp; temp != "" {
+		clean = append(clean, "TMPDIR="+temp)
+	}
+	clean = append(clean, script.ShellLevel)
 	if folder.Tenant() == "" {
 		return clean, nil
 	}

@@ -1,0 +1,10 @@
+package check
+
+import (
+	"context"
+
+	"rolecall/internal/account"
+)
+
+// CheckLogin is checkLogin for tests, whose users have homes of the test's.
+func CheckLogin(a account.Account) []Finding { return checkLogin(context.Background(), "run_as", a) }

@@ -1,0 +1,63 @@
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"rolecall/internal/account"
+)
+
+// NoPolicy returns the flags of a runner without a policy file: where the test is root its
+// scripts run as a user that every Debian has.
+func NoPolicy() []string {
+	if os.Geteuid() != 0 {
+		return []string{"--no-policy"}
+	}
+	return []string{"--no-policy", "--run-as", "www-data"}
+}
+
+// AsRoot returns the flags of a runner without a policy file whose scripts run as the test's own
+// user, as those of the shell executor do.
+func AsRoot() []string {
+	if os.Geteuid() != 0 {
+		return []string{"--no-policy"}
+	}
+	return []string{"--no-policy", "--run-as", "root"}
+}
+
+// handOver gives the folders of jobs to the user of --run-as, if a runner has one, and lets it
+// pass through those above, as far as they are temporary.
+func (r *RunnerService) handOver(runners []Runner) error {
+	name := userOf(runners)
+	if name == "" || os.Geteuid() != 0 {
+		return nil
+	}
+	user, err := account.Lookup(name)
+	if err != nil {
+		return err
+	}
+	for _, dir := range []string{r.BuildsDir, r.CacheDir} {
+		err = errors.Join(err, os.Chown(dir, int(user.UID), int(user.GID)))
+	}
+	for dir := r.dir; strings.HasPrefix(dir, os.TempDir()+"/"); dir = filepath.Dir(dir) {
+		err = errors.Join(err, os.Chmod(dir, 0o711))
+	}
+	if err != nil {
+		return fmt.Errorf("hand the folders over to %s: %w", name, err)
+	}
+	return nil
+}
+
+// userOf returns the user of --run-as, none where it is root.
+func userOf(runners []Runner) string {
+	for _, r := range runners {
+		if i := slices.Index(r.Args, "--run-as"); i >= 0 && r.Args[i+1] != "root" {
+			return r.Args[i+1]
+		}
+	}
+	return ""
+}
