@@ -150,7 +150,8 @@ func (p applicant) order(root string) (o order, err error) {
 	if err := errors.Join(p.checkFolder(o.grant), o.checkUser(p.Call, p.policy)); err != nil || o.grant.Tenant == tenant.None {
 		return o, err
 	}
-	return o, p.fill(&o, candidate.Tokens[o.grant.IDToken])
+	err = p.fill(&o, candidate.Tokens[o.grant.IDToken])
+	return o, err
 }
 
 // keys returns where the keys of the issuer are.

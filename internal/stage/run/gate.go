@@ -91,7 +91,8 @@ func ask(ctx context.Context, c *stage.Call, as *store.User, order gate.Order) (
 	if err := cmd.Run(); err != nil {
 		return report, err
 	}
-	return report, json.Unmarshal(answer.Bytes(), &report)
+	err = json.Unmarshal(answer.Bytes(), &report)
+	return report, err
 }
 
 // list returns places as lines.
