@@ -11,6 +11,7 @@ import (
 
 	"rolecall/internal/stage"
 	"rolecall/internal/tenant"
+	"rolecall/internal/version"
 )
 
 // maxFile bounds the size of the files that an admin writes, in bytes.
@@ -88,7 +89,7 @@ func (d Doctor) run(args []string) error {
 	case "trust-policy":
 		return d.trustPolicy(args[1:])
 	case "--version", "-version":
-		_, err := fmt.Fprintf(d.Stdout, "rolecall doctor %s\n", stage.Version)
+		_, err := fmt.Fprintf(d.Stdout, "rolecall doctor %s\n", version.Version)
 		return err
 	case "--help", "-help", "-h", "help":
 		_, err := fmt.Fprint(d.Stdout, usage)

@@ -11,6 +11,7 @@ import (
 	"rolecall/internal/adminfile"
 	"rolecall/internal/fault"
 	"rolecall/internal/tenant"
+	"rolecall/internal/version"
 )
 
 // DefaultPolicy is the path where a policy file lies unless --config says otherwise.
@@ -92,7 +93,7 @@ func (c *Call) parseFlags(name string) error {
 	set := flag.NewFlagSet("rolecall "+name, flag.ContinueOnError)
 	set.SetOutput(c.Stderr)
 	c.Register(set)
-	version := set.Bool("version", false, "print the version and exit")
+	show := set.Bool("version", false, "print the version and exit")
 	err := set.Parse(os.Args[1:])
 	c.Args = set.Args()
 	switch {
@@ -100,8 +101,8 @@ func (c *Call) parseFlags(name string) error {
 		return errDone
 	case err != nil:
 		return fault.New(fault.Admin, err, "correct "+name+"_args in the runner's config.toml")
-	case *version:
-		if _, err := fmt.Fprintf(c.Stdout, "rolecall %s %s\n", name, Version); err != nil {
+	case *show:
+		if _, err := fmt.Fprintf(c.Stdout, "rolecall %s %s\n", name, version.Version); err != nil {
 			return err
 		}
 		return errDone

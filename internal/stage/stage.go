@@ -24,9 +24,6 @@ import (
 	"rolecall/internal/mask"
 )
 
-// Version is the version of the driver, the newest one of CHANGELOG.md.
-const Version = "0.1.0"
-
 // Call is what a stage is called with.
 type Call struct {
 	Args   []string // what the runner appended to the flags

@@ -3,14 +3,12 @@
 package sweep
 
 import (
-	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
-	"time"
 
 	"rolecall/internal/cgroup"
 	"rolecall/internal/creds/store"
@@ -18,9 +16,6 @@ import (
 	"rolecall/internal/stage"
 	"rolecall/internal/tenant"
 )
-
-// killTime is how long the processes of one job may take to die.
-const killTime = 10 * time.Second
 
 // Main sweeps and exits: 0 where nothing is left that should go, else 1.
 func Main() {
@@ -71,7 +66,7 @@ func readPolicy(named string) (*tenant.Policy, error) {
 func Run(roots []string, out io.Writer) error {
 	var problems error
 	for _, root := range roots {
-		removed, err := store.Sweep(root, Kill)
+		removed, err := store.Sweep(root, reap)
 		for _, id := range removed {
 			_, writeErr := fmt.Fprintf(out, "removed what job %s left in %s\n", id, root)
 			err = errors.Join(err, writeErr)
@@ -81,18 +76,5 @@ func Run(roots []string, out io.Writer) error {
 	return problems
 }
 
-// Kill kills the processes of a job in its group below a cgroup, and removes the
-// group. It is for store.Sweep.
-func Kill(parent string, id job.ID) error {
-	p, err := cgroup.At(parent)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // a boot or the end of the service took it
-	}
-	if err != nil {
-		return err
-	}
-	defer p.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), killTime)
-	defer cancel()
-	return p.Remove(ctx, int64(id))
-}
+// reap kills the processes of a dead job. It is for store.Sweep.
+func reap(parent string, id job.ID) error { return cgroup.Reap(parent, int64(id)) }

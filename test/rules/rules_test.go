@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"rolecall/internal/stage"
+	"rolecall/internal/version"
 )
 
 // goPackage is what go list tells of a package.
@@ -165,7 +165,7 @@ func TestDocuments(t *testing.T) {
 		}
 	}
 	newest := regexp.MustCompile(`(?m)^## \[([0-9.]+)\]`).FindStringSubmatch(read(t, "CHANGELOG.md"))
-	if newest == nil || newest[1] != stage.Version {
-		t.Errorf("the changelog's newest version is %v, the driver's %s", newest, stage.Version)
+	if newest == nil || newest[1] != version.Version {
+		t.Errorf("the changelog's newest version is %v, the driver's %s", newest, version.Version)
 	}
 }

@@ -7,11 +7,11 @@ import (
 	"slices"
 	"syscall"
 
+	"rolecall/internal/cgroup"
 	"rolecall/internal/creds/store"
 	"rolecall/internal/fault"
 	"rolecall/internal/job"
 	"rolecall/internal/stage"
-	"rolecall/internal/sweep"
 )
 
 // roots returns the folders that may hold the state of the job. Without a word of
@@ -64,5 +64,5 @@ func kill(root string, key job.Key) error {
 	if folder.Record().Cgroup == "" {
 		return nil
 	}
-	return sweep.Kill(folder.Record().Cgroup, key.ID)
+	return cgroup.Reap(folder.Record().Cgroup, int64(key.ID))
 }

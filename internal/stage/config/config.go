@@ -6,12 +6,13 @@ import (
 	"path/filepath"
 
 	"rolecall/internal/admission"
+	"rolecall/internal/cgroup"
 	"rolecall/internal/creds/store"
 	"rolecall/internal/identity"
 	"rolecall/internal/job"
 	"rolecall/internal/stage"
-	"rolecall/internal/sweep"
 	"rolecall/internal/tenant"
+	"rolecall/internal/version"
 )
 
 // output is what the runner reads from the stage's standard output.
@@ -36,7 +37,7 @@ type driver struct {
 // jobs left there, and writes one JSON object. With builds_dir_is_shared the runner gives each of the jobs that
 // run at once a directory of its own.
 func Run(c *stage.Call) error {
-	out := output{Driver: driver{"rolecall", stage.Version}, BuildsDirIsShared: true, Shell: "bash"}
+	out := output{Driver: driver{"rolecall", version.Version}, BuildsDirIsShared: true, Shell: "bash"}
 	policy, err := c.Policy()
 	if err != nil {
 		return err
@@ -61,7 +62,7 @@ func Run(c *stage.Call) error {
 	if err != nil {
 		return err
 	}
-	if _, err := store.Sweep(root, sweep.Kill); err != nil {
+	if _, err := store.Sweep(root, reap); err != nil {
 		c.Log.Warnf("what dead jobs left on this host cannot be removed: %v", err)
 	}
 	told, err := c.Tell(policy)
@@ -71,6 +72,9 @@ func Run(c *stage.Call) error {
 	out.JobEnv = map[string]string{job.StoreVariable: root, job.ToldVariable: told}
 	return json.NewEncoder(c.Stdout).Encode(out)
 }
+
+// reap kills the processes of a dead job. It is for store.Sweep.
+func reap(parent string, id job.ID) error { return cgroup.Reap(parent, int64(id)) }
 
 // folder returns the folder of the tenant and trust class that the job claims to
 // be of. That its token is signed is not checked here, so that the stage starts

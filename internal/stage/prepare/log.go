@@ -9,8 +9,8 @@ import (
 	"rolecall/internal/fault"
 	"rolecall/internal/identity"
 	"rolecall/internal/job"
-	"rolecall/internal/stage"
 	"rolecall/internal/tenant"
+	"rolecall/internal/version"
 )
 
 // log is the audit log, with what is known of the job so far.
@@ -22,7 +22,7 @@ type log struct {
 // newLog returns the log at path for a job.
 func newLog(path string, response job.Response) log {
 	return log{audit.Log{Path: path}, audit.Event{
-		Version:        stage.Version,
+		Version:        version.Version,
 		JobID:          response.ID.String(),
 		PipelineID:     strconv.FormatInt(response.Pipeline, 10),
 		JobProjectID:   strconv.FormatInt(response.Project, 10),
