@@ -9,6 +9,10 @@ import (
 	"github.com/klauspost/compress/flate"
 )
 
+// The code is our own since archive/zip keeps a whole directory in memory, which an
+// archive can make as large as it likes, and refuses all files of one whose
+// directory is damaged.
+
 // The parts of a zip, by section of APPNOTE.TXT 6.3.10.
 const (
 	localLen     = 30 // 4.3.7: local file header
