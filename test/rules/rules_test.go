@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -41,33 +40,6 @@ func list(t *testing.T, patterns ...string) []goPackage {
 		packages = append(packages, p)
 	}
 	return packages
-}
-
-func TestOnlyPrepareLinksTheSDK(t *testing.T) {
-	t.Parallel()
-	const sdk = "github.com/aws/aws-sdk-go-v2"
-	links := map[string]bool{}
-	for _, p := range list(t, "./cmd/...") {
-		links[filepath.Base(p.ImportPath)] = slices.ContainsFunc(p.Deps, func(d string) bool {
-			return strings.HasPrefix(d, sdk) || d == "net/http" || strings.HasPrefix(d, "crypto/")
-		})
-	}
-	for stage, want := range map[string]bool{"config": false, "prepare": true, "run": false, "cleanup": false, "sweep": false, "doctor": true} {
-		if got, ok := links[stage]; !ok || got != want {
-			t.Errorf("cmd/%s links the AWS SDK, HTTP or cryptography: %v, want %v; run starts about ten times a job", stage, got, want)
-		}
-	}
-}
-
-// TestOnlyGateUnpacks: what unpacks archives costs a stage a third of its start.
-func TestOnlyGateUnpacks(t *testing.T) {
-	t.Parallel()
-	for _, p := range list(t, "./cmd/...") {
-		unpacks := slices.ContainsFunc(p.Deps, func(d string) bool { return strings.HasPrefix(d, "github.com/klauspost/compress") })
-		if name := filepath.Base(p.ImportPath); unpacks != (name == "gate") {
-			t.Errorf("cmd/%s links what unpacks archives: %v", name, unpacks)
-		}
-	}
 }
 
 // banned says which imports a room must not have, and why.

@@ -1,0 +1,53 @@
+package rules_test
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// links says which costly packages a program links.
+type links struct {
+	SDK    bool // the AWS SDK
+	HTTP   bool // net/http
+	Crypto bool // any of crypto/...
+	Unpack bool // what unpacks archives, a third of a stage's start
+}
+
+// linksOf reads the import paths that a program depends on.
+func linksOf(deps []string) links {
+	has := func(path string) bool {
+		return slices.ContainsFunc(deps, func(d string) bool { return d == path || strings.HasPrefix(d, path+"/") })
+	}
+	return links{
+		SDK:    has("github.com/aws"),
+		HTTP:   slices.Contains(deps, "net/http"),
+		Crypto: has("crypto"),
+		Unpack: has("github.com/klauspost/compress"),
+	}
+}
+
+// TestLinks: run is started about ten times a job, and config and cleanup once, so
+// they must start fast. A program has only what it needs.
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	want := map[string]links{
+		"config":  {},
+		"prepare": {SDK: true, HTTP: true, Crypto: true},
+		"run":     {},
+		"cleanup": {},
+		"gate":    {Crypto: true, Unpack: true}, // klauspost/compress/zstd imports crypto/rand
+		"sweep":   {},
+		"doctor":  {HTTP: true, Crypto: true},
+	}
+	got := map[string]links{}
+	for _, p := range list(t, "./cmd/...") {
+		got[filepath.Base(p.ImportPath)] = linksOf(p.Deps)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("what the programs link (- wanted, + linked):\n%s", diff)
+	}
+}
