@@ -140,6 +140,7 @@ func TestKilled(t *testing.T) {
 		return
 	}
 	binary := executable(t)
+	least := map[string]int{"make": 37, "makeanother": 33, "remove": 52, "removeanother": 42, "orphan": 37, "orphananother": 33}
 	for _, part := range []string{"make", "remove", "orphan"} {
 		for _, user := range []string{"", "another"} {
 			t.Run(part+user, func(t *testing.T) {
@@ -153,8 +154,8 @@ func TestKilled(t *testing.T) {
 					points++
 				}
 				t.Logf("killed at %d points", points)
-				if points < 20 {
-					t.Errorf("only %d points", points)
+				if want := least[part+user]; points < want {
+					t.Errorf("%d points, want %d: where a stage makes fewer changes on purpose, correct this number", points, want)
 				}
 			})
 		}
