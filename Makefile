@@ -54,13 +54,14 @@ vet:
 lint: bin/tools/golangci-lint
 	bin/tools/golangci-lint run ./...
 
-# Unit tests, fuzz seeds and scripts of whole programs, with the race detector.
+# Unit tests, fuzz seeds and scripts of whole programs, with the race detector. It
+# ends with the list of the tests that were skipped; with ROLECALL_CI=1 they fail.
 test: build parts
-	go test -race -count=1 $(PACKAGES)
+	go test -json -race -count=1 $(PACKAGES) | go run ./test/summary
 
 # The real GitLab Runner, MinIO as STS and S3, and a stand-in for GitLab.
 e2e: build parts
-	go test -count=1 -timeout 15m ./test/e2e
+	go test -json -count=1 -timeout 15m ./test/e2e | go run ./test/summary
 
 # Every fuzz test for FUZZTIME each.
 fuzz:
