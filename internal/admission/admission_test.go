@@ -104,8 +104,8 @@ func TestNew(t *testing.T) {
 func TestOverridesAreSeenInBoth(t *testing.T) {
 	t.Parallel()
 	sent := job.Response{Variables: []job.Variable{{Key: "AWS_PROFILE"}, {Key: "AWS_REGION"}}}
-	err := admission.CheckOverrides(sent, job.Request{"AWS_ACCESS_KEY_ID": "x", "AWS_PROFILE": "y"})
-	if err == nil || fault.SideOf(err) != fault.Author || !strings.Contains(err.Error(), "credentials: AWS_ACCESS_KEY_ID, AWS_PROFILE; remove") {
+	err := admission.CheckOverrides(sent, job.Request{"AWS_ACCESS_KEY_ID": "x", "AWS_PROFILE": "y", "ROLECALL_ENV_FILE": "z"})
+	if err == nil || fault.SideOf(err) != fault.Author || !strings.Contains(err.Error(), "credentials: AWS_ACCESS_KEY_ID, AWS_PROFILE, ROLECALL_ENV_FILE; remove") {
 		t.Errorf("error %v", err)
 	}
 	if err := admission.CheckOverrides(job.Response{}, job.Request{"AWS_REGION": "eu-west-1"}); err != nil {

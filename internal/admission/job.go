@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"rolecall/internal/creds"
+	"rolecall/internal/creds/aws"
 	"rolecall/internal/fault"
 	"rolecall/internal/identity"
 	"rolecall/internal/job"
@@ -25,7 +25,7 @@ func ByJob(pinned tenant.Name, response job.Response, request job.Request, read 
 	if err := CheckOverrides(response, request); err != nil {
 		return grant, none, err
 	}
-	if _, err := creds.ParseRole(grant.RoleARN); err != nil {
+	if _, err := aws.ParseRole(grant.RoleARN); err != nil {
 		return grant, none, fault.New(fault.Author, fmt.Errorf("tenant %q: ROLE_ARN: %w", grant.Tenant, err),
 			"correct the variable ROLE_ARN of the job or project")
 	}
@@ -46,7 +46,7 @@ func CheckOverrides(response job.Response, request job.Request) error {
 	for name := range request {
 		names = append(names, name)
 	}
-	names = slices.DeleteFunc(names, func(name string) bool { return !creds.Overrides(name) })
+	names = slices.DeleteFunc(names, func(name string) bool { return name != job.EnvFileVariable && !aws.Overrides(name) })
 	if len(names) == 0 {
 		return nil
 	}

@@ -1,5 +1,5 @@
-// Package creds holds the temporary credentials of a job: what they are, how
-// they are written to an env file, and which variables they stand in.
+// Package creds holds the temporary credentials of a job: what they are, and how
+// they are written to an env file.
 package creds
 
 import (
@@ -99,41 +99,4 @@ func ParseEnvFile(content []byte) (Credentials, error) {
 		return Credentials{}, errors.New("it is not as the driver wrote it")
 	}
 	return c, nil
-}
-
-// MetadataOff keeps an SDK from the host's own role where a job's credentials
-// are missing or expired.
-//
-// https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html
-const MetadataOff = "AWS_EC2_METADATA_DISABLED=true"
-
-// Overrides reports whether a job variable of that name would stand in the way
-// of the credentials: the generated script exports the job's variables after the
-// driver has set its own, so the job's would win.
-func Overrides(name string) bool {
-	switch name {
-	case accessKeyID, secretAccessKey, sessionToken, expiration,
-		"AWS_SECURITY_TOKEN", "AWS_CREDENTIAL_FILE",
-		"AWS_PROFILE", "AWS_DEFAULT_PROFILE",
-		"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE",
-		"AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", "AWS_WEB_IDENTITY_TOKEN_FILE",
-		"AWS_CA_BUNDLE", "ROLECALL_ENV_FILE":
-		return true
-	}
-	for _, prefix := range []string{"AWS_ENDPOINT_URL", "AWS_CONTAINER_", "AWS_EC2_METADATA_"} {
-		if strings.HasPrefix(name, prefix) {
-			return true
-		}
-	}
-	return false
-}
-
-// SessionName returns the role session name of a job,
-// GitLabRunner-<project>-<pipeline>-<job>, so that CloudTrail names the job. STS
-// allows 64 characters: where the ids need more, the word before them gives way.
-//
-// https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
-func SessionName(project, pipeline, job int64) string {
-	name := fmt.Sprintf("GitLabRunner-%d-%d-%d", project, pipeline, job)
-	return name[max(0, len(name)-64):]
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"rolecall/internal/creds"
+	"rolecall/internal/creds/aws"
 	"rolecall/internal/tenant"
 )
 
@@ -66,7 +66,7 @@ func TestCompileExample(t *testing.T) {
 		Name: "alpha", IDToken: "GITLAB_OIDC_TOKEN", Audience: "https://gitlab.example.com",
 		Projects: got[0].Projects, Refs: got[0].Refs, Environments: got[0].Environments,
 		RefTypes: []string{"branch"}, Protected: true,
-		Role:            creds.Role{Partition: "aws", Account: "111122223333", Path: "deploy-alpha"},
+		Role:            aws.Role{Partition: "aws", Account: "111122223333", Path: "deploy-alpha"},
 		AllowedAccounts: []string{"111122223333"}, Region: "eu-central-1", Duration: time.Hour, PolicyARNs: []string{},
 	}}
 	if diff := cmp.Diff(want, got, byText()); diff != "" {

@@ -5,19 +5,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
-	"rolecall/internal/creds"
+	"rolecall/internal/creds/aws"
 )
 
-// The bounds of a session, which are AWS's.
+// maxPolicies is how many managed policies AWS takes for a session.
 //
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
-const (
-	minSession  = 15 * time.Minute
-	maxSession  = 12 * time.Hour
-	maxPolicies = 10
-)
+const maxPolicies = 10
 
 // table is a table of a policy file that is being compiled.
 type table struct {
@@ -78,7 +73,7 @@ func (t table) setLimit(key string, number *int64, to *uint64) {
 
 // apply sets in tenant what the keys of the table say.
 func (t table) apply(tenant *Tenant, k keys) {
-	set(t, "role_arn", k.RoleARN, creds.ParseRole, &tenant.Role)
+	set(t, "role_arn", k.RoleARN, aws.ParseRole, &tenant.Role)
 	set(t, "audience", k.Audience, readAudience, &tenant.Audience)
 	setList(t, "projects", k.Projects, patternOf(checkProject), &tenant.Projects)
 	setList(t, "refs", k.Refs, patternOf(checkRef), &tenant.Refs)
@@ -115,7 +110,7 @@ func (t table) check(tenant Tenant, own, defaults keys) {
 		t.fail("projects", -1, errors.New(missing))
 	}
 	role := tenant.Role
-	if role == (creds.Role{}) {
+	if role == (aws.Role{}) {
 		return
 	}
 	if len(tenant.AllowedAccounts) > 0 && !slices.Contains(tenant.AllowedAccounts, role.Account) {

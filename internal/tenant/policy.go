@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"rolecall/internal/creds"
+	"rolecall/internal/creds/aws"
 )
 
 // Policy is a compiled policy file. It never changes.
@@ -67,7 +67,7 @@ type Tenant struct {
 	RunAs        string // unix user of its jobs; empty: the runner's own
 	Limits       Limits
 
-	Role              creds.Role
+	Role              aws.Role
 	AllowedAccounts   []string
 	Region            string
 	Duration          time.Duration

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"rolecall/internal/creds"
+	"rolecall/internal/creds/aws"
 	"rolecall/internal/tenant"
 )
 
@@ -64,7 +64,7 @@ func checkTenants(t *testing.T, tenants []tenant.Tenant) {
 			t.Errorf("the name %q: %v", got.Name, err)
 		}
 		names[got.Name] = true
-		if role, err := creds.ParseRole(got.Role.String()); err != nil || role != got.Role {
+		if role, err := aws.ParseRole(got.Role.String()); err != nil || role != got.Role {
 			t.Errorf("the role %+v: %v", got.Role, err)
 		}
 		if len(got.AllowedAccounts) > 0 && !slices.Contains(got.AllowedAccounts, got.Role.Account) {

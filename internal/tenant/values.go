@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"rolecall/internal/creds/aws"
 )
 
 // readPath reads the path of a file or folder; empty is none.
@@ -103,7 +105,7 @@ func readSession(text string) (time.Duration, error) {
 		return 0, nil
 	}
 	d, err := time.ParseDuration(text)
-	if err != nil || d < minSession || d > maxSession || d%time.Second != 0 {
+	if err != nil || d < aws.ShortestSession || d > aws.LongestSession || d%time.Second != 0 {
 		return 0, fmt.Errorf(`%s: want a duration from "15m" to "12h", such as "1h"`, quote(text))
 	}
 	return d, nil

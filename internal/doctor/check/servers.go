@@ -9,7 +9,7 @@ import (
 	"slices"
 
 	"rolecall/internal/adminfile"
-	"rolecall/internal/creds"
+	"rolecall/internal/creds/aws"
 	"rolecall/internal/fault"
 	"rolecall/internal/identity/jwks"
 )
@@ -121,15 +121,10 @@ func (s *site) endpoints() []string {
 
 // endpoint returns the regional endpoint of STS for a role, or an empty text for
 // a partition that is not known.
-func endpoint(role creds.Role, region string) string {
-	partitions := map[string]struct{ domain, region string }{
-		"aws":        {"amazonaws.com", "us-east-1"},
-		"aws-cn":     {"amazonaws.com.cn", "cn-north-1"},
-		"aws-us-gov": {"amazonaws.com", "us-gov-west-1"},
-	}
-	p, known := partitions[role.Partition]
+func endpoint(role aws.Role, region string) string {
+	p, known := aws.LookupPartition(role.Partition)
 	if !known {
 		return ""
 	}
-	return "https://sts." + cmp.Or(region, p.region) + "." + p.domain
+	return "https://sts." + cmp.Or(region, p.Region) + "." + p.Domain
 }

@@ -16,7 +16,7 @@ import (
 	"slices"
 	"strings"
 
-	"rolecall/internal/creds"
+	"rolecall/internal/creds/aws"
 	"rolecall/internal/tenant"
 )
 
@@ -140,6 +140,6 @@ func (t Trust) size() int {
 }
 
 // path returns the path of a role in IAM's form, with a / at both ends.
-func path(r creds.Role) string {
+func path(r aws.Role) string {
 	return "/" + strings.TrimSuffix(r.Path, r.Name())
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"rolecall/internal/creds/aws"
 )
 
 // maxConfig bounds how many settings for git a job may give by variables.
@@ -64,9 +66,7 @@ func lsFiles(ctx context.Context, dir string, env []string) (string, error) {
 // where its repository is and whose. What makes git start programs, write files or
 // reach servers stays out.
 func (v *Variables) git() []string {
-	env := slices.DeleteFunc(slices.Clone(v.service), func(entry string) bool {
-		return strings.HasPrefix(entry, "AWS_")
-	})
+	env := slices.DeleteFunc(slices.Clone(v.service), aws.IsVariable)
 	for _, name := range []string{
 		"HOME", "XDG_CONFIG_HOME", "GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY",
 		"GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_CEILING_DIRECTORIES", "GIT_DISCOVERY_ACROSS_FILESYSTEM", "GIT_NAMESPACE",

@@ -10,9 +10,9 @@ import (
 
 	"rolecall/internal/adminfile"
 	"rolecall/internal/admission"
-	"rolecall/internal/creds"
+	"rolecall/internal/creds/aws"
+	"rolecall/internal/creds/aws/sts"
 	"rolecall/internal/creds/store"
-	"rolecall/internal/creds/sts"
 	"rolecall/internal/fault"
 	"rolecall/internal/identity"
 	"rolecall/internal/identity/jwks"
@@ -71,7 +71,7 @@ func byJob(c *stage.Call, pinned tenant.Name, response job.Response) (order, err
 	if err := o.checkUser(c, nil); err != nil || grant.Tenant == tenant.None {
 		return o, err
 	}
-	role, err := creds.ParseRole(grant.RoleARN)
+	role, err := aws.ParseRole(grant.RoleARN)
 	o.ask = newAsk(response, grant, role, token)
 	return o, err
 }
@@ -90,10 +90,10 @@ func (o order) checkUser(c *stage.Call, policy *tenant.Policy) error {
 }
 
 // newAsk returns what to ask of STS for a job.
-func newAsk(response job.Response, grant tenant.Grant, role creds.Role, token identity.Token) sts.Request {
+func newAsk(response job.Response, grant tenant.Grant, role aws.Role, token identity.Token) sts.Request {
 	return sts.Request{
 		Role:       role,
-		Session:    creds.SessionName(response.Project, response.Pipeline, int64(response.ID)),
+		Session:    aws.SessionName(response.Project, response.Pipeline, int64(response.ID)),
 		Token:      token,
 		Lifetime:   response.Timeout,
 		Limit:      grant.Duration,
@@ -200,7 +200,7 @@ func (p applicant) fill(o *order, token identity.Token) error {
 	if err := admission.CheckOverrides(p.response, p.Env.Request); err != nil {
 		return err
 	}
-	role, err := creds.ParseRole(o.grant.RoleARN)
+	role, err := aws.ParseRole(o.grant.RoleARN)
 	if err != nil {
 		return err
 	}

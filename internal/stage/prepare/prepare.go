@@ -11,8 +11,9 @@ import (
 	"strings"
 	"syscall"
 
+	"rolecall/internal/creds/aws"
+	"rolecall/internal/creds/aws/sts"
 	"rolecall/internal/creds/store"
-	"rolecall/internal/creds/sts"
 	"rolecall/internal/job"
 	"rolecall/internal/stage"
 	"rolecall/internal/tenant"
@@ -87,7 +88,7 @@ func issue(service []string, folder *store.Folder, order order) (sts.Result, err
 func keepSettings(environ []string) error {
 	for _, entry := range environ {
 		name, _, _ := strings.Cut(entry, "=")
-		if !strings.HasPrefix(name, "AWS_") || slices.Contains(sts.Settings(), name) {
+		if !aws.IsVariable(name) || slices.Contains(sts.Settings(), name) {
 			continue
 		}
 		if err := os.Unsetenv(name); err != nil {

@@ -5,8 +5,8 @@ import (
 	"io"
 	"time"
 
+	"rolecall/internal/creds/aws/sts"
 	"rolecall/internal/creds/store"
-	"rolecall/internal/creds/sts"
 )
 
 // report writes to the job log what was issued, as a section that GitLab shows

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"rolecall/internal/creds"
+	"rolecall/internal/creds/aws"
 	"rolecall/internal/creds/store"
 	"rolecall/internal/fault"
 	"rolecall/internal/gate"
@@ -143,7 +144,7 @@ func run(c *stage.Call, folder *store.Folder, key job.Key, watching func() conte
 // was issued to the job in all that the stage prints, whosever script it is. For a
 // stage that uploads something it is an error that this holds a secret.
 func environment(c *stage.Call, folder *store.Folder, name string, watching func() context.Context) ([]string, error) {
-	clean := script.Clean(c.Env.Service, func(name string) bool { return strings.HasPrefix(name, "AWS_") || name == "SHLVL" })
+	clean := script.Clean(c.Env.Service, func(name string) bool { return aws.IsVariable(name) || name == "SHLVL" })
 	if user := folder.Record().User; user != nil {
 		clean = script.ForUser(clean, user.Name, user.Home, user.Shell)
 	}
@@ -173,7 +174,7 @@ func environment(c *stage.Call, folder *store.Folder, name string, watching func
 		return clean, nil
 	}
 	clean = append(clean, issued.Environ()...)
-	return append(clean, creds.MetadataOff, job.EnvFileVariable+"="+folder.Path()), nil
+	return append(clean, aws.MetadataOff, job.EnvFileVariable+"="+folder.Path()), nil
 }
 
 // issuedSecrets returns the credentials and the ID token that they came from. It is

@@ -14,7 +14,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
@@ -25,18 +25,11 @@ import (
 	"github.com/aws/smithy-go/logging"
 
 	"rolecall/internal/creds"
+	"rolecall/internal/creds/aws"
 	"rolecall/internal/fault"
 	"rolecall/internal/guard"
 	"rolecall/internal/identity"
 	"rolecall/internal/mask"
-)
-
-// Bounds of a session's duration. STS refuses shorter and longer ones; every
-// role allows the standard one.
-const (
-	shortest = 15 * time.Minute
-	standard = time.Hour
-	longest  = 12 * time.Hour
 )
 
 // maxSkew is how far the clocks of this host and of STS may be apart.
@@ -67,7 +60,7 @@ func NewClient() Client {
 
 // Request says which role to assume and how.
 type Request struct {
-	Role       creds.Role
+	Role       aws.Role
 	Session    string // role session name
 	Token      identity.Token
 	Lifetime   time.Duration // how long the job may run; 0: not known
@@ -96,18 +89,6 @@ func Settings() []string {
 	}
 }
 
-// Duration returns the session duration to ask for: as long as the job may run,
-// but no longer than limit if there is one, and within what STS takes.
-func Duration(lifetime, limit time.Duration) time.Duration {
-	if lifetime <= 0 {
-		lifetime = standard
-	}
-	if limit > 0 {
-		lifetime = min(lifetime, limit)
-	}
-	return min(max(lifetime, shortest), longest)
-}
-
 // Assume assumes the role. Endpoint, region, proxy and CA come from the Server and
 // the process's environment, never from shared config files nor from a credential
 // chain. Errors are classed by package fault and hold
@@ -124,18 +105,18 @@ func (c Client) Assume(ctx context.Context, r Request) (Result, error) {
 	}
 	client := awssts.NewFromConfig(cfg, func(o *awssts.Options) {
 		if c.Endpoint != "" {
-			o.BaseEndpoint = aws.String(c.Endpoint)
+			o.BaseEndpoint = sdk.String(c.Endpoint)
 		}
 	})
 	if r.Region == "" || cfg.Region == "" && client.Options().BaseEndpoint == nil {
 		return Result{}, fault.New(fault.Admin, fmt.Errorf("no region is known for %s", r.Role),
 			"set AWS_REGION in the environment of the runner's service")
 	}
-	asked := Duration(r.Lifetime, r.Limit)
+	asked := aws.SessionDuration(r.Lifetime, r.Limit)
 	out, err := assume(ctx, client, r, asked)
 	var result Result
-	if refusesDuration(err) && asked > standard {
-		result.Shortened, asked = asked, standard
+	if refusesDuration(err) && asked > aws.StandardSession {
+		result.Shortened, asked = asked, aws.StandardSession
 		out, err = assume(ctx, client, r, asked)
 	}
 	if err != nil {
@@ -148,25 +129,26 @@ func (c Client) Assume(ctx context.Context, r Request) (Result, error) {
 // load returns the SDK's configuration for one role, with requests going
 // through a guard. Its region is the server's, else the service's own, else one of
 // the role's partition.
-func (c Client) load(ctx context.Context, role creds.Role) (aws.Config, *guard.Guard, error) {
+func (c Client) load(ctx context.Context, role aws.Role) (sdk.Config, *guard.Guard, error) {
+	partition, _ := aws.LookupPartition(role.Partition) // one that is not known has no region
 	options := []func(*config.LoadOptions) error{
 		config.WithSharedConfigFiles([]string{}),
 		config.WithSharedCredentialsFiles([]string{}),
-		config.WithCredentialsProvider(aws.AnonymousCredentials{}),
-		config.WithDefaultRegion(regionOf(role)),
+		config.WithCredentialsProvider(sdk.AnonymousCredentials{}),
+		config.WithDefaultRegion(partition.Region),
 		config.WithLogger(logging.Nop{}),
-		config.WithRetryer(func() aws.Retryer { return retryer() }),
+		config.WithRetryer(func() sdk.Retryer { return retryer() }),
 		config.WithRegion(c.Region),
 	}
 	if c.CABundle != nil {
 		if !x509.NewCertPool().AppendCertsFromPEM(c.CABundle) {
-			return aws.Config{}, nil, fault.New(fault.Admin, errors.New("the CA bundle for STS holds no certificate in PEM"), "correct the file that ca_bundle names")
+			return sdk.Config{}, nil, fault.New(fault.Admin, errors.New("the CA bundle for STS holds no certificate in PEM"), "correct the file that ca_bundle names")
 		}
 		options = append(options, config.WithCustomCABundle(bytes.NewReader(c.CABundle)))
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, options...)
 	if err != nil {
-		return aws.Config{}, nil, fault.New(fault.Admin, fmt.Errorf("settings of AWS in the runner's environment: %w", err),
+		return sdk.Config{}, nil, fault.New(fault.Admin, fmt.Errorf("settings of AWS in the runner's environment: %w", err),
 			"correct the AWS_ variables of the runner's service")
 	}
 	g, err := c.guard(cfg.HTTPClient)
@@ -178,7 +160,7 @@ func (c Client) load(ctx context.Context, role creds.Role) (aws.Config, *guard.G
 
 // guard returns the way to STS, over the transport of from, into which the SDK has
 // put the CA bundle.
-func (c Client) guard(from aws.HTTPClient) (*guard.Guard, error) {
+func (c Client) guard(from sdk.HTTPClient) (*guard.Guard, error) {
 	buildable, ok := from.(*awshttp.BuildableClient)
 	if !ok {
 		buildable = awshttp.NewBuildableClient()
@@ -195,14 +177,14 @@ func (c Client) guard(from aws.HTTPClient) (*guard.Guard, error) {
 }
 
 // retryer tries up to three times, with jitter, what can succeed a second time.
-func retryer() aws.Retryer {
+func retryer() sdk.Retryer {
 	return retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = 3
 		o.MaxBackoff = 4 * time.Second
 		o.RateLimiter = ratelimit.None
 		o.Retryables = []retry.IsErrorRetryable{
 			retry.NoRetryCanceledError{},
-			retry.IsErrorRetryableFunc(func(err error) aws.Ternary { return aws.BoolTernary(classify(err).retry) }),
+			retry.IsErrorRetryableFunc(func(err error) sdk.Ternary { return sdk.BoolTernary(classify(err).retry) }),
 		}
 	})
 }
@@ -210,16 +192,16 @@ func retryer() aws.Retryer {
 // assume makes the call itself.
 func assume(ctx context.Context, client *awssts.Client, r Request, d time.Duration) (*awssts.AssumeRoleWithWebIdentityOutput, error) {
 	input := &awssts.AssumeRoleWithWebIdentityInput{
-		RoleArn:          aws.String(r.Role.String()),
-		RoleSessionName:  aws.String(r.Session),
-		WebIdentityToken: aws.String(r.Token.Raw.Reveal()),
-		DurationSeconds:  aws.Int32(int32(d / time.Second)), //nolint:gosec // at most 12 hours
+		RoleArn:          sdk.String(r.Role.String()),
+		RoleSessionName:  sdk.String(r.Session),
+		WebIdentityToken: sdk.String(r.Token.Raw.Reveal()),
+		DurationSeconds:  sdk.Int32(int32(d / time.Second)), //nolint:gosec // at most 12 hours
 	}
 	if r.Policy != "" {
-		input.Policy = aws.String(r.Policy)
+		input.Policy = sdk.String(r.Policy)
 	}
 	for _, arn := range r.PolicyARNs {
-		input.PolicyArns = append(input.PolicyArns, types.PolicyDescriptorType{Arn: aws.String(arn)})
+		input.PolicyArns = append(input.PolicyArns, types.PolicyDescriptorType{Arn: sdk.String(arn)})
 	}
 	return client.AssumeRoleWithWebIdentity(ctx, input)
 }
@@ -231,9 +213,9 @@ func check(out *awssts.AssumeRoleWithWebIdentityOutput, r Request, asked time.Du
 		return creds.Credentials{}, fmt.Errorf("STS answered without credentials or without their expiration")
 	}
 	c := creds.Credentials{
-		AccessKeyID:     mask.NewSecret(aws.ToString(out.Credentials.AccessKeyId)),
-		SecretAccessKey: mask.NewSecret(aws.ToString(out.Credentials.SecretAccessKey)),
-		SessionToken:    mask.NewSecret(aws.ToString(out.Credentials.SessionToken)),
+		AccessKeyID:     mask.NewSecret(sdk.ToString(out.Credentials.AccessKeyId)),
+		SecretAccessKey: mask.NewSecret(sdk.ToString(out.Credentials.SecretAccessKey)),
+		SessionToken:    mask.NewSecret(sdk.ToString(out.Credentials.SessionToken)),
 		Region:          r.Region,
 		Expires:         *out.Credentials.Expiration,
 	}
@@ -241,7 +223,7 @@ func check(out *awssts.AssumeRoleWithWebIdentityOutput, r Request, asked time.Du
 		return creds.Credentials{}, fmt.Errorf("STS answered with odd credentials: %w", err)
 	}
 	if out.AssumedRoleUser != nil {
-		if err := checkAssumed(r.Role, aws.ToString(out.AssumedRoleUser.Arn), r.Session); err != nil {
+		if err := checkAssumed(r.Role, sdk.ToString(out.AssumedRoleUser.Arn), r.Session); err != nil {
 			return creds.Credentials{}, err
 		}
 	}

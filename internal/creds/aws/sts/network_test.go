@@ -16,8 +16,8 @@ import (
 	"testing"
 	"time"
 
-	"rolecall/internal/creds"
-	"rolecall/internal/creds/sts"
+	"rolecall/internal/creds/aws"
+	"rolecall/internal/creds/aws/sts"
 	"rolecall/internal/fault"
 	"rolecall/internal/identity"
 	"rolecall/internal/mask"
@@ -30,7 +30,7 @@ const childMode = "STS_TEST_CHILD"
 
 // child asks STS once and prints how that ended.
 func child() int {
-	r, err := creds.ParseRole(role)
+	r, err := aws.ParseRole(role)
 	if err == nil {
 		_, err = sts.NewClient().Assume(neverDone{}, sts.Request{Role: r, Session: "child", Token: identity.Token{Raw: mask.NewSecret(rawToken)}})
 	}

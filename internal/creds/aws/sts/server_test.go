@@ -18,7 +18,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"rolecall/internal/creds/sts"
+	"rolecall/internal/creds/aws/sts"
 	"rolecall/internal/fault"
 	"rolecall/test/fakests"
 )

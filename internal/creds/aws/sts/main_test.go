@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"rolecall/internal/creds"
-	"rolecall/internal/creds/sts"
+	"rolecall/internal/creds/aws"
+	"rolecall/internal/creds/aws/sts"
 	"rolecall/internal/fault"
 	"rolecall/internal/identity"
 	"rolecall/internal/mask"
@@ -85,9 +85,9 @@ func newRequest(t *testing.T) sts.Request {
 }
 
 // parseRole parses a role that is right.
-func parseRole(t *testing.T, text string) creds.Role {
+func parseRole(t *testing.T, text string) aws.Role {
 	t.Helper()
-	r, err := creds.ParseRole(text)
+	r, err := aws.ParseRole(text)
 	if err != nil {
 		t.Fatal(err)
 	}

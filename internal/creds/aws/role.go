@@ -1,4 +1,6 @@
-package creds
+// Package aws holds what AWS prescribes and no call of its servers is needed for: the
+// ARN of a role, the names of its variables, and the bounds of a session.
+package aws
 
 import (
 	"fmt"

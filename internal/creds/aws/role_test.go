@@ -1,10 +1,10 @@
-package creds_test
+package aws_test
 
 import (
 	"strings"
 	"testing"
 
-	"rolecall/internal/creds"
+	"rolecall/internal/creds/aws"
 )
 
 // role is the ARN of a role.
@@ -21,7 +21,7 @@ func TestParseRole(t *testing.T) {
 		"arn:aws:iam::111122223333:role/w+=,.@-_",
 		"arn:aws:iam::111122223333:role/" + strings.Repeat("x", 2048-31),
 	} {
-		r, err := creds.ParseRole(text)
+		r, err := aws.ParseRole(text)
 		if err != nil || r.String() != text {
 			t.Errorf("ParseRole(%.60q) = %.60q, %v", text, r, err)
 		}
@@ -39,8 +39,8 @@ func TestParseRoleRefuses(t *testing.T) {
 		"arn:aws:iam::111122223333:role/ä", "arn:aws:iam::111122223333:role/x\x00", "arn:aws:iam::111122223333:Role/x", "ARN:aws:iam::111122223333:role/x",
 		"arn:a:iam:::role/a", "arn:aws:iam::111122223333:role/" + strings.Repeat("x", 2048), "https://" + role, strings.Repeat("\n", 5000),
 	} {
-		r, err := creds.ParseRole(text)
-		if err == nil || !strings.Contains(err.Error(), want) || r != (creds.Role{}) {
+		r, err := aws.ParseRole(text)
+		if err == nil || !strings.Contains(err.Error(), want) || r != (aws.Role{}) {
 			t.Errorf("ParseRole(%.60q) = %v, %v, want none and %q", text, r, err, want)
 		}
 		if err != nil && (strings.Contains(err.Error(), "\n") || len(err.Error()) > 600) {
@@ -55,7 +55,7 @@ func FuzzParseRole(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		r, err := creds.ParseRole(text)
+		r, err := aws.ParseRole(text)
 		if err != nil {
 			return
 		}

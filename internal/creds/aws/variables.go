@@ -1,0 +1,46 @@
+package aws
+
+import "strings"
+
+// The variables of a job's credentials, as AWS's SDKs and tools read them.
+//
+// https://docs.aws.amazon.com/sdkref/latest/guide/environment-variables.html
+const (
+	accessKeyID     = "AWS_ACCESS_KEY_ID"
+	secretAccessKey = "AWS_SECRET_ACCESS_KEY" //nolint:gosec // the name of a variable
+	sessionToken    = "AWS_SESSION_TOKEN"     //nolint:gosec // the name of a variable
+	expiration      = "AWS_CREDENTIAL_EXPIRATION"
+)
+
+// MetadataOff keeps an SDK from the host's own role where a job's credentials
+// are missing or expired. It is NAME=value.
+//
+// https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html
+const MetadataOff = "AWS_EC2_METADATA_DISABLED=true"
+
+// IsVariable reports whether a variable of that name, or an entry NAME=value, is a
+// setting of AWS's SDKs and tools. All of their names begin with AWS_.
+//
+// https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
+func IsVariable(name string) bool { return strings.HasPrefix(name, "AWS_") }
+
+// Overrides reports whether a job variable of that name would stand in the way
+// of the credentials: the generated script exports the job's variables after the
+// driver has set its own, so the job's would win. A job may choose its region.
+func Overrides(name string) bool {
+	switch name {
+	case accessKeyID, secretAccessKey, sessionToken, expiration,
+		"AWS_SECURITY_TOKEN", "AWS_CREDENTIAL_FILE",
+		"AWS_PROFILE", "AWS_DEFAULT_PROFILE",
+		"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE",
+		"AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", "AWS_WEB_IDENTITY_TOKEN_FILE",
+		"AWS_CA_BUNDLE":
+		return true
+	}
+	for _, prefix := range []string{"AWS_ENDPOINT_URL", "AWS_CONTAINER_", "AWS_EC2_METADATA_"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
