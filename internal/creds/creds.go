@@ -1,5 +1,5 @@
-// Package creds holds the temporary credentials of a job: what they are, and how
-// they are written to an env file.
+// Package creds holds the credentials of a job: what any provider gives, and how it
+// is written to an env file.
 package creds
 
 import (

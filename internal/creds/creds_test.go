@@ -11,16 +11,6 @@ import (
 	"rolecall/internal/mask"
 )
 
-// The values of valid credentials.
-const (
-	goodID     = "ASIAIOSFODNN7EXAMPLE"
-	goodSecret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
-	goodToken  = "IQoJb3JpZ2luX2VjEJr//////////wEaCXVzLWVhc3QtMSJHMEUC_-.AiEA=="
-)
-
-// expires is when the credentials of the tests are over.
-var expires = time.Date(2031, 2, 3, 4, 5, 6, 0, time.UTC)
-
 // credentials returns credentials of those values.
 func credentials(id, secret, token, region string) creds.Credentials {
 	return creds.Credentials{
@@ -39,7 +29,7 @@ func good() creds.Credentials { return credentials(goodID, goodSecret, goodToken
 const goodFile = "AWS_ACCESS_KEY_ID=" + goodID + "\nAWS_SECRET_ACCESS_KEY=" + goodSecret + "\nAWS_SESSION_TOKEN=" + goodToken +
 	"\nAWS_REGION=eu-central-1\nAWS_DEFAULT_REGION=eu-central-1\nAWS_CREDENTIAL_EXPIRATION=2031-02-03T04:05:06Z\n"
 
-func TestEnvFile(t *testing.T) {
+func TestEnvFileOfCredentials(t *testing.T) {
 	t.Parallel()
 	if diff := cmp.Diff(goodFile, string(good().EnvFile())); diff != "" {
 		t.Errorf("the env file differs:\n%s", diff)
@@ -54,7 +44,7 @@ func TestEnvFile(t *testing.T) {
 	}
 }
 
-func TestCheckAccepts(t *testing.T) {
+func TestCheckAcceptsCredentials(t *testing.T) {
 	t.Parallel()
 	letters := strings.Repeat("A", 16)
 	for name, c := range map[string]creds.Credentials{

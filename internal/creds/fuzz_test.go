@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"strings"
 	"testing"
-	"time"
 
 	"rolecall/internal/creds"
 )
@@ -16,37 +15,35 @@ var hostile = []string{
 	"\x00", "\xff", "é", "!!", "%s", "export ", "A=B", "(", "{a,b}", "<x", "\nLD_PRELOAD=/x", "+/=._-", "-n", "-0", "--help", "\\n", "\ufeff",
 }
 
-// FuzzEnvFile holds that credentials which pass Check read back the same by
-// every documented way, and that a refusal never holds the value.
+// FuzzEnvFile holds that variables which pass Check read back the same by every
+// documented way, and that a refusal never holds a value.
 func FuzzEnvFile(f *testing.F) {
 	for _, text := range hostile {
-		f.Add(text, "", "", "x", int64(1800000000))
-		f.Add("", text, text+text, "eu-west-1", int64(0))
-		f.Add("", "A"+text, "A"+text+"A", "x"+strings.ToLower(text), int64(253402300799))
+		f.Add("A", text, "B", "x")
+		f.Add("A"+text, "x", "B", text+text)
+		f.Add("A", "A"+text, text, "A"+text+"A")
 	}
-	filler := strings.Repeat("A", 16) // long enough to be taken
-	f.Fuzz(func(t *testing.T, id, secret, token, region string, seconds int64) {
-		c := credentials(id+filler, secret+filler, token+filler, region)
-		c.Expires = time.Unix(max(0, min(seconds, 253402300799)), 0)
-		if err := c.Check(); err != nil {
-			for _, value := range []string{id, secret, token, region} {
-				if len(value) >= 8 && !strings.Contains(rule, value) && strings.Contains(err.Error(), value) {
+	for _, name := range []string{"_", "UID", "IFS", "PATH", "LINENO", "LANG", "TMPDIR", "BASHPID", "PS4", "_A", "a"} {
+		f.Add(name, "1", "B_"+name, "/")
+	}
+	f.Fuzz(func(t *testing.T, name, value, other, text string) {
+		set := of(name, value, other, text)
+		if err := set.Check(); err != nil {
+			for _, value := range []string{value, text} {
+				if len(value) >= 8 && value != name && value != other && !strings.Contains(rule, value) && strings.Contains(err.Error(), value) {
 					t.Fatalf("the error %q holds the value %q", err, value)
 				}
 			}
 			return
 		}
-		back, err := creds.ParseEnvFile(c.EnvFile())
-		if err != nil || !bytes.Equal(back.EnvFile(), c.EnvFile()) || !back.Expires.Equal(c.Expires) {
-			t.Fatalf("it reads back with error %v as\n%s\nwritten was\n%s", err, back.EnvFile(), c.EnvFile())
-		}
-		checkInDocker(t, c)
-		checkInShells(t, []creds.Credentials{c})
+		checkInDocker(t, set)
+		checkInShells(t, []creds.Set{set})
 	})
 }
 
 // rule has the words of Check's errors.
-const rule = "access key id secret access key session token region is not to of the characters ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=._-"
+const rule = "is not 1 to 16384 of the characters ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=._-:,@% " +
+	"a variable has a name that is not made of letters, digits and _ there are two of variable is the shell's own"
 
 // FuzzParseEnvFile holds that ParseEnvFile accepts nothing but what EnvFile
 // writes, byte for byte.

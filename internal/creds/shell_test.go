@@ -19,49 +19,50 @@ import (
 	"rolecall/internal/creds"
 )
 
-// readers are the ways in which scripts read an env file, as documented: for
-// each file among its arguments the program prints what the six variables are.
+// readers are the ways in which scripts read an env file, as documented. The
+// arguments of the program are a file and the names of its variables by turns; it
+// prints what these are.
 const readers = `
 print() {
-  printf '%s\0' "$AWS_ACCESS_KEY_ID" "$AWS_SECRET_ACCESS_KEY" "$AWS_SESSION_TOKEN" \
-    "$AWS_REGION" "$AWS_DEFAULT_REGION" "$AWS_CREDENTIAL_EXPIRATION"
+  for reader_name in $1; do eval "printf '%s\\0' \"\$$reader_name\""; done
 }
-for file; do
-  (set -a; . "$file"; print)
-  (export $(cat "$file" | xargs); print)
+while [ $# -gt 0 ]; do
+  (set -a; . "$1"; print "$2")
+  (export $(cat "$1" | xargs); print "$2")
+  shift 2
 done`
 
 // shells judge the env file: dash or its like, and bash.
 var shells = []string{"/bin/sh", "bash"}
 
-// values returns the values that environment entries have.
-func values(environ []string) []string {
-	var all []string
+// split returns the names and the values of environment entries.
+func split(environ []string) (names, values []string) {
 	for _, entry := range environ {
-		_, value, _ := strings.Cut(entry, "=")
-		all = append(all, value)
+		name, value, _ := strings.Cut(entry, "=")
+		names, values = append(names, name), append(values, value)
 	}
-	return all
+	return names, values
 }
 
 // checkInShells reads the env files of batch in real shells, all with one call
 // of each shell.
-func checkInShells(t *testing.T, batch []creds.Credentials) {
+func checkInShells(t *testing.T, batch []creds.Set) {
 	t.Helper()
 	dir := t.TempDir()
 	arguments := []string{"-c", readers, "reader"}
 	var want []string
-	for i, c := range batch {
+	for i, set := range batch {
 		file := filepath.Join(dir, fmt.Sprintf(".aws.t%d.env", i))
-		if err := os.WriteFile(file, c.EnvFile(), 0o600); err != nil {
+		if err := os.WriteFile(file, set.EnvFile(), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		arguments = append(arguments, file)
-		want = slices.Concat(want, values(c.Environ()), values(c.Environ()))
+		names, values := split(set.Environ())
+		arguments = append(arguments, file, strings.Join(names, " "))
+		want = slices.Concat(want, values, values)
 	}
 	for _, shell := range shells {
 		command := exec.Command(shell, arguments...)
-		command.Env = []string{"PATH=" + os.Getenv("PATH"), "AWS_REGION=stale"}
+		command.Env = []string{"PATH=" + os.Getenv("PATH"), "CLOUD_ID=stale"}
 		var stderr bytes.Buffer
 		command.Stderr = &stderr
 		out, err := command.Output()
@@ -102,10 +103,10 @@ func dockerEnvFile(content []byte) ([]string, error) {
 }
 
 // checkInDocker reads an env file as docker does.
-func checkInDocker(t *testing.T, c creds.Credentials) {
+func checkInDocker(t *testing.T, set creds.Set) {
 	t.Helper()
-	got, err := dockerEnvFile(c.EnvFile())
-	if diff := cmp.Diff(c.Environ(), got); err != nil || diff != "" {
+	got, err := dockerEnvFile(set.EnvFile())
+	if diff := cmp.Diff(set.Environ(), got); err != nil || diff != "" {
 		t.Fatalf("docker: error %v, values differ:\n%s", err, diff)
 	}
 }
@@ -123,11 +124,12 @@ func TestDockerEnvFile(t *testing.T) {
 	}
 }
 
-// TestEnvFileReadsBack makes 150 credentials of random letters out of all that
-// Check allows, each letter also first and last.
+// TestEnvFileReadsBack makes 150 sets of random names and values out of all that
+// Check allows, each character also first and last.
 func TestEnvFileReadsBack(t *testing.T) {
 	t.Parallel()
-	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=._-"
+	const names = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789"
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=._-:,@%"
 	random := rand.New(rand.NewPCG(1, 2)) // always the same, so that a failure comes again
 	pick := func(n int, from string) string {
 		text := make([]byte, n)
@@ -136,20 +138,44 @@ func TestEnvFileReadsBack(t *testing.T) {
 		}
 		return string(text)
 	}
-	batch := []creds.Credentials{good(), credentials(strings.Repeat("A", 128), strings.Repeat("=", 256), strings.Repeat("/", 16<<10), "-")}
+	batch := []creds.Set{
+		{first(), second()},
+		of("A", strings.Repeat("=", 16<<10), "B", strings.Repeat("/", 16<<10), "C", "-"),
+	}
 	for i := range 150 {
 		edge := string(letters[i%len(letters)])
-		c := credentials(
-			pick(16+random.IntN(112), letters[:26]+"0123456789"),
-			edge+pick(14+random.IntN(200), letters)+edge,
-			edge+pick(14+random.IntN(2000), letters)+edge,
-			pick(1+random.IntN(31), letters[26:62]+"-"),
+		set := of(
+			string(names[i%53])+pick(1+random.IntN(62), names), edge,
+			"A"+pick(random.IntN(20), names), edge+pick(random.IntN(200), letters)+edge,
+			"B_"+pick(random.IntN(20), names), edge+pick(random.IntN(2000), letters)+edge,
 		)
-		if err := c.Check(); err != nil {
+		if err := set.Check(); err != nil {
 			t.Fatal(err)
 		}
-		batch = append(batch, c)
-		checkInDocker(t, c)
+		batch = append(batch, set)
+		checkInDocker(t, set)
 	}
 	checkInShells(t, batch)
+}
+
+// TestShellsOwnNames: no credential has a variable that a shell sets itself.
+func TestShellsOwnNames(t *testing.T) {
+	t.Parallel()
+	for shell, program := range map[string]string{"bash": "compgen -v", "/bin/sh": "set | sed -n 's/^\\([A-Za-z_][A-Za-z0-9_]*\\)=.*/\\1/p'"} {
+		command := exec.Command(shell, "-c", program)
+		command.Env = []string{"PATH=" + os.Getenv("PATH")}
+		out, err := command.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		names := strings.Fields(string(out))
+		if len(names) < 5 {
+			t.Errorf("%s has only %v", shell, names)
+		}
+		for _, name := range names {
+			if err := of(name, "x").Check(); err == nil || !strings.HasSuffix(err.Error(), "is the shell's own") {
+				t.Errorf("%s sets %s, error %v", shell, name, err)
+			}
+		}
+	}
 }

@@ -1,0 +1,131 @@
+package creds_test
+
+import (
+	"strings"
+	"testing"
+
+	"rolecall/internal/creds"
+	"rolecall/internal/mask"
+)
+
+func TestCheckAccepts(t *testing.T) {
+	t.Parallel()
+	for name, set := range map[string]creds.Set{
+		"none":           nil,
+		"two":            {first(), second()},
+		"two of one":     {first(), {Provider: "cloud", Name: "other"}},
+		"shortest":       of("A", "x"),
+		"longest":        of("A"+strings.Repeat("_", 63), strings.Repeat("/", 16<<10)),
+		"signs only":     of("_A", "+/=._-:,@%"),
+		"begins as a -n": of("A", "-n"),
+		"own names":      of("KUBECONFIG", "x", "PGPASSWORD", "x", "TF_VAR_token", "x", "COMPOSE_FILE", "x", "MAILGUN_KEY", "x", "PSQL_URL", "x", "LDAP_PASSWORD", "x"),
+	} {
+		if err := set.Check(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestCheckRefusesValues: every odd text is refused for its variable's name, and no
+// refusal holds the value.
+func TestCheckRefusesValues(t *testing.T) {
+	t.Parallel()
+	filler := strings.Repeat("A", 20)
+	for _, text := range []string{
+		"", filler + "\n", "\n" + filler, filler + "\nLD_PRELOAD=/x", filler + " ", " " + filler, filler + "$(id)" + filler,
+		filler + "`id`", filler + "'", filler + `"`, filler + `\`, filler + "#", filler + ";", filler + "&", filler + "|", filler + "*",
+		filler + "~", filler + "\x00", filler + "\r", filler + "\t", filler + "é", filler + "\xff", filler + "?", filler + "[a]", filler + "{a,b}",
+		filler + "!", filler + "^", filler + "<", filler + ">", filler + "(", filler + "\u2028", strings.Repeat("A", 17<<10),
+	} {
+		err := of("GOOD", "x", "CLOUD_KEY", text).Check()
+		if err == nil || !strings.HasPrefix(err.Error(), "CLOUD_KEY is not 1 to 16384 of the characters ") {
+			t.Errorf("%.60q: error %v, want one of the variable", text, err)
+		}
+		if err != nil && len(text) > 2 && strings.Contains(err.Error(), text) {
+			t.Errorf("%.60q: the error holds the value: %v", text, err)
+		}
+	}
+}
+
+func TestCheckRefusesNames(t *testing.T) {
+	t.Parallel()
+	const form, own = "a variable has a name that is not made of letters, digits and _", "is the shell's own"
+	for name, want := range map[string]string{
+		"": form, "1A": form, "A-B": form, "A B": form, "A=B": form, "A\n": form, "É": form, "-n": form, strings.Repeat("A", 65): form, "A$(id)": form,
+		"PATH": own, "LD_PRELOAD": own, "BASH_ENV": own, "IFS": own, "LC_ALL": own, "PS4": own, "_": own,
+	} {
+		err := of(name, "x").Check()
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: error %v, want %q", name, err, want)
+		}
+		if want == form && len(name) > 2 && strings.Contains(err.Error(), name) {
+			t.Errorf("%q: the error holds the name", name)
+		}
+	}
+}
+
+func TestCheckRefusesParts(t *testing.T) {
+	t.Parallel()
+	const noKind, noFile = "a secret has no valid kind", "the file of CLOUD_KEY_FILE has a name that is not"
+	long := strings.Repeat("x", 64<<10)
+	for _, test := range []struct {
+		want   string
+		change func(c *creds.Credential)
+	}{
+		{"a credential has no valid provider and name", func(c *creds.Credential) { c.Provider = "" }},
+		{"a credential has no valid provider and name", func(c *creds.Credential) { c.Name = "a\nb" }},
+		{"a credential has no valid provider and name", func(c *creds.Credential) { c.Name = strings.Repeat("a", 65) }},
+		{noFile, func(c *creds.Credential) { c.Files[0].Name = "" }},
+		{noFile, func(c *creds.Credential) { c.Files[0].Name = "../key" }},
+		{noFile, func(c *creds.Credential) { c.Files[0].Name = "a/b" }},
+		{noFile, func(c *creds.Credential) { c.Files[0].Name = ".aws.x.env" }},
+		{noFile, func(c *creds.Credential) { c.Files[0].Name = "a\x00" }},
+		{noFile, func(c *creds.Credential) { c.Files[0].Name = strings.Repeat("a", 65) }},
+		{"file key.json is not UTF-8 of at most 65536 bytes", func(c *creds.Credential) { c.Files[0].Content = mask.NewSecret(long + "x") }},
+		{"file key.json is not UTF-8", func(c *creds.Credential) { c.Files[0].Content = mask.NewSecret("\xff") }},
+		{"a variable has a name that is not", func(c *creds.Credential) { c.Files[0].Variable = "" }},
+		{noKind, func(c *creds.Credential) { c.Secrets[0].Kind = "" }},
+		{noKind, func(c *creds.Credential) { c.Secrets[0].Kind = "a\nkind" }},
+		{"cloud key is not UTF-8 of 8 to 65536 bytes", func(c *creds.Credential) { c.Secrets[0].Value = mask.NewSecret("short") }},
+		{"cloud key is not UTF-8", func(c *creds.Credential) { c.Secrets[0].Value = mask.NewSecret("\xff" + goodSecret) }},
+		{"cloud key is not UTF-8", func(c *creds.Credential) { c.Secrets[0].Value = mask.NewSecret(long + "x") }},
+		{"credential cloud deploy has no valid handle", func(c *creds.Credential) { c.Revoke = []byte(`{"a":`) }},
+		{"credential cloud deploy has no valid handle", func(c *creds.Credential) { c.Revoke = []byte(`"` + long + `"`) }},
+	} {
+		c := first()
+		test.change(&c)
+		err := creds.Set{c}.Check()
+		if err == nil || !strings.HasPrefix(err.Error(), test.want) {
+			t.Errorf("error %v, want %q", err, test.want)
+		}
+		if err != nil && (strings.Contains(err.Error(), goodSecret) || len(err.Error()) > 300) {
+			t.Errorf("%s: the error holds a value: %v", test.want, err)
+		}
+	}
+}
+
+// TestCheckRefusesTwice: what two credentials both have is refused, and what they
+// have together is bounded.
+func TestCheckRefusesTwice(t *testing.T) {
+	t.Parallel()
+	file := creds.Credential{Provider: "c", Files: []creds.File{{Name: "key.json", Variable: "OTHER", Content: mask.NewSecret("x")}}}
+	many := creds.Credential{Provider: "many"}
+	for _, name := range []string{"A", "B", "C", "D", "E"} {
+		many.Env = append(many.Env, variable(name, strings.Repeat("x", 16<<10)))
+	}
+	for want, set := range map[string]creds.Set{
+		"there are two of credential test":      {of("A", "x")[0], of("B", "x")[0]},
+		"there are two of variable VAULT_TOKEN": {second(), {Provider: "b", Env: second().Env}},
+		"there are two of file key.json":        {first(), file},
+		"the env file is larger than 65536":     {many},
+	} {
+		if err := set.Check(); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("error %v, want %q", err, want)
+		}
+	}
+	twice := creds.Set{first()}
+	twice[0].Files[0].Variable = "CLOUD_ID"
+	if err := twice.In(func(name string) string { return name }).Check(); err == nil || err.Error() != "there are two of variable CLOUD_ID" {
+		t.Errorf("a file's variable that is another's: error %v", err)
+	}
+}
