@@ -1,3 +1,5 @@
+// Package creds holds the credentials of a job: what any provider gives, and how it
+// is written to an env file.
 package creds
 
 import (
@@ -35,7 +37,10 @@ type File struct {
 }
 
 // Fact is something about a credential that is no secret.
-type Fact struct{ Name, Value string }
+type Fact struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
 
 // Facts are all that logs may show of a credential.
 type Facts []Fact

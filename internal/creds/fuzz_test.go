@@ -1,7 +1,6 @@
 package creds_test
 
 import (
-	"bytes"
 	"strings"
 	"testing"
 
@@ -44,32 +43,3 @@ func FuzzEnvFile(f *testing.F) {
 // rule has the words of Check's errors.
 const rule = "is not 1 to 16384 of the characters ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=._-:,@% " +
 	"a variable has a name that is not made of letters, digits and _ there are two of variable is the shell's own"
-
-// FuzzParseEnvFile holds that ParseEnvFile accepts nothing but what EnvFile
-// writes, byte for byte.
-func FuzzParseEnvFile(f *testing.F) {
-	f.Add([]byte(goodFile))
-	f.Add([]byte(goodFile[:100]))
-	for _, text := range hostile {
-		f.Add([]byte(goodFile + text))
-		f.Add([]byte(text + goodFile))
-		f.Add([]byte(strings.Replace(goodFile, "eu-central-1", text, 1)))
-		f.Add([]byte(strings.Replace(goodFile, goodSecret, goodSecret+text, 1)))
-		f.Add([]byte(strings.Replace(goodFile, "06Z", "06"+text+"Z", 1)))
-	}
-	f.Fuzz(func(t *testing.T, content []byte) {
-		c, err := creds.ParseEnvFile(content)
-		if err != nil {
-			if c != (creds.Credentials{}) {
-				t.Fatalf("credentials beside the error %v", err)
-			}
-			return
-		}
-		if !bytes.Equal(c.EnvFile(), content) {
-			t.Fatalf("accepted\n%s\nwhich EnvFile writes as\n%s", content, c.EnvFile())
-		}
-		if err := c.Check(); err != nil {
-			t.Fatalf("accepted what Check refuses: %v", err)
-		}
-	})
-}

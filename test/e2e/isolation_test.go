@@ -84,7 +84,7 @@ func TestIsolationIdentity(t *testing.T) {
 	}
 	contains(t, run.Text(), `"env.txt": ID token, access key id, secret access key, session token`)
 	// It looks as that user, who can open less than root.
-	linked := p.alpha(`ln -s "$(dirname "$ROLECALL_ENV_FILE")/../issued.env" report.json`)
+	linked := p.alpha(`ln -s "$(dirname "$ROLECALL_ENV_FILE")/../issued.json" report.json`)
 	linked.Artifacts = []coordinator.Artifact{{Type: "codequality", Format: "raw", Paths: []string{"report.json"}}}
 	run = p.enqueue(sharedToken, linked)
 	if result := wait(t, run); result.FailureReason != "script_failure" || len(run.Artifacts()) > 0 {
@@ -117,7 +117,7 @@ for path in %[2]s; do
   try cat "$path"; try ls "$path/."; try touch "$path/x"; try mv "$path" "$path.x"
 done
 try find %[3]s -mindepth 1 -name '.aws*'
-find / -xdev \( -name 'response.json' -o -name '.aws.alpha.env' -o -path '*/script*/script.*' -o -name issued.env \) -readable 2> /dev/null | while read -r f; do
+find / -xdev \( -name 'response.json' -o -name '.aws.alpha.env' -o -path '*/script*/script.*' -o -name issued.json \) -readable 2> /dev/null | while read -r f; do
   grep -q -a -e "alpha" "$f" 2> /dev/null && echo "REACHED: $f"; done || true
 echo "end of the search"
 `
@@ -139,7 +139,7 @@ func TestIsolationNeighbours(t *testing.T) {
 		t.Fatalf("the env file %q of the job that sleeps: %v", envFile, err)
 	}
 	paths := strings.Join([]string{
-		envFile, filepath.Dir(envFile), filepath.Join(filepath.Dir(envFile), "../issued.env"), filepath.Join(filepath.Dir(envFile), "../job.json"),
+		envFile, filepath.Dir(envFile), filepath.Join(filepath.Dir(envFile), "../issued.json"), filepath.Join(filepath.Dir(envFile), "../job.json"),
 		filepath.Join(p.dir, "builds/alpha/protected"), filepath.Join(p.dir, "builds/alpha/protected.tmp"), filepath.Join(p.dir, "cache/alpha/protected"),
 		p.credentials(), p.runner.TempDir, p.policy, p.audit(),
 	}, " ")

@@ -3,6 +3,7 @@ package store
 import (
 	"time"
 
+	"rolecall/internal/creds"
 	"rolecall/internal/job"
 )
 
@@ -11,4 +12,14 @@ func SweepAt(root string, later time.Duration) ([]job.ID, error) {
 	h := newHost()
 	h.now = h.now.Add(later)
 	return h.sweep(root, nil)
+}
+
+// Reencode reads the driver's own copy, and writes what it has read.
+func Reencode(content []byte) ([]byte, creds.Set, error) {
+	i, err := parseIssued(content)
+	if err != nil {
+		return nil, i.set, err
+	}
+	again, err := i.encode()
+	return again, i.set, err
 }

@@ -53,7 +53,7 @@ func part(t *testing.T, p place) {
 	}
 }
 
-// makeJob makes a job with its env file, of another user if that is asked for.
+// makeJob makes a job with its env file and another one, of another user if that is asked for.
 func makeJob(t *testing.T, p place, lease store.Lease) {
 	t.Helper()
 	record := store.Record{Tenant: "alpha", Lease: lease}
@@ -62,7 +62,7 @@ func makeJob(t *testing.T, p place, lease store.Lease) {
 	}
 	f, err := store.Create(p.root, key(7), record, p.builds)
 	must(t, err)
-	must(t, f.Write(credentials()))
+	must(t, f.Write(withFile()))
 	f.Close()
 }
 

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -28,15 +29,31 @@ const (
 // childTest names the variable that says which test runs in a child process.
 const childTest = "STORE_CHILD_TEST"
 
-// credentials returns valid credentials.
-func credentials() creds.Credentials {
-	return creds.Credentials{
-		AccessKeyID:     mask.NewSecret(keyID),
-		SecretAccessKey: mask.NewSecret(secret),
-		SessionToken:    mask.NewSecret(token),
-		Region:          "eu-central-1",
-		Expires:         time.Date(2031, 2, 3, 4, 5, 6, 0, time.UTC),
-	}
+// variable returns a variable.
+func variable(name, value string) creds.Variable {
+	return creds.Variable{Name: name, Value: mask.NewSecret(value)}
+}
+
+// credentials returns valid credentials, without a file.
+func credentials() creds.Set {
+	return creds.Set{{
+		Provider: "cloud",
+		Env:      []creds.Variable{variable("CLOUD_ID", keyID), variable("CLOUD_SECRET", secret), variable("CLOUD_REGION", "eu-central-1")},
+		Secrets:  []mask.Named{{Kind: "key id", Value: mask.NewSecret(keyID)}, {Kind: "secret", Value: mask.NewSecret(secret)}},
+		Facts:    creds.Facts{{Name: "region", Value: "eu-central-1"}},
+		Expires:  time.Date(2031, 2, 3, 4, 5, 6, 0, time.UTC),
+		Revoke:   json.RawMessage(`{"lease":"` + token + `"}`),
+	}}
+}
+
+// withFile returns credentials of two providers, one with a file.
+func withFile() creds.Set {
+	return append(credentials(), creds.Credential{
+		Provider: "vault",
+		Name:     "ci",
+		Files:    []creds.File{{Name: "vault.json", Variable: "VAULT_FILE", Content: mask.NewSecret("{\"token\": \"" + token + "\"}\n")}},
+		Secrets:  []mask.Named{{Kind: "vault token", Value: mask.NewSecret(token)}},
+	})
 }
 
 // place is where one test has its jobs.
@@ -63,7 +80,7 @@ func (p place) own(id job.ID) string { return filepath.Join(p.folder(id), "job")
 func (p place) env(id job.ID) string { return filepath.Join(p.own(id), ".aws.alpha.env") }
 
 // issued returns the path of the driver's own copy.
-func (p place) issued(id job.ID) string { return filepath.Join(p.folder(id), "issued.env") }
+func (p place) issued(id job.ID) string { return filepath.Join(p.folder(id), "issued.json") }
 
 // linkFolder returns the path of a job's folder in the build directory.
 func (p place) linkFolder(id job.ID) string { return filepath.Join(p.builds, "rolecall-"+id.String()) }

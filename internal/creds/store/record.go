@@ -14,9 +14,9 @@ import (
 // recordVersion is the version of what lies in a job's folder. A stage works with
 // its own version only, but removes those of all. So what it needs to remove them
 // is the same in all versions: the names of the record, and of its content proof,
-// tenant, link_dir, user, cgroup and lease, where there are such; env files have
-// names that match envPattern.
-const recordVersion = 2
+// tenant, link_dir, user, cgroup and lease, where there are such; files with secrets
+// have names that isSecret knows.
+const recordVersion = 3
 
 // maxRecord bounds the size of a record, in bytes.
 const maxRecord = 64 << 10

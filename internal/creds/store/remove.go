@@ -16,7 +16,7 @@ const (
 	lockPause  = 10 * time.Millisecond // between two tries
 )
 
-// Remove shreds the env files of a job and removes its folders and link, whoever
+// Remove shreds the credentials of a job and removes its folders and link, whoever
 // works with them: a stage that still does finds them gone. What is not there, or a
 // root of another user, is nothing to remove. The error names the path that is left
 // behind. A Remove that is killed half-way leaves a folder that Sweep takes.

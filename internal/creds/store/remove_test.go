@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -124,13 +125,14 @@ func TestBadRecord(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ content, want string }{
 		"empty":           {``, "broken"},
-		"half":            {`{"version":2,"tenant":"al`, "broken"},
+		"half":            {`{"version":3,"tenant":"al`, "broken"},
 		"an array":        {`[1]`, "broken"},
-		"tenant a number": {`{"version":2,"tenant":3}`, "broken"},
-		"version 0":       {`{}`, "has version 0, this driver knows 2"},
-		"version 1":       {`{"version":1,"tenant":"alpha","link_dir":"/x"}`, "has version 1, this driver knows 2"},
-		"version 3":       {`{"version":3,"tenant":"alpha","link_dir":"/x"}`, "has version 3, this driver knows 2"},
-		"huge":            {`{"version":2,"tenant":"alpha","x":"` + strings.Repeat("x", 64<<10) + `"}`, "larger than 65536 bytes"},
+		"tenant a number": {`{"version":3,"tenant":3}`, "broken"},
+		"version 0":       {`{}`, "has version 0, this driver knows 3"},
+		"version 1":       {`{"version":1,"tenant":"alpha","link_dir":"/x"}`, "has version 1, this driver knows 3"},
+		"version 2":       {`{"version":2,"tenant":"alpha","link_dir":"/x"}`, "has version 2, this driver knows 3"},
+		"version 4":       {`{"version":4,"tenant":"alpha","link_dir":"/x"}`, "has version 4, this driver knows 3"},
+		"huge":            {`{"version":3,"tenant":"alpha","x":"` + strings.Repeat("x", 64<<10) + `"}`, "larger than 65536 bytes"},
 	} {
 		p := newPlace(t)
 		p.write(t, 7)
@@ -166,7 +168,7 @@ func TestTamperedLinkDir(t *testing.T) {
 			must(t, os.WriteFile(filepath.Join(p.dir, "victim", "file"), []byte(victim), 0o644))
 			must(t, os.Symlink("victim", filepath.Join(p.dir, "link")))
 			before := modes(t, filepath.Join(p.dir, "victim"))
-			record, err := json.Marshal(store.Record{Version: 2, Tenant: "alpha", LinkDir: p.dir + "/" + elsewhere})
+			record, err := json.Marshal(store.Record{Version: 3, Tenant: "alpha", LinkDir: p.dir + "/" + elsewhere})
 			must(t, err)
 			must(t, os.WriteFile(filepath.Join(p.folder(7), "job.json"), record, 0o600))
 			err = store.Remove(p.root, key(7))
@@ -194,17 +196,17 @@ func TestTamperedTenant(t *testing.T) {
 		p.write(t, 7)
 		must(t, os.Mkdir(filepath.Join(p.folder(7), ".aws.x"), 0o700))
 		other := credentials()
-		other.Region = "us-east-1"
+		other[0].Env[2] = variable("CLOUD_REGION", "us-east-1")
 		must(t, os.WriteFile(filepath.Join(p.root, "outside.env"), other.EnvFile(), 0o600))
-		record, err := json.Marshal(store.Record{Version: 2, Tenant: name})
+		record, err := json.Marshal(store.Record{Version: 3, Tenant: name})
 		must(t, err)
 		must(t, os.WriteFile(filepath.Join(p.folder(7), "job.json"), record, 0o600))
 		f, err := store.Open(p.root, key(7))
 		if err != nil {
 			continue
 		}
-		if c, err := f.Read(); err == nil && c.Region == other.Region || filepath.Dir(f.Path()) != p.own(7) {
-			t.Errorf("with tenant %q in its record a job reads credentials of %s outside its folder", name, c.Region)
+		if c, err := f.Read(); err == nil && slices.Contains(c.Environ(), "CLOUD_REGION=us-east-1") || filepath.Dir(f.Path()) != p.own(7) {
+			t.Errorf("with tenant %q in its record a job reads credentials outside its folder", name)
 		}
 		f.Close()
 	}

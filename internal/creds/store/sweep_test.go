@@ -161,6 +161,12 @@ func TestSweepAge(t *testing.T) {
 			must(t, os.MkdirAll(p.linkFolder(7), 0o700))
 			must(t, os.Symlink(filepath.Join(p.folder(7), ".aws.alpha.env"), filepath.Join(p.linkFolder(7), ".aws.alpha.env")))
 		}, 25 * time.Hour},
+		{"version 2", func(t *testing.T, p place) {
+			must(t, os.MkdirAll(p.own(7), 0o700))
+			must(t, os.WriteFile(filepath.Join(p.folder(7), "job.json"), []byte(`{"version":2,"proof":"","tenant":"alpha","link_dir":""}`), 0o600))
+			must(t, os.WriteFile(filepath.Join(p.folder(7), "issued.env"), credentials().EnvFile(), 0o600))
+			must(t, os.WriteFile(p.env(7), credentials().EnvFile(), 0o600))
+		}, 25 * time.Hour},
 		{"broken", func(t *testing.T, p place) {
 			must(t, os.MkdirAll(p.folder(7), 0o700))
 			must(t, os.WriteFile(filepath.Join(p.folder(7), "job.json"), []byte(`{`), 0o600))

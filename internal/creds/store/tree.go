@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"rolecall/internal/creds"
 )
 
 // shred overwrites the regular file name with zeros, syncs and removes it, so
@@ -25,20 +27,29 @@ func (d dir) shred(name string) error {
 	if err == nil {
 		f := os.NewFile(uintptr(fd), d.join(name))
 		if owner == d.owner || int(d.owner) == os.Geteuid() {
-			overwritten = zero(f)
+			overwritten = zero(f, reach(name))
 		}
 		overwritten = errors.Join(overwritten, f.Close())
 	}
 	return errors.Join(overwritten, d.unlink(name))
 }
 
-// zero overwrites f, as far as an env file can reach, and syncs it.
-func zero(f *os.File) error {
+// reach returns how many bytes of a file of that name can be the driver's work. A job
+// may make its own files longer.
+func reach(name string) int64 {
+	if name == issuedName {
+		return maxIssued
+	}
+	return creds.MaxFile
+}
+
+// zero overwrites at most limit bytes of f, and syncs it.
+func zero(f *os.File, limit int64) error {
 	info, err := f.Stat()
 	if err != nil || info.Size() == 0 {
 		return err
 	}
-	_, err = f.Write(make([]byte, min(info.Size(), maxEnvFile)))
+	_, err = f.Write(make([]byte, min(info.Size(), limit)))
 	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
 		return f.Truncate(0) // a hole on a full disk: there is nothing to overwrite
 	}
@@ -58,7 +69,7 @@ func (d dir) rmdir(name string) error {
 	return present(d.errorf(name, unix.Unlinkat(d.fd, name, unix.AT_REMOVEDIR)))
 }
 
-// strip removes all that is no folder from d but the names to keep, env files
+// strip removes all that is no folder from d but the names to keep, secrets
 // overwritten, and returns the names of the folders.
 func (d dir) strip(until time.Time, keep []string) ([]string, error) {
 	list, err := openAnyDir(d.fd, ".", d.path) // reads from the beginning
@@ -94,12 +105,23 @@ func (d dir) strip(until time.Time, keep []string) ([]string, error) {
 	}
 }
 
-// unlinkOrShred removes a name, and overwrites what may be an env file.
+// unlinkOrShred removes a name, and overwrites what may hold secrets.
 func (d dir) unlinkOrShred(name string) error {
-	if ok, _ := filepath.Match(envPattern, name); ok || name == issuedName {
+	if isSecret(name) {
 		return d.shred(name)
 	}
 	return d.unlink(name)
+}
+
+// isSecret reports whether a file of that name may hold secrets, in a folder of any
+// version.
+func isSecret(name string) bool {
+	if name == issuedName || name == issuedEnv {
+		return true
+	}
+	env, _ := filepath.Match(envPattern, name)
+	file, _ := filepath.Match(filePattern, name)
+	return env || file
 }
 
 // empty removes all that is in d but the names to keep, however deep, with few

@@ -36,7 +36,7 @@ func forUser(t *testing.T) place {
 	f, err := store.Create(p.root, key(7), store.Record{Tenant: "alpha", User: &store.User{UID: jobUID, GID: jobUID}}, p.builds)
 	must(t, err)
 	t.Cleanup(f.Close)
-	must(t, f.Write(credentials()))
+	must(t, f.Write(withFile()))
 	if f.Path() != p.env(7) {
 		t.Errorf("path %s, want %s", f.Path(), p.env(7))
 	}
@@ -45,14 +45,16 @@ func forUser(t *testing.T) place {
 
 // asMadeForUser is what a job of another user has, with modes and owners.
 var asMadeForUser = map[string]string{
-	"root":                       "drwx--x--x 0 0",
-	"root/7":                     "drwx--x--x 0 0",
-	"root/7/job.json":            "-rw------- 0 0",
-	"root/7/issued.env":          "-rw------- 0 0",
-	"root/7/kept":                "drwx------ 0 0",
-	"root/7/kept/.aws.alpha.env": "-rw------- 65533 65533",
-	"root/7/job":                 "drwx------ 65533 65533",
-	"root/7/job/.aws.alpha.env":  "-rw------- 65533 65533",
+	"root":                             "drwx--x--x 0 0",
+	"root/7":                           "drwx--x--x 0 0",
+	"root/7/job.json":                  "-rw------- 0 0",
+	"root/7/issued.json":               "-rw------- 0 0",
+	"root/7/kept":                      "drwx------ 0 0",
+	"root/7/kept/.aws.alpha.env":       "-rw------- 65533 65533",
+	"root/7/kept/.rolecall.vault.json": "-rw------- 65533 65533",
+	"root/7/job":                       "drwx------ 65533 65533",
+	"root/7/job/.aws.alpha.env":        "-rw------- 65533 65533",
+	"root/7/job/.rolecall.vault.json":  "-rw------- 65533 65533",
 }
 
 // owners adds the owner and group to the modes of what is below dir.
@@ -84,7 +86,7 @@ func TestUser(t *testing.T) {
 		}
 		f, err := store.Open(p.root, key(7))
 		must(t, err)
-		if c, err := f.Read(); err != nil || c.Region != "eu-central-1" || f.Record().User.UID != jobUID {
+		if c, err := f.Read(); err != nil || c[0].Facts.Get("region") != "eu-central-1" || f.Record().User.UID != jobUID {
 			t.Errorf("a later stage reads %+v, %v", f.Record(), err)
 		}
 		f.Close()
@@ -166,22 +168,26 @@ func TestUserReach(t *testing.T) {
 		return
 	}
 	content, err := os.ReadFile(p.env(7))
-	if mine := os.Getuid() == jobUID; mine != (err == nil) || mine && string(content) != string(credentials().EnvFile()) {
+	want := string(credentials().EnvFile()) + "VAULT_FILE=" + p.file() + "\n"
+	if mine := os.Getuid() == jobUID; mine != (err == nil) || mine && string(content) != want {
 		t.Errorf("uid %d reads %v", os.Getuid(), err)
+	}
+	if _, err := os.ReadFile(p.file()); (os.Getuid() == jobUID) != (err == nil) {
+		t.Errorf("uid %d reads the file of a credential: %v", os.Getuid(), err)
 	}
 	kept := filepath.Join(p.folder(7), "kept")
 	for what, try := range map[string]func() error{
 		"list the root":       func() error { _, err := os.ReadDir(p.root); return err },
 		"list the job folder": func() error { _, err := os.ReadDir(p.folder(7)); return err },
 		"read the record":     func() error { _, err := os.ReadFile(filepath.Join(p.folder(7), "job.json")); return err },
-		"read issued.env":     func() error { _, err := os.ReadFile(p.issued(7)); return err },
+		"read issued.json":    func() error { _, err := os.ReadFile(p.issued(7)); return err },
 		"enter kept":          func() error { _, err := os.Stat(filepath.Join(kept, ".aws.alpha.env")); return err },
-		"remove issued.env":   func() error { return os.Remove(p.issued(7)) },
-		"rename issued.env":   func() error { return os.Rename(p.issued(7), filepath.Join(p.own(7), "x")) },
+		"remove issued.json":  func() error { return os.Remove(p.issued(7)) },
+		"rename issued.json":  func() error { return os.Rename(p.issued(7), filepath.Join(p.own(7), "x")) },
 		"replace the record":  func() error { return os.Rename(p.env(7), filepath.Join(p.folder(7), "job.json")) },
 		"rename job":          func() error { return os.Rename(p.own(7), filepath.Join(p.folder(7), "x")) },
 		"remove job":          func() error { return os.Remove(p.own(7)) },
-		"link issued.env":     func() error { return os.Link(p.issued(7), filepath.Join(p.own(7), "x")) },
+		"link issued.json":    func() error { return os.Link(p.issued(7), filepath.Join(p.own(7), "x")) },
 		"make a file":         func() error { return os.WriteFile(filepath.Join(p.folder(7), "x"), nil, 0o600) },
 		"make a job":          func() error { return os.Mkdir(p.folder(8), 0o700) },
 		"lock the folder":     func() error { _, err := os.Open(p.folder(7)); return err },

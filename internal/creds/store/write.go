@@ -9,25 +9,40 @@ import (
 	"rolecall/internal/creds"
 )
 
-// Write writes the env file: the driver's copy, then that of the job, which comes
-// to be whole and in a folder that is not the job's yet. Where it fails, nothing of
-// the credentials is left. Where the runner has died by the end nobody would take
-// them away: all of the job is then removed, and that is an error.
-func (f *Folder) Write(c creds.Credentials) error {
+// Write writes what was issued: the driver's copy, then the files of the job, each
+// of which comes to be whole and in a folder that is not the job's yet. Where it
+// fails, nothing of the credentials is left; the error holds nothing of them. Where
+// the runner has died by the end nobody would take them away: all of the job is then
+// removed, and that is an error.
+func (f *Folder) Write(set creds.Set) error {
 	if err := f.checkRunner(); err != nil {
 		return errors.Join(err, f.remove())
 	}
-	content := c.EnvFile()
+	placed, content, err := f.encode(issued{set: set})
+	if err != nil {
+		return err
+	}
 	if err := f.dir.create(issuedName, content); err != nil {
 		return err
 	}
-	if err := f.give(content); err != nil {
+	if err := f.give(f.jobFiles(placed)); err != nil {
 		return errors.Join(err, f.dir.shred(issuedName))
 	}
 	if err := f.checkRunner(); err != nil {
 		return errors.Join(err, f.remove())
 	}
 	return nil
+}
+
+// encode checks what was issued, and returns its set as the job gets it and the
+// content of the driver's copy.
+func (f *Folder) encode(i issued) (creds.Set, []byte, error) {
+	placed := i.set.In(f.filePath)
+	if err := placed.Check(); err != nil {
+		return nil, nil, err
+	}
+	content, err := i.encode()
+	return placed, content, err
 }
 
 // checkRunner reports an error where the runner that the job's lease is on has died.
@@ -38,8 +53,25 @@ func (f *Folder) checkRunner() error {
 	return fmt.Errorf("the runner of this job, process %d, has died or the job's time is over: it gets no credentials", f.record.Lease.RunnerPID)
 }
 
-// give writes the job's own env file.
-func (f *Folder) give(content []byte) error {
+// jobFile is a file that a job gets.
+type jobFile struct {
+	name    string
+	content []byte
+}
+
+// jobFiles returns all files that a job gets, for a set as the job gets it.
+func (f *Folder) jobFiles(placed creds.Set) []jobFile {
+	files := []jobFile{{f.envName(), placed.EnvFile()}}
+	for _, c := range placed {
+		for _, file := range c.Files {
+			files = append(files, jobFile{filePrefix + file.Name, []byte(file.Content.Reveal())})
+		}
+	}
+	return files
+}
+
+// give writes the files of the job, all or none.
+func (f *Folder) give(files []jobFile) error {
 	kept, err := openDir(f.dir.fd, keptName, f.dir.join(keptName))
 	if err != nil {
 		return err
@@ -50,27 +82,48 @@ func (f *Folder) give(content []byte) error {
 		return err
 	}
 	defer own.close()
-	if err := kept.create(f.envName(), content); err != nil {
-		return err
-	}
-	err = own.errorf(f.envName(), unix.Linkat(kept.fd, f.envName(), own.fd, f.envName(), 0))
-	if err == nil && f.record.User != nil {
-		if err = f.handOver(kept, own); err != nil {
-			err = errors.Join(err, own.unlink(f.envName()))
+	for i, file := range files {
+		if err := put(kept, own, file); err != nil {
+			return errors.Join(err, withdraw(kept, own, files[:i]))
 		}
 	}
-	if err != nil {
-		return errors.Join(err, kept.shred(f.envName()))
+	if f.record.User == nil {
+		return nil
+	}
+	if err := f.handOver(kept, own, files); err != nil {
+		return errors.Join(err, withdraw(kept, own, files))
 	}
 	return nil
 }
 
-// handOver makes the job's file and folder its user's, last of all, and opens the
+// put writes a file in kept, and gives it a second name in own.
+func put(kept, own dir, file jobFile) error {
+	if err := kept.create(file.name, file.content); err != nil {
+		return err
+	}
+	if err := unix.Linkat(kept.fd, file.name, own.fd, file.name, 0); err != nil {
+		return errors.Join(own.errorf(file.name, err), kept.shred(file.name))
+	}
+	return nil
+}
+
+// withdraw takes back what put did.
+func withdraw(kept, own dir, files []jobFile) error {
+	var problems error
+	for _, file := range files {
+		problems = errors.Join(problems, own.unlink(file.name), kept.shred(file.name))
+	}
+	return problems
+}
+
+// handOver makes the job's files and folder its user's, last of all, and opens the
 // way to them.
-func (f *Folder) handOver(kept, own dir) error {
+func (f *Folder) handOver(kept, own dir, files []jobFile) error {
 	uid, gid := int(f.record.User.UID), int(f.record.User.GID)
-	if err := unix.Fchownat(kept.fd, f.envName(), uid, gid, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-		return kept.errorf(f.envName(), err)
+	for _, file := range files {
+		if err := unix.Fchownat(kept.fd, file.name, uid, gid, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+			return kept.errorf(file.name, err)
+		}
 	}
 	for _, d := range []dir{f.root, f.dir} {
 		if err := unix.Fchmod(d.fd, passable); err != nil {

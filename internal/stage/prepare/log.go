@@ -3,9 +3,11 @@ package prepare
 import (
 	"errors"
 	"strconv"
+	"time"
 
 	"rolecall/internal/audit"
 	"rolecall/internal/creds"
+	"rolecall/internal/creds/aws"
 	"rolecall/internal/fault"
 	"rolecall/internal/identity"
 	"rolecall/internal/job"
@@ -56,11 +58,13 @@ func (l log) decided(o order, refused error) error {
 	return l.Write(e)
 }
 
-// issued writes that STS has given credentials.
-func (l log) issued(o order, c creds.Credentials) error {
+// issued writes that a provider has given a credential, of which it is told what may
+// be known.
+func (l log) issued(o order, known creds.Facts, expires time.Time) error {
 	e := l.event
 	e.Event, e.Allowed = audit.Issued, true
-	e.Tenant, e.RoleARN, e.Rule = string(o.grant.Tenant), o.grant.RoleARN, o.grant.Why
-	e.RoleSessionName, e.AccessKeyID, e.Expiration = o.ask.Session, c.AccessKeyID.Reveal(), c.Expires
+	e.Tenant, e.Rule = string(o.grant.Tenant), o.grant.Why
+	e.RoleARN, e.RoleSessionName, e.AccessKeyID = known.Get(aws.RoleFact), known.Get(aws.SessionFact), known.Get(aws.KeyIDFact)
+	e.Expiration = expires
 	return l.Write(e)
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 
+	"rolecall/internal/creds"
 	"rolecall/internal/creds/aws"
 	"rolecall/internal/creds/aws/sts"
 	"rolecall/internal/creds/store"
@@ -55,9 +56,9 @@ func Run(c *stage.Call) error {
 
 // serve gets a job the credentials of its tenant.
 func serve(c *stage.Call, response job.Response, order order, folder *store.Folder, root string) error {
-	result, err := issue(c.Env.Service, folder, order)
+	issued, err := issue(c.Env.Service, folder, order)
 	if err == nil {
-		err = report(c.Stdout, folder, order.ask, result, store.OnTmpfs(root))
+		err = report(c.Stdout, folder, issued, store.OnTmpfs(root))
 	}
 	if err != nil {
 		// An error may hold words of others; the report holds none, so only this pays for a mask.
@@ -67,20 +68,20 @@ func serve(c *stage.Call, response job.Response, order order, folder *store.Fold
 }
 
 // issue asks STS, tells the audit log and writes the env file.
-func issue(service []string, folder *store.Folder, order order) (sts.Result, error) {
+func issue(service []string, folder *store.Folder, order order) (creds.Credential, error) {
 	if err := keepSettings(service); err != nil {
-		return sts.Result{}, err
+		return creds.Credential{}, err
 	}
 	client := sts.NewClient()
 	client.Server = order.server
-	result, err := client.Assume(context.Background(), order.ask)
+	issued, err := client.Assume(context.Background(), order.ask)
 	if err != nil {
-		return sts.Result{}, fmt.Errorf("tenant %q: %w", folder.Tenant(), err)
+		return creds.Credential{}, fmt.Errorf("tenant %q: %w", folder.Tenant(), err)
 	}
-	if err := order.log.issued(order, result.Credentials); err != nil {
-		return sts.Result{}, err
+	if err := order.log.issued(order, issued.Facts, issued.Expires); err != nil {
+		return creds.Credential{}, err
 	}
-	return result, folder.Write(result.Credentials)
+	return issued, folder.Write(creds.Set{issued})
 }
 
 // keepSettings unsets the service's AWS_ variables but those that the client of

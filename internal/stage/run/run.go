@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"rolecall/internal/creds"
 	"rolecall/internal/creds/aws"
 	"rolecall/internal/creds/store"
 	"rolecall/internal/fault"
@@ -163,7 +162,7 @@ func environment(c *stage.Call, folder *store.Folder, name string, watching func
 	if err != nil {
 		return nil, fmt.Errorf("the credentials of tenant %q: %w", folder.Tenant(), err)
 	}
-	secrets := issuedSecrets(issued, c.Env.Request[folder.IDToken()])
+	secrets := issuedSecrets(issued.Secrets(), c.Env.Request[folder.IDToken()])
 	if err := maskLog(c, secrets); err != nil {
 		return nil, err
 	}
@@ -177,16 +176,15 @@ func environment(c *stage.Call, folder *store.Folder, name string, watching func
 	return append(clean, aws.MetadataOff, job.EnvFileVariable+"="+folder.Path()), nil
 }
 
-// issuedSecrets returns the credentials and the ID token that they came from. It is
+// issuedSecrets returns what was issued and the ID token that it came from. It is
 // the one that prepare has found to be of this job: the runner passes the same
 // variables to each stage.
-func issuedSecrets(issued creds.Credentials, token string) []gate.Secret {
-	return []gate.Secret{
-		{Kind: "access key id", Value: issued.AccessKeyID.Reveal()},
-		{Kind: "secret access key", Value: issued.SecretAccessKey.Reveal()},
-		{Kind: "session token", Value: issued.SessionToken.Reveal()},
-		{Kind: "ID token", Value: strings.TrimSuffix(token, "\n")},
+func issuedSecrets(issued []mask.Named, token string) []gate.Secret {
+	var secrets []gate.Secret
+	for _, s := range issued {
+		secrets = append(secrets, gate.Secret{Kind: s.Kind, Value: s.Value.Reveal()})
 	}
+	return append(secrets, gate.Secret{Kind: "ID token", Value: strings.TrimSuffix(token, "\n")})
 }
 
 // maskLog masks secrets in all that the stage prints.

@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"rolecall/internal/creds"
+	"rolecall/internal/creds/aws"
 	"rolecall/internal/fault"
 	"rolecall/test/fakests"
 )
@@ -33,14 +35,21 @@ func TestAssume(t *testing.T) {
 			if err != nil || len(c.server.Requests()) != 1 {
 				t.Fatalf("%d requests, error %v", len(c.server.Requests()), err)
 			}
-			got, request := result.Credentials, c.server.Requests()[0]
+			request := c.server.Requests()[0]
 			issued := request.Issued
-			if got.AccessKeyID.Reveal() != issued.AccessKeyID || got.SecretAccessKey.Reveal() != issued.SecretAccessKey ||
-				got.SessionToken.Reveal() != issued.SessionToken || fakests.Expires(got.Expires) != issued.Expiration {
-				t.Errorf("other credentials than STS issued")
+			if diff := cmp.Diff([]string{
+				"AWS_ACCESS_KEY_ID=" + issued.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + issued.SecretAccessKey, "AWS_SESSION_TOKEN=" + issued.SessionToken,
+				"AWS_REGION=" + test.gets, "AWS_DEFAULT_REGION=" + test.gets, "AWS_CREDENTIAL_EXPIRATION=" + issued.Expiration,
+			}, creds.Set{result}.Environ()); diff != "" {
+				t.Errorf("other credentials than STS issued:\n%s", diff)
 			}
-			if got.Region != test.gets || result.Shortened != 0 {
-				t.Errorf("region %s, shortened %v, want %s and not", got.Region, result.Shortened, test.gets)
+			if diff := cmp.Diff(creds.Facts{
+				{Name: aws.RoleFact, Value: role},
+				{Name: aws.SessionFact, Value: c.request.Session},
+				{Name: aws.KeyIDFact, Value: issued.AccessKeyID},
+				{Name: aws.RegionFact, Value: test.gets},
+			}, result.Facts); diff != "" || fakests.Expires(result.Expires) != issued.Expiration {
+				t.Errorf("expires %v, the facts differ:\n%s", result.Expires, diff)
 			}
 			want := map[string]string{
 				"Action": "AssumeRoleWithWebIdentity", "Version": "2011-06-15", "RoleArn": role, "RoleSessionName": c.request.Session,
@@ -69,8 +78,8 @@ func TestShortened(t *testing.T) {
 	c := newCall(t, refusal, fakests.OK(fakests.Credentials{}))
 	c.request.Lifetime = 2 * time.Hour
 	result, err := c.assume(t)
-	if err != nil || result.Shortened != 2*time.Hour {
-		t.Fatalf("shortened %v, error %v", result.Shortened, err)
+	if err != nil || result.Facts.Get(aws.ShortenedFact) != "2h0m0s" {
+		t.Fatalf("shortened %q, error %v", result.Facts.Get(aws.ShortenedFact), err)
 	}
 	requests := c.server.Requests()
 	if len(requests) != 2 || requests[0].Form.Get("DurationSeconds") != "7200" || requests[1].Form.Get("DurationSeconds") != "3600" {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"rolecall/internal/creds"
 	"rolecall/internal/creds/aws"
 	"rolecall/internal/creds/aws/sts"
 	"rolecall/internal/fault"
@@ -95,7 +96,7 @@ func parseRole(t *testing.T, text string) aws.Role {
 }
 
 // assume makes the call.
-func (c *call) assume(t *testing.T) (sts.Result, error) {
+func (c *call) assume(t *testing.T) (creds.Credential, error) {
 	t.Helper()
 	begin := time.Now()
 	result, err := c.client.Assume(t.Context(), c.request)

@@ -215,8 +215,8 @@ func TestRegion(t *testing.T) {
 		t.Setenv("AWS_REGION", "")
 		c := newCall(t)
 		c.request.Role = parseRole(t, arn)
-		if result, err := c.assume(t); err != nil || result.Credentials.Region != want {
-			t.Errorf("%s: region %s, %v, want %s", arn, result.Credentials.Region, err, want)
+		if result, err := c.assume(t); err != nil || result.Facts.Get(aws.RegionFact) != want {
+			t.Errorf("%s: region %s, %v, want %s", arn, result.Facts.Get(aws.RegionFact), err, want)
 		}
 		c.request.Role = parseRole(t, "arn:minio:iam:::role/deploy-x")
 		c.refused(t, fault.Admin, 1, "no region is known for arn:minio:iam:::role/deploy-x", "set AWS_REGION")
@@ -237,8 +237,8 @@ func TestSharedConfigIsOff(t *testing.T) {
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
 	c := newCall(t, fakests.OK(fakests.Credentials{}))
 	result, err := c.assume(t)
-	if err != nil || result.Credentials.Region != "us-east-1" {
-		t.Errorf("region %s, error %v", result.Credentials.Region, err)
+	if err != nil || result.Facts.Get(aws.RegionFact) != "us-east-1" {
+		t.Errorf("region %s, error %v", result.Facts.Get(aws.RegionFact), err)
 	}
 	if request := c.server.Requests()[0]; request.Header.Get("Authorization") != "" {
 		t.Error("the request is signed with credentials of the service")

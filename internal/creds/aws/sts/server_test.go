@@ -18,6 +18,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"rolecall/internal/creds/aws"
 	"rolecall/internal/creds/aws/sts"
 	"rolecall/internal/fault"
 	"rolecall/test/fakests"
@@ -41,12 +42,12 @@ func TestServer(t *testing.T) {
 	t.Setenv("AWS_REGION", "eu-central-1")
 	c.client.Server = sts.Server{Endpoint: c.server.URL(), Region: "ap-south-1"}
 	result, err := c.assume(t)
-	if err != nil || result.Credentials.Region != "ap-south-1" {
-		t.Errorf("region %s, %v", result.Credentials.Region, err)
+	if err != nil || result.Facts.Get(aws.RegionFact) != "ap-south-1" {
+		t.Errorf("region %s, %v", result.Facts.Get(aws.RegionFact), err)
 	}
 	c.request.Region = "eu-west-3"
-	if result, err = c.assume(t); err != nil || result.Credentials.Region != "eu-west-3" {
-		t.Errorf("region of the script %s, %v", result.Credentials.Region, err)
+	if result, err = c.assume(t); err != nil || result.Facts.Get(aws.RegionFact) != "eu-west-3" {
+		t.Errorf("region of the script %s, %v", result.Facts.Get(aws.RegionFact), err)
 	}
 	for _, endpoint := range []string{"http://sts.example.com", "sts.example.com", "//sts.example.com", "ftp://127.0.0.1.example.com"} {
 		c.client.Endpoint = endpoint
@@ -201,8 +202,8 @@ func TestLimit(t *testing.T) {
 			c := newCall(t)
 			c.request.Lifetime, c.request.Limit = test.lifetime, test.limit
 			result, err := c.assume(t)
-			if err != nil || result.Shortened != 0 {
-				t.Fatalf("shortened %v, %v", result.Shortened, err)
+			if err != nil || result.Facts.Get(aws.ShortenedFact) != "" {
+				t.Fatalf("shortened %q, %v", result.Facts.Get(aws.ShortenedFact), err)
 			}
 			if got := c.server.Requests()[0].Form.Get("DurationSeconds"); got != fmt.Sprint(test.want.Seconds()) {
 				t.Errorf("asked for %s seconds, want %v", got, test.want)

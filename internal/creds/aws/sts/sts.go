@@ -70,14 +70,6 @@ type Request struct {
 	Region     string        // region for the script; empty: the one that STS is asked in
 }
 
-// Result is what STS gave.
-type Result struct {
-	Credentials creds.Credentials
-	// Shortened is set where the role does not allow the duration asked for
-	// first, which it holds; the session then lasts an hour.
-	Shortened time.Duration
-}
-
 // Settings returns the AWS_ variables of a service's environment that a Client
 // obeys.
 //
@@ -91,14 +83,15 @@ func Settings() []string {
 
 // Assume assumes the role. Endpoint, region, proxy and CA come from the Server and
 // the process's environment, never from shared config files nor from a credential
-// chain. Errors are classed by package fault and hold
+// chain. Where the role does not allow the duration, the session lasts an hour, and
+// that is one of the credential's facts. Errors are classed by package fault and hold
 // neither the token nor a body of STS.
-func (c Client) Assume(ctx context.Context, r Request) (Result, error) {
+func (c Client) Assume(ctx context.Context, r Request) (creds.Credential, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.Deadline)
 	defer cancel()
 	cfg, g, err := c.load(ctx, r.Role)
 	if err != nil {
-		return Result{}, err
+		return creds.Credential{}, err
 	}
 	if r.Region == "" {
 		r.Region = cfg.Region
@@ -109,21 +102,20 @@ func (c Client) Assume(ctx context.Context, r Request) (Result, error) {
 		}
 	})
 	if r.Region == "" || cfg.Region == "" && client.Options().BaseEndpoint == nil {
-		return Result{}, fault.New(fault.Admin, fmt.Errorf("no region is known for %s", r.Role),
+		return creds.Credential{}, fault.New(fault.Admin, fmt.Errorf("no region is known for %s", r.Role),
 			"set AWS_REGION in the environment of the runner's service")
 	}
 	asked := aws.SessionDuration(r.Lifetime, r.Limit)
 	out, err := assume(ctx, client, r, asked)
-	var result Result
+	session := aws.Session{Role: r.Role, Name: r.Session, Region: r.Region}
 	if refusesDuration(err) && asked > aws.StandardSession {
-		result.Shortened, asked = asked, aws.StandardSession
+		session.Shortened, asked = asked, aws.StandardSession
 		out, err = assume(ctx, client, r, asked)
 	}
 	if err != nil {
-		return Result{}, explain(err, r, g)
+		return creds.Credential{}, explain(err, r, g)
 	}
-	result.Credentials, err = check(out, r, asked)
-	return result, err
+	return check(out, session, asked)
 }
 
 // load returns the SDK's configuration for one role, with requests going
@@ -206,28 +198,31 @@ func assume(ctx context.Context, client *awssts.Client, r Request, d time.Durati
 	return client.AssumeRoleWithWebIdentity(ctx, input)
 }
 
-// check turns STS's answer into credentials, or into an error where it is not
+// check turns STS's answer into a credential, or into an error where it is not
 // what was asked for.
-func check(out *awssts.AssumeRoleWithWebIdentityOutput, r Request, asked time.Duration) (creds.Credentials, error) {
+func check(out *awssts.AssumeRoleWithWebIdentityOutput, s aws.Session, asked time.Duration) (creds.Credential, error) {
 	if out.Credentials == nil || out.Credentials.Expiration == nil {
-		return creds.Credentials{}, fmt.Errorf("STS answered without credentials or without their expiration")
+		return creds.Credential{}, errors.New("STS answered without credentials or without their expiration")
 	}
-	c := creds.Credentials{
+	c, err := aws.NewCredential(aws.Keys{
 		AccessKeyID:     mask.NewSecret(sdk.ToString(out.Credentials.AccessKeyId)),
 		SecretAccessKey: mask.NewSecret(sdk.ToString(out.Credentials.SecretAccessKey)),
 		SessionToken:    mask.NewSecret(sdk.ToString(out.Credentials.SessionToken)),
-		Region:          r.Region,
 		Expires:         *out.Credentials.Expiration,
-	}
-	if err := c.Check(); err != nil {
-		return creds.Credentials{}, fmt.Errorf("STS answered with odd credentials: %w", err)
+	}, s)
+	if err != nil {
+		return creds.Credential{}, fmt.Errorf("STS answered with odd credentials: %w", err)
 	}
 	if out.AssumedRoleUser != nil {
-		if err := checkAssumed(r.Role, sdk.ToString(out.AssumedRoleUser.Arn), r.Session); err != nil {
-			return creds.Credentials{}, err
-		}
+		err = checkAssumed(s.Role, sdk.ToString(out.AssumedRoleUser.Arn), s.Name)
 	}
-	return c, checkExpiry(c.Expires, asked, out)
+	if err == nil {
+		err = checkExpiry(c.Expires, asked, out)
+	}
+	if err != nil {
+		return creds.Credential{}, err
+	}
+	return c, nil
 }
 
 // checkExpiry reports an error where the credentials are over at once or last
