@@ -28,41 +28,19 @@ func (f *Finder) Found() []bool { return f.found }
 // a form of a secret that had not been found before.
 func (f *Finder) Find(p []byte) bool {
 	n, at, news := f.needles, f.at, false
-	edge := n.edge
 	for i := 0; i < len(p); {
-		if at == root {
-			if i = n.skip(p, i); i < len(p) {
-				at = n.first[p[i]]
-				i++
-			}
-			continue
-		}
-		c := p[i]
-		i++
-		if edge[at] == uint16(c) {
-			at++
-			continue
-		}
-		if edge[at]&gate != 0 {
-			n.pass()
-		}
-		at = n.step(at, c)
-		if edge[at]&ends != 0 && f.note(at) {
+		if at, i = n.follow(at, p, i); n.endsAt(at) && f.markFound(at) {
 			news = true
-		}
-		if at == n.first[c] && at != root {
-			if next := n.skip(p, i-1); next >= i {
-				at, i = root, next // as in Writer.scan
-			}
 		}
 	}
 	f.at = at
 	return news
 }
 
-// note marks the secrets of all forms that end at a node, and reports whether
-// one of them is new. Those besides the longest are suffixes of it.
-func (f *Finder) note(at node) bool {
+// markFound marks the secrets of all forms that end at a node: of the longest one
+// and of those that are its suffixes. It reports whether one of the secrets had
+// not been found before.
+func (f *Finder) markFound(at node) bool {
 	n, news := f.needles, false
 	for at = n.longest[at]; at != root; at = n.longest[n.fail[at]] {
 		for form, whole := range n.whole {

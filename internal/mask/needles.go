@@ -82,13 +82,13 @@ func hash(block []byte) uint32 {
 	return bits * 0x9E3779B1 >> (32 - hashBits)
 }
 
-// skip returns the least index, from i on, at which a form may begin in data. At
+// nextStart returns the least index, from i on, at which a form may begin in data. At
 // the end of data, where less than a window is left, a form may begin anywhere.
-func (n *Needles) skip(data []byte, i int) int {
+func (n *Needles) nextStart(data []byte, i int) int {
 	ahead := n.stride - 1
 	at := i + ahead
 	for last := len(data) - blockLen; at <= last; {
-		at = n.stroll(data, at)
+		at = n.skipFours(data, at)
 		if at > last {
 			break
 		}
@@ -101,10 +101,10 @@ func (n *Needles) skip(data []byte, i int) int {
 	return at - ahead
 }
 
-// stroll passes over blocks that are in no window, most of what there is. It
-// looks at four of them at a time, which the processor does at once since none
-// waits for the answer about another.
-func (n *Needles) stroll(data []byte, at int) int {
+// skipFours skips blocks that are in no window, most of what there is. It looks at
+// four of them at a time, which the processor does at once since none waits for
+// the answer about another.
+func (n *Needles) skipFours(data []byte, at int) int {
 	stride := n.stride
 	for end := len(data) - 3*stride - blockLen; at <= end; at += 4 * stride {
 		near := n.near[hash(data[at:])] | n.near[hash(data[at+stride:])] |
@@ -115,3 +115,42 @@ func (n *Needles) stroll(data []byte, at int) int {
 	}
 	return at
 }
+
+// follow goes on from the node at with p[i:], to the first byte that ends a form
+// or to the end of p. It returns the node it is in then, and the index in p after
+// that byte. i must be less than len(p).
+func (n *Needles) follow(at node, p []byte, i int) (node, int) {
+	edge := n.edge
+	for i < len(p) {
+		if at == root {
+			if i = n.nextStart(p, i); i < len(p) {
+				at = n.first[p[i]]
+				i++
+			}
+			continue
+		}
+		c := p[i]
+		i++
+		if edge[at] == uint16(c) {
+			at++
+			continue
+		}
+		if edge[at]&gate != 0 {
+			n.linkBeyond()
+		}
+		if at = n.after(at, c); edge[at]&ends != 0 {
+			break
+		}
+		if at == n.first[c] && at != root {
+			// Nothing begins before the last byte. Looking from there saves
+			// following what is only the first byte of a form, again and again.
+			if next := n.nextStart(p, i-1); next >= i {
+				at, i = root, next
+			}
+		}
+	}
+	return at, i
+}
+
+// endsAt reports whether a form ends at a node.
+func (n *Needles) endsAt(at node) bool { return n.edge[at]&ends != 0 }

@@ -14,7 +14,7 @@ const (
 	ends   = 1 << (8 + iota) // a form ends at this node
 	enters = 1 << (8 + iota) // a form ends at the node that is next by number
 	forks  = 1 << (8 + iota) // there are edges to other nodes
-	gate   = 1 << (8 + iota) // to go on from this node, pass must have been called
+	gate   = 1 << (8 + iota) // to go on from this node, linkBeyond must have been called
 )
 
 // gateDepth is the length in bytes of the prefixes that are gates. Few texts
@@ -51,8 +51,8 @@ type fork struct {
 
 // chain is a run of nodes of which each has the next one as its child.
 type chain struct {
-	first node
-	depth int // of the first node, in bytes
+	first, end node // of the nodes, end is one more than the last
+	start      int  // length in bytes of what the first node stands for
 }
 
 // newTrie returns the automaton that finds forms.
@@ -67,7 +67,7 @@ func newTrie(forms [][]byte) *trie {
 		longest: make([]node, size),
 		fork:    make(map[node]int, len(forms)),
 		forked:  make([]fork, 1), // so that 0 can mean none
-		chains:  []chain{{root, 0}},
+		chains:  []chain{{root, root + 1, 0}},
 	}
 	t.edge[root] = none | forks
 	end := root + 1
@@ -91,7 +91,7 @@ func (t *trie) insert(form []byte, end node) node {
 	}
 	if rest := form[depth:]; len(rest) > 0 {
 		t.branch(at, rest[0], end)
-		t.chains = append(t.chains, chain{end, depth + 1})
+		first := end
 		for _, c := range rest[1:] {
 			t.edge[end] = uint16(c)
 			end++
@@ -99,6 +99,7 @@ func (t *trie) insert(form []byte, end node) node {
 		t.edge[end] = none
 		at = end
 		end++
+		t.chains = append(t.chains, chain{first, end, depth + 1})
 	}
 	t.edge[at] |= ends
 	t.longest[at] = at
@@ -136,8 +137,8 @@ func (t *trie) child(of node, c byte) node {
 	return root
 }
 
-// step returns the node to be in after the node at and the byte c.
-func (t *trie) step(at node, c byte) node {
+// after returns the node to be in after the node at and the byte c.
+func (t *trie) after(at node, c byte) node {
 	for {
 		if next := t.child(at, c); next != root || at == root {
 			return next
@@ -165,9 +166,9 @@ func (t *trie) linkShort() {
 	}
 }
 
-// pass links the nodes beyond the gates, if nobody has. Who has not yet passed a
-// gate does not look at anything that changes.
-func (t *trie) pass() {
+// linkBeyond links the nodes beyond the gates, if nobody has. Whoever has not yet
+// passed a gate does not look at anything that changes.
+func (t *trie) linkBeyond() {
 	t.beyond.Do(func() {
 		var next []node
 		for len(t.frontier) > 0 {
@@ -199,7 +200,7 @@ func (t *trie) linkLevel(level, next []node) []node {
 
 // linkChild sets what the child of a node for c owes to shorter prefixes.
 func (t *trie) linkChild(of node, c byte, child node) {
-	fail := t.step(t.fail[of], c)
+	fail := t.after(t.fail[of], c)
 	t.fail[child] = fail
 	if t.edge[child]&ends == 0 && t.edge[fail]&ends != 0 {
 		t.edge[child] |= ends
@@ -210,8 +211,12 @@ func (t *trie) linkChild(of node, c byte, child node) {
 	}
 }
 
-// depth returns the length in bytes of what a node stands for.
-func (t *trie) depth(at node) int {
+// chainOf returns the position in chains of the chain that a node is in. It tries
+// guess first: most of the time the text has gone on in the chain it was in.
+func (t *trie) chainOf(at node, guess int) int {
+	if c := t.chains[guess]; c.first <= at && at < c.end {
+		return guess
+	}
 	low, high := 0, len(t.chains)
 	for high-low > 1 {
 		if middle := (low + high) / 2; t.chains[middle].first <= at {
@@ -220,5 +225,11 @@ func (t *trie) depth(at node) int {
 			high = middle
 		}
 	}
-	return t.chains[low].depth + int(at-t.chains[low].first)
+	return low
 }
+
+// depth returns the length in bytes of what a node of the chain stands for.
+func (c chain) depth(at node) int { return c.start + int(at-c.first) }
+
+// depth returns the length in bytes of what a node stands for.
+func (t *trie) depth(at node) int { return t.chains[t.chainOf(at, 0)].depth(at) }

@@ -27,6 +27,7 @@ type Writer struct {
 	to      io.Writer
 	needles *Needles
 	at      node   // what the end of the input may be the beginning of
+	chain   int    // of at, or of an earlier one
 	buffer  []byte // ends with the bytes that are held
 	held    int    // index in buffer of the first byte that is held
 	base    int64  // offset in the input of the first byte that is held
@@ -95,8 +96,9 @@ func (w *Writer) piece(p []byte) {
 	held := len(w.buffer) - w.held
 	data, joined := w.join(p)
 	w.scan(data, held)
-	end := w.base + int64(len(data))
-	decided := w.emit(data, end-int64(w.needles.depth(w.at)))
+	w.chain = w.needles.chainOf(w.at, w.chain)
+	begun := w.needles.chains[w.chain].depth(w.at)
+	decided := w.emit(data, w.base+int64(len(data)-begun))
 	switch {
 	case decided == len(data):
 		w.buffer, w.held = w.buffer[:0], 0
@@ -131,34 +133,9 @@ func (w *Writer) join(p []byte) ([]byte, bool) {
 // covered.
 func (w *Writer) scan(data []byte, i int) {
 	n, at := w.needles, w.at
-	edge := n.edge
 	for i < len(data) {
-		if at == root {
-			if i = n.skip(data, i); i < len(data) {
-				at = n.first[data[i]]
-				i++
-			}
-			continue
-		}
-		c := data[i]
-		i++
-		if edge[at] == uint16(c) {
-			at++
-			continue
-		}
-		if edge[at]&gate != 0 {
-			n.pass()
-		}
-		at = n.step(at, c)
-		if edge[at]&ends != 0 {
+		if at, i = n.follow(at, data, i); n.endsAt(at) {
 			w.cover(w.base+int64(i), n.depth(n.longest[at]))
-		}
-		if at == n.first[c] && at != root {
-			// Nothing begins before the last byte. Looking from there saves
-			// following what is only the first byte of a form, again and again.
-			if next := n.skip(data, i-1); next >= i {
-				at, i = root, next
-			}
 		}
 	}
 	w.at = at
