@@ -10,33 +10,25 @@ import (
 	"time"
 
 	"rolecall/internal/job"
+	"rolecall/internal/mask"
 )
 
 // Program is the name of the program that looks, in the folder of the others.
 const Program = "gate"
 
-// Order is what the program is asked, as JSON on its standard input.
+// Order is what the program is asked, as JSON on its standard input. Its JSON alone
+// holds the secrets in the clear, for the pipe between the two; fmt prints none.
 type Order struct {
 	Stage   string // the runner's name of the stage
 	Project string // the work tree of the job, an absolute path
 	Uploads job.Uploads
 	Request job.Request // in which the runner's commands expand patterns
 	Service []string    // the environment of scripts
-	Secrets []Secret
+	Secrets []mask.Named
 
 	MaxBytes    int64 // to read and to unpack
 	MaxDuration time.Duration
 }
-
-// Secret is what must not be uploaded. It is in the clear, on its way through a
-// pipe, and so prints no value.
-type Secret struct {
-	Kind  string // such as "session token"
-	Value string
-}
-
-// String returns the kind.
-func (s Secret) String() string { return s.Kind }
 
 // Report is what the program answers, as JSON on its standard output. What it
 // holds of names is masked.

@@ -18,8 +18,9 @@ func TestSecretNeverPrintsItself(t *testing.T) {
 	t.Parallel()
 	secret := mask.NewSecret(text)
 	type holder struct{ hidden mask.Secret }
+	named := mask.Named{Kind: "access key", Value: secret}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%T %v"} {
-		for _, value := range []any{secret, &secret, []mask.Secret{secret}, holder{secret}, map[string]mask.Secret{"k": secret}} {
+		for _, value := range []any{secret, &secret, []mask.Secret{secret}, holder{secret}, map[string]mask.Secret{"k": secret}, named, &named, []mask.Named{named}} {
 			got := fmt.Sprintf(strings.Replace(verb, "%T ", "", 1), value)
 			if strings.Contains(got, text) || strings.Contains(got, fmt.Sprintf("%x", text)) {
 				t.Errorf("%s of %T prints the secret: %s", verb, value, got)
@@ -31,8 +32,8 @@ func TestSecretNeverPrintsItself(t *testing.T) {
 func TestSecretInJSONAndLogrus(t *testing.T) {
 	t.Parallel()
 	secret := mask.NewSecret(text)
-	encoded, err := json.Marshal(map[string]any{"secret": secret})
-	if err != nil || string(encoded) != `{"secret":"[MASKED]"}` {
+	encoded, err := json.Marshal(map[string]any{"secret": secret, "the": mask.Named{Kind: "key", Value: secret}})
+	if err != nil || string(encoded) != `{"secret":"[MASKED]","the":{"Kind":"key","Value":"[MASKED]"}}` {
 		t.Errorf("json.Marshal = %s, %v", encoded, err)
 	}
 	for _, formatter := range []logrus.Formatter{&logrus.TextFormatter{}, &logrus.JSONFormatter{}} {

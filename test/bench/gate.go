@@ -32,7 +32,7 @@ const (
 // tree is files like those of a job, and what to look for in them.
 type tree struct {
 	dir, needles string
-	secrets      []scan.Secret
+	secrets      []mask.Named
 	found        []string // the files that hold a secret, sorted
 }
 
@@ -64,7 +64,7 @@ func (t *tree) make() error {
 	kinds := []string{"access key id", "secret access key", "session token", "ID token"}
 	var needles []byte
 	for i, secret := range secrets() {
-		t.secrets = append(t.secrets, scan.Secret{Kind: kinds[i], Value: secret})
+		t.secrets = append(t.secrets, mask.Named{Kind: kinds[i], Value: secret})
 		needles = append(needles, bytes.Join(append(mask.Forms(secret), nil), []byte("\n"))...)
 	}
 	if err := os.WriteFile(t.needles, needles, 0o600); err != nil {
@@ -186,11 +186,9 @@ func (t *tree) walk() iter.Seq[scan.File] {
 // that uploads a few small files.
 func (t *tree) few(program string) contender {
 	order := gate.Order{
-		Stage: "upload_artifacts_on_success", Project: t.dir, MaxBytes: 10 << 30, MaxDuration: 10 * time.Minute,
+		Secrets: t.secrets,
+		Stage:   "upload_artifacts_on_success", Project: t.dir, MaxBytes: 10 << 30, MaxDuration: 10 * time.Minute,
 		Uploads: job.Uploads{Artifacts: []job.Artifact{{Type: "archive", Format: "zip", Paths: []string{"node_modules/package0/lib0/"}}}},
-	}
-	for _, secret := range t.secrets {
-		order.Secrets = append(order.Secrets, gate.Secret{Kind: secret.Kind, Value: secret.Value.Reveal()})
 	}
 	return func(ctx context.Context) (time.Duration, error) {
 		question, err := json.Marshal(order)

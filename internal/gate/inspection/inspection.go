@@ -18,7 +18,6 @@ import (
 	"rolecall/internal/gate"
 	"rolecall/internal/gate/scan"
 	"rolecall/internal/gate/selection"
-	"rolecall/internal/mask"
 )
 
 // maxOrder bounds the size of an order, in bytes of JSON. A job response has less.
@@ -69,7 +68,7 @@ func Inspect(ctx context.Context, order gate.Order, progress io.Writer) (gate.Re
 	if err != nil {
 		return gate.Report{}, err
 	}
-	result, err := scan.Scan(ctx, secrets(order.Secrets), files(set), scan.Options{
+	result, err := scan.Scan(ctx, order.Secrets, files(set), scan.Options{
 		Dir:         order.Project,
 		Temp:        temp(order),
 		MaxBytes:    order.MaxBytes,
@@ -91,15 +90,6 @@ func selectFiles(ctx context.Context, project *selection.Project, order gate.Ord
 		return selection.Set{Problems: []selection.Problem{{Path: ".", Err: err, Missed: true}}}, nil
 	}
 	return project.Select(ctx, selection.ForStage(order.Stage, order.Uploads, order.Request), variables)
-}
-
-// secrets returns secrets as the scan takes them.
-func secrets(all []gate.Secret) []scan.Secret {
-	out := make([]scan.Secret, len(all))
-	for i, s := range all {
-		out[i] = scan.Secret{Kind: s.Kind, Value: mask.NewSecret(s.Value)}
-	}
-	return out
 }
 
 // files returns the files of a set as the scan takes them.

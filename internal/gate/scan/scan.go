@@ -69,12 +69,6 @@ var (
 	ErrSpool = errors.New("an archive in an archive that is too large")
 )
 
-// Secret is what to find, and what kind it is of ("session token").
-type Secret struct {
-	Kind  string
-	Value mask.Secret
-}
-
 // File is what to look at. Of a folder that is its name, and of a symbolic link
 // its name and the text that it holds, unless Follow is set.
 type File struct {
@@ -127,7 +121,7 @@ type Result struct {
 //
 // An error is that of the context, of Options.Dir, or tells that a secret is too
 // short to be found; a Result comes with that of the context only.
-func Scan(ctx context.Context, secrets []Secret, files iter.Seq[File], options Options) (Result, error) {
+func Scan(ctx context.Context, secrets []mask.Named, files iter.Seq[File], options Options) (Result, error) {
 	values := make([]mask.Secret, len(secrets))
 	for i, secret := range secrets {
 		values[i] = secret.Value
@@ -154,7 +148,7 @@ func Scan(ctx context.Context, secrets []Secret, files iter.Seq[File], options O
 
 // scan is what workers share.
 type scan struct {
-	secrets  []Secret
+	secrets  []mask.Named
 	needles  *mask.Needles
 	dir      int
 	temp     string

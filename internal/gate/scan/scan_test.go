@@ -21,7 +21,7 @@ import (
 )
 
 // issued returns secrets as AWS and GitLab issue them, the same in every run.
-func issued() []scan.Secret {
+func issued() []mask.Named {
 	random := rand.New(rand.NewPCG(1, 2))
 	text := func(prefix, letters string, n int) mask.Secret {
 		for len(prefix) < n {
@@ -30,7 +30,7 @@ func issued() []scan.Secret {
 		return mask.NewSecret(prefix)
 	}
 	const upper, all = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-	return []scan.Secret{
+	return []mask.Named{
 		{Kind: "access key id", Value: text("ASIA", upper, 20)},
 		{Kind: "secret access key", Value: text("", all, 40)},
 		{Kind: "session token", Value: text("IQoJb3JpZ2luX2Vj", all, 1200)},

@@ -17,6 +17,7 @@ import (
 	"rolecall/internal/fault"
 	"rolecall/internal/gate"
 	"rolecall/internal/job"
+	"rolecall/internal/mask"
 	"rolecall/internal/stage"
 )
 
@@ -30,7 +31,7 @@ const stopTime = time.Second
 // An error means that nothing must be uploaded: secrets are in it, which is the
 // author's to change, as is what the job made so that nobody can look at it; or it
 // could not be looked for.
-func look(ctx context.Context, c *stage.Call, record store.Record, env []string, secrets []gate.Secret) error {
+func look(ctx context.Context, c *stage.Call, record store.Record, env []string, secrets []mask.Named) error {
 	uploads, err := job.ReadUploads(c.Env.ResponseFile)
 	if err != nil {
 		return err

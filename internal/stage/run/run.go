@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -179,19 +180,15 @@ func environment(c *stage.Call, folder *store.Folder, name string, watching func
 // issuedSecrets returns what was issued and the ID token that it came from. It is
 // the one that prepare has found to be of this job: the runner passes the same
 // variables to each stage.
-func issuedSecrets(issued []mask.Named, token string) []gate.Secret {
-	var secrets []gate.Secret
-	for _, s := range issued {
-		secrets = append(secrets, gate.Secret{Kind: s.Kind, Value: s.Value.Reveal()})
-	}
-	return append(secrets, gate.Secret{Kind: "ID token", Value: strings.TrimSuffix(token, "\n")})
+func issuedSecrets(issued []mask.Named, token string) []mask.Named {
+	return append(slices.Clone(issued), mask.Named{Kind: "ID token", Value: mask.NewSecret(strings.TrimSuffix(token, "\n"))})
 }
 
 // maskLog masks secrets in all that the stage prints.
-func maskLog(c *stage.Call, secrets []gate.Secret) error {
+func maskLog(c *stage.Call, secrets []mask.Named) error {
 	values := make([]mask.Secret, len(secrets))
 	for i, s := range secrets {
-		values[i] = mask.NewSecret(s.Value)
+		values[i] = s.Value
 	}
 	return c.Mask(values...)
 }
