@@ -3,12 +3,25 @@ package mask
 // NewNeedlesOf returns what finds forms as they are, each a secret of its own,
 // of at least 4 bytes each: short ones over few letters overlap in ways that
 // those of a secret rarely do.
-func NewNeedlesOf(forms [][]byte) *Needles {
+func NewNeedlesOf(forms [][]byte) *Needles { return (*Needles)(nil).of(forms) }
+
+// of adds forms, each as a secret of its own.
+func (n *Needles) of(forms [][]byte) *Needles {
+	if len(forms) == 0 {
+		return n
+	}
 	owners := make([]int, len(forms))
 	for i := range owners {
-		owners[i] = i
+		owners[i] = n.secrets() + i
 	}
-	return newNeedles(forms, owners)
+	return n.withForms(forms, owners)
+}
+
+// AddForms does what Add does, with forms as they are.
+func (m *Masks) AddForms(forms [][]byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.share(m.needles.of(forms))
 }
 
 // Footprint returns how many bytes of memory w keeps between writes.

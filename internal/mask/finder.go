@@ -11,7 +11,7 @@ type Finder struct {
 
 // NewFinder returns a Finder of the secrets that needles were made of.
 func NewFinder(needles *Needles) *Finder {
-	return &Finder{needles: needles, found: make([]bool, needles.owners[len(needles.owners)-1]+1)}
+	return &Finder{needles: needles, found: make([]bool, needles.secrets())}
 }
 
 // Reset begins a new text, in which nothing has been found.
@@ -28,6 +28,9 @@ func (f *Finder) Found() []bool { return f.found }
 // a form of a secret that had not been found before.
 func (f *Finder) Find(p []byte) bool {
 	n, at, news := f.needles, f.at, false
+	if n == nil {
+		return false
+	}
 	for i := 0; i < len(p); {
 		if at, i = n.follow(at, p, i); n.endsAt(at) && f.markFound(at) {
 			news = true

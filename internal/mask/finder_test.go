@@ -39,11 +39,11 @@ func FuzzFinder(f *testing.F) {
 		if len(needles)+len(text) > 300 || len(cuts) > 200 {
 			t.Skip("too long for the oracle")
 		}
-		if forms, chunks := (seed{"", needles, text, cuts}).decode(); forms != nil {
-			finder := mask.NewFinder(mask.NewNeedlesOf(forms))
-			checkFinder(t, finder, forms, chunks)
-			checkFinder(t, finder, forms, [][]byte{bytes.Join(chunks, nil)})
-		}
+		s := seed{"", needles, text, cuts}.decode()
+		forms := s.forms()
+		finder := mask.NewFinder(mask.NewNeedlesOf(forms))
+		checkFinder(t, finder, forms, s.texts())
+		checkFinder(t, finder, forms, [][]byte{s.text()})
 	})
 }
 
@@ -107,6 +107,34 @@ func TestFinderReset(t *testing.T) {
 	finder.Reset()
 	if finder.Find([]byte(c.key[39:]+" ")) || slices.Contains(finder.Found(), true) {
 		t.Errorf("found %v in what comes after a Reset", finder.Found())
+	}
+}
+
+// TestWith: the secrets that were added have the positions behind the others, and
+// the Needles that they were added to still do not find them.
+func TestWith(t *testing.T) {
+	t.Parallel()
+	var none *mask.Needles
+	one, err := none.With(mask.NewSecret("the first secret"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	three, err := one.With(mask.NewSecret("another secret"), mask.NewSecret("one more secret"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if same, err := three.With(); same != three || err != nil {
+		t.Errorf("With nothing returns other Needles or an error: %v", err)
+	}
+	text := []byte("the first secret, one more secret")
+	for _, test := range []struct {
+		needles *mask.Needles
+		want    []bool
+	}{{none, []bool{}}, {one, []bool{true}}, {three, []bool{true, false, true}}} {
+		finder := mask.NewFinder(test.needles)
+		if news := finder.Find(text); !slices.Equal(finder.Found(), test.want) || news != (len(test.want) > 0) {
+			t.Errorf("found %v, news %v, want %v", finder.Found(), news, test.want)
+		}
 	}
 }
 

@@ -127,7 +127,11 @@ func TestShortSecretsAreRefused(t *testing.T) {
 	if _, err := mask.NewNeedles(); err == nil || err.Error() != "no secrets to mask" {
 		t.Errorf("NewNeedles without secrets: %v", err)
 	}
-	if _, err := mask.NewNeedles(mask.NewSecret("12345678")); err != nil {
+	needles, err := mask.NewNeedles(mask.NewSecret("12345678"))
+	if err != nil {
 		t.Errorf("NewNeedles with 8 bytes: %v", err)
+	}
+	if _, err := needles.With(mask.NewSecret("short")); err == nil || err.Error() != "secret 1 of 1 has 5 bytes, need at least 8 to mask it" {
+		t.Errorf("With a short secret: %v", err)
 	}
 }

@@ -3,6 +3,7 @@ package mask
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // MinLen is the length in bytes of the shortest secret that can be masked:
@@ -16,13 +17,14 @@ const (
 )
 
 // Needles finds all forms of some secrets. It never changes, so that any number
-// of Writers can share it.
+// of Writers can share it. A nil *Needles finds nothing.
 //
 // Two things work together. A table (after Wu and Manber, 1994) tells from four
 // bytes how many bytes further the next form can begin at the earliest: it passes
 // over what is no secret. The trie follows what may be one.
 type Needles struct {
 	*trie
+	forms  [][]byte
 	owners []int // by form: the position of its secret
 	// stride is how many blocks a window has. The window of a form is its first
 	// bytes, as many for all forms.
@@ -34,30 +36,65 @@ type Needles struct {
 }
 
 // NewNeedles returns what finds the Forms of secrets. It refuses to find
-// nothing, and a secret shorter than MinLen: masking that would shred the log.
-// The error names a secret by its position only.
+// nothing, and else what With refuses.
 func NewNeedles(secrets ...Secret) (*Needles, error) {
 	if len(secrets) == 0 {
 		return nil, errors.New("no secrets to mask")
 	}
+	return (*Needles)(nil).With(secrets...)
+}
+
+// With returns what finds all that n finds, which is nothing if n is nil, and the
+// Forms of more. n stays as it is. To a Finder, more have the positions after those
+// of n. With refuses a secret shorter than 8 bytes: masking that would shred the
+// log. The error names a secret by its position in more only.
+func (n *Needles) With(more ...Secret) (*Needles, error) {
+	if len(more) == 0 {
+		return n, nil
+	}
 	var forms [][]byte
 	var owners []int
-	for i, secret := range secrets {
-		if n := len(secret.Reveal()); n < MinLen {
-			return nil, fmt.Errorf("secret %d of %d has %d bytes, need at least %d to mask it", i+1, len(secrets), n, MinLen)
+	for i, secret := range more {
+		if err := checkLen(secret); err != nil {
+			return nil, fmt.Errorf("secret %d of %d %w", i+1, len(more), err)
 		}
 		for _, form := range Forms(secret) {
 			forms = append(forms, form)
-			owners = append(owners, i)
+			owners = append(owners, n.secrets()+i)
 		}
 	}
-	return newNeedles(forms, owners), nil
+	return n.withForms(forms, owners), nil
+}
+
+// checkLen returns an error, which goes on after the name of a secret, if the secret
+// is too short to be masked.
+func checkLen(secret Secret) error {
+	if n := len(secret.Reveal()); n < MinLen {
+		return fmt.Errorf("has %d bytes, need at least %d to mask it", n, MinLen)
+	}
+	return nil
+}
+
+// secrets returns how many secrets n finds.
+func (n *Needles) secrets() int {
+	if n == nil {
+		return 0
+	}
+	return n.owners[len(n.owners)-1] + 1
+}
+
+// withForms returns what finds all that n finds, and forms, with their owners.
+func (n *Needles) withForms(forms [][]byte, owners []int) *Needles {
+	if n != nil {
+		forms, owners = slices.Concat(n.forms, forms), slices.Concat(n.owners, owners)
+	}
+	return newNeedles(forms, owners)
 }
 
 // newNeedles returns what finds forms, which are at least blockLen bytes long.
 // The position of each one's secret is in owners, in ascending order.
 func newNeedles(forms [][]byte, owners []int) *Needles {
-	n := &Needles{trie: newTrie(forms), owners: owners, stride: maxStride}
+	n := &Needles{trie: newTrie(forms), forms: forms, owners: owners, stride: maxStride}
 	for _, form := range forms {
 		n.stride = min(n.stride, len(form)-blockLen+1)
 	}
@@ -115,42 +152,3 @@ func (n *Needles) skipFours(data []byte, at int) int {
 	}
 	return at
 }
-
-// follow goes on from the node at with p[i:], to the first byte that ends a form
-// or to the end of p. It returns the node it is in then, and the index in p after
-// that byte. i must be less than len(p).
-func (n *Needles) follow(at node, p []byte, i int) (node, int) {
-	edge := n.edge
-	for i < len(p) {
-		if at == root {
-			if i = n.nextStart(p, i); i < len(p) {
-				at = n.first[p[i]]
-				i++
-			}
-			continue
-		}
-		c := p[i]
-		i++
-		if edge[at] == uint16(c) {
-			at++
-			continue
-		}
-		if edge[at]&gate != 0 {
-			n.linkBeyond()
-		}
-		if at = n.after(at, c); edge[at]&ends != 0 {
-			break
-		}
-		if at == n.first[c] && at != root {
-			// Nothing begins before the last byte. Looking from there saves
-			// following what is only the first byte of a form, again and again.
-			if next := n.nextStart(p, i-1); next >= i {
-				at, i = root, next
-			}
-		}
-	}
-	return at, i
-}
-
-// endsAt reports whether a form ends at a node.
-func (n *Needles) endsAt(at node) bool { return n.edge[at]&ends != 0 }

@@ -3,22 +3,28 @@ package mask_test
 import (
 	"bytes"
 	"math/rand/v2"
-	"slices"
 	"testing"
 
 	"rolecall/internal/mask"
 )
 
+// rule is a form and where a Writer has begun to look for it: only what begins
+// there or later is an occurrence.
+type rule struct {
+	form  []byte
+	since int
+}
+
 // oracle returns what a Writer has written after input, by the definition alone:
 // find all occurrences of all forms, mark their bytes, replace the runs. Unless
 // the input is over, that ends before the longest suffix that is a proper prefix
 // of a form, or after the covered bytes at the beginning of that suffix.
-func oracle(forms [][]byte, input []byte, over bool) []byte {
+func oracle(rules []rule, input []byte, over bool) []byte {
 	covered := make([]bool, len(input))
-	for _, form := range forms {
-		for i := 0; i+len(form) <= len(input); i++ {
-			if bytes.HasPrefix(input[i:], form) {
-				for j := range form {
+	for _, r := range rules {
+		for i := r.since; i+len(r.form) <= len(input); i++ {
+			if bytes.HasPrefix(input[i:], r.form) {
+				for j := range r.form {
 					covered[i+j] = true
 				}
 			}
@@ -26,7 +32,7 @@ func oracle(forms [][]byte, input []byte, over bool) []byte {
 	}
 	end := len(input)
 	if !over {
-		end -= longestPrefix(forms, input)
+		end -= longestPrefix(rules, input, 1)
 	}
 	for end < len(input) && covered[end] {
 		end++
@@ -43,13 +49,13 @@ func oracle(forms [][]byte, input []byte, over bool) []byte {
 	return out
 }
 
-// longestPrefix returns the length of the longest suffix of input that is a
-// proper prefix of one of forms.
-func longestPrefix(forms [][]byte, input []byte) int {
+// longestPrefix returns the length of the longest suffix of input that is one of
+// the forms without its last missing bytes, or a prefix of that.
+func longestPrefix(rules []rule, input []byte, missing int) int {
 	longest := 0
-	for _, form := range forms {
-		for n := min(len(form)-1, len(input)); n > longest; n-- {
-			if bytes.HasSuffix(input, form[:n]) {
+	for _, r := range rules {
+		for n := min(len(r.form)-missing, len(input)-r.since); n > longest; n-- {
+			if bytes.HasSuffix(input, r.form[:n]) {
 				longest = n
 			}
 		}
@@ -57,106 +63,64 @@ func longestPrefix(forms [][]byte, input []byte) int {
 	return longest
 }
 
-// checkChunks writes chunks and compares what has come out, after each of them
-// and at the end, with the oracle.
-func checkChunks(t *testing.T, forms, chunks [][]byte) {
+// added returns rules with one for a form that is added after input. A Writer looks
+// for it in what it took for the beginning of another form, and in what follows.
+func added(rules []rule, form, input []byte) []rule {
+	return append(rules, rule{form, len(input) - longestPrefix(rules, input, 0)})
+}
+
+// check writes the chunks of a sample, each from the Writer's own buffer or not, and
+// adds forms. It compares what has come out, after each chunk and at the end, with
+// the oracle.
+func check(t *testing.T, s sample) {
 	t.Helper()
 	var out bytes.Buffer
 	var input []byte
-	w := mask.NewWriter(&out, mask.NewNeedlesOf(forms))
-	for i, chunk := range chunks {
-		input = append(input, chunk...)
-		write(t, w, chunk, i%2 == 0)
-		if want := oracle(forms, input, false); !bytes.Equal(out.Bytes(), want) {
-			t.Fatalf("forms %q, chunks %q: after chunk %d came out\n%q, want\n%q", forms, chunks, i, out.Bytes(), want)
+	var rules []rule
+	masks := mask.NewMasks()
+	w := masks.Writer(&out)
+	add := func(forms [][]byte) {
+		for _, form := range forms {
+			masks.AddForms([][]byte{form})
+			rules = added(rules, form, input)
 		}
 	}
-	if err := w.Close(); err != nil {
+	add(s.known)
+	for i, c := range s.chunks {
+		write(t, w, c.text, i%2 == 0, func() { add(c.add) })
+		input = append(input, c.text...)
+		if want := oracle(rules, input, false); len(c.text) > 0 && !bytes.Equal(out.Bytes(), want) {
+			t.Fatalf("%v: after chunk %d came out\n%q, want\n%q", s, i, out.Bytes(), want)
+		}
+	}
+	if err := masks.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if want := oracle(forms, input, true); !bytes.Equal(out.Bytes(), want) {
-		t.Fatalf("forms %q, chunks %q: in the end came out\n%q, want\n%q", forms, chunks, out.Bytes(), want)
+	if want := oracle(rules, input, true); !bytes.Equal(out.Bytes(), want) {
+		t.Fatalf("%v: in the end came out\n%q, want\n%q", s, out.Bytes(), want)
 	}
 }
 
-// write writes chunk, from the Writer's own buffer if own, and then spoils what it
-// passed: a Writer must not keep or change what is not its own.
-func write(t *testing.T, w *mask.Writer, chunk []byte, own bool) {
+// write writes text, from the Writer's own buffer if own, and then spoils what it
+// passed: a Writer must not keep or change what is not its own. It calls before
+// when it has the buffer.
+func write(t *testing.T, w *mask.Writer, text []byte, own bool, before func()) {
 	t.Helper()
-	passed := bytes.Clone(chunk)
+	passed := bytes.Clone(text)
 	if own {
-		passed = append(w.AvailableBuffer(), chunk...)
+		passed = append(w.AvailableBuffer(), text...)
 	}
-	if n, err := w.Write(passed); n != len(chunk) || err != nil {
-		t.Fatalf("Write of %d bytes = %d, %v", len(chunk), n, err)
+	before()
+	if n, err := w.Write(passed); n != len(text) || err != nil {
+		t.Fatalf("Write of %d bytes = %d, %v", len(text), n, err)
 	}
 	if own {
 		return
 	}
-	if !bytes.Equal(passed, chunk) {
-		t.Fatalf("Write changed %q to %q", chunk, passed)
+	if !bytes.Equal(passed, text) {
+		t.Fatalf("Write changed %q to %q", text, passed)
 	}
 	clear(passed)
-}
-
-// seed is an input of FuzzWriter.
-type seed struct {
-	name                string
-	needles, text, cuts []byte
-}
-
-// decode returns the case that a seed means. Needles are separated by bytes from
-// 0xf0 on; in the text, those from 0xe0 on stand for a part of a needle and those
-// from 0xc0 on for a whole one; all other bytes are one of three letters. Each cut
-// is the length of a chunk.
-func (s seed) decode() (forms, chunks [][]byte) {
-	letter := func(b byte) byte { return "ab\x00"[b%3] }
-	var form []byte
-	for _, b := range slices.Concat(s.needles, []byte{0xff}) {
-		if b < 0xf0 {
-			form = append(form, letter(b))
-			continue
-		}
-		if len(form) >= 4 && len(forms) < 8 {
-			forms = append(forms, form)
-		}
-		form = nil
-	}
-	if len(forms) == 0 {
-		return nil, nil
-	}
-	var text []byte
-	for _, b := range s.text {
-		form := forms[int(b)%len(forms)]
-		switch {
-		case b >= 0xe0:
-			text = append(text, form[:int(b)*7%len(form)]...)
-		case b >= 0xc0:
-			text = append(text, form...)
-		default:
-			text = append(text, letter(b))
-		}
-	}
-	for _, cut := range s.cuts {
-		n := min(int(cut), len(text))
-		chunks = append(chunks, text[:n])
-		text = text[n:]
-	}
-	return forms, append(chunks, text)
-}
-
-// seeds returns what FuzzWriter starts with; they run in every go test.
-func seeds() []seed {
-	ones := bytes.Repeat([]byte{1}, 100)
-	return []seed{
-		{"one needle, whole", []byte("abbaab"), []byte("ab\xc0ba"), []byte{3, 2}},
-		{"overlaps itself", []byte("aabaabaac"), []byte("aabaab\xc0aabaac\xe5\xc0"), ones},
-		{"a run of one letter", []byte("aaaaaaaaaaaaaaaaaaaab"), bytes.Repeat([]byte("a"), 60), ones},
-		{"nested", []byte("abcabcabcabcabcab\xffbcab\xffcabcabcabcabcab"), []byte("\xc0\xc1\xc2\xe1\xc0\xe2\xe4"), []byte{7, 7, 1, 1, 9}},
-		{"a prefix and a suffix of another", []byte("abcaabbcc\xffabca\xffbbcc"), []byte("\xc0\xc1\xc2\xe3\xc2\xc1"), ones},
-		{"covered inside what is held", []byte("abcabacabacbcabcabca\xffbaca"), []byte("\xe9\xea\xeb\xecbaca\xec"), ones},
-		{"touching", []byte("abcb\xffcbca"), []byte("\xc0\xc0\xc1\xc1\xc0a\xc1"), []byte{4, 0, 4, 1}},
-	}
 }
 
 func FuzzWriter(f *testing.F) {
@@ -167,25 +131,31 @@ func FuzzWriter(f *testing.F) {
 		if len(needles)+len(text) > 300 || len(cuts) > 200 {
 			t.Skip("too long for the oracle")
 		}
-		if forms, chunks := (seed{"", needles, text, cuts}).decode(); forms != nil {
-			checkChunks(t, forms, chunks)
-		}
+		check(t, seed{"", needles, text, cuts}.decode())
 	})
 }
 
-// TestSeeds fails if FuzzWriter has nothing to start with, or a seed that masks
-// nothing.
+// TestSeeds fails if FuzzWriter has nothing to start with, none that adds a form
+// later, or a seed that masks nothing.
 func TestSeeds(t *testing.T) {
 	t.Parallel()
 	if len(seeds()) == 0 {
 		t.Fatal("FuzzWriter has no seeds")
 	}
+	adds := false
 	for _, s := range seeds() {
-		forms, chunks := s.decode()
-		text := bytes.Join(chunks, nil)
-		if s.name != "a run of one letter" && !bytes.Contains(oracle(forms, text, true), []byte(mask.Masked)) {
-			t.Errorf("seed %q masks nothing of %q with %q", s.name, text, forms)
+		decoded := s.decode()
+		var rules []rule
+		for _, form := range decoded.forms() {
+			rules = append(rules, rule{form, 0})
 		}
+		if s.name != "a run of one letter" && !bytes.Contains(oracle(rules, decoded.text(), true), []byte(mask.Masked)) {
+			t.Errorf("seed %q masks nothing: %v", s.name, decoded)
+		}
+		adds = adds || len(decoded.known) < len(decoded.forms())
+	}
+	if !adds {
+		t.Error("no seed adds a form")
 	}
 }
 
@@ -200,14 +170,50 @@ func TestRandom(t *testing.T) {
 		}
 		return text
 	}
-	for range 1500 {
+	for range 2000 {
 		cuts := noise(random.IntN(40))
 		for i := range cuts {
 			cuts[i] %= 12
+			if random.IntN(10) == 0 {
+				cuts[i] |= adds
+			}
 		}
-		s := seed{"", noise(random.IntN(150)), noise(random.IntN(60)), cuts}
-		if forms, chunks := s.decode(); forms != nil {
-			checkChunks(t, forms, chunks)
+		check(t, seed{"", noise(random.IntN(150)), noise(random.IntN(60)), cuts}.decode())
+	}
+}
+
+// TestAdditionsAtEveryCut cuts texts at any three places, and adds a form at the
+// second and one at the third.
+func TestAdditionsAtEveryCut(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		text   string
+		forms  []string // those that are added are the last two
+		masked string   // with all forms from the beginning
+	}{
+		{"-abcd-efgh-abcd-efgh-", []string{"abcd", "efgh"}, "-[MASKED]-[MASKED]-[MASKED]-[MASKED]-"},
+		{"-abcdabcdabcdx-abcda", []string{"abcda", "bcdabcdx"}, "-[MASKED]-[MASKED]"},
+		{"-abcdefgh-abcdefg-abcd", []string{"abcdefgh", "abcd", "cdef"}, "-[MASKED]-[MASKED]g-[MASKED]"},
+		{"-abcdefgh-cdefghij-gh", []string{"abcdefgh", "abcd", "efghij", "cdefghijk"}, "-[MASKED]-cd[MASKED]-gh"},
+		{"aabaabaabaacaabaacaab", []string{"aabaac", "abaa", "baabaaca"}, "a[MASKED]aab"},
+		{"-abcdefghijkl-", []string{"abcdefghijkl", "abcd", "efgh", "cdefghij"}, "-[MASKED]-"},
+	} {
+		text, forms := []byte(test.text), [][]byte{}
+		var rules []rule
+		for _, form := range test.forms {
+			forms = append(forms, []byte(form))
+			rules = append(rules, rule{[]byte(form), 0})
+		}
+		if got := oracle(rules, text, true); string(got) != test.masked {
+			t.Errorf("the oracle makes %q of %q, want %q", got, text, test.masked)
+		}
+		known, first, second := forms[:len(forms)-2], forms[len(forms)-2:len(forms)-1], forms[len(forms)-1:]
+		for i := range len(text) + 1 {
+			for j := i; j <= len(text); j++ {
+				for k := j; k <= len(text); k++ {
+					check(t, sample{known, []chunk{{nil, text[:i]}, {nil, text[i:j]}, {first, text[j:k]}, {second, text[k:]}}})
+				}
+			}
 		}
 	}
 }

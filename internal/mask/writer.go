@@ -4,6 +4,7 @@ import (
 	"io"
 	"io/fs"
 	"slices"
+	"sync"
 )
 
 // pieceLen bounds what a Writer handles at once, in bytes, and so its memory.
@@ -22,26 +23,26 @@ const pieceLen = 64 << 10
 // once, the rest is held until more bytes or Close decide about it. So a Writer
 // holds less than the longest form, and its memory is bounded.
 //
-// A Writer must not be used by two goroutines at the same time.
+// A Writer must not be used by two goroutines at the same time. The Masks that it
+// belongs to, if any, may change its needles meanwhile.
 type Writer struct {
+	mu      sync.Mutex // guards what follows
 	to      io.Writer
-	needles *Needles
-	at      node   // what the end of the input may be the beginning of
-	chain   int    // of at, or of an earlier one
-	buffer  []byte // ends with the bytes that are held
-	held    int    // index in buffer of the first byte that is held
-	base    int64  // offset in the input of the first byte that is held
-	covered []span // at or after base, apart from each other, in order
-	masking bool   // the byte before base was covered
-	out     []byte // used to put together what is written
+	needles *Needles // nil: no bytes are covered
+	at      node     // what the end of the input may be the beginning of
+	chain   int      // of at, or of an earlier one
+	buffer  []byte   // ends with the bytes that are held
+	held    int      // index in buffer of the first byte that is held
+	base    int64    // offset in the input of the first byte that is held
+	covered []span   // at or after base, apart from each other, in order
+	masking bool     // the byte before base was covered
+	out     []byte   // used to put together what is written
 	err     error
 }
 
-// span is a run of covered bytes, by offset in the input.
-type span struct{ from, to int64 }
-
-// NewWriter returns a Writer that masks what needles find and writes to to: at
-// most once per Write of up to 64 KiB. Close it to get what it holds.
+// NewWriter returns a Writer that masks what needles find, which is nothing if they
+// are nil, and writes to to: at most once per Write of up to 64 KiB. Close it to get
+// what it holds.
 func NewWriter(to io.Writer, needles *Needles) *Writer {
 	return &Writer{to: to, needles: needles}
 }
@@ -49,6 +50,8 @@ func NewWriter(to io.Writer, needles *Needles) *Writer {
 // Write masks p. If it cannot write on, it returns the number of bytes of p
 // before the 64 KiB that it failed on, and the error, then and ever after.
 func (w *Writer) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	done := 0
 	for done < len(p) && w.err == nil {
 		piece := p[done:min(done+pieceLen, len(p))]
@@ -63,6 +66,8 @@ func (w *Writer) Write(p []byte) (int, error) {
 // is no secret. It does not close the underlying writer. A Write after it fails
 // with fs.ErrClosed, another Close does nothing.
 func (w *Writer) Close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.err == fs.ErrClosed { //nolint:errorlint // an error of the underlying writer may wrap it
 		return nil
 	}
@@ -78,7 +83,12 @@ func (w *Writer) Close() error {
 // AvailableBuffer returns an empty buffer with room for up to 64 KiB. It is to
 // be filled and passed to the very next Write, which then need not copy it to
 // where the held bytes are; io.Writer allows no other way to save that.
+//
+// The buffer is the caller's until then: needles that come meanwhile neither read
+// nor move it.
 func (w *Writer) AvailableBuffer() []byte {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.buffer == nil {
 		w.buffer = make([]byte, 0, pieceLen)
 	}
@@ -91,8 +101,30 @@ func (w *Writer) AvailableBuffer() []byte {
 	return w.buffer[held:held:size]
 }
 
+// use replaces the needles by others, which must find all that the old ones do. It
+// waits for a Write or Close that is going on.
+//
+// Of the text so far, the new needles see what the old ones took for the beginning
+// of a form: the held bytes, and before them covered bytes that came out masked.
+// Without the latter, the rest of an old form that has begun there would be shown.
+func (w *Writer) use(needles *Needles) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	begun, base := w.needles.prefix(w.at), w.base
+	w.needles, w.at, w.chain, w.covered = needles, root, 0, w.covered[:0]
+	w.base -= int64(len(begun) - (len(w.buffer) - w.held))
+	w.scan(begun, 0)
+	w.base = base
+	w.forgetGone()
+}
+
 // piece masks p, writes what is decided and holds the rest.
 func (w *Writer) piece(p []byte) {
+	if w.needles == nil {
+		w.base += int64(len(p))
+		w.write(p)
+		return
+	}
 	held := len(w.buffer) - w.held
 	data, joined := w.join(p)
 	w.scan(data, held)
@@ -127,83 +159,4 @@ func (w *Writer) join(p []byte) ([]byte, bool) {
 	}
 	w.buffer = append(w.buffer, p...)
 	return w.buffer[w.held:], true
-}
-
-// scan follows the needles through data from index i on, and notes what is
-// covered.
-func (w *Writer) scan(data []byte, i int) {
-	n, at := w.needles, w.at
-	for i < len(data) {
-		if at, i = n.follow(at, data, i); n.endsAt(at) {
-			w.cover(w.base+int64(i), n.depth(n.longest[at]))
-		}
-	}
-	w.at = at
-}
-
-// cover notes that the length bytes before offset end are covered, where no
-// noted offset is beyond end.
-func (w *Writer) cover(end int64, length int) {
-	// What has been decided before base is covered if the form begins there.
-	from := max(end-int64(length), w.base)
-	last := len(w.covered)
-	for last > 0 && w.covered[last-1].to >= from {
-		last--
-		from = min(from, w.covered[last].from)
-	}
-	w.covered = append(w.covered[:last], span{from, end})
-}
-
-// emit writes data, which begins at base, up to the offset end or the end of the
-// run of covered bytes around it, and returns how many bytes of data that are.
-func (w *Writer) emit(data []byte, end int64) int {
-	if len(w.covered) > 0 {
-		return w.emitMasked(data, end)
-	}
-	// Of what may begin a form, covered bytes may be gone.
-	decided := max(0, int(end-w.base))
-	if decided > 0 {
-		w.masking = false
-		w.base = end
-		w.write(data[:decided])
-	}
-	return decided
-}
-
-// emitMasked does what emit does where bytes are covered.
-func (w *Writer) emitMasked(data []byte, end int64) int {
-	start, from := w.base, w.base
-	end = max(end, start)
-	w.out = w.out[:0]
-	gone := 0
-	for _, s := range w.covered {
-		if s.from > end {
-			break
-		}
-		w.out = append(w.out, data[from-start:s.from-start]...)
-		if s.from > from || !w.masking {
-			w.out = append(w.out, Masked...)
-		}
-		from, w.masking = s.to, true
-		end = max(end, s.to)
-		gone++
-	}
-	w.covered = w.covered[:copy(w.covered, w.covered[gone:])]
-	w.masking = w.masking && from == end
-	w.base = end
-	w.out = append(w.out, data[from-start:end-start]...)
-	w.write(w.out)
-	return int(end - start)
-}
-
-// write writes p, if there is anything, to the underlying writer.
-func (w *Writer) write(p []byte) {
-	if len(p) == 0 {
-		return
-	}
-	n, err := w.to.Write(p)
-	if err == nil && n < len(p) {
-		err = io.ErrShortWrite
-	}
-	w.err = err
 }
