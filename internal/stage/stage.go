@@ -28,13 +28,13 @@ import (
 type Call struct {
 	Args   []string // what the runner appended to the flags
 	Env    job.Env
-	Stdout io.Writer
+	Stdout io.Writer // masks what Mask was told, as Stderr does
 	Stderr io.Writer
 	Log    *logrus.Logger // writes to Stderr
 
 	Flags
 
-	masked []*mask.Writer
+	masks *mask.Masks
 }
 
 // Stage is one of the four stages.
@@ -52,10 +52,17 @@ const Cleanup = "cleanup"
 
 // Main runs a stage as the process's own main and exits.
 func Main(name string, run Stage) {
-	call := &Call{Stdout: os.Stdout, Stderr: os.Stderr, Log: newLog(os.Stderr)}
+	call := newCall(os.Stdout, os.Stderr)
 	code := call.exitCode(call.serve(name, run))
 	call.flush()
 	os.Exit(code)
+}
+
+// newCall returns a call that prints to stdout and stderr.
+func newCall(stdout, stderr io.Writer) *Call {
+	masks := mask.NewMasks()
+	out, err := masks.Writer(stdout), masks.Writer(stderr)
+	return &Call{Stdout: out, Stderr: err, Log: newLog(err), masks: masks}
 }
 
 // serve reads flags and environment and runs the stage. A panic becomes an error.

@@ -16,6 +16,7 @@ import (
 	"rolecall/internal/creds/aws/sts"
 	"rolecall/internal/creds/store"
 	"rolecall/internal/job"
+	"rolecall/internal/mask"
 	"rolecall/internal/stage"
 	"rolecall/internal/tenant"
 )
@@ -62,7 +63,7 @@ func serve(c *stage.Call, response job.Response, order order, folder *store.Fold
 	}
 	if err != nil {
 		// An error may hold words of others; the report holds none, so only this pays for a mask.
-		return errors.Join(err, store.Remove(root, response.Key), c.Mask(order.ask.Token.Raw))
+		return errors.Join(err, store.Remove(root, response.Key), c.Mask(mask.Named{Kind: "ID token", Value: order.ask.Token.Raw}))
 	}
 	return nil
 }

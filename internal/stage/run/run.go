@@ -164,7 +164,7 @@ func environment(c *stage.Call, folder *store.Folder, name string, watching func
 		return nil, fmt.Errorf("the credentials of tenant %q: %w", folder.Tenant(), err)
 	}
 	secrets := issuedSecrets(issued.Secrets(), c.Env.Request[folder.IDToken()])
-	if err := maskLog(c, secrets); err != nil {
+	if err := c.Mask(secrets...); err != nil {
 		return nil, err
 	}
 	if gate.IsUpload(name) {
@@ -182,15 +182,6 @@ func environment(c *stage.Call, folder *store.Folder, name string, watching func
 // variables to each stage.
 func issuedSecrets(issued []mask.Named, token string) []mask.Named {
 	return append(slices.Clone(issued), mask.Named{Kind: "ID token", Value: mask.NewSecret(strings.TrimSuffix(token, "\n"))})
-}
-
-// maskLog masks secrets in all that the stage prints.
-func maskLog(c *stage.Call, secrets []mask.Named) error {
-	values := make([]mask.Secret, len(secrets))
-	for i, s := range secrets {
-		values[i] = s.Value
-	}
-	return c.Mask(values...)
 }
 
 // IsUserStage reports whether a stage runs a script of the user, which alone
