@@ -112,6 +112,34 @@ func BenchmarkAgainstIndex(b *testing.B) {
 	}
 }
 
+// BenchmarkWriter masks a log at 64 KiB a piece, from the Writer's own buffer, with
+// and without needles.
+func BenchmarkWriter(b *testing.B) {
+	c := newCredentials()
+	needles := needlesOf(b, c.texts()...)
+	for _, test := range []struct {
+		name    string
+		needles *mask.Needles
+		data    []byte
+	}{
+		{"clean", needles, ciLog(16 << 20)},
+		{"hits", needles, ciLog(16<<20, c.key, c.session, c.jwt)},
+		{"without", nil, ciLog(16 << 20)},
+	} {
+		b.Run(test.name, func(b *testing.B) {
+			w := mask.NewWriter(io.Discard, test.needles)
+			b.SetBytes(int64(len(test.data)))
+			for b.Loop() {
+				for piece := range slices.Chunk(test.data, 64<<10) {
+					if _, err := w.Write(append(w.AvailableBuffer(), piece...)); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+		})
+	}
+}
+
 // BenchmarkOneByteWrites writes the beginning of a secret again and again.
 func BenchmarkOneByteWrites(b *testing.B) {
 	c := newCredentials()
