@@ -65,10 +65,8 @@ func (c Credential) check(once func(string) error) error {
 			return err
 		}
 	}
-	for _, secret := range c.Secrets {
-		if err := checkSecret(secret); err != nil {
-			return err
-		}
+	if err := CheckSecrets(c.Secrets); err != nil {
+		return err
 	}
 	if len(c.Revoke) > MaxFile || c.Revoke != nil && !json.Valid(c.Revoke) {
 		return fmt.Errorf("credential %s has no valid handle to revoke it", c)
@@ -98,7 +96,18 @@ func (f File) check() error {
 	return checkName(f.Variable)
 }
 
-// checkSecret checks that a secret can be masked and told of.
+// CheckSecrets reports an error unless all secrets can be masked and told of. The error
+// names the first that cannot by its kind.
+func CheckSecrets(secrets []mask.Named) error {
+	for _, secret := range secrets {
+		if err := checkSecret(secret); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkSecret is CheckSecrets for one.
 func checkSecret(secret mask.Named) error {
 	if n := len(secret.Kind); n < 1 || n > maxName || strings.Trim(secret.Kind, plain+" ") != "" {
 		return errors.New("a secret has no valid kind")

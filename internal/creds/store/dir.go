@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -124,6 +125,17 @@ func (d dir) lock(how int) error {
 		return fmt.Errorf("%s: another stage works with it or removes it: %w", d.path, err)
 	}
 	return nil
+}
+
+// lockFor is lock, but tries again while somebody else does the other thing, for that
+// long. A process that has just been forked holds a lock too, until it is another
+// program.
+func (d dir) lockFor(how int, patience time.Duration) error {
+	for begin := time.Now(); ; time.Sleep(lockPause) {
+		if err := d.lock(how); !errors.Is(err, unix.EWOULDBLOCK) || time.Since(begin) >= patience {
+			return err
+		}
+	}
 }
 
 // mkdir makes and opens a folder in d that only its owner can enter.

@@ -18,11 +18,13 @@ const maxIssued = 4 << 20
 // file alone reveals secrets for it.
 type issued struct {
 	set creds.Set
+	old []mask.Named // the secrets of what Replace has replaced
 }
 
 // issuedJSON is the form of the file.
 type issuedJSON struct {
 	Credentials []credentialJSON `json:"credentials"`
+	Old         []secretJSON     `json:"old,omitempty"`
 }
 
 type credentialJSON struct {
@@ -54,7 +56,7 @@ type secretJSON struct {
 
 // encode returns the content of the file.
 func (i issued) encode() ([]byte, error) {
-	form := issuedJSON{Credentials: []credentialJSON{}}
+	form := issuedJSON{Credentials: []credentialJSON{}, Old: revealAll(i.old)}
 	for _, c := range i.set {
 		form.Credentials = append(form.Credentials, reveal(c))
 	}
@@ -74,16 +76,21 @@ func (i issued) encode() ([]byte, error) {
 // the driver writes the file. The error holds nothing of the content.
 func parseIssued(content []byte) (issued, error) {
 	var form issuedJSON
-	i := issued{}
 	err := json.Unmarshal(content, &form)
+	i := issued{old: hideAll(form.Old)}
 	for _, c := range form.Credentials {
 		i.set = append(i.set, hide(c))
 	}
 	again, encodeErr := i.encode()
-	if err != nil || encodeErr != nil || i.set.Check() != nil || !bytes.Equal(again, content) {
+	if err != nil || encodeErr != nil || i.check() != nil || !bytes.Equal(again, content) {
 		return issued{}, errors.New("it is not as the driver wrote it")
 	}
 	return i, nil
+}
+
+// check checks all that encode writes.
+func (i issued) check() error {
+	return errors.Join(i.set.Check(), creds.CheckSecrets(i.old))
 }
 
 // reveal returns a credential as the file has it.

@@ -23,7 +23,7 @@ import (
 // killed once.
 var changes = []uint64{
 	unix.SYS_MKDIRAT, unix.SYS_OPENAT, unix.SYS_OPEN, unix.SYS_WRITE, unix.SYS_FSYNC, unix.SYS_LINKAT, unix.SYS_SYMLINKAT,
-	unix.SYS_RENAMEAT, unix.SYS_RENAME, unix.SYS_FCHMOD, unix.SYS_CHMOD, unix.SYS_FCHOWN, unix.SYS_FCHOWNAT, unix.SYS_UNLINKAT, unix.SYS_FLOCK,
+	unix.SYS_RENAMEAT, unix.SYS_RENAMEAT2, unix.SYS_RENAME, unix.SYS_FCHMOD, unix.SYS_CHMOD, unix.SYS_FCHOWN, unix.SYS_FCHOWNAT, unix.SYS_UNLINKAT, unix.SYS_FLOCK,
 	unix.SYS_FTRUNCATE, unix.SYS_MKDIR,
 }
 
@@ -46,9 +46,12 @@ func part(t *testing.T, p place) {
 		t.Fatal(code)
 	}
 	must(t, unix.Tgkill(os.Getpid(), unix.Gettid(), unix.SIGUSR1))
-	if os.Getenv(killedPart) == "remove" {
+	switch os.Getenv(killedPart) {
+	case "remove":
 		must(t, store.Remove(p.root, key(7)))
-	} else {
+	case "replace":
+		replaceOnce(t, p)
+	default:
 		makeJob(t, p, lease)
 	}
 }

@@ -133,7 +133,8 @@ func (p place) noSecret(t *testing.T) {
 			return err
 		}
 		content, err := os.ReadFile(path)
-		if bytes.Contains(content, []byte(secret)) || bytes.Contains(content, []byte(token)) || bytes.Contains(content, []byte(keyID)) {
+		if bytes.Contains(content, []byte(secret)) || bytes.Contains(content, []byte(token)) || bytes.Contains(content, []byte(keyID)) ||
+			bytes.Contains(content, []byte(freshToken)) {
 			t.Errorf("%s holds a secret", path)
 		}
 		return err

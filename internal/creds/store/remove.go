@@ -12,7 +12,7 @@ import (
 
 const (
 	removeTime = 20 * time.Second      // how long it may take to remove what a job left
-	lockTime   = 2 * time.Second       // how long to wait for who removes an earlier attempt
+	lockTime   = 2 * time.Second       // how long to wait for who has a lock
 	lockPause  = 10 * time.Millisecond // between two tries
 )
 
@@ -50,10 +50,8 @@ func removeFrom(top dir, key job.Key, patient bool) error {
 		return present(err)
 	}
 	defer f.dir.close()
-	for begin := time.Now(); patient && time.Since(begin) < lockTime; time.Sleep(lockPause) {
-		if err := f.dir.lock(unix.LOCK_EX); !errors.Is(err, unix.EWOULDBLOCK) {
-			break
-		}
+	if patient {
+		_ = f.dir.lockFor(unix.LOCK_EX, lockTime) // one that does not end in time is not waited for
 	}
 	_ = f.load() // a record that is broken or missing says nothing against removing
 	if err := f.checkProof(key); err != nil {

@@ -33,6 +33,7 @@ import (
 
 const (
 	issuedName  = "issued.json"
+	issuedNew   = "issued.new" // what takes its place, or has lost it
 	issuedEnv   = "issued.env" // the driver's own copy in folders of version 2 and before
 	keptName    = "kept"
 	jobName     = "job"
@@ -200,10 +201,24 @@ func (f *Folder) filePath(name string) string {
 // Read returns what was issued, from the driver's own copy, with the variables of
 // files among the others. The error holds nothing of the content.
 func (f *Folder) Read() (creds.Set, error) {
-	content, err := f.dir.read(issuedName, maxIssued)
-	if err != nil {
-		return nil, err
+	i, err := f.readIssued()
+	return i.set.In(f.filePath), err
+}
+
+// readIssued reads the driver's own copy. A Replace overwrites the one that it takes
+// away, which this may just have opened: the next try then opens the new one.
+func (f *Folder) readIssued() (issued, error) {
+	var problem error
+	for range 3 {
+		content, err := f.dir.read(issuedName, maxIssued)
+		if err != nil {
+			return issued{}, err
+		}
+		i, err := parseIssued(content)
+		if err == nil {
+			return i, nil
+		}
+		problem = err
 	}
-	i, err := parseIssued(content)
-	return i.set.In(f.filePath), f.dir.errorf(issuedName, err)
+	return issued{}, f.dir.errorf(issuedName, problem)
 }

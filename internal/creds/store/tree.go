@@ -37,7 +37,7 @@ func (d dir) shred(name string) error {
 // reach returns how many bytes of a file of that name can be the driver's work. A job
 // may make its own files longer.
 func reach(name string) int64 {
-	if name == issuedName {
+	if name == issuedName || name == issuedNew {
 		return maxIssued
 	}
 	return creds.MaxFile
@@ -116,7 +116,7 @@ func (d dir) unlinkOrShred(name string) error {
 // isSecret reports whether a file of that name may hold secrets, in a folder of any
 // version.
 func isSecret(name string) bool {
-	if name == issuedName || name == issuedEnv {
+	if name == issuedName || name == issuedNew || name == issuedEnv {
 		return true
 	}
 	env, _ := filepath.Match(envPattern, name)
