@@ -11,14 +11,6 @@ import (
 	"rolecall/internal/mask"
 )
 
-// Secrets returns all that was ever issued to the job, with its kinds: also what
-// Replace has replaced, which may still be valid, and in a log or file of the job. The
-// error holds nothing of it.
-func (f *Folder) Secrets() ([]mask.Named, error) {
-	i, err := f.readIssued()
-	return append(i.set.Secrets(), i.old...), err
-}
-
 // Replace puts c in the place of the credential of its provider and name, by renames:
 // whoever reads one of the files meanwhile sees the old one or the new one, whole. The
 // driver's copy comes first, so that a secret is known before the job can have it.

@@ -29,6 +29,7 @@ import (
 
 	"rolecall/internal/creds"
 	"rolecall/internal/job"
+	"rolecall/internal/mask"
 )
 
 const (
@@ -201,8 +202,22 @@ func (f *Folder) filePath(name string) string {
 // Read returns what was issued, from the driver's own copy, with the variables of
 // files among the others. The error holds nothing of the content.
 func (f *Folder) Read() (creds.Set, error) {
+	set, _, err := f.ReadAll()
+	return set, err
+}
+
+// Secrets returns all that was ever issued to the job, each with its kind: also what
+// Replace has replaced, which may still be valid, and in a log or file of the job. The
+// error holds nothing of it.
+func (f *Folder) Secrets() ([]mask.Named, error) {
+	_, secrets, err := f.ReadAll()
+	return secrets, err
+}
+
+// ReadAll is Read and Secrets, with one look at the file.
+func (f *Folder) ReadAll() (creds.Set, []mask.Named, error) {
 	i, err := f.readIssued()
-	return i.set.In(f.filePath), err
+	return i.set.In(f.filePath), append(i.set.Secrets(), i.old...), err
 }
 
 // readIssued reads the driver's own copy. A Replace overwrites the one that it takes

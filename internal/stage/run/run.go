@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"rolecall/internal/creds"
 	"rolecall/internal/creds/aws"
 	"rolecall/internal/creds/store"
 	"rolecall/internal/fault"
@@ -156,7 +155,7 @@ func environment(c *stage.Call, folder *store.Folder, name string, watching func
 	if folder.Tenant() == "" {
 		return clean, nil
 	}
-	issued, known, err := readIssued(folder)
+	issued, known, err := folder.ReadAll()
 	if err != nil && folder.Record().User == nil { // another user's job cannot have done it
 		return nil, fault.New(fault.Author, fmt.Errorf("the credentials of tenant %q cannot be read: %w", folder.Tenant(), err),
 			"do not remove or change their file in a script")
@@ -176,16 +175,6 @@ func environment(c *stage.Call, folder *store.Folder, name string, watching func
 	}
 	clean = append(clean, issued.Environ()...)
 	return append(clean, aws.MetadataOff, job.EnvFileVariable+"="+folder.Path()), nil
-}
-
-// readIssued returns what the job has now, and the secrets of all that it ever had.
-func readIssued(folder *store.Folder) (creds.Set, []mask.Named, error) {
-	issued, err := folder.Read()
-	if err != nil {
-		return nil, nil, err
-	}
-	known, err := folder.Secrets() // after Read, so that it holds all of that
-	return issued, known, err
 }
 
 // issuedSecrets returns what was issued and the ID token that it came from. It is
