@@ -11,15 +11,6 @@ import (
 	"rolecall/internal/creds/store"
 )
 
-// replaceOnce is what the stage does that TestReplaceKilled kills.
-func replaceOnce(t *testing.T, p place) {
-	t.Helper()
-	f, err := store.Open(p.root, key(7))
-	must(t, err)
-	must(t, f.Replace(fresh(1)))
-	f.Close()
-}
-
 // TestReplaceKilled: a stage is killed before each system call by which it replaces a
 // credential. Whoever looks then finds the old one or the new one, whole, and knows the
 // secrets of both if the job may have them; another Replace goes through; and in the

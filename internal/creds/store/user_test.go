@@ -212,6 +212,7 @@ func TestUserPlants(t *testing.T) {
 		asJob(t, jobUID, p)
 		// As a kernel without protected_hardlinks would have it.
 		must(t, os.Link(filepath.Join(victim, "file"), filepath.Join(p.own(7), ".aws.victim.env")))
+		must(t, os.Link(filepath.Join(victim, "file"), filepath.Join(p.own(7), ".rolecall.victim")))
 		within(t, 5*time.Second, func() { p.remove(t, 7) })
 		p.untouched(t)
 		p.gone(t, 7)
@@ -229,6 +230,7 @@ func TestUserPlants(t *testing.T) {
 	must(t, os.Rename(p.env(7), filepath.Join(refuge, "moved")))
 	for i, plant := range plants {
 		plant.put(t, filepath.Join(own, fmt.Sprintf(".aws.%d.env", i)), victim)
+		plant.put(t, filepath.Join(own, fmt.Sprintf(".rolecall.%d", i)), victim)
 		plant.put(t, filepath.Join(own, fmt.Sprint(i)), victim)
 	}
 	must(t, os.MkdirAll(filepath.Join(own, "a/b/.aws.c.env/d"), 0o700))
