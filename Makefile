@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: build parts demo check fmt vet lint test e2e fuzz soak bench tidy clean install
+.PHONY: build parts demo check fmt vet lint modules vuln test e2e fuzz soak bench tidy clean install
 
 PROGRAMS := config prepare run cleanup gate sweep doctor
 GO      := CGO_ENABLED=0 go
@@ -35,6 +35,9 @@ bin/test/minio: test/minio/go.mod test/minio/go.sum
 bin/test/s3job: $(wildcard test/s3job/*.go) go.mod go.sum
 	$(GO) build -trimpath -o $@ ./test/s3job
 
+bin/tools/govulncheck: tools/go.mod tools/go.sum
+	cd tools && $(GO) build -trimpath -o ../$@ golang.org/x/vuln/cmd/govulncheck
+
 bin/tools/golangci-lint: tools/go.mod tools/go.sum
 	@echo "building the linter: about two minutes, once"
 	cd tools && $(GO) build -trimpath -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
@@ -42,7 +45,7 @@ bin/tools/golangci-lint: tools/go.mod tools/go.sum
 demo: build parts
 	@go run ./test/demo
 
-check: build fmt vet lint test e2e
+check: build fmt vet lint modules vuln test e2e
 
 fmt:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
@@ -53,6 +56,14 @@ vet:
 
 lint: bin/tools/golangci-lint
 	bin/tools/golangci-lint run ./...
+
+# go.mod and go.sum have what the code needs, and nothing else.
+modules:
+	@go mod tidy -diff || { echo "go.mod or go.sum is not tidy, run: make tidy"; exit 1; }
+
+# No known vulnerability is called.
+vuln: bin/tools/govulncheck
+	@.ci/vulnerabilities bin/tools/govulncheck
 
 # Unit tests, fuzz seeds and scripts of whole programs, with the race detector. It
 # ends with the list of the tests that were skipped; with ROLECALL_CI=1 they fail.
