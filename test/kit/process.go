@@ -1,0 +1,43 @@
+package kit
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// Process is a process of this host.
+type Process struct {
+	ID      int
+	Command string // the arguments, each with a space after it
+}
+
+// Marked returns the living processes that began with the entry, of the form
+// NAME=VALUE, in their environment, as far as this user may see it. A process that
+// has ended and is not yet reaped has none.
+func Marked(entry string) []Process {
+	var found []Process
+	paths, _ := filepath.Glob("/proc/[0-9]*/environ")
+	for _, path := range paths {
+		environ, _ := os.ReadFile(path)
+		if !bytes.Contains(append([]byte{0}, environ...), []byte("\x00"+entry+"\x00")) {
+			continue
+		}
+		folder := filepath.Dir(path)
+		line, _ := os.ReadFile(filepath.Join(folder, "cmdline"))
+		if id, err := strconv.Atoi(filepath.Base(folder)); err == nil {
+			found = append(found, Process{id, strings.ReplaceAll(string(line), "\x00", " ")})
+		}
+	}
+	return found
+}
+
+// KillMarked kills the processes that Marked finds.
+func KillMarked(entry string) {
+	for _, p := range Marked(entry) {
+		_ = syscall.Kill(p.ID, syscall.SIGKILL) // it may have ended
+	}
+}
