@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rolecall/internal/adminfile"
+	"rolecall/test/kit"
 )
 
 // stranger is a user who is neither root nor the one who runs the tests.
@@ -27,27 +28,11 @@ type tree struct{ dir, sub, file string }
 func newTree(t *testing.T) tree {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
-	must(t, err)
+	kit.Must(t, err)
 	p := tree{filepath.Join(dir, "etc"), filepath.Join(dir, "etc", "sub"), filepath.Join(dir, "etc", "sub", "file")}
-	must(t, os.MkdirAll(p.sub, 0o755))
-	must(t, os.WriteFile(p.file, []byte(good), 0o600))
+	kit.Must(t, os.MkdirAll(p.sub, 0o755))
+	kit.Must(t, os.WriteFile(p.file, []byte(good), 0o600))
 	return p
-}
-
-// must stops a test whose own preparations fail.
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// needRoot skips a test that only root can do.
-func needRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("NOT TESTED, run as root: files of other users")
-	}
 }
 
 // refused checks that both Read and Check refuse path, for that reason.
@@ -89,19 +74,19 @@ func TestAccepted(t *testing.T) {
 	accepted(t, p.file)
 	accepted(t, p.sub+"/../sub//./file")
 	accepted(t, "/.."+p.file)
-	must(t, os.Symlink("sub/../sub/file", p.dir+"/relative"))
-	must(t, os.Symlink(p.dir+"/relative", p.dir+"/absolute"))
-	must(t, os.Symlink("../etc", p.dir+"/back"))
+	kit.Must(t, os.Symlink("sub/../sub/file", p.dir+"/relative"))
+	kit.Must(t, os.Symlink(p.dir+"/relative", p.dir+"/absolute"))
+	kit.Must(t, os.Symlink("../etc", p.dir+"/back"))
 	accepted(t, p.dir+"/absolute")
 	accepted(t, p.dir+"/back/back/absolute")
-	must(t, os.Mkdir(p.dir+"/sticky", 0o755))
-	must(t, os.Chmod(p.dir+"/sticky", 0o777|os.ModeSticky))
-	must(t, os.WriteFile(p.dir+"/sticky/file", []byte(good), 0o644))
+	kit.Must(t, os.Mkdir(p.dir+"/sticky", 0o755))
+	kit.Must(t, os.Chmod(p.dir+"/sticky", 0o777|os.ModeSticky))
+	kit.Must(t, os.WriteFile(p.dir+"/sticky/file", []byte(good), 0o644))
 	accepted(t, p.dir+"/sticky/file")
 	if err := adminfile.Check(p.sub); err != nil {
 		t.Error(err)
 	}
-	must(t, os.WriteFile(p.file, nil, 0o600))
+	kit.Must(t, os.WriteFile(p.file, nil, 0o600))
 	if content, err := adminfile.Read(p.file, 0); err != nil || len(content) != 0 {
 		t.Errorf("an empty file: %q, %v", content, err)
 	}
@@ -110,7 +95,7 @@ func TestAccepted(t *testing.T) {
 // TestOwner: a file of another user, and any folder or link on the way, is refused.
 func TestOwner(t *testing.T) {
 	t.Parallel()
-	needRoot(t)
+	kit.NeedRoot(t, "files of other users")
 	for name, foreign := range map[string]func(p tree) string{
 		"file":       func(p tree) string { return p.file },
 		"its folder": func(p tree) string { return p.sub },
@@ -121,10 +106,10 @@ func TestOwner(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := newTree(t)
-			must(t, os.Symlink("sub/file", p.dir+"/inner"))
-			must(t, os.Symlink(p.dir+"/inner", p.dir+"/link"))
+			kit.Must(t, os.Symlink("sub/file", p.dir+"/inner"))
+			kit.Must(t, os.Symlink(p.dir+"/inner", p.dir+"/link"))
 			path := foreign(p)
-			must(t, os.Lchown(path, stranger, 0))
+			kit.Must(t, os.Lchown(path, stranger, 0))
 			refused(t, p.dir+"/link", path+" belongs to user 4711", "; chown -h root "+path)
 		})
 	}
@@ -137,18 +122,18 @@ func TestMode(t *testing.T) {
 		p := newTree(t)
 		for _, path := range []string{p.file, p.sub, p.dir} {
 			info, err := os.Stat(path)
-			must(t, err)
-			must(t, os.Chmod(path, mode|0o700))
+			kit.Must(t, err)
+			kit.Must(t, os.Chmod(path, mode|0o700))
 			refused(t, p.file, path+" has mode 07", "; chmod go-w "+path)
-			must(t, os.Chmod(path, info.Mode()))
+			kit.Must(t, os.Chmod(path, info.Mode()))
 			accepted(t, p.file)
 		}
 	}
 	p := newTree(t)
-	must(t, os.Chmod(p.file, 0o666|os.ModeSticky))
+	kit.Must(t, os.Chmod(p.file, 0o666|os.ModeSticky))
 	refused(t, p.file, "has mode 1666")
-	must(t, os.Chmod(p.file, 0o644))
-	must(t, os.Chmod(p.sub, 0o777|os.ModeSticky))
+	kit.Must(t, os.Chmod(p.file, 0o644))
+	kit.Must(t, os.Chmod(p.sub, 0o777|os.ModeSticky))
 	if err := adminfile.Check(p.sub); err == nil || !strings.Contains(err.Error(), p.sub+" has mode 1777, so that others may write to it; choose a place") {
 		t.Errorf("Check of a sticky folder: %v", err)
 	}
@@ -157,36 +142,36 @@ func TestMode(t *testing.T) {
 // TestPlanted: in a sticky folder others may plant what was not there.
 func TestPlanted(t *testing.T) {
 	t.Parallel()
-	needRoot(t)
+	kit.NeedRoot(t, "files of other users")
 	p := newTree(t)
-	must(t, os.Chmod(p.sub, 0o777|os.ModeSticky))
+	kit.Must(t, os.Chmod(p.sub, 0o777|os.ModeSticky))
 	own := p.sub + "/users"
-	must(t, os.WriteFile(own, []byte("what a user wrote"), 0o644))
-	must(t, os.Chown(own, stranger, stranger))
+	kit.Must(t, os.WriteFile(own, []byte("what a user wrote"), 0o644))
+	kit.Must(t, os.Chown(own, stranger, stranger))
 	refused(t, own, "belongs to user 4711")
-	must(t, os.Symlink(own, p.dir+"/to-user"))
+	kit.Must(t, os.Symlink(own, p.dir+"/to-user"))
 	refused(t, p.dir+"/to-user", own+" belongs to user 4711")
-	must(t, os.Link(own, p.dir+"/hard"))
+	kit.Must(t, os.Link(own, p.dir+"/hard"))
 	refused(t, p.dir+"/hard", p.dir+"/hard belongs to user 4711")
-	must(t, os.Symlink(p.file, p.sub+"/by-user"))
-	must(t, os.Lchown(p.sub+"/by-user", stranger, stranger))
+	kit.Must(t, os.Symlink(p.file, p.sub+"/by-user"))
+	kit.Must(t, os.Lchown(p.sub+"/by-user", stranger, stranger))
 	refused(t, p.sub+"/by-user", p.sub+"/by-user belongs to user 4711", "chown -h root")
 }
 
 func TestLinks(t *testing.T) {
 	t.Parallel()
 	p := newTree(t)
-	must(t, os.Symlink("loop", p.dir+"/loop"))
+	kit.Must(t, os.Symlink("loop", p.dir+"/loop"))
 	refused(t, p.dir+"/loop", "too many levels of symbolic links")
-	must(t, os.Symlink("sub/file", p.dir+"/0"))
+	kit.Must(t, os.Symlink("sub/file", p.dir+"/0"))
 	for i := range 41 {
-		must(t, os.Symlink("chain"+strings.Repeat("x", i), p.dir+"/chain"+strings.Repeat("x", i+1)))
+		kit.Must(t, os.Symlink("chain"+strings.Repeat("x", i), p.dir+"/chain"+strings.Repeat("x", i+1)))
 	}
-	must(t, os.Symlink("sub/file", p.dir+"/chain"))
+	kit.Must(t, os.Symlink("sub/file", p.dir+"/chain"))
 	accepted(t, p.dir+"/chain"+strings.Repeat("x", 39))
 	refused(t, p.dir+"/chain"+strings.Repeat("x", 40), "too many levels of symbolic links")
-	must(t, os.Symlink("gone/file", p.dir+"/dangling"))
-	must(t, os.Symlink("dangling", p.dir+"/twice"))
+	kit.Must(t, os.Symlink("gone/file", p.dir+"/dangling"))
+	kit.Must(t, os.Symlink("dangling", p.dir+"/twice"))
 	for _, path := range []string{p.dir + "/dangling", p.dir + "/twice"} {
 		refused(t, path, "a link leads to "+p.dir+"/gone, which is not there")
 		if _, err := adminfile.Read(path, 9); errors.Is(err, fs.ErrNotExist) {
@@ -198,7 +183,7 @@ func TestLinks(t *testing.T) {
 func TestMissing(t *testing.T) {
 	t.Parallel()
 	p := newTree(t)
-	must(t, os.Symlink("sub", p.dir+"/link"))
+	kit.Must(t, os.Symlink("sub", p.dir+"/link"))
 	for _, path := range []string{p.file + "x", p.dir + "/none/file", p.dir + "/link/none", "/none"} {
 		_, err := adminfile.Read(path, 9)
 		if !errors.Is(err, fs.ErrNotExist) || !errors.Is(adminfile.Check(path), fs.ErrNotExist) || !strings.Contains(err.Error(), "no such file") {
@@ -220,7 +205,7 @@ func TestMissing(t *testing.T) {
 func TestKinds(t *testing.T) {
 	t.Parallel()
 	p := newTree(t)
-	must(t, unix.Mkfifo(p.dir+"/fifo", 0o600))
+	kit.Must(t, unix.Mkfifo(p.dir+"/fifo", 0o600))
 	begin := time.Now()
 	refused(t, p.dir+"/fifo", "regular file")
 	refused(t, "/dev/null", "/dev/null is ", "regular file")

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rolecall/internal/adminfile"
+	"rolecall/test/kit"
 )
 
 // TestSize: what is too large is not read, also if it seems to be empty.
@@ -14,7 +15,7 @@ func TestSize(t *testing.T) {
 	t.Parallel()
 	p := newTree(t)
 	for _, size := range []int64{5, 50 << 20, 50 << 30} {
-		must(t, os.Truncate(p.file, size))
+		kit.Must(t, os.Truncate(p.file, size))
 		content, err := adminfile.Read(p.file, 4)
 		if content != nil || err == nil || !strings.Contains(err.Error(), "has more than 4 bytes") {
 			t.Errorf("%d bytes: %d bytes, %v", size, len(content), err)
@@ -29,26 +30,26 @@ func TestCheckFile(t *testing.T) {
 	t.Parallel()
 	p := newTree(t)
 	f, err := os.Open(p.file)
-	must(t, err)
+	kit.Must(t, err)
 	defer f.Close()
-	must(t, adminfile.CheckFile(f))
-	must(t, f.Chmod(0o620))
+	kit.Must(t, adminfile.CheckFile(f))
+	kit.Must(t, f.Chmod(0o620))
 	if err := adminfile.CheckFile(f); err == nil || !strings.Contains(err.Error(), "has mode 0620") {
 		t.Error(err)
 	}
 	if os.Geteuid() == 0 {
-		must(t, f.Chown(stranger, 0))
+		kit.Must(t, f.Chown(stranger, 0))
 		if err := adminfile.CheckFile(f); err == nil || !strings.Contains(err.Error(), "belongs to user 4711") {
 			t.Error(err)
 		}
 	}
 	folder, err := os.Open(p.dir)
-	must(t, err)
+	kit.Must(t, err)
 	defer folder.Close()
 	if err := adminfile.CheckFile(folder); err == nil || !strings.Contains(err.Error(), "not a regular file") {
 		t.Error(err)
 	}
-	must(t, folder.Close())
+	kit.Must(t, folder.Close())
 	if err := adminfile.CheckFile(folder); err == nil {
 		t.Error("no error for a closed file")
 	}
@@ -57,11 +58,11 @@ func TestCheckFile(t *testing.T) {
 // TestSwap: however the file is swapped while it is read, nothing of a stranger's is.
 func TestSwap(t *testing.T) {
 	t.Parallel()
-	needRoot(t)
+	kit.NeedRoot(t, "files of other users")
 	p := newTree(t)
-	must(t, os.WriteFile(p.dir+"/good", []byte(good), 0o600))
-	must(t, os.WriteFile(p.dir+"/bad", []byte("what a user wrote"), 0o600))
-	must(t, os.Chown(p.dir+"/bad", stranger, 0))
+	kit.Must(t, os.WriteFile(p.dir+"/good", []byte(good), 0o600))
+	kit.Must(t, os.WriteFile(p.dir+"/bad", []byte("what a user wrote"), 0o600))
+	kit.Must(t, os.Chown(p.dir+"/bad", stranger, 0))
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)

@@ -14,6 +14,7 @@ import (
 
 	"rolecall/internal/audit"
 	"rolecall/internal/fault"
+	"rolecall/test/kit"
 )
 
 // newLog returns a log that is not there yet.
@@ -26,16 +27,8 @@ func newLog(t *testing.T) audit.Log {
 func content(t *testing.T, log audit.Log) string {
 	t.Helper()
 	text, err := os.ReadFile(log.Path)
-	must(t, err)
+	kit.Must(t, err)
 	return string(text)
-}
-
-// must stops a test whose own preparations fail.
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // refused checks that nothing is written, soon, and why.
@@ -70,10 +63,10 @@ func TestNoLog(t *testing.T) {
 func TestRotation(t *testing.T) {
 	t.Parallel()
 	log := newLog(t)
-	must(t, log.Write(sample()))
-	must(t, os.Rename(log.Path, log.Path+".1"))
-	must(t, log.Write(sample()))
-	must(t, log.Write(sample()))
+	kit.Must(t, log.Write(sample()))
+	kit.Must(t, os.Rename(log.Path, log.Path+".1"))
+	kit.Must(t, log.Write(sample()))
+	kit.Must(t, log.Write(sample()))
 	for path, want := range map[string]int{log.Path + ".1": 1, log.Path: 2} {
 		if got := len(decode(t, content(t, audit.Log{Path: path}))); got != want {
 			t.Errorf("%s has %d lines, want %d", path, got, want)
@@ -82,17 +75,17 @@ func TestRotation(t *testing.T) {
 			t.Errorf("%v, %v, want mode 0600", info.Mode(), err)
 		}
 	}
-	must(t, os.Chmod(log.Path, 0o640)) // as logrotate makes it for a group that reads
-	must(t, log.Write(sample()))
+	kit.Must(t, os.Chmod(log.Path, 0o640)) // as logrotate makes it for a group that reads
+	kit.Must(t, log.Write(sample()))
 }
 
 // TestHalfLine: what a crash left is not continued.
 func TestHalfLine(t *testing.T) {
 	t.Parallel()
 	log := newLog(t)
-	must(t, os.WriteFile(log.Path, []byte(`{"time":"20`), 0o600))
-	must(t, log.Write(sample()))
-	must(t, log.Write(sample()))
+	kit.Must(t, os.WriteFile(log.Path, []byte(`{"time":"20`), 0o600))
+	kit.Must(t, log.Write(sample()))
+	kit.Must(t, log.Write(sample()))
 	rest, ok := strings.CutPrefix(content(t, log), `{"time":"20`+"\n")
 	if !ok || len(decode(t, rest)) != 2 {
 		t.Errorf("the log is %q", content(t, log))
@@ -106,20 +99,20 @@ func TestPlanted(t *testing.T) {
 		plant func(t *testing.T, path string)
 		want  string
 	}{
-		"mode 0666":      {func(t *testing.T, path string) { file(t, path); must(t, os.Chmod(path, 0o666)) }, "has mode 0666"},
-		"mode 0620":      {func(t *testing.T, path string) { file(t, path); must(t, os.Chmod(path, 0o620)) }, "; chmod go-w "},
-		"link":           {func(t *testing.T, path string) { file(t, path+".x"); must(t, os.Symlink(path+".x", path)) }, "where the link stands"},
-		"dangling":       {func(t *testing.T, path string) { must(t, os.Symlink(path+".x", path)) }, "too many levels of symbolic links"},
-		"FIFO":           {func(t *testing.T, path string) { must(t, unix.Mkfifo(path, 0o600)) }, "is not a regular file"},
-		"folder":         {func(t *testing.T, path string) { must(t, os.Mkdir(path, 0o700)) }, "let it be a regular file"},
-		"open folder":    {func(t *testing.T, path string) { must(t, os.Chmod(filepath.Dir(path), 0o777)) }, "; chmod go-w "},
-		"sticky folder":  {func(t *testing.T, path string) { must(t, os.Chmod(filepath.Dir(path), 0o777|os.ModeSticky)) }, "choose a place"},
-		"missing folder": {func(t *testing.T, path string) { must(t, os.Remove(filepath.Dir(path))) }, "no such file or directory; make its folder"},
+		"mode 0666":      {func(t *testing.T, path string) { file(t, path); kit.Must(t, os.Chmod(path, 0o666)) }, "has mode 0666"},
+		"mode 0620":      {func(t *testing.T, path string) { file(t, path); kit.Must(t, os.Chmod(path, 0o620)) }, "; chmod go-w "},
+		"link":           {func(t *testing.T, path string) { file(t, path+".x"); kit.Must(t, os.Symlink(path+".x", path)) }, "where the link stands"},
+		"dangling":       {func(t *testing.T, path string) { kit.Must(t, os.Symlink(path+".x", path)) }, "too many levels of symbolic links"},
+		"FIFO":           {func(t *testing.T, path string) { kit.Must(t, unix.Mkfifo(path, 0o600)) }, "is not a regular file"},
+		"folder":         {func(t *testing.T, path string) { kit.Must(t, os.Mkdir(path, 0o700)) }, "let it be a regular file"},
+		"open folder":    {func(t *testing.T, path string) { kit.Must(t, os.Chmod(filepath.Dir(path), 0o777)) }, "; chmod go-w "},
+		"sticky folder":  {func(t *testing.T, path string) { kit.Must(t, os.Chmod(filepath.Dir(path), 0o777|os.ModeSticky)) }, "choose a place"},
+		"missing folder": {func(t *testing.T, path string) { kit.Must(t, os.Remove(filepath.Dir(path))) }, "no such file or directory; make its folder"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			log := audit.Log{Path: filepath.Join(t.TempDir(), "log", "audit.jsonl")}
-			must(t, os.Mkdir(filepath.Dir(log.Path), 0o700))
+			kit.Must(t, os.Mkdir(filepath.Dir(log.Path), 0o700))
 			test.plant(t, log.Path)
 			refused(t, log, fault.Admin, test.want)
 			for _, path := range []string{log.Path, log.Path + ".x"} {
@@ -136,21 +129,19 @@ func TestPlanted(t *testing.T) {
 // file makes an empty file.
 func file(t *testing.T, path string) {
 	t.Helper()
-	must(t, os.WriteFile(path, nil, 0o600))
+	kit.Must(t, os.WriteFile(path, nil, 0o600))
 }
 
 // TestForeign: the log and its folders belong to root or to the process's user.
 func TestForeign(t *testing.T) {
 	t.Parallel()
-	if os.Geteuid() != 0 {
-		t.Skip("NOT TESTED, run as root: files of other users")
-	}
+	kit.NeedRoot(t, "files of other users")
 	log := newLog(t)
 	file(t, log.Path)
-	must(t, os.Chown(log.Path, 4711, 0))
+	kit.Must(t, os.Chown(log.Path, 4711, 0))
 	refused(t, log, fault.Admin, log.Path+" belongs to user 4711", "; chown -h root ")
 	log = newLog(t)
-	must(t, os.Chown(filepath.Dir(log.Path), 4711, 0))
+	kit.Must(t, os.Chown(filepath.Dir(log.Path), 4711, 0))
 	refused(t, log, fault.Admin, filepath.Dir(log.Path)+" belongs to user 4711")
 	if _, err := os.Lstat(log.Path); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a log was made in a folder of another user: %v", err)
@@ -163,16 +154,16 @@ func TestLocked(t *testing.T) {
 	log := newLog(t)
 	file(t, log.Path)
 	f, err := os.Open(log.Path)
-	must(t, err)
+	kit.Must(t, err)
 	defer f.Close()
-	must(t, unix.Flock(int(f.Fd()), unix.LOCK_SH))
+	kit.Must(t, unix.Flock(int(f.Fd()), unix.LOCK_SH))
 	refused(t, log, fault.Infrastructure, "another process keeps it locked; find it")
 	var group sync.WaitGroup
 	group.Go(func() {
 		time.Sleep(300 * time.Millisecond)
 		_ = unix.Flock(int(f.Fd()), unix.LOCK_UN)
 	})
-	must(t, log.Write(sample()))
+	kit.Must(t, log.Write(sample()))
 	group.Wait()
 	if n := len(decode(t, content(t, log))); n != 1 {
 		t.Errorf("%d lines, want 1", n)

@@ -3,7 +3,6 @@ package audit_test
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -14,57 +13,21 @@ import (
 
 	"rolecall/internal/audit"
 	"rolecall/internal/fault"
+	"rolecall/test/kit"
 )
-
-// childTest names the variable that says which test runs in a child process.
-const childTest = "AUDIT_CHILD_TEST"
-
-// child returns the test as a process of its own.
-func child(t *testing.T, attributes *syscall.SysProcAttr, environ ...string) *exec.Cmd {
-	t.Helper()
-	self, err := os.Executable()
-	must(t, err)
-	command := exec.Command(self, "-test.run=^"+t.Name()+"$", "-test.v", "-test.count=1")
-	command.Env = append(append(os.Environ(), childTest+"="+t.Name(), "GORACE=atexit_sleep_ms=0"), environ...)
-	command.SysProcAttr = attributes
-	return command
-}
-
-// inChild runs the test in a process of its own and reports whether this is that.
-func inChild(t *testing.T, attributes *syscall.SysProcAttr) bool {
-	t.Helper()
-	if os.Getenv(childTest) == t.Name() {
-		return true
-	}
-	out, err := child(t, attributes).CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
-		t.Errorf("in a child process: %v\n%s", err, out)
-	}
-	return false
-}
-
-// inMounts is inChild with mounts of its own.
-func inMounts(t *testing.T) bool {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("NOT TESTED, run as root: full and read-only disks")
-	}
-	return inChild(t, &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS})
-}
 
 // onDisk returns a log on a small disk of its own.
 func onDisk(t *testing.T, options string, flags uintptr) audit.Log {
 	t.Helper()
 	dir := t.TempDir()
-	must(t, syscall.Mount("tmpfs", dir, "tmpfs", flags, "mode=0700,"+options))
-	t.Cleanup(func() { must(t, syscall.Unmount(dir, syscall.MNT_DETACH)) })
+	kit.Mount(t, dir, options, flags)
 	return audit.Log{Path: filepath.Join(dir, "audit.jsonl")}
 }
 
 // TestFullDisk: a line that does not fit leaves nothing, and the log goes on when
 // there is room.
 func TestFullDisk(t *testing.T) {
-	if !inMounts(t) {
+	if !kit.InMounts(t, "full and read-only disks") {
 		return
 	}
 	log := onDisk(t, "size=8k", 0)
@@ -80,13 +43,13 @@ func TestFullDisk(t *testing.T) {
 	if content(t, log) != before {
 		t.Errorf("a part of a line is left: %q", content(t, log)[len(before):])
 	}
-	must(t, os.Truncate(log.Path, 0))
-	must(t, log.Write(sample()))
+	kit.Must(t, os.Truncate(log.Path, 0))
+	kit.Must(t, log.Write(sample()))
 	refused(t, onDisk(t, "nr_inodes=1", 0), fault.Infrastructure, "no space left on device; make room")
 }
 
 func TestReadOnlyDisk(t *testing.T) {
-	if !inMounts(t) {
+	if !kit.InMounts(t, "full and read-only disks") {
 		return
 	}
 	refused(t, onDisk(t, "", syscall.MS_RDONLY), fault.Infrastructure, "read-only file system; let it be on a disk that can be written to")
@@ -94,15 +57,15 @@ func TestReadOnlyDisk(t *testing.T) {
 
 // TestFileSizeLimit: the signal of that limit does not end the process.
 func TestFileSizeLimit(t *testing.T) {
-	if !inChild(t, nil) {
+	if !kit.InChild(t, nil) {
 		return
 	}
 	log := newLog(t)
-	must(t, log.Write(sample()))
+	kit.Must(t, log.Write(sample()))
 	before := content(t, log)
-	must(t, unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: uint64(len(before)) + 100, Max: unix.RLIM_INFINITY}))
+	kit.Must(t, unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: uint64(len(before)) + 100, Max: unix.RLIM_INFINITY}))
 	err := log.Write(sample())
-	must(t, unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}))
+	kit.Must(t, unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}))
 	if err == nil || !strings.Contains(err.Error(), "file too large; rotate it") || content(t, log) != before {
 		t.Errorf("error %v, and %d bytes more", err, len(content(t, log))-len(before))
 	}
@@ -111,11 +74,11 @@ func TestFileSizeLimit(t *testing.T) {
 // TestManyProcesses: the lines of many processes are whole, each.
 func TestManyProcesses(t *testing.T) {
 	const path = "AUDIT_CHILD_LOG"
-	if os.Getenv(childTest) == t.Name() {
+	if kit.IsChild(t) {
 		for i := range 20 {
 			e := sample()
 			e.JobID = fmt.Sprintf("%d-%d", os.Getpid(), i)
-			must(t, audit.Log{Path: os.Getenv(path)}.Write(e))
+			kit.Must(t, audit.Log{Path: os.Getenv(path)}.Write(e))
 		}
 		return
 	}
@@ -123,7 +86,7 @@ func TestManyProcesses(t *testing.T) {
 	var group sync.WaitGroup
 	for range 20 {
 		group.Go(func() {
-			if out, err := child(t, nil, path+"="+log.Path).CombinedOutput(); err != nil {
+			if out, err := kit.Child(t, nil, path+"="+log.Path).CombinedOutput(); err != nil {
 				t.Errorf("%v: %s", err, out)
 			}
 		})

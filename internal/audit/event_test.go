@@ -14,6 +14,7 @@ import (
 
 	"rolecall/internal/audit"
 	"rolecall/internal/fault"
+	"rolecall/test/kit"
 )
 
 // sample is an event of which nothing is cut.
@@ -31,8 +32,8 @@ func sample() audit.Event {
 func TestNames(t *testing.T) {
 	t.Parallel()
 	log := newLog(t)
-	must(t, log.Write(sample()))
-	must(t, log.Write(audit.Event{Time: sample().Time, Event: audit.Decision, Side: fault.Author, Reason: "ref main/x is not allowed", JobID: "1"}))
+	kit.Must(t, log.Write(sample()))
+	kit.Must(t, log.Write(audit.Event{Time: sample().Time, Event: audit.Decision, Side: fault.Author, Reason: "ref main/x is not allowed", JobID: "1"}))
 	want := `{"time":"2026-02-03T04:05:06.789Z","event":"issued","allowed":true,"rule":"projects \"acme/*\"","tenant":"alpha",` +
 		`"role_arn":"arn:aws:iam::111122223333:role/deploy-alpha","role_session_name":"GitLabRunner-22-301-1042","access_key_id":"ASIAIOSFODNN7EXAMPLE",` +
 		`"expiration":"2026-02-03T05:05:06Z","job_id":"1042","pipeline_id":"301","project_id":"22","project_path":"acme/deploy","job_project_id":"22",` +
@@ -49,8 +50,8 @@ func TestTime(t *testing.T) {
 	t.Parallel()
 	log := newLog(t)
 	before := time.Now().Truncate(time.Millisecond)
-	must(t, log.Write(audit.Event{}))
-	must(t, log.Write(audit.Event{Time: time.Date(2026, 1, 1, 1, 0, 0, 1, time.FixedZone("", 3600)), Expiration: time.Date(12000, 1, 1, 0, 0, 0, 0, time.UTC)}))
+	kit.Must(t, log.Write(audit.Event{}))
+	kit.Must(t, log.Write(audit.Event{Time: time.Date(2026, 1, 1, 1, 0, 0, 1, time.FixedZone("", 3600)), Expiration: time.Date(12000, 1, 1, 0, 0, 0, 0, time.UTC)}))
 	events := decode(t, content(t, log))
 	if got := events[0].Time; got.Before(before) || time.Since(got) > time.Minute {
 		t.Errorf("time %v, want now", got)
@@ -78,7 +79,7 @@ func TestHostileTexts(t *testing.T) {
 			log, e := newLog(t), sample()
 			fill(&e, text)
 			e.AccessKeyID, e.RoleSessionName, e.JobID = strings.Repeat("K", 128), strings.Repeat("s", 64), "1042"
-			must(t, log.Write(e))
+			kit.Must(t, log.Write(e))
 			line := content(t, log)
 			wantLine(t, line)
 			got := decode(t, line)[0]
@@ -142,8 +143,8 @@ func FuzzWrite(f *testing.F) {
 		var e audit.Event
 		fill(&e, text)
 		e.AccessKeyID, e.Reason, e.Allowed, e.Time, e.Expiration = other, other, allowed, time.Unix(seconds, 0), time.Unix(seconds/2, 0)
-		must(t, os.RemoveAll(log.Path))
-		must(t, log.Write(e))
+		kit.Must(t, os.RemoveAll(log.Path))
+		kit.Must(t, log.Write(e))
 		line := content(t, log)
 		wantLine(t, line)
 		got := decode(t, line)[0]

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"rolecall/internal/cgroup"
+	"rolecall/test/kit"
 )
 
 // TestFork: the child is inside before its first instruction, this process never is.
@@ -40,7 +41,7 @@ func TestFork(t *testing.T) {
 		}
 		all.Wait()
 		paths, err := filepath.Glob("/proc/self/task/*/cgroup")
-		must(t, err)
+		kit.Must(t, err)
 		for _, path := range paths {
 			if content, _ := os.ReadFile(path); strings.Contains(string(content), name) {
 				t.Errorf("a thread of this process is in\n%s", content)
@@ -64,7 +65,7 @@ func TestForkFails(t *testing.T) {
 			_ = g.Fork(&syscall.SysProcAttr{}, func() error { panic("in the fork") })
 		}()
 		g.expectNone(t)
-		must(t, g.parent.Remove(soon(t), g.job))
+		kit.Must(t, g.parent.Remove(soon(t), g.job))
 		command = g.command("sleep", "1000")
 		if err := g.Fork(command.SysProcAttr, command.Start); err == nil {
 			t.Error("a process started in a group that is gone")
@@ -81,20 +82,20 @@ func TestCreate(t *testing.T) {
 		g := newGroup(t, v)
 		for _, leave := range []func(){
 			func() {},
-			func() { must(t, g.Kill(soon(t))) },
+			func() { kit.Must(t, g.Kill(soon(t))) },
 			func() { freeze(t, v, g.path) },
 		} {
 			g.start(t, "sleep 1000")
 			g.await(t, 1)
 			leave()
 			next, err := g.parent.Create(soon(t), g.job)
-			must(t, err)
+			kit.Must(t, err)
 			g.expectNone(t)
 			g.Close()
 			g.Group = next
 		}
 		g.start(t, "sleep 1000")
-		must(t, g.Kill(soon(t)))
+		kit.Must(t, g.Kill(soon(t)))
 		command := g.command("true")
 		if err := g.Fork(command.SysProcAttr, command.Start); err == nil || !strings.Contains(err.Error(), "create it anew") {
 			t.Errorf("error %v", err)
@@ -114,13 +115,13 @@ func TestList(t *testing.T) {
 	each(t, func(t *testing.T, v variant) {
 		g := newGroup(t, v)
 		for _, name := range []string{"rolecall-7", "rolecall-12", "rolecall-", "rolecall-012", "rolecall-+3", "rolecall--3", "rolecall-0", "rolecall-5x", "rolecall-99999999999999999999", "77", "Rolecall-8", "rolecall-9 "} {
-			must(t, os.Mkdir(filepath.Join(g.path, name), 0o755))
+			kit.Must(t, os.Mkdir(filepath.Join(g.path, name), 0o755))
 		}
 		parent := at(t, g.path)
 		if jobs, err := parent.List(); err != nil || !slices.Equal(jobs, []int64{7, 12}) {
 			t.Errorf("jobs %v, %v", jobs, err)
 		}
-		must(t, parent.Remove(soon(t), 7))
+		kit.Must(t, parent.Remove(soon(t), 7))
 		if jobs, err := parent.List(); err != nil || !slices.Equal(jobs, []int64{12}) {
 			t.Errorf("jobs %v, %v", jobs, err)
 		}
@@ -150,9 +151,9 @@ func TestRemove(t *testing.T) {
 		if _, err := os.Stat(g.path); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("the group: %v", err)
 		}
-		must(t, g.parent.Remove(soon(t), g.job))
+		kit.Must(t, g.parent.Remove(soon(t), g.job))
 		for _, job := range []int64{0, -7} {
-			must(t, g.parent.Remove(soon(t), job))
+			kit.Must(t, g.parent.Remove(soon(t), job))
 		}
 	})
 }
@@ -163,19 +164,19 @@ func TestDeepGroups(t *testing.T) {
 	each(t, func(t *testing.T, v variant) {
 		g := newGroup(t, v)
 		deep := g.path + strings.Repeat("/a", 150)
-		must(t, os.MkdirAll(deep, 0o755))
+		kit.Must(t, os.MkdirAll(deep, 0o755))
 		g.start(t, "echo $$ >"+deep+"/cgroup.procs; sleep 1000")
 		g.awaitFile(t, strings.Repeat("a/", 150)+"cgroup.procs", "\n")
-		must(t, g.Kill(soon(t)))
+		kit.Must(t, g.Kill(soon(t)))
 		g.expectNone(t)
 		deeper := deep + strings.Repeat("/a", 100)
-		must(t, os.MkdirAll(deeper, 0o755))
+		kit.Must(t, os.MkdirAll(deeper, 0o755))
 		if v == (variant{cgroup.V2, false}) {
 			// A process started in the group would die at once, so this one is brought.
 			command := g.command("sleep", "1000")
-			must(t, command.Start())
+			kit.Must(t, command.Start())
 			write(t, deeper+"/cgroup.procs", strconv.Itoa(command.Process.Pid))
-			must(t, g.Kill(soon(t)))
+			kit.Must(t, g.Kill(soon(t)))
 			_ = command.Wait()
 			g.expectNoneMarked(t)
 		}
@@ -183,7 +184,7 @@ func TestDeepGroups(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 		for ; deeper != deep; deeper = filepath.Dir(deeper) {
-			must(t, os.Remove(deeper))
+			kit.Must(t, os.Remove(deeper))
 		}
 	})
 }
@@ -203,7 +204,7 @@ func TestAt(t *testing.T) {
 func BenchmarkJob(b *testing.B) {
 	b.Run("plain", func(b *testing.B) {
 		for b.Loop() {
-			must(b, exec.Command("true").Run())
+			kit.Must(b, exec.Command("true").Run())
 		}
 	})
 	for name, v := range map[string]variant{"v2": {cgroup.V2, false}, "v2 slow": {cgroup.V2, true}, "v1": {cgroup.V1, false}} {
@@ -212,17 +213,17 @@ func BenchmarkJob(b *testing.B) {
 			job := newJob()
 			for b.Loop() {
 				parent, err := cgroup.OwnOf(v.kind)
-				must(b, err)
+				kit.Must(b, err)
 				g, err := parent.Create(b.Context(), job)
-				must(b, err)
+				kit.Must(b, err)
 				if v.slow {
 					g.SetSlow()
 				}
 				command := exec.Command("true")
 				command.SysProcAttr = &syscall.SysProcAttr{}
-				must(b, g.Fork(command.SysProcAttr, command.Run))
-				must(b, g.Kill(b.Context()))
-				must(b, parent.Remove(b.Context(), job))
+				kit.Must(b, g.Fork(command.SysProcAttr, command.Run))
+				kit.Must(b, g.Kill(b.Context()))
+				kit.Must(b, parent.Remove(b.Context(), job))
 				g.Close()
 				parent.Close()
 			}

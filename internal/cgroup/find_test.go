@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"rolecall/internal/cgroup"
+	"rolecall/test/kit"
 )
 
 const (
@@ -71,11 +72,11 @@ func FuzzFolders(f *testing.F) {
 // TestHosts: what other hosts offer. Each world is made in a namespace of its own.
 func TestHosts(t *testing.T) {
 	t.Parallel()
-	needRoot(t)
+	kit.NeedRoot(t, "worlds of other hosts")
 	mountPure := "umount -lR /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup\n"
 	g := newGroup(t, variant{cgroup.V2, false})
 	groups, err := os.ReadFile("/proc/self/cgroup")
-	must(t, err)
+	kit.Must(t, err)
 	_, own2, _ := strings.Cut(string(groups), "0::/")
 	whole := strings.TrimSuffix("/sys/fs/cgroup/"+strings.TrimSuffix(own2, "\n"), "/")
 	for name, test := range map[string]struct {

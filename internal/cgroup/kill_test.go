@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"rolecall/internal/cgroup"
+	"rolecall/test/kit"
 )
 
 // TestKill: whatever a job does to live on, it dies, and nothing else does.
@@ -41,7 +42,7 @@ func TestKill(t *testing.T) {
 					g.awaitFile(t, "a/b/cgroup.procs", "\n")
 				}
 				neighbour.await(t, 3)
-				must(t, g.Kill(soon(t)))
+				kit.Must(t, g.Kill(soon(t)))
 				g.expectNone(t)
 				if left := neighbour.marked(); len(left) != 3 {
 					t.Errorf("of the job beside it these live: %v", left)
@@ -62,7 +63,7 @@ func TestFrozen(t *testing.T) {
 		g := newGroup(t, v)
 		g.start(t, fmt.Sprintf("mkdir $GROUP/a; (echo $BASHPID >$GROUP/a/cgroup.procs; echo %s >$GROUP/a/%s; sleep 1000) & sleep 1000", state, freeze))
 		g.awaitFile(t, "a/"+frozen, map[bool]string{true: "frozen 1", false: "FROZEN"}[frozen != freeze])
-		must(t, g.Kill(soon(t)))
+		kit.Must(t, g.Kill(soon(t)))
 		g.expectNone(t)
 	})
 }
@@ -76,8 +77,8 @@ func TestKillSpares(t *testing.T) {
 		neighbour.start(t, "sleep 1000")
 		g.await(t, 1)
 		neighbour.await(t, 1)
-		must(t, g.KillSome(append(neighbour.marked(), g.marked()...)))
-		must(t, g.Kill(soon(t)))
+		kit.Must(t, g.KillSome(append(neighbour.marked(), g.marked()...)))
+		kit.Must(t, g.Kill(soon(t)))
 		g.expectNone(t)
 		if len(neighbour.marked()) != 1 {
 			t.Error("a process of another group was killed")
@@ -95,7 +96,7 @@ func TestThreaded(t *testing.T) {
 		if pids, err := g.Processes(); err != nil || len(pids) < 1 {
 			t.Errorf("processes %v, %v", pids, err)
 		}
-		must(t, g.Kill(soon(t)))
+		kit.Must(t, g.Kill(soon(t)))
 		g.expectNone(t)
 	}
 }
@@ -114,7 +115,7 @@ func TestForkWithoutEnd(t *testing.T) {
 				g.await(t, 1)
 				time.Sleep(300 * time.Millisecond)
 				begin := time.Now()
-				must(t, g.Kill(soon(t)))
+				kit.Must(t, g.Kill(soon(t)))
 				t.Logf("it took %v", time.Since(begin))
 				g.expectNone(t)
 				time.Sleep(50 * time.Millisecond)
@@ -129,9 +130,9 @@ func TestKillNothing(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, v variant) {
 		g := newGroup(t, v)
-		must(t, g.Kill(soon(t)))
-		must(t, g.parent.Remove(soon(t), g.job))
-		must(t, g.Kill(soon(t)))
+		kit.Must(t, g.Kill(soon(t)))
+		kit.Must(t, g.parent.Remove(soon(t), g.job))
+		kit.Must(t, g.Kill(soon(t)))
 		g.expectNone(t)
 	})
 }
@@ -155,8 +156,8 @@ func TestBoundOfKill(t *testing.T) {
 	above := newGroup(t, variant{cgroup.V1, false})
 	command := again(t, "sleeper", "echo 0 >"+above.path+"/tasks; exec \"$0\"", newJob())
 	output, err := command.StdoutPipe()
-	must(t, err)
-	must(t, command.Start())
+	kit.Must(t, err)
+	kit.Must(t, command.Start())
 	var sleeper int
 	var job int64
 	if _, err := fmt.Fscan(output, &job, &sleeper); err != nil {
@@ -178,8 +179,8 @@ func TestBoundOfKill(t *testing.T) {
 		t.Errorf("groups %v, %v", jobs, err)
 	}
 	write(t, above.path+"/freezer.state", "THAWED")
-	must(t, parent.Remove(soon(t), job))
-	must(t, command.Process.Kill())
+	kit.Must(t, parent.Remove(soon(t), job))
+	kit.Must(t, command.Process.Kill())
 	_ = command.Wait()
 }
 
@@ -218,7 +219,7 @@ func TestProcessOfAnotherNamespace(t *testing.T) {
 func at(t *testing.T, path string) *cgroup.Parent {
 	t.Helper()
 	p, err := cgroup.At(path)
-	must(t, err)
+	kit.Must(t, err)
 	t.Cleanup(p.Close)
 	return p
 }
@@ -226,7 +227,7 @@ func at(t *testing.T, path string) *cgroup.Parent {
 // write writes to a file of a cgroup.
 func write(t *testing.T, path, value string) {
 	t.Helper()
-	must(t, os.WriteFile(path, []byte(value), 0))
+	kit.Must(t, os.WriteFile(path, []byte(value), 0))
 }
 
 // freeze freezes the group at a path.

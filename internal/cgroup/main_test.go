@@ -1,7 +1,6 @@
 package cgroup_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"rolecall/internal/cgroup"
+	"rolecall/test/kit"
 )
 
 // variant is a way to kill that a host may offer.
@@ -45,20 +45,13 @@ func newJob() int64 { return int64(os.Getpid())*1_000_000 + last.Add(1) }
 // own returns the test's own cgroup, or skips the test where there is none.
 func own(t testing.TB, kind cgroup.Kind) *cgroup.Parent {
 	t.Helper()
-	needRoot(t)
+	kit.NeedRoot(t, "groups of other users")
 	p, err := cgroup.OwnOf(kind)
 	if err != nil {
 		t.Skipf("NOT TESTED, this host lacks %s: %v", kind, err)
 	}
 	t.Cleanup(p.Close)
 	return p
-}
-
-func needRoot(t testing.TB) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("NOT TESTED: groups and users of another's need root")
-	}
 }
 
 // group is the group of a test's own job.
@@ -76,16 +69,14 @@ func newGroup(t testing.TB, v variant) *group {
 	g.path = fmt.Sprintf("%s/rolecall-%d", g.parent.Path(), g.job)
 	var err error
 	g.Group, err = g.parent.Create(soon(t), g.job)
-	must(t, err)
+	kit.Must(t, err)
 	if v.slow {
 		g.SetSlow()
 	}
 	t.Cleanup(func() {
 		g.Close()
-		for _, pid := range g.marked() {
-			_ = syscall.Kill(pid, syscall.SIGKILL)
-		}
-		must(t, g.parent.Remove(soon(t), g.job))
+		kit.KillMarked(g.mark)
+		kit.Must(t, g.parent.Remove(soon(t), g.job))
 	})
 	return g
 }
@@ -109,21 +100,15 @@ func (g *group) command(name string, args ...string) *exec.Cmd {
 func (g *group) start(t testing.TB, script string) {
 	t.Helper()
 	command := g.command("bash", "-c", script)
-	must(t, g.Fork(command.SysProcAttr, command.Start))
+	kit.Must(t, g.Fork(command.SysProcAttr, command.Start))
 	go func() { _ = command.Wait() }()
 }
 
 // marked returns the living processes with the mark, wherever they are.
 func (g *group) marked() []int {
 	var pids []int
-	paths, _ := filepath.Glob("/proc/[0-9]*/environ")
-	for _, path := range paths {
-		environ, _ := os.ReadFile(path)
-		var pid int
-		_, err := fmt.Sscanf(path, "/proc/%d/", &pid)
-		if err == nil && bytes.Contains(environ, []byte(g.mark+"\x00")) {
-			pids = append(pids, pid)
-		}
+	for _, p := range kit.Marked(g.mark) {
+		pids = append(pids, p.ID)
 	}
 	slices.Sort(pids)
 	return pids
@@ -132,25 +117,16 @@ func (g *group) marked() []int {
 // await waits until there are at least so many processes with the mark.
 func (g *group) await(t testing.TB, want int) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); len(g.marked()) < want; time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d processes, want %d", len(g.marked()), want)
-		}
-	}
+	kit.Await(t, fmt.Sprintf("%d processes", want), func() bool { return len(g.marked()) >= want })
 }
 
 // awaitFile waits until a file in the group's folder has a text.
 func (g *group) awaitFile(t testing.TB, name, want string) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	kit.Await(t, name+" has "+want, func() bool {
 		content, err := os.ReadFile(filepath.Join(g.path, name))
-		if err == nil && strings.Contains(string(content), want) {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: %q, %v, want %q", name, content, err, want)
-		}
-	}
+		return err == nil && strings.Contains(string(content), want)
+	})
 }
 
 // expectNone checks that nothing of the group lives.
@@ -189,18 +165,10 @@ func TestMain(m *testing.M) {
 func again(t testing.TB, name, shell string, args ...any) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
-	must(t, err)
+	kit.Must(t, err)
 	command := exec.Command("bash", "-euc", shell, self)
 	command.Env = append(os.Environ(), part+"="+name, "ARGS="+fmt.Sprint(args...), "GORACE=atexit_sleep_ms=0")
 	return command
-}
-
-// must stops a test whose own preparations fail.
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // expectUnavailable checks an error.

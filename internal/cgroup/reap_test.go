@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"rolecall/internal/cgroup"
+	"rolecall/test/kit"
 )
 
 func TestReap(t *testing.T) {
@@ -14,12 +15,12 @@ func TestReap(t *testing.T) {
 		g := newGroup(t, v)
 		g.start(t, "setsid sleep 1000 & setsid sleep 1000")
 		g.await(t, 2)
-		must(t, cgroup.Reap(g.parent.Path(), g.job))
+		kit.Must(t, cgroup.Reap(g.parent.Path(), g.job))
 		g.expectNoneMarked(t)
 		if _, err := os.Stat(g.path); !os.IsNotExist(err) {
 			t.Errorf("the group: %v", err)
 		}
-		must(t, cgroup.Reap(g.parent.Path(), g.job)) // there is none any more
+		kit.Must(t, cgroup.Reap(g.parent.Path(), g.job)) // there is none any more
 	})
 }
 

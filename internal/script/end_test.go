@@ -8,12 +8,14 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"rolecall/test/kit"
 )
 
 // terminate sends SIGTERM to the driver alone, as its context's end.
 func (d *driver) terminate(t *testing.T) {
 	t.Helper()
-	must(t, d.Process.Signal(syscall.SIGTERM))
+	kit.Must(t, d.Process.Signal(syscall.SIGTERM))
 }
 
 // TestTermReachesTheGroup: a child that bash waits for gets SIGTERM and the time
@@ -113,8 +115,8 @@ func TestNothingIsLeft(t *testing.T) {
 			if r.Took > 4*time.Second {
 				t.Errorf("Run took %v", r.Took)
 			}
-			if alive := marked(d.orders.Env[0]); len(alive) > 0 {
-				t.Errorf("the driver has gone, these live: %q", alive)
+			if alive := kit.Marked(d.orders.Env[0]); len(alive) > 0 {
+				t.Errorf("the driver has gone, these live: %v", alive)
 			}
 		})
 	}
@@ -126,14 +128,14 @@ func TestChainOfDaemons(t *testing.T) {
 	t.Parallel()
 	d := newDriver(t, "./chain 400\nexit 0\n")
 	chain := "#!/bin/sh\n[ $1 -gt 0 ] || exit 0\nsleep 0.005\nsetsid -f ./chain $(($1 - 1))\n"
-	must(t, os.WriteFile(d.file("chain"), []byte(chain), 0o700))
+	kit.Must(t, os.WriteFile(d.file("chain"), []byte(chain), 0o700))
 	d.start(t)
 	if r := d.end(t)[0]; r.Code != 0 || r.Took > 3*time.Second {
 		t.Errorf("code %d after %v", r.Code, r.Took)
 	}
 	time.Sleep(50 * time.Millisecond)
-	if alive := marked(d.orders.Env[0]); len(alive) > 0 {
-		t.Errorf("these live: %q", alive)
+	if alive := kit.Marked(d.orders.Env[0]); len(alive) > 0 {
+		t.Errorf("these live: %v", alive)
 	}
 }
 
@@ -152,21 +154,14 @@ func (d *driver) dieBeforeBash(t *testing.T) {
 	d.start(t)
 	d.await(t, "pid")
 	content, err := os.ReadFile(d.file("pid"))
-	must(t, err)
+	kit.Must(t, err)
 	bash := filepath.Join("/proc", strings.TrimSpace(string(content)), "exe")
 	if _, err := os.Readlink(bash); err != nil {
 		t.Fatal(err)
 	}
-	must(t, d.Process.Kill())
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		if _, err := os.Readlink(bash); err != nil {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("bash lives on")
-		}
-	}
-	killMarked(d.orders.Env[0])
+	kit.Must(t, d.Process.Kill())
+	kit.Await(t, "bash dies", func() bool { _, err := os.Readlink(bash); return err != nil })
+	kit.KillMarked(d.orders.Env[0])
 	_ = d.Wait()
 }
 

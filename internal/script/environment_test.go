@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"rolecall/internal/script"
+	"rolecall/test/kit"
 )
 
 // listFDs prints the descriptors of the script's shell, as another process sees them.
@@ -31,7 +32,7 @@ func TestInheritedDescriptors(t *testing.T) {
 	t.Parallel()
 	d := newDriver(t, listFDs)
 	secret, err := os.Create(d.file("of the service"))
-	must(t, err)
+	kit.Must(t, err)
 	defer secret.Close()
 	d.ExtraFiles = []*os.File{secret, secret}
 	d.start(t)

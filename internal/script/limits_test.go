@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"rolecall/internal/script"
+	"rolecall/test/kit"
 )
 
 // hardAndSoft is a script that prints the limits that Limits has.
@@ -16,7 +17,7 @@ const hardAndSoft = "for o in n u v; do ulimit -H$o; ulimit -S$o; done | paste -
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	d := newUserDriver(t, hardAndSoft+"ulimit -n 300 2>/dev/null || echo kept\n")
-	must(t, os.WriteFile(d.file(".bash_profile"), []byte("echo profile; "+hardAndSoft), 0o644))
+	kit.Must(t, os.WriteFile(d.file(".bash_profile"), []byte("echo profile; "+hardAndSoft), 0o644))
 	d.orders.Limits = script.Limits{OpenFiles: 200, Processes: 3000, AddressSpace: 4 << 20}
 	const limits = "200 200 3000 3000 4194304 4194304\n"
 	if got, want := d.output(t), "profile\n"+limits+limits+"kept\n"; got != want {

@@ -9,12 +9,12 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"rolecall/internal/script"
+	"rolecall/test/kit"
 )
 
 // order names the variable that makes the test binary a driver, with the path of
@@ -39,7 +39,7 @@ type report struct {
 	Code  int
 	Left  []int
 	Err   string
-	Alive []string // command lines of the processes with the mark, when Run returned
+	Alive []kit.Process // the processes with the mark, when Run returned
 	Took  time.Duration
 }
 
@@ -83,7 +83,7 @@ func (o orders) obey() error {
 			Path: path, Env: o.Env, Dir: o.Dir, Stdout: os.Stdout, Stderr: os.Stderr, Grace: o.Grace,
 			User: o.User, Limits: o.Limits,
 		}.Run(ctx)
-		r := report{Code: result.Code, Left: result.Left, Alive: marked(o.Env[0]), Took: time.Since(begin)}
+		r := report{Code: result.Code, Left: result.Left, Alive: kit.Marked(o.Env[0]), Took: time.Since(begin)}
 		if err != nil {
 			r.Err = err.Error()
 		}
@@ -94,21 +94,6 @@ func (o orders) obey() error {
 		return err
 	}
 	return os.WriteFile(o.Report, content, 0o600)
-}
-
-// marked returns the command lines of the living processes that have the entry
-// in their environment.
-func marked(entry string) []string {
-	var found []string
-	paths, _ := filepath.Glob("/proc/[0-9]*/environ")
-	for _, path := range paths {
-		environ, _ := os.ReadFile(path)
-		if bytes.Contains(append([]byte{0}, environ...), []byte("\x00"+entry+"\x00")) {
-			line, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "cmdline"))
-			found = append(found, strings.ReplaceAll(string(line), "\x00", " "))
-		}
-	}
-	return found
 }
 
 // driver is a driver process of a test.
@@ -124,7 +109,7 @@ type driver struct {
 func newDriver(t *testing.T, texts ...string) *driver {
 	t.Helper()
 	self, err := os.Executable()
-	must(t, err)
+	kit.Must(t, err)
 	dir := t.TempDir()
 	d := &driver{Cmd: exec.Command(self), path: os.Getenv("PATH")}
 	d.orders = orders{
@@ -135,7 +120,7 @@ func newDriver(t *testing.T, texts ...string) *driver {
 	}
 	for i, text := range texts {
 		path := filepath.Join(dir, fmt.Sprintf("script%d", i))
-		must(t, os.WriteFile(path, []byte(text), 0o600))
+		kit.Must(t, os.WriteFile(path, []byte(text), 0o600))
 		d.orders.Scripts = append(d.orders.Scripts, path)
 	}
 	d.Stdout, d.Stderr = &d.stdout, &d.stderr
@@ -146,32 +131,19 @@ func newDriver(t *testing.T, texts ...string) *driver {
 func (d *driver) start(t *testing.T) {
 	t.Helper()
 	content, err := json.Marshal(d.orders)
-	must(t, err)
+	kit.Must(t, err)
 	path := d.orders.Report + ".orders"
-	must(t, os.WriteFile(path, content, 0o600))
+	kit.Must(t, os.WriteFile(path, content, 0o600))
 	if d.SysProcAttr != nil && d.SysProcAttr.Credential != nil {
-		must(t, os.Chown(path, int(d.SysProcAttr.Credential.Uid), -1))
+		kit.Must(t, os.Chown(path, int(d.SysProcAttr.Credential.Uid), -1))
 	}
 	// The race detector would keep each driver for a second when it exits.
 	d.Env = []string{"PATH=" + d.path, "OF_THE_DRIVER=1", order + "=" + path, "GORACE=atexit_sleep_ms=0"}
-	must(t, d.Start())
+	kit.Must(t, d.Start())
 	t.Cleanup(func() {
 		_ = d.Process.Kill()
-		killMarked(d.orders.Env[0])
+		kit.KillMarked(d.orders.Env[0])
 	})
-}
-
-// killMarked kills every process that has the entry in its environment.
-func killMarked(entry string) {
-	paths, _ := filepath.Glob("/proc/[0-9]*/environ")
-	for _, path := range paths {
-		environ, _ := os.ReadFile(path)
-		var pid int
-		_, err := fmt.Sscanf(path, "/proc/%d/", &pid)
-		if err == nil && bytes.Contains(append([]byte{0}, environ...), []byte("\x00"+entry+"\x00")) {
-			_ = syscall.Kill(pid, syscall.SIGKILL)
-		}
-	}
 }
 
 // end waits for the driver and returns its reports.
@@ -181,12 +153,12 @@ func (d *driver) end(t *testing.T) []report {
 		t.Fatalf("driver: %v\n%s", err, &d.stderr)
 	}
 	content, err := os.ReadFile(d.orders.Report)
-	must(t, err)
+	kit.Must(t, err)
 	var reports []report
-	must(t, json.Unmarshal(content, &reports))
+	kit.Must(t, json.Unmarshal(content, &reports))
 	for _, r := range reports {
 		if len(r.Left)+len(r.Alive) > 0 {
-			t.Errorf("after Run these still live: %v %q", r.Left, r.Alive)
+			t.Errorf("after Run these still live: %v %v", r.Left, r.Alive)
 		}
 	}
 	return reports
@@ -210,18 +182,6 @@ func (d *driver) file(name string) string { return filepath.Join(d.orders.Dir, n
 // await waits until the script has made the file name.
 func (d *driver) await(t *testing.T, name string) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
-		if _, err := os.Stat(d.file(name)); err == nil {
-			return
-		}
-	}
-	t.Fatalf("the script never made %s: %s%s", name, &d.stdout, &d.stderr)
-}
-
-// must stops a test whose own preparations fail.
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
+	made := func() bool { _, err := os.Stat(d.file(name)); return err == nil }
+	kit.Await(t, "the script makes "+name, made)
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rolecall/internal/script"
+	"rolecall/test/kit"
 )
 
 // TestDriverIsOutOfReach: the script can take nothing of the driver's, nor harm it.
@@ -108,7 +109,7 @@ func TestKeyring(t *testing.T) {
 		t.Skipf("NOT TESTED: no keyrings here: %v", err)
 	}
 	_, err := unix.AddKey("user", "of-the-service", []byte("secret"), unix.KEY_SPEC_SESSION_KEYRING)
-	must(t, err)
+	kit.Must(t, err)
 	const list = "grep -c of-the-service /proc/keys; :\n"
 	plain := newDriver(t, list)
 	if got := plain.output(t); got != "1\n" {
@@ -151,7 +152,7 @@ func TestDriverWithoutRoot(t *testing.T) {
 		d.copyTo(t, "helper", 0o755)
 		d.Path = d.file("helper")
 		d.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 64123, Gid: 64124, Groups: []uint32{64130}}}
-		must(t, os.Chown(d.orders.Scripts[0], 64123, -1))
+		kit.Must(t, os.Chown(d.orders.Scripts[0], 64123, -1))
 		d.orders.User.UID = uid
 		d.start(t)
 		r := d.end(t)[0]
@@ -168,9 +169,9 @@ func TestDriverWithoutRoot(t *testing.T) {
 func TestSealEach(t *testing.T) {
 	t.Parallel()
 	fd, err := unix.Open("/dev/null", unix.O_RDONLY, 0)
-	must(t, err)
-	defer func() { must(t, unix.Close(fd)) }()
-	must(t, script.SealEach())
+	kit.Must(t, err)
+	defer func() { kit.Must(t, unix.Close(fd)) }()
+	kit.Must(t, script.SealEach())
 	if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil || flags != unix.FD_CLOEXEC {
 		t.Errorf("flags of the descriptor: %d, %v", flags, err)
 	}
@@ -184,7 +185,7 @@ func TestUnprotected(t *testing.T) {
 	t.Parallel()
 	for before, want := range map[string]string{"-500\n": "0", "0\n": "0\n", "300\n": "300\n", "": ""} {
 		path := filepath.Join(t.TempDir(), "oom_score_adj")
-		must(t, os.WriteFile(path, []byte(before), 0o600))
+		kit.Must(t, os.WriteFile(path, []byte(before), 0o600))
 		var during string
 		pid, err := script.Unprotected(path, func() (int, error) {
 			during = string(readFile(t, path))

@@ -10,18 +10,20 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"rolecall/test/kit"
 )
 
 // randomFile makes a file of n random bytes and returns its digest.
 func randomFile(t *testing.T, path string, n int64) [32]byte {
 	t.Helper()
 	file, err := os.Create(path)
-	must(t, err)
+	kit.Must(t, err)
 	digest := sha256.New()
 	source := rand.NewChaCha8([32]byte{1})
 	_, err = io.CopyN(io.MultiWriter(file, digest), source, n)
-	must(t, err)
-	must(t, file.Close())
+	kit.Must(t, err)
+	kit.Must(t, file.Close())
 	return [32]byte(digest.Sum(nil))
 }
 
@@ -51,7 +53,7 @@ func TestBytes(t *testing.T) {
 		all = append(all, byte(i))
 	}
 	d := newDriver(t, "cat all\n")
-	must(t, os.WriteFile(d.file("all"), all, 0o600))
+	kit.Must(t, os.WriteFile(d.file("all"), all, 0o600))
 	d.start(t)
 	d.end(t)
 	if !bytes.Equal(d.stdout.Bytes(), all) {
@@ -67,11 +69,11 @@ func TestSlowReader(t *testing.T) {
 	d := newDriver(t, "cat data\nsetsid -f sleep 1000\n: >written\n")
 	want := randomFile(t, d.file("data"), size)
 	reader, writer, err := os.Pipe()
-	must(t, err)
+	kit.Must(t, err)
 	defer reader.Close()
 	d.Stdout = writer
 	d.start(t)
-	must(t, writer.Close())
+	kit.Must(t, writer.Close())
 	d.await(t, "written")
 	time.Sleep(2500 * time.Millisecond)
 	got, err := io.ReadAll(reader)
@@ -90,11 +92,11 @@ func TestCloggedReader(t *testing.T) {
 	d := newDriver(t, "cat data\nexit 2\n")
 	want := randomFile(t, d.file("data"), 600<<10)
 	reader, writer, err := os.Pipe()
-	must(t, err)
+	kit.Must(t, err)
 	defer reader.Close()
 	d.Stdout = writer
 	d.start(t)
-	must(t, writer.Close())
+	kit.Must(t, writer.Close())
 	digest := sha256.New()
 	for pause := 1200 * time.Millisecond; err == nil; pause = 0 {
 		if _, err = io.CopyN(digest, reader, 220<<10); err == nil {
@@ -114,12 +116,12 @@ func TestPrompt(t *testing.T) {
 	t.Parallel()
 	d := newDriver(t, "printf 'password: '\nsleep 100\n")
 	reader, writer, err := os.Pipe()
-	must(t, err)
+	kit.Must(t, err)
 	defer reader.Close()
 	d.Stdout = writer
 	d.start(t)
-	must(t, writer.Close())
-	must(t, reader.SetReadDeadline(time.Now().Add(10*time.Second)))
+	kit.Must(t, writer.Close())
+	kit.Must(t, reader.SetReadDeadline(time.Now().Add(10*time.Second)))
 	got := make([]byte, 100)
 	n, err := reader.Read(got)
 	if err != nil || string(got[:n]) != "password: " {
@@ -138,17 +140,17 @@ func TestBrokenOutput(t *testing.T) {
 			t.Parallel()
 			d := newDriver(t, "trap ': >termed; exit 7' TERM\ntrap ': >piped' PIPE\nwhile :; do echo x"+redirect+"; sleep 0.01; done\n")
 			reader, writer, err := os.Pipe()
-			must(t, err)
+			kit.Must(t, err)
 			if name == "stdout" {
 				d.Stdout = writer
 			} else {
 				d.Stderr = writer
 			}
 			d.start(t)
-			must(t, writer.Close())
+			kit.Must(t, writer.Close())
 			_, err = reader.Read(make([]byte, 1))
-			must(t, err)
-			must(t, reader.Close())
+			kit.Must(t, err)
+			kit.Must(t, reader.Close())
 			r := d.end(t)[0]
 			if !strings.Contains(r.Err, "the runner takes no more output: ") || !strings.Contains(r.Err, "broken pipe") {
 				t.Errorf("error %q, want one of the output", r.Err)
@@ -169,11 +171,11 @@ func TestBrokenOutputOfDeafScript(t *testing.T) {
 	d := newDriver(t, "trap '' TERM\nwhile :; do echo x; sleep 0.01; done\n")
 	d.orders.Grace = 300 * time.Millisecond
 	reader, writer, err := os.Pipe()
-	must(t, err)
+	kit.Must(t, err)
 	d.Stdout = writer
 	d.start(t)
-	must(t, writer.Close())
-	must(t, reader.Close())
+	kit.Must(t, writer.Close())
+	kit.Must(t, reader.Close())
 	r := d.end(t)[0]
 	if r.Code != 137 || !strings.Contains(r.Err, "takes no more output") || r.Took > 5*time.Second {
 		t.Errorf("code %d, error %q after %v", r.Code, r.Err, r.Took)

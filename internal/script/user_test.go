@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rolecall/internal/script"
+	"rolecall/test/kit"
 )
 
 // tenant is a user that the host does not know.
@@ -24,13 +25,11 @@ func tenant() *script.User {
 // in a folder of that user.
 func newUserDriver(t *testing.T, texts ...string) *driver {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("NOT TESTED, run as root: scripts of another user")
-	}
+	kit.NeedRoot(t, "scripts of another user")
 	d := newDriver(t, texts...)
 	d.orders.User = tenant()
-	must(t, os.Chmod(filepath.Dir(d.orders.Dir), 0o711))
-	must(t, os.Chown(d.orders.Dir, int(tenant().UID), int(tenant().GID)))
+	kit.Must(t, os.Chmod(filepath.Dir(d.orders.Dir), 0o711))
+	kit.Must(t, os.Chown(d.orders.Dir, int(tenant().UID), int(tenant().GID)))
 	return d
 }
 
@@ -38,14 +37,14 @@ func newUserDriver(t *testing.T, texts ...string) *driver {
 func (d *driver) copyTo(t *testing.T, name string, mode os.FileMode) {
 	t.Helper()
 	self, err := os.Open("/proc/self/exe")
-	must(t, err)
+	kit.Must(t, err)
 	defer self.Close()
 	file, err := os.OpenFile(d.file(name), os.O_CREATE|os.O_WRONLY, 0o700)
-	must(t, err)
+	kit.Must(t, err)
 	_, err = io.Copy(file, self)
-	must(t, err)
-	must(t, file.Close())
-	must(t, os.Chmod(d.file(name), mode))
+	kit.Must(t, err)
+	kit.Must(t, file.Close())
+	kit.Must(t, os.Chmod(d.file(name), mode))
 }
 
 // output runs the driver's one script, which exits with 0, and returns what it prints.
@@ -65,7 +64,7 @@ func TestUser(t *testing.T) {
 	d := newUserDriver(t, "grep -E '^(Uid|Gid|Groups|Cap...|NoNewPrivs):' /proc/$$/status\numask\n"+
 		"ulimit -Hc\ncat /proc/$$/loginuid >/dev/null; ls -ldn made | cut -d' ' -f1,3,4\n")
 	d.orders.Scripts = slices.Repeat(d.orders.Scripts, 2) // a driver is spoilt for nothing by the first
-	must(t, os.WriteFile(d.orders.Scripts[0], append([]byte("mkdir -p made\n"), readFile(t, d.orders.Scripts[0])...), 0o600))
+	kit.Must(t, os.WriteFile(d.orders.Scripts[0], append([]byte("mkdir -p made\n"), readFile(t, d.orders.Scripts[0])...), 0o600))
 	d.SysProcAttr = &syscall.SysProcAttr{
 		Credential:  &syscall.Credential{Groups: []uint32{0, 4, 27}},
 		AmbientCaps: []uintptr{unix.CAP_CHOWN, unix.CAP_SETPCAP, unix.CAP_KILL, unix.CAP_CHECKPOINT_RESTORE},
@@ -92,7 +91,7 @@ drwx------ 64123 64124
 func readFile(t *testing.T, path string) []byte {
 	t.Helper()
 	content, err := os.ReadFile(path)
-	must(t, err)
+	kit.Must(t, err)
 	return content
 }
 
@@ -113,7 +112,7 @@ func TestUserDescriptors(t *testing.T) {
 	d := newUserDriver(t, listFDs+"echo a >/dev/stdout; echo b >/dev/stderr; echo c | tee /dev/stderr\necho d >/proc/self/fd/1\n"+
 		"echo e | cat /dev/stdin; tty\n:")
 	secret, err := os.Create(d.file("of the service"))
-	must(t, err)
+	kit.Must(t, err)
 	defer secret.Close()
 	d.ExtraFiles = []*os.File{secret, secret}
 	if got := strings.Fields(d.output(t)); !slices.Equal(got, strings.Fields("0 1 2 a c d e not a tty")) {
@@ -158,7 +157,7 @@ func TestUserDriverIsKilled(t *testing.T) {
 func TestUserFolder(t *testing.T) {
 	t.Parallel()
 	closed := t.TempDir()
-	must(t, os.Chmod(closed, 0o700))
+	kit.Must(t, os.Chmod(closed, 0o700))
 	for dir, want := range map[string]string{closed: "/\n", "/none/such": "/\n", "/etc/passwd": "/\n", "/usr": "/usr\n"} {
 		d := newUserDriver(t, "pwd\n")
 		d.orders.Dir = dir

@@ -17,26 +17,20 @@ import (
 	"rolecall/internal/creds/store"
 	"rolecall/internal/job"
 	"rolecall/internal/sweep"
+	"rolecall/test/kit"
 )
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
 
 // dead makes a job whose runner has died, in a cgroup below that path.
 func dead(t *testing.T, root string, id job.ID, parent string) {
 	t.Helper()
 	runner := exec.Command("sleep", "1000")
-	must(t, runner.Start())
+	kit.Must(t, runner.Start())
 	lease, err := store.NewLease(runner.Process.Pid, time.Hour)
 	_ = runner.Process.Kill()
 	_ = runner.Wait()
-	must(t, err)
+	kit.Must(t, err)
 	f, err := store.Create(root, job.Key{ID: id}, store.Record{Tenant: "alpha", Lease: lease, Cgroup: parent}, "")
-	must(t, err)
+	kit.Must(t, err)
 	f.Close()
 }
 
@@ -45,7 +39,7 @@ func TestRoots(t *testing.T) {
 	policy := filepath.Join(t.TempDir(), "rolecall.toml")
 	text := "credentials_dir = \"/a\"\n[gitlab]\nissuer = \"https://gitlab.example.com\"\n[[tenant]]\nname = \"a\"\n" +
 		"role_arn = \"arn:aws:iam::111122223333:role/a\"\naudience = \"a\"\nprojects = [\"a/b\"]\n"
-	must(t, os.WriteFile(policy, []byte(text), 0o600))
+	kit.Must(t, os.WriteFile(policy, []byte(text), 0o600))
 	got, err := sweep.Roots([]string{"--config", policy}, io.Discard)
 	if want := append(store.Roots(), "/a"); err != nil || !slices.Equal(got, want) {
 		t.Errorf("Roots = %q, %v, want %q", got, err, want)
@@ -56,7 +50,7 @@ func TestRoots(t *testing.T) {
 		}
 	}
 	// A policy file that is broken keeps nobody from the other folders.
-	must(t, os.WriteFile(policy, nil, 0o600))
+	kit.Must(t, os.WriteFile(policy, nil, 0o600))
 	if got, err := sweep.Roots([]string{"--config", policy}, io.Discard); err == nil || !slices.Equal(got, store.Roots()) {
 		t.Errorf("a broken policy file: %q, %v", got, err)
 	}
@@ -67,7 +61,7 @@ func TestRoots(t *testing.T) {
 func TestRun(t *testing.T) {
 	t.Parallel()
 	first, file, last := filepath.Join(t.TempDir(), "a"), filepath.Join(t.TempDir(), "b"), filepath.Join(t.TempDir(), "c")
-	must(t, os.WriteFile(file, nil, 0o600))
+	kit.Must(t, os.WriteFile(file, nil, 0o600))
 	dead(t, first, 7, "")
 	dead(t, last, 8, "/sys/fs/cgroup/none/such")
 	dead(t, last, 9, "/proc") // no cgroup
@@ -94,20 +88,20 @@ func TestKill(t *testing.T) {
 	if errors.Is(err, cgroup.ErrUnavailable) {
 		t.Skipf("NOT TESTED: %v", err)
 	}
-	must(t, err)
+	kit.Must(t, err)
 	defer parent.Close()
 	id := int64(1<<40) + int64(os.Getpid())
 	group, err := parent.Create(t.Context(), id)
-	must(t, err)
+	kit.Must(t, err)
 	defer group.Close()
 	left := exec.Command("sleep", "1000")
 	left.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	must(t, group.Fork(left.SysProcAttr, left.Start))
+	kit.Must(t, group.Fork(left.SysProcAttr, left.Start))
 	ended := make(chan error, 1)
 	go func() { ended <- left.Wait() }()
 	root := filepath.Join(t.TempDir(), "root")
 	dead(t, root, job.ID(id), parent.Path())
-	must(t, sweep.Run([]string{root}, io.Discard))
+	kit.Must(t, sweep.Run([]string{root}, io.Discard))
 	select {
 	case err := <-ended:
 		t.Logf("the process: %v", err)

@@ -9,18 +9,11 @@ import (
 	"testing"
 
 	"rolecall/internal/workdir"
+	"rolecall/test/kit"
 )
 
 // The user whose folders are made.
 const uid, gid = 65531, 65532
-
-// needRoot skips a test that gives folders to another user.
-func needRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("SKIPPED, as only root can give folders to another user")
-	}
-}
 
 // describe returns mode and owner of a path.
 func describe(t *testing.T, path string) string {
@@ -34,7 +27,7 @@ func describe(t *testing.T, path string) string {
 }
 
 func TestMake(t *testing.T) {
-	needRoot(t)
+	kit.NeedRoot(t, "folders of other users")
 	for _, umask := range []int{0, 0o022, 0o777} {
 		base := filepath.Join(t.TempDir(), "builds")
 		old := syscall.Umask(umask)
@@ -62,12 +55,12 @@ func TestMake(t *testing.T) {
 // TestMakeOpen: what was open to others is closed.
 func TestMakeOpen(t *testing.T) {
 	t.Parallel()
-	needRoot(t)
+	kit.NeedRoot(t, "folders of other users")
 	base := t.TempDir()
-	must(t, os.MkdirAll(filepath.Join(base, "alpha/protected"), 0o755))
-	must(t, os.Chmod(filepath.Join(base, "alpha/protected"), 0o777))
-	must(t, os.Chown(filepath.Join(base, "alpha/protected"), uid, gid))
-	must(t, workdir.Make(base, "alpha/protected", uid, gid))
+	kit.Must(t, os.MkdirAll(filepath.Join(base, "alpha/protected"), 0o755))
+	kit.Must(t, os.Chmod(filepath.Join(base, "alpha/protected"), 0o777))
+	kit.Must(t, os.Chown(filepath.Join(base, "alpha/protected"), uid, gid))
+	kit.Must(t, workdir.Make(base, "alpha/protected", uid, gid))
 	if got, want := describe(t, filepath.Join(base, "alpha/protected")), fmt.Sprintf("0700 %d:%d", uid, gid); got != want {
 		t.Errorf("it is %s, want %s", got, want)
 	}
@@ -75,7 +68,7 @@ func TestMakeOpen(t *testing.T) {
 
 func TestMakeRefuses(t *testing.T) {
 	t.Parallel()
-	needRoot(t)
+	kit.NeedRoot(t, "folders of other users")
 	for name, test := range map[string]struct {
 		plant func(base string) error
 		want  string
@@ -91,7 +84,7 @@ func TestMakeRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			base := t.TempDir()
-			must(t, test.plant(base))
+			kit.Must(t, test.plant(base))
 			err := workdir.Make(base, "alpha/protected", uid, gid)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error %v, want %q", err, test.want)
@@ -100,13 +93,6 @@ func TestMakeRefuses(t *testing.T) {
 				t.Fatalf("/etc is %s", got)
 			}
 		})
-	}
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
 	}
 }
 

@@ -18,21 +18,19 @@ func IsChild(t testing.TB) bool {
 }
 
 // Child returns a command that runs this test in a process with those attributes,
-// which may be nil. Beside the environment of this process it has environ, and a
-// TMPDIR that every user can use.
+// which may be nil. Beside the environment of this process it has environ. The
+// process of another user has a binary and a TMPDIR that every user can use.
 func Child(t testing.TB, attributes *syscall.SysProcAttr, environ ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
 	Must(t, err)
+	environ = append(environ, childTest+"="+t.Name(), "GORACE=atexit_sleep_ms=0") // the race detector would wait a second
 	if attributes != nil && attributes.Credential != nil {
 		self = Executable(t)
+		environ = append(environ, "TMPDIR="+OpenDir(t))
 	}
 	child := exec.Command(self, "-test.run=^"+t.Name()+"$", "-test.v", "-test.count=1")
-	child.Dir = "/"
-	child.Env = append(os.Environ(), childTest+"="+t.Name(), "TMPDIR="+OpenDir(t),
-		"GORACE=atexit_sleep_ms=0") // the race detector would wait a second
-	child.Env = append(child.Env, environ...)
-	child.SysProcAttr = attributes
+	child.Dir, child.Env, child.SysProcAttr = "/", append(os.Environ(), environ...), attributes
 	return child
 }
 

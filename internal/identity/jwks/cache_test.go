@@ -16,6 +16,7 @@ import (
 
 	"rolecall/internal/fault"
 	"rolecall/internal/identity/jwks"
+	"rolecall/test/kit"
 )
 
 // cachePath returns the path of a source's cache.
@@ -34,14 +35,6 @@ func poison(t *testing.T, issuer string, fetched, tried time.Time) []byte {
 	return content
 }
 
-// must stops the test at an error.
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // TestPlantedCache: only a file of the driver's own form counts. Anything else is
 // as good as none, is not followed, and makes place for a good one.
 func TestPlantedCache(t *testing.T) {
@@ -49,8 +42,8 @@ func TestPlantedCache(t *testing.T) {
 	now := time.Now()
 	write := func(mode fs.FileMode, content func(t *testing.T, issuer string) []byte) func(*testing.T, jwks.Source) {
 		return func(t *testing.T, s jwks.Source) {
-			must(t, os.WriteFile(cachePath(s), content(t, s.Issuer), 0o600))
-			must(t, os.Chmod(cachePath(s), mode))
+			kit.Must(t, os.WriteFile(cachePath(s), content(t, s.Issuer), 0o600))
+			kit.Must(t, os.Chmod(cachePath(s), mode))
 		}
 	}
 	good := func(t *testing.T, issuer string) []byte { return poison(t, issuer, now, now) }
@@ -66,12 +59,12 @@ func TestPlantedCache(t *testing.T) {
 		"empty":         write(0o600, func(*testing.T, string) []byte { return nil }),
 		"garbage":       write(0o600, func(*testing.T, string) []byte { return []byte("\x00\xff") }),
 		"2 MB":          write(0o600, func(t *testing.T, i string) []byte { return append(good(t, i), bytes.Repeat([]byte(" "), 2<<20)...) }),
-		"FIFO":          func(t *testing.T, s jwks.Source) { must(t, unix.Mkfifo(cachePath(s), 0o600)) },
-		"socket":        func(t *testing.T, s jwks.Source) { must(t, unix.Mknod(cachePath(s), unix.S_IFSOCK|0o600, 0)) },
+		"FIFO":          func(t *testing.T, s jwks.Source) { kit.Must(t, unix.Mkfifo(cachePath(s), 0o600)) },
+		"socket":        func(t *testing.T, s jwks.Source) { kit.Must(t, unix.Mknod(cachePath(s), unix.S_IFSOCK|0o600, 0)) },
 		"link": func(t *testing.T, s jwks.Source) {
 			target := filepath.Join(t.TempDir(), "target")
-			must(t, os.WriteFile(target, good(t, s.Issuer), 0o600))
-			must(t, os.Symlink(target, cachePath(s)))
+			kit.Must(t, os.WriteFile(target, good(t, s.Issuer), 0o600))
+			kit.Must(t, os.Symlink(target, cachePath(s)))
 			t.Cleanup(func() {
 				if content, err := os.ReadFile(target); err != nil || !bytes.Equal(content, good(t, s.Issuer)) {
 					t.Errorf("the link's target was changed: %v", err)
@@ -79,11 +72,9 @@ func TestPlantedCache(t *testing.T) {
 			})
 		},
 		"of another user": func(t *testing.T, s jwks.Source) {
-			if os.Geteuid() != 0 {
-				t.Skip("only root can give a file away")
-			}
+			kit.NeedRoot(t, "files of other users")
 			write(0o600, good)(t, s)
-			must(t, os.Chown(cachePath(s), 65534, 65534))
+			kit.Must(t, os.Chown(cachePath(s), 65534, 65534))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -110,7 +101,7 @@ func TestPlantedCache(t *testing.T) {
 func TestUnpoisonedControl(t *testing.T) {
 	t.Parallel()
 	s := source(t, "http://127.0.0.1:1")
-	must(t, os.WriteFile(cachePath(s), poison(t, s.Issuer, time.Now(), time.Now()), 0o600))
+	kit.Must(t, os.WriteFile(cachePath(s), poison(t, s.Issuer, time.Now(), time.Now()), 0o600))
 	verified(t, s, forge(t, jose.SigningKey{Algorithm: jose.RS256, Key: attacker()}, withKid("evil"), claims(s.Issuer, nil)))
 }
 
@@ -121,8 +112,8 @@ func TestPlantedTemporary(t *testing.T) {
 	server := start(t)
 	s := source(t, server.Issuer())
 	target := filepath.Join(t.TempDir(), "target")
-	must(t, os.WriteFile(target, []byte("mine"), 0o600))
-	must(t, os.Symlink(target, cachePath(s)+".new"))
+	kit.Must(t, os.WriteFile(target, []byte("mine"), 0o600))
+	kit.Must(t, os.Symlink(target, cachePath(s)+".new"))
 	verified(t, s, server.SignToken(claims(s.Issuer, nil)))
 	if content, err := os.ReadFile(target); err != nil || string(content) != "mine" {
 		t.Errorf("the link's target is %q, %v", content, err)
@@ -137,7 +128,7 @@ func TestCacheCannotBeKept(t *testing.T) {
 	t.Parallel()
 	server := start(t)
 	s := source(t, server.Issuer())
-	must(t, os.Mkdir(cachePath(s), 0o700))
+	kit.Must(t, os.Mkdir(cachePath(s), 0o700))
 	s, warnings := later(s, 0)
 	verified(t, s, server.SignToken(claims(s.Issuer, nil)))
 	if len(*warnings) != 1 || !strings.Contains((*warnings)[0], "cannot be kept in "+s.Dir) {
@@ -153,14 +144,12 @@ func TestFolder(t *testing.T) {
 	for name, spoil := range map[string]func(t *testing.T, s *jwks.Source){
 		"missing":   func(_ *testing.T, s *jwks.Source) { s.Dir += "/x" },
 		"not set":   func(_ *testing.T, s *jwks.Source) { s.Dir = "" },
-		"mode 0755": func(t *testing.T, s *jwks.Source) { must(t, os.Chmod(s.Dir, 0o755)) },
-		"a file":    func(t *testing.T, s *jwks.Source) { s.Dir += "/x"; must(t, os.WriteFile(s.Dir, nil, 0o600)) },
-		"a link":    func(t *testing.T, s *jwks.Source) { must(t, os.Symlink(s.Dir, s.Dir+"2")); s.Dir += "2" },
+		"mode 0755": func(t *testing.T, s *jwks.Source) { kit.Must(t, os.Chmod(s.Dir, 0o755)) },
+		"a file":    func(t *testing.T, s *jwks.Source) { s.Dir += "/x"; kit.Must(t, os.WriteFile(s.Dir, nil, 0o600)) },
+		"a link":    func(t *testing.T, s *jwks.Source) { kit.Must(t, os.Symlink(s.Dir, s.Dir+"2")); s.Dir += "2" },
 		"another user's": func(t *testing.T, s *jwks.Source) {
-			if os.Geteuid() != 0 {
-				t.Skip("only root can give a folder away")
-			}
-			must(t, os.Chown(s.Dir, 65534, 65534))
+			kit.NeedRoot(t, "folders of other users")
+			kit.Must(t, os.Chown(s.Dir, 65534, 65534))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -180,17 +169,17 @@ func TestHeldLock(t *testing.T) {
 	s, _ := later(source(t, server.Issuer()), 0)
 	raw := server.SignToken(claims(s.Issuer, nil))
 	dir, err := os.Open(s.Dir)
-	must(t, err)
+	kit.Must(t, err)
 	defer dir.Close()
-	must(t, unix.Flock(int(dir.Fd()), unix.LOCK_EX))
+	kit.Must(t, unix.Flock(int(dir.Fd()), unix.LOCK_EX))
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	if _, err := s.Verify(ctx, raw); err == nil || fault.SideOf(err) != fault.Infrastructure || !strings.Contains(err.Error(), "another process holds the lock") {
 		t.Errorf("no keys: error %v", err)
 	}
-	must(t, unix.Flock(int(dir.Fd()), unix.LOCK_UN))
+	kit.Must(t, unix.Flock(int(dir.Fd()), unix.LOCK_UN))
 	verified(t, s, raw)
-	must(t, unix.Flock(int(dir.Fd()), unix.LOCK_EX))
+	kit.Must(t, unix.Flock(int(dir.Fd()), unix.LOCK_EX))
 	began := time.Now()
 	verified(t, s, raw)
 	if took := time.Since(began); took > time.Second {

@@ -17,6 +17,7 @@ import (
 
 	"rolecall/internal/fault"
 	"rolecall/internal/identity/jwks"
+	"rolecall/test/kit"
 )
 
 // issuer is a server that answers as a test wants.
@@ -227,9 +228,9 @@ func TestTLS(t *testing.T) {
 func TestDeadEndpoint(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
+	kit.Must(t, err)
 	host := listener.Addr().String()
-	must(t, listener.Close())
+	kit.Must(t, listener.Close())
 	s := source(t, "http://"+host)
 	refused(t, s, token(t, s.Issuer), fault.Infrastructure, "there are no keys of http://"+host+": "+host+": connection refused")
 	s = source(t, "https://gitlab.invalid")

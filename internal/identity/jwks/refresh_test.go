@@ -15,6 +15,7 @@ import (
 
 	"rolecall/internal/fault"
 	"rolecall/internal/identity/jwks"
+	"rolecall/test/kit"
 )
 
 // TestRotation: a new key is fetched once, when a token is signed by it.
@@ -76,9 +77,9 @@ func TestAnswerOfAnotherProcess(t *testing.T) {
 		return now
 	}
 	dir, err := os.Open(s.Dir)
-	must(t, err)
+	kit.Must(t, err)
 	defer dir.Close()
-	must(t, unix.Flock(int(dir.Fd()), unix.LOCK_EX))
+	kit.Must(t, unix.Flock(int(dir.Fd()), unix.LOCK_EX))
 	var other sync.WaitGroup
 	other.Go(func() {
 		<-began
