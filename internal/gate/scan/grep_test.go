@@ -12,6 +12,7 @@ import (
 
 	"rolecall/internal/gate/scan"
 	"rolecall/internal/mask"
+	"rolecall/test/kit"
 )
 
 // TestLikeGrep finds the files that grep finds, among many sizes and forms.
@@ -38,9 +39,7 @@ func TestLikeGrep(t *testing.T) {
 	grep := exec.Command("grep", "-rlaF", "-f", needles, ".")
 	grep.Dir, grep.Env = dir, []string{"LC_ALL=C"}
 	out, err := grep.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	theirs := strings.Fields(strings.ReplaceAll(string(out), "./", ""))
 	var ours []string
 	for _, f := range scanned(t, scan.Options{Dir: dir}, names...).Findings {

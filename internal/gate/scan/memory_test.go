@@ -1,32 +1,30 @@
+//go:build !race
+
+// The race detector needs memory too: make test runs these tests without it.
+
 package scan_test
 
 import (
 	"archive/tar"
 	"archive/zip"
-	"bufio"
 	"bytes"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"testing"
 
-	"github.com/klauspost/compress/zstd"
-
 	"rolecall/internal/gate/scan"
+	"rolecall/test/kit"
 )
 
+// memoryDir names the variable that says which folder the child of TestMemory scans.
 const memoryDir = "SCAN_MEMORY_DIR"
 
-// TestMemoryChild is the scan that TestMemory measures, in a process of its own.
-func TestMemoryChild(t *testing.T) {
-	dir := os.Getenv(memoryDir)
-	if dir == "" {
-		t.Skip("only for TestMemory")
-	}
+// printPeak scans a folder and prints the peak of this process's memory, in KiB.
+func printPeak(t *testing.T, dir string) {
+	t.Helper()
 	var names []string
 	for _, entry := range must(os.ReadDir(dir)) {
 		for range 3 {
@@ -43,9 +41,7 @@ func TestMemoryChild(t *testing.T) {
 // peak returns the peak of memory, in KiB, of a process that scans a folder.
 func peak(t *testing.T, dir string) int {
 	t.Helper()
-	child := exec.Command(must(os.Executable()), "-test.run=^TestMemoryChild$")
-	child.Env = append(os.Environ(), memoryDir+"="+dir)
-	out, err := child.CombinedOutput()
+	out, err := kit.Child(t, nil, memoryDir+"="+dir).CombinedOutput()
 	if err != nil || !bytes.Contains(out, []byte("problems: 0")) {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -55,11 +51,9 @@ func peak(t *testing.T, dir string) int {
 
 // TestMemory scans what is large, in files and in archives, each in a process.
 func TestMemory(t *testing.T) {
-	info, _ := debug.ReadBuildInfo()
-	for _, s := range info.Settings {
-		if s.Key == "-race" && s.Value == "true" {
-			t.Skip("the race detector needs memory too")
-		}
+	if kit.IsChild(t) {
+		printPeak(t, os.Getenv(memoryDir))
+		return
 	}
 	base := peak(t, t.TempDir())
 	for name, make := range map[string]func(path string) error{
@@ -78,24 +72,13 @@ func TestMemory(t *testing.T) {
 		},
 	} {
 		dir := t.TempDir()
-		if err := make(filepath.Join(dir, "file")); err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, make(filepath.Join(dir, "file")))
 		more := peak(t, dir) - base
 		t.Logf("%s: %d KiB besides %d", name, more, base)
 		if more > 16<<10 {
 			t.Errorf("%s: %d KiB, want at most 16 MiB", name, more)
 		}
 	}
-}
-
-// largeText can be compressed, by half.
-func largeText(n int) []byte {
-	text := make([]byte, 0, n+64<<10)
-	for i := 0; len(text) < n; i++ {
-		text = fmt.Appendf(text, "%x", noise(1000+i%1000)) //nolint:makezero // it is empty
-	}
-	return text[:n]
 }
 
 func manyInZip() []byte {
@@ -116,15 +99,6 @@ func manyInTar() []byte {
 		must(0, w.WriteHeader(&tar.Header{Name: fmt.Sprintf("file%d", i), Mode: 0o600, Size: 1000, PAXRecords: map[string]string{"X.y": "z"}}))
 		must(w.Write(text))
 	}
-	must(0, w.Close())
-	return out.Bytes()
-}
-
-// windowed packs content with zstd and a window of that size.
-func windowed(window int, content []byte) []byte {
-	var out bytes.Buffer
-	w := must(zstd.NewWriter(&out, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(window)))
-	must(bufio.NewReader(bytes.NewReader(content)).WriteTo(w)) // in pieces, so that the frame does not know its size
 	must(0, w.Close())
 	return out.Bytes()
 }

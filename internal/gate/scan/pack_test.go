@@ -3,9 +3,11 @@ package scan_test
 import (
 	"archive/tar"
 	"archive/zip"
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"encoding/binary"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 
@@ -142,4 +144,22 @@ func noise(n int) []byte {
 		bytes[i] = byte(random.Uint32())
 	}
 	return bytes
+}
+
+// largeText can be compressed, by half.
+func largeText(n int) []byte {
+	text := make([]byte, 0, n+64<<10)
+	for i := 0; len(text) < n; i++ {
+		text = fmt.Appendf(text, "%x", noise(1000+i%1000)) //nolint:makezero // it is empty
+	}
+	return text[:n]
+}
+
+// windowed packs content with zstd and a window of that size.
+func windowed(window int, content []byte) []byte {
+	var out bytes.Buffer
+	w := must(zstd.NewWriter(&out, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(window)))
+	must(bufio.NewReader(bytes.NewReader(content)).WriteTo(w)) // in pieces, so that the frame does not know its size
+	must(0, w.Close())
+	return out.Bytes()
 }

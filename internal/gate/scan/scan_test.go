@@ -18,6 +18,7 @@ import (
 
 	"rolecall/internal/gate/scan"
 	"rolecall/internal/mask"
+	"rolecall/test/kit"
 )
 
 // issued returns secrets as AWS and GitLab issue them, the same in every run.
@@ -45,9 +46,7 @@ func secret(i int) string { return issued()[i].Value.Reveal() }
 func write(t testing.TB, dir, name string, content []byte) {
 	t.Helper()
 	path := filepath.Join(dir, name)
-	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, content, 0o600)); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, content, 0o600)))
 }
 
 // named returns files by their names.
@@ -65,9 +64,7 @@ func named(names ...string) func(func(scan.File) bool) {
 func scanned(t testing.TB, o scan.Options, names ...string) scan.Result {
 	t.Helper()
 	result, err := scan.Scan(t.Context(), issued(), named(names...), o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	shown := fmt.Sprintf("%+v", result)
 	for _, s := range issued() {
 		for _, form := range mask.Forms(s.Value) {
@@ -101,9 +98,7 @@ func want(t *testing.T, result scan.Result, findings, problems []string) {
 func TestWhatCannotBeLookedAt(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if err := errors.Join(unix.Mkfifo(filepath.Join(dir, "fifo"), 0o600), os.Mkdir(filepath.Join(dir, "folder"), 0o700)); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, errors.Join(unix.Mkfifo(filepath.Join(dir, "fifo"), 0o600), os.Mkdir(filepath.Join(dir, "folder"), 0o700)))
 	write(t, dir, "file", nil)
 	names := []string{"/dev/zero", "/proc/self/mem", "fifo", "file", "file/below", "folder", "gone"}
 	done := make(chan scan.Result)
@@ -160,9 +155,7 @@ func TestNames(t *testing.T) {
 	write(t, dir, "a.zip", archive)
 	write(t, dir, "b.gz", gzipOf("", tarOf(name, []byte("harmless"))))
 	for link, to := range map[string]string{"dangling": "/" + secret(0), "followed": "target", "not followed": "target"} {
-		if err := os.Symlink(to, filepath.Join(dir, link)); err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, os.Symlink(to, filepath.Join(dir, link)))
 	}
 	files := func(yield func(scan.File) bool) {
 		for _, f := range []scan.File{{Name: name}, {Name: "a.zip"}, {Name: "b.gz"}, {Name: "dangling"}, {Name: "not followed"}, {Name: "followed", Follow: true}} {
@@ -172,9 +165,7 @@ func TestNames(t *testing.T) {
 		}
 	}
 	result, err := scan.Scan(t.Context(), issued(), files, scan.Options{Dir: dir})
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	want(t, result, []string{
 		"a.zip: x[MASKED].txt: access key id",
 		"b.gz: x[MASKED].txt: access key id",
