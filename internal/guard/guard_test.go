@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"rolecall/internal/guard"
+	"rolecall/test/kit"
 )
 
 // serve returns a server with that answer.
@@ -96,9 +97,7 @@ func TestProxy(t *testing.T) {
 	proxy := serve(t, func(w http.ResponseWriter, r *http.Request) { http.Error(w, r.Method, http.StatusTeapot) })
 	server := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "direct") })
 	address, err := url.Parse(proxy.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	g := guard.New(&http.Transport{Proxy: http.ProxyURL(address)}, time.Second)
 	if _, body, err := get(t, g, server.URL); err != nil || body != "direct" {
 		t.Errorf("%q, %v", body, err)

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"rolecall/internal/identity"
+	"rolecall/test/kit"
 )
 
 // TestClaims: each claim of a token of GitLab is where it belongs.
@@ -18,9 +19,7 @@ func TestClaims(t *testing.T) {
 		"exp":1700003600,"nbf":1699999995,"iat":1700000000,"jti":"uuid","job_id":"4711","project_id":"99","job_project_id":"12",
 		"project_path":"fork/p","job_project_path":"g/p","ref":"main","ref_type":"branch","ref_protected":"true","environment":"alpha",
 		"user_login":"ann","user_id":"5","pipeline_id":"34","runner_id":7,"sha":null,"groups_direct":["g",{"x":1}]}`))
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	want := identity.Claims{
 		Issuer: "https://gitlab.example.com", Subject: "s", Audience: identity.Audience{"a", "b"},
 		Expiry: 1700003600, NotBefore: 1699999995, IssuedAt: 1700000000, ID: "uuid",

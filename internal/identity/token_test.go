@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 
+	"rolecall/test/kit"
+
 	"github.com/go-jose/go-jose/v4"
 )
 
@@ -30,21 +32,13 @@ func sign(t testing.TB, algorithm jose.SignatureAlgorithm, payload string) strin
 	case algorithm == jose.ES384:
 		key, err = ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: algorithm, Key: key}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	signed, err := signer.Sign([]byte(payload))
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	token, err := signed.CompactSerialize()
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	return token
 }
 

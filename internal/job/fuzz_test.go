@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"rolecall/internal/job"
+	"rolecall/test/kit"
 )
 
 // canary stands for the value of a variable in the fuzzed responses. Its letters
@@ -31,9 +32,7 @@ func FuzzReadResponse(f *testing.F) {
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, content []byte) {
 		path := filepath.Join(dir, "response.json")
-		if err := os.WriteFile(path, content, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, os.WriteFile(path, content, 0o600))
 		r, err := job.ReadResponse(path)
 		if err != nil {
 			if strings.Contains(err.Error(), canary) {

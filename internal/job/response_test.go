@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"rolecall/internal/job"
+	"rolecall/test/kit"
 )
 
 // whole is a job response with more in it than is read, as a server sends it.
@@ -32,18 +33,14 @@ const whole = `{
 func write(t testing.TB, content string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "response.json")
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.WriteFile(path, []byte(content), 0o600))
 	return path
 }
 
 func TestReadResponse(t *testing.T) {
 	t.Parallel()
 	got, err := job.ReadResponse(write(t, whole))
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	if got.Proof == "" {
 		t.Error("a response with a token has no proof")
 	}
@@ -209,9 +206,7 @@ func TestReadWithoutFile(t *testing.T) {
 func TestReadHuge(t *testing.T) {
 	t.Parallel()
 	path := write(t, `{"id":1}`)
-	if err := os.Truncate(path, 200<<20); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.Truncate(path, 200<<20))
 	begin := time.Now()
 	_, err := job.ReadResponse(path)
 	if err == nil || !strings.Contains(err.Error(), "is larger than 16 MiB") {

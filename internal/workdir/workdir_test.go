@@ -32,13 +32,9 @@ func TestMake(t *testing.T) {
 		base := filepath.Join(t.TempDir(), "builds")
 		old := syscall.Umask(umask)
 		for range 2 { // the second time all is there
-			if err := workdir.Make(base, "alpha/protected", uid, gid); err != nil {
-				t.Fatal(err)
-			}
+			kit.Must(t, workdir.Make(base, "alpha/protected", uid, gid))
 		}
-		if err := workdir.Make(base, "alpha/unprotected", uid, gid); err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, workdir.Make(base, "alpha/unprotected", uid, gid))
 		syscall.Umask(old)
 		for path, want := range map[string]string{
 			"alpha":             "0711 0:0",

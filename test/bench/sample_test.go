@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"rolecall/test/kit"
 )
 
 func millis(times ...int) sample {
@@ -68,9 +70,7 @@ func TestCompare(t *testing.T) {
 		}
 	}
 	samples, err := compare(t.Context(), 2, turn(0), turn(1))
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	if want := []int{0, 1, 1, 0, 0, 1}; !slices.Equal(turns, want) {
 		t.Errorf("turns %v, want %v", turns, want)
 	}

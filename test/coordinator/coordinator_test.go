@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"rolecall/test/coordinator"
+	"rolecall/test/kit"
 )
 
 const runner = "glrt-runner"
@@ -22,9 +23,7 @@ const runner = "glrt-runner"
 func start(t *testing.T) *coordinator.Server {
 	t.Helper()
 	server, err := coordinator.Start()
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	t.Cleanup(server.Close)
 	return server
 }
@@ -45,20 +44,14 @@ type question struct {
 func call(t *testing.T, q question) answer {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), q.method, q.url, strings.NewReader(q.body))
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	request.Header.Set("JOB-TOKEN", q.token)
 	request.Header.Set("Content-Range", q.contentRange)
 	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	defer response.Body.Close()
 	content, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	return answer{response.StatusCode, response.Header, content}
 }
 
@@ -91,9 +84,7 @@ func pick(t *testing.T, server *coordinator.Server) payload {
 		t.Fatalf("asking for a job: status %d", got.status)
 	}
 	var job payload
-	if err := json.Unmarshal(got.body, &job); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, json.Unmarshal(got.body, &job))
 	return job
 }
 
@@ -191,9 +182,7 @@ func TestLogAndResult(t *testing.T) {
 	}
 	report(t, server, job, `{"state":"failed","failure_reason":"script_failure","exit_code":3}`)
 	result, err := run.Wait(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	if result.State != "failed" || result.FailureReason != "script_failure" || result.ExitCode != 3 {
 		t.Errorf("got %+v", result)
 	}
@@ -238,9 +227,7 @@ func TestCancel(t *testing.T) {
 func TestClone(t *testing.T) {
 	server := start(t)
 	repo, err := coordinator.NewRepo(t.TempDir(), map[string]string{"dir/file": "content"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	server.Host("group/sub/project", repo)
 	server.Enqueue(runner, coordinator.Job{Project: coordinator.Project{Path: "group/sub/project"}})
 	url := pick(t, server).GitInfo.RepoURL

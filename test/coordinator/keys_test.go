@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"testing"
 
+	"rolecall/test/kit"
+
 	"github.com/go-jose/go-jose/v4"
 )
 
@@ -17,14 +19,10 @@ func TestRotateKey(t *testing.T) {
 		rotate()
 		var keys jose.JSONWebKeySet
 		body := call(t, question{url: server.URL() + "/oauth/discovery/keys"}).body
-		if err := json.Unmarshal(body, &keys); err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, json.Unmarshal(body, &keys))
 		allowed := []jose.SignatureAlgorithm{jose.RS256, jose.ES256}
 		signed, err := jose.ParseSignedCompact(server.SignToken(claims), allowed)
-		if err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, err)
 		if _, err := signed.Verify(keys); err != nil || signed.Signatures[0].Header.Algorithm != string(algorithm) {
 			t.Errorf("%s: a new token: %v", algorithm, err)
 		}

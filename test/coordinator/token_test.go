@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"rolecall/test/coordinator"
+	"rolecall/test/kit"
 )
 
 // verify checks a token by the keys that the server publishes, and returns its claims.
@@ -22,29 +23,19 @@ func verify(t *testing.T, server *coordinator.Server, token string) map[string]a
 		JWKSURI string `json:"jwks_uri"`
 	}
 	body := call(t, question{url: server.URL() + "/.well-known/openid-configuration"}).body
-	if err := json.Unmarshal(body, &discovery); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, json.Unmarshal(body, &discovery))
 	if discovery.Issuer != server.Issuer() {
 		t.Errorf("issuer is %s", discovery.Issuer)
 	}
 	var keys jose.JSONWebKeySet
 	body = call(t, question{url: discovery.JWKSURI}).body
-	if err := json.Unmarshal(body, &keys); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, json.Unmarshal(body, &keys))
 	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256})
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	payload, err := signed.Verify(keys) // takes the key with the token's kid
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	var claims map[string]any
-	if err := json.Unmarshal(payload, &claims); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, json.Unmarshal(payload, &claims))
 	return claims
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"rolecall/test/fakests"
+	"rolecall/test/kit"
 )
 
 const role = "arn:aws:iam::123456789012:role/ci/deploy"
@@ -21,9 +22,7 @@ const role = "arn:aws:iam::123456789012:role/ci/deploy"
 func start(t *testing.T, answers ...fakests.Answer) *fakests.Server {
 	t.Helper()
 	server, err := fakests.Start(answers...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	t.Cleanup(server.Close)
 	return server
 }
@@ -58,9 +57,7 @@ func received(out *sts.AssumeRoleWithWebIdentityOutput) fakests.Credentials {
 func TestOK(t *testing.T) {
 	server := start(t)
 	out, err := assume(t.Context(), server)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	request := server.Requests()[0]
 	got := received(out)
 	if diff := cmp.Diff(request.Issued, got); diff != "" {
@@ -96,9 +93,7 @@ func TestOKOverrides(t *testing.T) {
 	}
 	server := start(t, fakests.OK(want))
 	out, err := assume(t.Context(), server)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	got := received(out)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -159,9 +154,7 @@ func TestHugeCountsWhatIsTaken(t *testing.T) {
 	const size = 1 << 40
 	server := start(t, fakests.Huge(size))
 	response, err := http.PostForm(server.URL(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	response.Body.Close()
 	if sent := server.Requests()[0].Sent; sent == 0 || sent > 64<<20 {
 		t.Errorf("the client that closed at once took %d bytes", sent)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"rolecall/test/coordinator"
+	"rolecall/test/kit"
 	"rolecall/test/lab"
 )
 
@@ -29,9 +30,7 @@ exit "$BUILD_FAILURE_EXIT_CODE"
 func startCoordinator(t *testing.T) *coordinator.Server {
 	t.Helper()
 	server, err := coordinator.Start()
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	t.Cleanup(server.Close)
 	return server
 }
@@ -40,9 +39,7 @@ func startCoordinator(t *testing.T) *coordinator.Server {
 func bashDriver(t *testing.T) lab.Driver {
 	t.Helper()
 	script := filepath.Join(t.TempDir(), "run")
-	if err := os.WriteFile(script, []byte(runStage), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.WriteFile(script, []byte(runStage), 0o755))
 	return lab.Driver{
 		Config:  []string{"/bin/echo", `{"builds_dir_is_shared":true}`},
 		Prepare: []string{"/bin/true"},
@@ -61,9 +58,7 @@ func startRunner(t *testing.T, server *coordinator.Server) *lab.RunnerService {
 			{Name: "shell", Token: shellToken, Executor: "shell"},
 		},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	t.Cleanup(func() {
 		if err := runner.Close(); err != nil {
 			t.Error(err)
@@ -80,9 +75,7 @@ func wait(t *testing.T, run *coordinator.Run) coordinator.Result {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	result, err := run.Wait(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	t.Logf("job %d waited %v and took %v", run.ID(), result.Waited, result.Took)
 	return result
 }
@@ -120,13 +113,9 @@ func TestCloseLeavesNoProcess(t *testing.T) {
 	if len(runner.Leftovers()) == 0 {
 		t.Error("the process that the job left is not found")
 	}
-	if err := runner.Close(); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, runner.Close())
 	pid, err := os.ReadFile(pidFile)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	if _, err := os.Stat(filepath.Join("/proc", strings.TrimSpace(string(pid)), "exe")); err == nil {
 		t.Error("the process that the job left is still there")
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"rolecall/test/coordinator"
+	"rolecall/test/kit"
 	"rolecall/test/lab"
 )
 
@@ -27,9 +28,7 @@ func startMinIO(t *testing.T, server *coordinator.Server) *lab.MinIO {
 			"beta":  {Audience: "https://beta.example"},
 		},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	t.Cleanup(minio.Close)
 	return minio
 }
@@ -54,9 +53,7 @@ func TestMinIO(t *testing.T) {
 		t.Error("a token for alpha got the role of beta")
 	}
 	out, err := assume(t, minio, "alpha", token)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	s3job := func(args ...string) string { return runS3Job(t, minio, out, args...) }
 	if got := s3job("put", "alpha", "key", "text"); got != "" {
 		t.Fatalf("writing to the own bucket: %s", got)
@@ -78,9 +75,7 @@ func TestMinIO(t *testing.T) {
 func runS3Job(t *testing.T, minio *lab.MinIO, role *sts.AssumeRoleWithWebIdentityOutput, args ...string) string {
 	t.Helper()
 	programs, err := lab.Parts()
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	cmd := exec.CommandContext(t.Context(), programs.S3Job, append([]string{"-endpoint", minio.URL}, args...)...)
 	cmd.Env = []string{
 		"HOME=" + os.DevNull,
@@ -99,9 +94,7 @@ func checkRootReads(t *testing.T, minio *lab.MinIO) {
 		Bucket: aws.String("alpha"),
 		Key:    aws.String("key"),
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	defer object.Body.Close()
 	if text, err := io.ReadAll(object.Body); err != nil || string(text) != "text" {
 		t.Errorf("root reads %q, %v", text, err)

@@ -16,15 +16,14 @@ import (
 
 	"rolecall/test/coordinator"
 	"rolecall/test/fakests"
+	"rolecall/test/kit"
 	"rolecall/test/lab"
 )
 
 func startRecorder(t *testing.T, target string) *lab.Recorder {
 	t.Helper()
 	recorder, err := lab.Record(target)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	t.Cleanup(recorder.Close)
 	return recorder
 }
@@ -32,9 +31,7 @@ func startRecorder(t *testing.T, target string) *lab.Recorder {
 func startFakeSTS(t *testing.T, answers ...fakests.Answer) *fakests.Server {
 	t.Helper()
 	server, err := fakests.Start(answers...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	t.Cleanup(server.Close)
 	return server
 }
@@ -56,9 +53,7 @@ func TestRecorderRemembersWhatWasIssued(t *testing.T) {
 	var want []string
 	for _, token := range []string{"token-one", "token-two"} {
 		out, err := ask(t, recorder.URL(), token)
-		if err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, err)
 		want = append(want, token, *out.Credentials.SecretAccessKey, *out.Credentials.SessionToken)
 	}
 	if diff := cmp.Diff(want, recorder.Secrets()); diff != "" {
@@ -105,18 +100,12 @@ func TestRecorderReadsQueries(t *testing.T) {
 	recorder := startRecorder(t, startFakeSTS(t).URL())
 	form := url.Values{"Action": {"AssumeRoleWithWebIdentity"}, "WebIdentityToken": {"the-token"}}
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, recorder.URL()+"/?"+form.Encode(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	secrets := recorder.Secrets()
 	if len(secrets) != 3 || !strings.Contains(string(body), secrets[1]) {
 		t.Errorf("%d secrets for the answer %s", len(secrets), body)
@@ -132,9 +121,7 @@ func TestRecorderBeforeMinIO(t *testing.T) {
 	direct := *minio
 	direct.URL = recorder.URL()
 	out, err := assume(t, &direct, "alpha", token)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	if got, want := recorder.Secrets(), []string{token, *out.Credentials.SecretAccessKey, *out.Credentials.SessionToken}; !slices.Equal(got, want) {
 		t.Errorf("got %d secrets, want the %d of the answer", len(got), len(want))
 	}

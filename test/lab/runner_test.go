@@ -9,15 +9,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"rolecall/test/coordinator"
+	"rolecall/test/kit"
 	"rolecall/test/lab"
 )
 
 func TestRunner(t *testing.T) {
 	server := startCoordinator(t)
 	repo, err := coordinator.NewRepo(t.TempDir(), map[string]string{"docs/hello.txt": "hello\n"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	server.Host("group/project", repo)
 	runner := startRunner(t, server)
 	// The jobs below run at the same time.
@@ -130,9 +129,7 @@ func startTicking(t *testing.T, server *coordinator.Server) *coordinator.Run {
 		Script:      []string{"echo started", "while sleep 0.1; do echo tick; done"},
 		AfterScript: []string{"echo after the script"},
 	})
-	if err := run.WaitLog(t.Context(), "tick"); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, run.WaitLog(t.Context(), "tick"))
 	return run
 }
 

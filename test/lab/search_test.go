@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"rolecall/test/kit"
 	"rolecall/test/lab"
 )
 
@@ -24,9 +25,7 @@ func packed(t *testing.T, w io.WriteCloser, buffer *bytes.Buffer, content string
 	if _, err := io.WriteString(w, content); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, w.Close())
 	return buffer.String()
 }
 
@@ -45,26 +44,18 @@ func zipped(t *testing.T, name, content string) string {
 	var buffer bytes.Buffer
 	archive := zip.NewWriter(&buffer)
 	entry, err := archive.Create(name)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	if _, err := io.WriteString(entry, content); err != nil {
 		t.Fatal(err)
 	}
-	if err := archive.Close(); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, archive.Close())
 	return buffer.String()
 }
 
 func write(t *testing.T, path, content string) {
 	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.MkdirAll(filepath.Dir(path), 0o700))
+	kit.Must(t, os.WriteFile(path, []byte(content), 0o600))
 }
 
 // TestSearchFinds has one hiding place a case; each must be found, and only it.
@@ -107,9 +98,7 @@ func TestSearchFinds(t *testing.T) {
 
 func link(t *testing.T, target, path string) {
 	t.Helper()
-	if err := os.Symlink(target, path); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.Symlink(target, path))
 }
 
 func TestSearchFindsNothing(t *testing.T) {

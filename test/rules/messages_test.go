@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"rolecall/test/kit"
 )
 
 // variable parts of a message: in the documents "...", a text in quotes, a number
@@ -102,9 +104,7 @@ func TestMessages(t *testing.T) {
 			continue
 		}
 		file, err := parser.ParseFile(files, path, nil, parser.SkipObjectResolution)
-		if err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, err)
 		texts = append(texts, literals(file)...)
 	}
 	for _, document := range []string{"README.md", "docs/architecture.md", "docs/threat-model.md"} {
@@ -129,9 +129,7 @@ func TestSaid(t *testing.T) {
 			f("STS at %s, %d tries: %s%s", host), f("policy file: %w", err), struct{ a int }{},
 		}`
 	file, err := parser.ParseFile(token.NewFileSet(), "a.go", code, parser.SkipObjectResolution)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	tests := []struct {
 		message string
 		want    bool

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"rolecall/test/kit"
 )
 
 // racingReturns reports the return statements whose results depend on an order
@@ -139,9 +141,7 @@ func TestRacingReturns(t *testing.T) {
 	for _, test := range tests {
 		files := token.NewFileSet()
 		file, err := parser.ParseFile(files, "a.go", "package a\nfunc a() {\n"+test.statement+"\n}", parser.SkipObjectResolution)
-		if err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, err)
 		found := racingReturns(files, file)
 		names := strings.Fields(test.names)
 		same := slices.EqualFunc(found, names, func(text, name string) bool {
@@ -165,9 +165,7 @@ func TestNoRacingReturns(t *testing.T) {
 	}
 	for _, path := range paths {
 		file, err := parser.ParseFile(files, path, nil, parser.SkipObjectResolution)
-		if err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, err)
 		for _, problem := range racingReturns(files, file) {
 			t.Error(problem)
 		}
@@ -185,9 +183,7 @@ func goFiles(t *testing.T) []string {
 			}
 			return err
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, err)
 	}
 	return paths
 }

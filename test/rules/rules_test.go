@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"rolecall/internal/version"
+	"rolecall/test/kit"
 )
 
 // goPackage is what go list tells of a package.
@@ -28,15 +29,11 @@ func list(t *testing.T, patterns ...string) []goPackage {
 	command := exec.CommandContext(t.Context(), "go", append([]string{"list", "-json=ImportPath,Doc,Imports,Deps"}, patterns...)...)
 	command.Dir = "../.."
 	out, err := command.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	var packages []goPackage
 	for decoder := json.NewDecoder(strings.NewReader(string(out))); decoder.More(); {
 		var p goPackage
-		if err := decoder.Decode(&p); err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, decoder.Decode(&p))
 		packages = append(packages, p)
 	}
 	return packages
@@ -106,9 +103,7 @@ func TestPackagesSayWhatTheyAre(t *testing.T) {
 func read(t *testing.T, name string) string {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join("../..", name))
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	return string(content)
 }
 

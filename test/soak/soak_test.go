@@ -15,6 +15,7 @@ import (
 
 	"rolecall/test/coordinator"
 	"rolecall/test/fakests"
+	"rolecall/test/kit"
 )
 
 // TestSoak is the short form of the soak. It has too few jobs for a word on times.
@@ -31,9 +32,7 @@ func TestSoak(t *testing.T) {
 func TestLogs(t *testing.T) {
 	t.Parallel()
 	gitlab, err := coordinator.Start()
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	t.Cleanup(gitlab.Close)
 	run := gitlab.Enqueue(driverToken, coordinator.Job{})
 	id := fmt.Sprint(run.ID())
@@ -91,19 +90,13 @@ func TestLeft(t *testing.T) {
 			}
 		}
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := w.warmUp(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
+	kit.Must(t, w.warmUp(t.Context()))
 	if problems := w.settle(w.descriptors()); problems != nil {
 		t.Error(problems)
 	}
 	daemon := exec.Command("sleep", w.marker)
-	if err := daemon.Start(); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, daemon.Start())
 	t.Cleanup(func() { _ = daemon.Process.Kill(); _ = daemon.Wait() })
 	run := w.gitlab.Enqueue("glrt-nobody0001", coordinator.Job{})
 	id := fmt.Sprint(run.ID())
@@ -111,14 +104,10 @@ func TestLeft(t *testing.T) {
 	link := filepath.Join(w.builds(), "t00/protected/soak00000/0/acme/soak.tmp/rolecall-"+id)
 	kept := filepath.Join(w.builds(), "t00/kept.txt")
 	for _, dir := range []string{filepath.Join(w.credentials, id), link} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, os.MkdirAll(dir, 0o700))
 	}
 	for _, file := range []string{kept, filepath.Join(filepath.Dir(kept), "leak.txt")} {
-		if err := os.WriteFile(file, []byte(secret), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, os.WriteFile(file, []byte(secret), 0o600))
 	}
 	want := []string{fmt.Sprint(daemon.Process.Pid), filepath.Join(w.credentials, id), link, kept}
 	if group := "/sys/fs/cgroup/freezer/rolecall-" + id; os.Mkdir(group, 0o700) == nil {
@@ -126,9 +115,7 @@ func TestLeft(t *testing.T) {
 		want = append(want, group)
 	}
 	got, err := w.left(t.Context(), []*task{{kind: killCleanup, killed: true, run: run}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	got = slices.DeleteFunc(got, func(problem string) bool { return strings.HasPrefix(problem, "before the sweep: process ") })
 	for _, what := range want {
 		if !slices.ContainsFunc(got, func(problem string) bool { return strings.Contains(problem, what) }) {
@@ -144,9 +131,7 @@ func TestLeft(t *testing.T) {
 func TestTimes(t *testing.T) {
 	t.Parallel()
 	gitlab, err := coordinator.Start()
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	t.Cleanup(gitlab.Close)
 	run := gitlab.Enqueue(driverToken, coordinator.Job{})
 	for _, test := range []struct {

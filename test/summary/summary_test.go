@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"rolecall/test/kit"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -40,12 +42,8 @@ func goTest(t *testing.T, folders []string, flags ...string) string {
 	}
 	for path, text := range files {
 		path = filepath.Join(dir, path)
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, os.MkdirAll(filepath.Dir(path), 0o700))
+		kit.Must(t, os.WriteFile(path, []byte(text), 0o600))
 	}
 	command := exec.CommandContext(t.Context(), "go", append(append([]string{"test", "-vet=off", "-count=1"}, flags...), "./...")...)
 	command.Dir, command.Env = dir, append(os.Environ(), "GOFLAGS=", "GOWORK=off")

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"rolecall/internal/gate/selection"
+	"rolecall/test/kit"
 )
 
 // BenchmarkSelect finds the files of a large tree and of a small upload in it.
@@ -13,13 +14,9 @@ func BenchmarkSelect(b *testing.B) {
 	dir := plant(b, []string{"report.xml"})
 	for i := range 200 {
 		folder := fmt.Sprintf("%s/pkg%d/sub", dir, i)
-		if err := os.MkdirAll(folder, 0o755); err != nil {
-			b.Fatal(err)
-		}
+		kit.Must(b, os.MkdirAll(folder, 0o755))
 		for j := range 100 {
-			if err := os.WriteFile(fmt.Sprintf("%s/file%d.go", folder, j), nil, 0o600); err != nil {
-				b.Fatal(err)
-			}
+			kit.Must(b, os.WriteFile(fmt.Sprintf("%s/file%d.go", folder, j), nil, 0o600))
 		}
 	}
 	for name, u := range map[string]selection.Upload{
@@ -31,13 +28,9 @@ func BenchmarkSelect(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				project, err := selection.OpenProject(dir)
-				if err != nil {
-					b.Fatal(err)
-				}
+				kit.Must(b, err)
 				vars, err := project.Variables(nil, nil, os.Environ())
-				if err != nil {
-					b.Fatal(err)
-				}
+				kit.Must(b, err)
 				set, err := project.Select(b.Context(), []selection.Upload{u}, vars)
 				if err != nil || len(set.Files) == 0 {
 					b.Fatal(err)

@@ -11,19 +11,16 @@ import (
 
 	"rolecall/internal/gate/selection"
 	"rolecall/internal/job"
+	"rolecall/test/kit"
 )
 
 // project makes an empty project with a folder beside it, and opens it.
 func project(t testing.TB) (p *selection.Project, temp string) {
 	t.Helper()
 	dir := plant(t, nil)
-	if err := os.Mkdir(dir+".tmp", 0o700); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.Mkdir(dir+".tmp", 0o700))
 	p, err := selection.OpenProject(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	t.Cleanup(p.Close)
 	return p, dir + ".tmp"
 }
@@ -41,9 +38,7 @@ func FuzzExpand(f *testing.F) {
 	p, temp := project(f)
 	request := job.Request{"RUNNER_TEMP_PROJECT_DIR": temp, "A": "$B/<a>", "B": "b", "U": ""}
 	vars, err := p.Variables(request, nil, []string{"HOME=/root"})
-	if err != nil {
-		f.Fatal(err)
-	}
+	kit.Must(f, err)
 	f.Fuzz(func(t *testing.T, pattern string) {
 		if !utf8.ValidString(pattern) || strings.ContainsRune(pattern, 0) {
 			return // no pattern of a job response
@@ -70,14 +65,10 @@ func TestVariables(t *testing.T) {
 	t.Parallel()
 	p, temp := project(t)
 	sourced := "SOURCED=s\nREQUEST=over\n  TRIMMED=x  \nREQUEST2+=+more\nNEW+=n\nno line\n\nX=a=b\nBACK=a\\b\nPWD=/evil\nGITLAB_ENV=/moved\nLAST=unread"
-	if err := os.WriteFile(temp+"/gitlab_runner_env", []byte(sourced), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.WriteFile(temp+"/gitlab_runner_env", []byte(sourced), 0o600))
 	request := job.Request{"RUNNER_TEMP_PROJECT_DIR": temp, "REQUEST": "r", "REQUEST2": "r2", "KUBE": "secret content", "SERVICE": "job's"}
 	vars, err := p.Variables(request, []string{"KUBE"}, []string{"SERVICE=s", "HOME=/home/x", "PATH=/bin"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	dir := strings.TrimSuffix(temp, ".tmp")
 	for pattern, want := range map[string]string{
 		"$SOURCED": "s", "$REQUEST": "over", "$TRIMMED.": "x.", "$REQUEST2": "r2+more", "$NEW": "n", "$X": "a=b", "$BACK": `a\b`, "$LAST": "",
@@ -101,21 +92,13 @@ func TestSourced(t *testing.T) {
 	t.Parallel()
 	p, temp := project(t)
 	path := filepath.Join(temp, "gitlab_runner_env")
-	if err := os.WriteFile(path, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Truncate(path, 1<<30); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.WriteFile(path, nil, 0o600))
+	kit.Must(t, os.Truncate(path, 1<<30))
 	if _, err := p.Variables(job.Request{"RUNNER_TEMP_PROJECT_DIR": temp}, nil, nil); err == nil {
 		t.Error("1 GiB of variables: no error")
 	}
-	if err := os.Remove(path); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink("/dev/zero", path); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.Remove(path))
+	kit.Must(t, os.Symlink("/dev/zero", path))
 	if _, err := p.Variables(job.Request{"RUNNER_TEMP_PROJECT_DIR": temp}, nil, nil); err != nil {
 		t.Errorf("a device in place of the file: %v", err)
 	}

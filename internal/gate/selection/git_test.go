@@ -14,6 +14,7 @@ import (
 
 	"rolecall/internal/gate/selection"
 	"rolecall/internal/job"
+	"rolecall/test/kit"
 )
 
 // git runs git in dir.
@@ -33,9 +34,7 @@ func repository(t *testing.T) string {
 		"tracked", "dir/tracked", "other", "dir/other", "new\nline", "\xff\xfe", ".env", "ignored.o", "dir/ignored.o", "link -> tracked", "nested/f", "empty/",
 	})
 	git(t, dir, "init", "-q")
-	if err := os.WriteFile(dir+"/.gitignore", []byte("*.o\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.WriteFile(dir+"/.gitignore", []byte("*.o\n"), 0o600))
 	git(t, dir, "add", "tracked", "dir/tracked", ".gitignore")
 	git(t, dir+"/nested", "init", "-q")
 	return dir
@@ -71,9 +70,7 @@ func TestGitRefuses(t *testing.T) {
 	t.Parallel()
 	none := plant(t, []string{"a", "b"})
 	broken := repository(t)
-	if err := os.WriteFile(broken+"/.git/config", []byte("[core\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.WriteFile(broken+"/.git/config", []byte("[core\n"), 0o600))
 	foreign := repository(t)
 	if err := os.Lchown(foreign, 65534, 65534); err != nil {
 		t.Logf("not root, so no project of another user: %v", err)
@@ -108,14 +105,10 @@ func TestHostileRepository(t *testing.T) {
 	dir := repository(t)
 	ran := filepath.Join(t.TempDir(), "ran")
 	program := filepath.Join(t.TempDir(), "program")
-	if err := os.WriteFile(program, []byte("#!/bin/sh\necho \"$0 $*\" >>"+ran+"\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.WriteFile(program, []byte("#!/bin/sh\necho \"$0 $*\" >>"+ran+"\n"), 0o700))
 	hooks := filepath.Dir(program)
 	for _, name := range []string{"post-index-change", "post-checkout", "pre-auto-gc"} {
-		if err := os.Symlink(program, filepath.Join(hooks, name)); err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, os.Symlink(program, filepath.Join(hooks, name)))
 	}
 	for key, value := range map[string]string{
 		"core.fsmonitor": program, "core.hooksPath": hooks, "core.pager": program, "pager.ls-files": program, "core.sshCommand": program,
@@ -124,9 +117,7 @@ func TestHostileRepository(t *testing.T) {
 	} {
 		git(t, dir, "config", key, value)
 	}
-	if err := os.WriteFile(dir+"/.gitattributes", []byte("* filter=x\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.WriteFile(dir+"/.gitattributes", []byte("* filter=x\n"), 0o600))
 	env := []string{
 		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=core.fsmonitor", "GIT_CONFIG_VALUE_0=" + program,
 		"GIT_TRACE=" + ran, "GIT_TRACE2=" + ran, "GIT_PAGER=" + program,
@@ -151,9 +142,7 @@ func TestGitEnvironment(t *testing.T) {
 	t.Parallel()
 	dir := repository(t)
 	hidden := filepath.Join(filepath.Dir(dir), "hidden")
-	if err := os.Rename(dir+"/.git", hidden); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.Rename(dir+"/.git", hidden))
 	u := selection.Upload{Untracked: true}
 	env := []string{"GIT_DIR=" + hidden, "GIT_WORK_TREE=" + dir}
 	got, problems := selected(t, dir, u, env)
@@ -166,19 +155,13 @@ func TestGitEnvironment(t *testing.T) {
 func TestGitHangs(t *testing.T) {
 	t.Parallel()
 	dir := repository(t)
-	if err := syscall.Mkfifo(dir+"/.git/fifo", 0o600); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, syscall.Mkfifo(dir+"/.git/fifo", 0o600))
 	git(t, dir, "config", "include.path", dir+"/.git/fifo")
 	project, err := selection.OpenProject(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	defer project.Close()
 	vars, err := project.Variables(job.Request{}, nil, os.Environ())
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	begin := time.Now()

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rolecall/internal/gate/selection"
+	"rolecall/test/kit"
 )
 
 // deep makes folders in dir, one in another, deeper than any path is long.
@@ -22,9 +23,7 @@ func deep(t testing.TB, dir string, depth int) {
 	t.Helper()
 	fd, err := unix.Open(dir, unix.O_DIRECTORY, 0)
 	for range depth {
-		if err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, err)
 		if err = unix.Mkdirat(fd, "d", 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -74,22 +73,16 @@ func TestJustNotTooDeep(t *testing.T) {
 	deep(t, dir, 2043) // 2043 "d/" and "secret" are 4092 bytes
 	u := selection.Upload{Paths: []string{"."}}
 	project, err := selection.OpenProject(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	defer project.Close()
 	vars, err := project.Variables(nil, nil, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	set, err := project.Select(t.Context(), []selection.Upload{u}, vars)
 	if err != nil || len(set.Files) != 1 || len(set.Problems) > 0 {
 		t.Fatalf("%d files, %d problems, error %v, want the file at the bottom", len(set.Files), len(set.Problems), err)
 	}
 	file, err := project.Open(set.Files[0])
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	file.Close()
 }
 
@@ -97,13 +90,9 @@ func TestJustNotTooDeep(t *testing.T) {
 func TestOddFiles(t *testing.T) {
 	t.Parallel()
 	dir := plant(t, []string{"a"})
-	if err := syscall.Mkfifo(dir+"/fifo", 0o600); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, syscall.Mkfifo(dir+"/fifo", 0o600))
 	listener, err := net.Listen("unix", dir+"/socket")
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	t.Cleanup(func() { _ = listener.Close() })
 	device := unix.Mknod(dir+"/null", unix.S_IFCHR|0o600, int(unix.Mkdev(1, 3)))
 	disk := unix.Mknod(dir+"/loop", unix.S_IFBLK|0o600, int(unix.Mkdev(7, 200)))
@@ -111,9 +100,7 @@ func TestOddFiles(t *testing.T) {
 	compare(t, dir, selection.Upload{Paths: []string{"."}})
 
 	project, err := selection.OpenProject(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	defer project.Close()
 	for _, name := range []string{"fifo", "socket", "."} {
 		for _, follow := range []bool{true, false} {
@@ -126,9 +113,7 @@ func TestOddFiles(t *testing.T) {
 		return
 	}
 	vars, err := project.Variables(nil, nil, []string{"FF_USE_FASTZIP=false"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	set, err := project.Select(t.Context(), []selection.Upload{{Paths: []string{"."}}}, vars)
 	if err != nil || len(set.Files) != 2 || set.Files[1].Path != "null" {
 		t.Errorf("the older archiver opens devices: %v, %v", set.Files, err)
@@ -140,9 +125,7 @@ func TestOpenFollowsNoLink(t *testing.T) {
 	t.Parallel()
 	dir := plant(t, []string{"a", "link -> a"})
 	project, err := selection.OpenProject(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	defer project.Close()
 	if _, err := project.Open(selection.File{Path: "link"}); !errors.Is(err, unix.ELOOP) {
 		t.Errorf("a link in place of a file: %v", err)
@@ -158,9 +141,7 @@ func TestUnreadable(t *testing.T) {
 	dir := plant(t, []string{"ok/f", "closed/f", "closed/sub/f", "listed/f", "entered/f"})
 	for name, mode := range map[string]os.FileMode{"closed": 0, "listed": 0o400, "entered": 0o100} {
 		path := filepath.Join(dir, name)
-		if err := os.Chmod(path, mode); err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, os.Chmod(path, mode))
 		t.Cleanup(func() { _ = os.Chmod(path, 0o700) })
 	}
 	for pattern, want := range map[string][]string{
@@ -188,9 +169,7 @@ func TestManyProblems(t *testing.T) {
 	t.Parallel()
 	dir := plant(t, nil)
 	for i := range 300 {
-		if err := os.Mkdir(fmt.Sprintf("%s/%d", dir, i), 0o000); err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, os.Mkdir(fmt.Sprintf("%s/%d", dir, i), 0o000))
 	}
 	asNobody(t, func() {
 		_, problems := selected(t, dir, selection.Upload{Paths: []string{".", "$((1))"}}, nil)
@@ -205,14 +184,10 @@ func TestCancelled(t *testing.T) {
 	t.Parallel()
 	dir := plant(t, []string{"a"})
 	project, err := selection.OpenProject(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	defer project.Close()
 	vars, err := project.Variables(nil, nil, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	ctx, cancel := context.WithDeadline(t.Context(), time.Unix(1, 0))
 	defer cancel()
 	for _, pattern := range []string{".", "**", "*"} {

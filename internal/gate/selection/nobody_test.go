@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"testing"
 
+	"rolecall/test/kit"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -28,7 +30,5 @@ func asNobody(t *testing.T, f func()) {
 		}
 		done <- err
 	}()
-	if err := <-done; err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, <-done)
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"rolecall/internal/gate/selection"
+	"rolecall/test/kit"
 )
 
 // TestRandomAsTheArchiver compares the selection with the runner's on trees and
@@ -66,9 +67,7 @@ func randomTree(t *testing.T, r *rand.Rand) string {
 		default:
 			err = os.WriteFile(path, []byte(path), 0o600)
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, err)
 	}
 	return dir
 }

@@ -21,15 +21,14 @@ import (
 
 	"rolecall/internal/gate/selection"
 	"rolecall/internal/job"
+	"rolecall/test/kit"
 )
 
 // runner returns the path of the real runner.
 func runner(t testing.TB) string {
 	t.Helper()
 	path, err := filepath.Abs("../../../bin/test/gitlab-runner")
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	if _, err := os.Stat(path); err != nil {
 		t.Fatalf("%v; make it with: make parts", err)
 	}
@@ -41,9 +40,7 @@ func runner(t testing.TB) string {
 func plant(t testing.TB, tree []string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "project")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.MkdirAll(dir, 0o755))
 	for _, entry := range tree {
 		entry = strings.ReplaceAll(entry, "@", dir)
 		name, target, link := strings.Cut(entry, " -> ")
@@ -57,9 +54,7 @@ func plant(t testing.TB, tree []string) string {
 		default:
 			err = errors.Join(err, os.WriteFile(path, []byte(name), 0o600))
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, err)
 	}
 	return dir
 }
@@ -85,9 +80,7 @@ func archived(t testing.TB, dir string, u selection.Upload, env []string) map[st
 	if errors.Is(err, os.ErrNotExist) {
 		return map[string]string{}
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	return unzip(t, data)
 }
 
@@ -109,22 +102,16 @@ func flags(u selection.Upload) []string {
 func unzip(t testing.TB, data []byte) map[string]string {
 	t.Helper()
 	archive, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	files := map[string]string{}
 	for _, entry := range archive.File {
 		if strings.HasSuffix(entry.Name, "/") {
 			continue
 		}
 		reader, err := entry.Open()
-		if err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, err)
 		content, err := io.ReadAll(reader)
-		if err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, err)
 		files[entry.Name] = string(content)
 	}
 	return files
@@ -134,9 +121,7 @@ func unzip(t testing.TB, data []byte) map[string]string {
 func selected(t testing.TB, dir string, u selection.Upload, env []string) (map[string]string, []selection.Problem) {
 	t.Helper()
 	project, err := selection.OpenProject(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	defer project.Close()
 	request := job.Request{"RUNNER_TEMP_PROJECT_DIR": dir + ".tmp"}
 	for _, variable := range env {
@@ -144,13 +129,9 @@ func selected(t testing.TB, dir string, u selection.Upload, env []string) (map[s
 		request[name] = value
 	}
 	vars, err := project.Variables(request, nil, os.Environ())
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	set, err := project.Select(t.Context(), []selection.Upload{u}, vars)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	return contents(t, project, set.Files), set.Problems
 }
 
@@ -167,9 +148,7 @@ func contents(t testing.TB, project *selection.Project, files []selection.File) 
 			continue
 		}
 		file, err := project.Open(f)
-		if err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, err)
 		content, err := io.ReadAll(file)
 		if err != nil || int64(len(content)) != f.Size && !f.Follow {
 			t.Fatalf("%q: %v, %d bytes, want %d", f.Path, err, len(content), f.Size)
@@ -259,14 +238,10 @@ func gunzip(t testing.TB, data []byte) map[string]string {
 	files := map[string]string{}
 	for source.Len() > 0 {
 		reader, err := gzip.NewReader(source)
-		if err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, err)
 		reader.Multistream(false)
 		content, err := io.ReadAll(reader)
-		if err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, err)
 		files[reader.Comment] = string(content)
 	}
 	return files
@@ -276,9 +251,7 @@ func gunzip(t testing.TB, data []byte) map[string]string {
 func TestAsTheUploader(t *testing.T) {
 	t.Parallel()
 	outside := filepath.Join(t.TempDir(), "outside")
-	if err := os.WriteFile(outside, []byte("outside"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.WriteFile(outside, []byte("outside"), 0o600))
 	dir := plant(t, []string{
 		"a.env", "b.env", "dir/c.env", "link.env -> a.env", "far.env -> " + outside, "dangling.env -> none", "dirlink -> dir", "empty/", "z/y/x.env",
 	})
@@ -323,9 +296,7 @@ func TestLinkToFolder(t *testing.T) {
 	t.Parallel()
 	dir := plant(t, []string{"dir/c.env", "dirlink -> dir", "dangling -> none"})
 	project, err := selection.OpenProject(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	defer project.Close()
 	_, err = project.Open(selection.File{Path: "dirlink", Follow: true})
 	if err == nil || err.Error() != "open dirlink: not a regular file" {

@@ -7,6 +7,7 @@ import (
 
 	"rolecall/internal/gate/selection"
 	"rolecall/internal/job"
+	"rolecall/test/kit"
 )
 
 func TestForStage(t *testing.T) {
@@ -65,14 +66,10 @@ func TestMerged(t *testing.T) {
 	t.Parallel()
 	dir := plant(t, []string{"b", "a", "link -> a", "c/d", "c.x"})
 	p, err := selection.OpenProject(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	defer p.Close()
 	vars, err := p.Variables(nil, nil, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	set, err := p.Select(t.Context(), []selection.Upload{
 		{What: "artifacts", Paths: []string{"b", "link", "c"}},
 		{What: "report dotenv", Format: "raw", Paths: []string{"link"}},

@@ -29,9 +29,7 @@ func poison(t *testing.T, issuer string, fetched, tried time.Time) []byte {
 		"issuer": issuer, "fetched": fetched, "tried": tried,
 		"set": json.RawMessage(keySet(t, jose.JSONWebKey{Key: attacker().Public(), KeyID: "evil"})),
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	return content
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"rolecall/internal/fault"
 	"rolecall/test/coordinator"
+	"rolecall/test/kit"
 )
 
 // noToken is the refusal of what is not signed as GitLab signs.
@@ -27,14 +28,10 @@ const noToken = "it is no JSON Web Token signed with RS256 or ES256"
 func publicKey(t *testing.T, server *coordinator.Server) jose.JSONWebKey {
 	t.Helper()
 	response, err := http.Get(server.URL() + "/oauth/discovery/keys") //nolint:noctx // on loopback
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	defer response.Body.Close()
 	var set jose.JSONWebKeySet
-	if err := json.NewDecoder(response.Body).Decode(&set); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, json.NewDecoder(response.Body).Decode(&set))
 	return set.Keys[0]
 }
 
@@ -42,9 +39,7 @@ func publicKey(t *testing.T, server *coordinator.Server) jose.JSONWebKey {
 func byHand(t *testing.T, header string, secret []byte, claims map[string]any) string {
 	t.Helper()
 	payload, err := json.Marshal(claims)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	encode := base64.RawURLEncoding.EncodeToString
 	input := encode([]byte(header)) + "." + encode(payload)
 	mac := hmac.New(sha256.New, secret)
@@ -78,9 +73,7 @@ func TestForgedHeader(t *testing.T) {
 	c := claims(s.Issuer, nil)
 	own := jose.SigningKey{Algorithm: jose.RS256, Key: attacker()}
 	der, err := x509.MarshalPKIXPublicKey(public.Key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	hs256 := `{"alg":"HS256","kid":"` + public.KeyID + `"}`
 	pkcs1 := x509.MarshalPKCS1PublicKey(public.Key.(*rsa.PublicKey))
 	forPEM := func(kind string, der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}) }

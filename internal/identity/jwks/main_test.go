@@ -19,6 +19,7 @@ import (
 	"rolecall/internal/fault"
 	"rolecall/internal/identity/jwks"
 	"rolecall/test/coordinator"
+	"rolecall/test/kit"
 )
 
 // attacker is a key that no issuer has. It is made once: that takes a while.
@@ -44,9 +45,7 @@ func ecKey(curve elliptic.Curve) *ecdsa.PrivateKey {
 func start(t testing.TB) *coordinator.Server {
 	t.Helper()
 	server, err := coordinator.Start()
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	t.Cleanup(server.Close)
 	return server
 }
@@ -56,9 +55,7 @@ func start(t testing.TB) *coordinator.Server {
 func source(t testing.TB, issuer string) jwks.Source {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "keys")
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.Mkdir(dir, 0o700))
 	return jwks.Source{Issuer: issuer, Dir: dir, Warn: func(text string) { t.Errorf("warning: %s", text) }}
 }
 
@@ -87,9 +84,7 @@ func claims(issuer string, change map[string]any) map[string]any {
 func keySet(t testing.TB, keys ...jose.JSONWebKey) []byte {
 	t.Helper()
 	set, err := json.Marshal(jose.JSONWebKeySet{Keys: keys})
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	return set
 }
 
@@ -97,21 +92,13 @@ func keySet(t testing.TB, keys ...jose.JSONWebKey) []byte {
 func forge(t testing.TB, key jose.SigningKey, options *jose.SignerOptions, claims map[string]any) string {
 	t.Helper()
 	signer, err := jose.NewSigner(key, options)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	payload, err := json.Marshal(claims)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	signed, err := signer.Sign(payload)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	token, err := signed.CompactSerialize()
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	return token
 }
 
