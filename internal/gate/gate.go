@@ -36,8 +36,7 @@ type Report struct {
 	Found   []Place // with secrets
 	Refused []Place // that could not be looked at
 	Noted   []Place // files whose bytes were searched, but which could not be unpacked
-	Files   int64
-	Bytes   int64
+	Files   int64   // how many were looked at
 }
 
 // Place is a file that the runner would upload, and what is to be said of it.

@@ -115,7 +115,7 @@ func temp(order gate.Order) string {
 
 // report puts together what the two have found.
 func report(set selection.Set, result scan.Result) gate.Report {
-	out := gate.Report{Files: result.Files, Bytes: result.Bytes}
+	out := gate.Report{Files: result.Files}
 	uploads := map[string]string{}
 	for _, f := range set.Files {
 		uploads[f.Path] = f.What

@@ -23,7 +23,7 @@ func (s *search) raw() []File {
 	var files []File
 	for path, e := range s.taken {
 		if len(s.taken) == 1 && !e.mode.IsDir() {
-			files = append(files, File{Path: path, Size: e.size, Follow: true})
+			files = append(files, File{Path: path, Follow: true})
 		}
 	}
 	return files
@@ -37,7 +37,7 @@ func (s *search) gzip() []File {
 		if !s.taken[path].mode.IsRegular() {
 			break
 		}
-		files = append(files, File{Path: path, Size: s.taken[path].size})
+		files = append(files, File{Path: path})
 	}
 	return files
 }
@@ -50,14 +50,9 @@ func (s *search) archive() []File {
 	legacy := err == nil && !fast
 	files := make([]File, 0, len(s.taken))
 	for _, path := range slices.Sorted(maps.Keys(s.taken)) {
-		e := s.taken[path]
-		switch e.mode {
-		case 0:
-			files = append(files, File{Path: path, Size: e.size})
-		case fs.ModeSymlink:
-			if target, err := s.readlink(path); err == nil {
-				files = append(files, File{Path: path, Size: int64(len(target)), Link: true, Target: target})
-			}
+		switch s.taken[path].mode {
+		case 0, fs.ModeSymlink:
+			files = append(files, File{Path: path})
 		case fs.ModeDevice | fs.ModeCharDevice:
 			if legacy {
 				files = append(files, File{Path: path})

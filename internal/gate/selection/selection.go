@@ -106,10 +106,7 @@ func artifactName(kind string) string {
 type File struct {
 	Path   string // relative to the project; any bytes but NUL
 	What   string // the first upload that takes it
-	Size   int64  // in bytes, when it was seen
-	Link   bool   // a link that is uploaded as such: Target is its content
-	Target string
-	Follow bool // a link, or may be one, that the runner follows, out of the project too
+	Follow bool   // a link, or may be one, that the runner follows, out of the project too; it uploads other links as links
 }
 
 // Problem is a place that could not be looked into.

@@ -13,9 +13,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxTarget is longer than the target of any link on Linux, in bytes.
-const maxTarget = 1 << 12
-
 // Project is the folder of a job's work tree, by descriptor. Names are resolved
 // from there by the kernel, as those of the runner are from its working directory:
 // what is too long or a link too many for one is so for the other.
@@ -111,13 +108,6 @@ func fileType(mode uint32) fs.FileMode {
 		return fs.ModeDevice | fs.ModeCharDevice
 	}
 	return fs.ModeIrregular
-}
-
-// readlink returns the target of the link name.
-func (p *Project) readlink(name string) (string, error) {
-	target := make([]byte, maxTarget)
-	n, err := unix.Readlinkat(p.fd, name, target)
-	return string(target[:max(n, 0)]), err
 }
 
 // readDir returns what is in the folder name, sorted.
