@@ -91,7 +91,7 @@ soak: build parts
 bench: build parts
 	@go run ./test/bench
 	@go test -run '^$$' -bench . -benchtime 5x ./internal/mask
-	@go test -run '^$$' -bench . ./internal/tenant
+	@go test -run '^$$' -bench . ./internal/tenant ./internal/tenant/policyfile
 
 tidy:
 	go mod tidy

@@ -2,8 +2,13 @@
 package main
 
 import (
-	"rolecall/internal/stage"
+	"rolecall/internal/creds/aws/grant"
 	"rolecall/internal/stage/cleanup"
+	"rolecall/internal/tenant/policyfile"
 )
 
-func main() { stage.Main(stage.Cleanup, cleanup.Run) }
+func main() {
+	cleanup.New(cleanup.Parts{
+		Providers: []policyfile.Provider{grant.AWS{}},
+	}).Main()
+}

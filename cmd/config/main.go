@@ -2,8 +2,13 @@
 package main
 
 import (
-	"rolecall/internal/stage"
+	"rolecall/internal/creds/aws/grant"
 	"rolecall/internal/stage/config"
+	"rolecall/internal/tenant/policyfile"
 )
 
-func main() { stage.Main("config", config.Run) }
+func main() {
+	config.New(config.Parts{
+		Providers: []policyfile.Provider{grant.AWS{}},
+	}).Main()
+}

@@ -2,6 +2,9 @@
 // or refused.
 package main
 
-import "rolecall/internal/doctor"
+import (
+	"rolecall/internal/creds/aws/grant"
+	"rolecall/internal/doctor"
+)
 
-func main() { doctor.Main() }
+func main() { doctor.Doctor{grant.AWS{}}.Main() }

@@ -2,6 +2,6 @@
 // stage starts it.
 package main
 
-import "rolecall/internal/gate/inspection"
+import "rolecall/internal/gate/inspect"
 
-func main() { inspection.Main() }
+func main() { inspect.Main() }

@@ -2,8 +2,12 @@
 package main
 
 import (
-	"rolecall/internal/stage"
+	"rolecall/internal/creds/aws/sts"
 	"rolecall/internal/stage/prepare"
 )
 
-func main() { stage.Main("prepare", prepare.Run) }
+func main() {
+	prepare.New(prepare.Parts{
+		Providers: []prepare.Provider{sts.NewProvider()},
+	}).Main()
+}

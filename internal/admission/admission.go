@@ -1,86 +1,78 @@
-// Package admission puts together what a policy decides on: what GitLab sent of a
-// job, what the job asks for, and what its ID tokens say.
+// Package admission decides which tenant a job is and what is ordered for it: by what
+// GitLab sent of the job, what the job asks for, and what its ID tokens say.
 package admission
 
 import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"rolecall/internal/fault"
-	"rolecall/internal/identity"
-	"rolecall/internal/job"
+	"rolecall/internal/idtoken"
 	"rolecall/internal/tenant"
 )
 
-// Reader reads an ID token: identity.Parse, or a way that checks its signature
+// Reader reads an ID token: idtoken.Parse, or a way that checks its signature
 // too.
-type Reader func(raw string) (identity.Token, error)
+type Reader func(raw string) (idtoken.Token, error)
 
-// Candidate is a job as a policy sees it, with its tokens by the names of their
-// variables.
-type Candidate struct {
-	tenant.Job
-	Tokens map[string]identity.Token
-}
-
-// New returns the candidate for a job on a runner of the tenant pinned, or of
-// none. Every token that the policy may look at is read by read and must be of
-// this very job; an error is one of those of Token.
-func New(policy *tenant.Policy, pinned tenant.Name, response job.Response, request job.Request, read Reader) (Candidate, error) {
-	c := Candidate{
-		Job: tenant.Job{
-			Pinned:    pinned,
-			Requested: request["TENANT"],
-			Region:    Region(request),
-			Project:   response.ProjectPath,
-			Protected: response.Protected,
-			Tokens:    map[string]tenant.Claims{},
-		},
-		Tokens: map[string]identity.Token{},
+// readTokens puts the job into a decision as the policy sees it, and returns its
+// tokens by the names of their variables. Every token that the policy may look at must
+// be of this very job.
+func (c Case) readTokens(d *Decision) (map[string]idtoken.Token, error) {
+	d.Job = tenant.Job{
+		Pinned:    c.Pinned,
+		Requested: c.Request["TENANT"],
+		Project:   c.Response.ProjectPath,
+		Protected: c.Response.Protected,
+		Tokens:    map[string]tenant.Claims{},
 	}
-	for _, name := range policy.TokenNames(pinned, c.Requested) {
-		if request[name] == "" {
+	tokens := map[string]idtoken.Token{}
+	for _, name := range c.Policy.TokenNames(c.Pinned, d.Job.Requested) {
+		if c.Request[name] == "" {
 			continue
 		}
-		token, err := Token(name, response, request, read)
+		token, err := c.token(name, &d.Claims)
 		if err != nil {
-			return Candidate{}, err
+			return nil, err
 		}
-		c.Tokens[name], c.Job.Tokens[name] = token, claims(token.Claims)
+		tokens[name], d.Job.Tokens[name] = token, claimsOf(token)
 	}
-	return c, nil
+	return tokens, nil
 }
 
-// Region returns the region that a job asks for, or none.
-func Region(request job.Request) string {
-	if region := request["AWS_REGION"]; region != "" {
-		return region
-	}
-	return request["AWS_DEFAULT_REGION"]
-}
-
-// Token returns the ID token in the variable name, which must be of this very job.
-// An error of read that says whose it is keeps its side, any other is the author's.
-func Token(name string, response job.Response, request job.Request, read Reader) (identity.Token, error) {
-	if len(response.Values(name)) > 1 {
-		return identity.Token{}, fault.New(fault.Author, fmt.Errorf("%s has two different values", name),
+// token returns the ID token in the variable name, which must be of this very job, and
+// sets claims to what it says. An error of Read on the side of the admin or of
+// infrastructure stays as it is; any other is the author's.
+func (c Case) token(name string, claims *idtoken.Claims) (idtoken.Token, error) {
+	if len(c.Response.Values(name)) > 1 {
+		return idtoken.Token{}, fault.New(fault.Author, fmt.Errorf("%s has two different values", name),
 			"remove the CI/CD variable of that name, which overrides the ID token")
 	}
-	token, err := read(request[name])
+	token, err := c.Read(c.Request[name])
+	*claims = token.Claims
 	if err == nil {
-		err = token.CheckJob(int64(response.ID), response.Project)
+		err = token.CheckJob(int64(c.Response.ID), c.Response.Project)
 	}
-	own := &fault.Error{Side: fault.Author, What: err}
-	if err == nil || errors.As(err, &own) && own.Side != fault.Author {
-		return token, err
+	if err == nil {
+		return token, nil
 	}
-	return identity.Token{}, fault.New(fault.Author, fmt.Errorf("%s is no ID token of this job: %w", name, own.What),
-		cmp.Or(own.Next, "let id_tokens: set it, and no variable"))
+	what, next := err, "let id_tokens: set it, and no variable"
+	var classed *fault.Error
+	if errors.As(err, &classed) {
+		if classed.Side != fault.Author {
+			return idtoken.Token{}, err
+		}
+		what, next = classed.What, cmp.Or(classed.Next, next)
+	}
+	return idtoken.Token{}, fault.New(fault.Author, fmt.Errorf("%s is not an ID token of this job: %w", name, what), next)
 }
 
-// claims returns what a policy judges of a token's claims.
-func claims(c identity.Claims) tenant.Claims {
+// claimsOf returns what a policy judges of a token's claims.
+func claimsOf(t idtoken.Token) tenant.Claims {
+	c := t.Claims
 	return tenant.Claims{
 		Audience:    c.Audience,
 		Project:     c.ProjectPath,
@@ -90,4 +82,25 @@ func claims(c identity.Claims) tenant.Claims {
 		Protected:   c.RefProtected,
 		Environment: c.Environment,
 	}
+}
+
+// checkOverrides refuses a job whose variables would win over its credentials inside
+// its script. A variable may be in what GitLab sent, in what the runner passes, or in
+// both.
+func (c Case) checkOverrides() error {
+	var names []string
+	for _, v := range c.Response.Variables {
+		names = append(names, v.Key)
+	}
+	for name := range c.Request {
+		names = append(names, name)
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return !c.overrides(name) })
+	if len(names) == 0 {
+		return nil
+	}
+	slices.Sort(names)
+	return fault.New(fault.Author,
+		fmt.Errorf("variables of the job would override its tenant's credentials: %s", strings.Join(slices.Compact(names), ", ")),
+		"remove them from .gitlab-ci.yml and from Settings > CI/CD > Variables of the project and its groups, or export them in the script where they are meant")
 }

@@ -2,100 +2,92 @@ package admission_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
 	"rolecall/internal/admission"
 	"rolecall/internal/fault"
-	"rolecall/internal/identity"
 	"rolecall/internal/job"
-	"rolecall/internal/tenant"
 )
-
-// policy is of two tenants with tokens of their own.
-const policy = `shared_user = "unsafe"
-[gitlab]
-issuer = "https://gitlab.example.com"
-[defaults]
-role_arn = "arn:aws:iam::111122223333:role/a"
-audience = "https://gitlab.example.com"
-projects = ["acme/deploy"]
-[[tenant]]
-name = "alpha"
-[[tenant]]
-name = "beta"
-id_token = "BETA"
-`
-
-// response is what GitLab sent of job 7 of project 42.
-var response = job.Response{
-	Key: job.Key{ID: 7}, Project: 42, ProjectPath: "acme/deploy", Protected: true,
-	Variables: []job.Variable{{Key: "BETA", Value: "beta"}, {Key: "TWICE", Value: "a"}, {Key: "TWICE", Value: "b"}},
-}
-
-// reader reads a token whose text is the id of its job.
-func reader(err error) admission.Reader {
-	return func(raw string) (identity.Token, error) {
-		var t identity.Token
-		t.Claims.JobID, t.Claims.ProjectID, t.Claims.Ref = "7", "42", raw
-		if raw == "another job's" {
-			t.Claims.JobID = "8"
-		}
-		return t, err
-	}
-}
 
 func TestToken(t *testing.T) {
 	t.Parallel()
 	unreachable := fault.New(fault.Infrastructure, errors.New("no answer"), "wait")
-	over := fault.New(fault.Author, errors.New("it is over"), "run the job again")
+	unset := fault.New(fault.Admin, errors.New("no issuer"), "set it")
+	expired := fault.New(fault.Author, errors.New("it expired"), "run the job again")
 	for name, test := range map[string]struct {
-		variable, raw string
-		read          error
-		side          fault.Side
-		want          string
+		raw  string
+		read error
+		side fault.Side
+		want string
 	}{
-		"two values":          {"TWICE", "b", nil, fault.Author, "TWICE has two different values; remove the CI/CD variable"},
-		"another job's":       {"BETA", "another job's", nil, fault.Author, `BETA is no ID token of this job: its claim job_id is "8"`},
-		"no token":            {"BETA", "x", errors.New("it is none"), fault.Author, "BETA is no ID token of this job: it is none; let id_tokens: set it"},
-		"a reason of its own": {"BETA", "x", over, fault.Author, "BETA is no ID token of this job: it is over; run the job again"},
-		"nobody's mistake":    {"BETA", "x", unreachable, fault.Infrastructure, "no answer; wait"},
+		"another job's":         {"another job's", nil, fault.Author, `BETA is not an ID token of this job: its claim job_id is "8"`},
+		"no token":              {"x", errors.New("it is none"), fault.Author, "BETA is not an ID token of this job: it is none; let id_tokens: set it"},
+		"a reason of its own":   {"x", expired, fault.Author, "BETA is not an ID token of this job: it expired; run the job again"},
+		"nobody's mistake":      {"x", unreachable, fault.Infrastructure, "no answer; wait"},
+		"the admin's":           {"x", unset, fault.Admin, "no issuer; set it"},
+		"another job's, unread": {"another job's", unreachable, fault.Infrastructure, "no answer; wait"},
 	} {
-		_, err := admission.Token(test.variable, response, job.Request{test.variable: test.raw}, reader(test.read))
-		if err == nil || fault.SideOf(err) != test.side || !strings.HasPrefix(err.Error(), test.want) {
-			t.Errorf("%s: %v: %v, want %v: %q", name, fault.SideOf(err), err, test.side, test.want)
+		c := newCase(t, job.Request{"TENANT": "beta", "BETA": test.raw})
+		if test.read != nil {
+			c.Read = failing(test.read)
 		}
+		d, err := refused(t, name, c)
+		if err.Side != test.side || !strings.HasPrefix(err.Error(), test.want) {
+			t.Errorf("%s: %v: %v, want %v: %q", name, err.Side, err, test.side, test.want)
+		}
+		if d.Claims.Ref != test.raw {
+			t.Errorf("%s: the claims are of %q, want those of the token", name, d.Claims.Ref)
+		}
+	}
+	c := newCase(t, job.Request{"TENANT": "beta"})
+	vary(&c, "BETA", "a", "b")
+	vary(&c, "BETA", "b", "b")
+	if _, err := refused(t, "two values", c); err.Side != fault.Author || !strings.HasPrefix(err.Error(), "BETA has two different values; remove the CI/CD variable") {
+		t.Errorf("two values: %v: %v", err.Side, err)
 	}
 }
 
-func TestNew(t *testing.T) {
+// TestTokensThatCount: the tokens of the tenants that may be meant are read, and no
+// other.
+func TestTokensThatCount(t *testing.T) {
 	t.Parallel()
-	rules, err := tenant.Compile("p", []byte(policy))
-	if err != nil {
-		t.Fatal(err)
-	}
-	request := job.Request{"GITLAB_OIDC_TOKEN": "one", "BETA": "two", "OTHER": "another job's", "AWS_DEFAULT_REGION": "eu-west-1"}
-	c, err := admission.New(rules, "", response, request, reader(nil))
-	if err != nil || len(c.Tokens) != 2 || c.Job.Tokens["GITLAB_OIDC_TOKEN"].Ref != "one" || c.Job.Tokens["BETA"].Ref != "two" {
-		t.Errorf("%+v, %v, want the tokens of both tenants and no other", c.Job, err)
-	}
-	if c.Project != "acme/deploy" || !c.Protected || c.Region != "eu-west-1" || c.Requested != "" {
-		t.Errorf("%+v", c.Job)
-	}
-	request["TENANT"] = "beta"
-	if c, err = admission.New(rules, "", response, request, reader(nil)); err != nil || len(c.Tokens) != 1 || c.Requested != "beta" {
-		t.Errorf("%+v, %v, want the token of the tenant asked for alone", c.Job, err)
-	}
-	request["BETA"] = "another job's"
-	if _, err = admission.New(rules, "", response, request, reader(nil)); err == nil {
-		t.Error("a token of another job is taken")
-	}
-	if c, err = admission.New(rules, "alpha", response, request, reader(nil)); err != nil || len(c.Tokens) != 1 {
-		t.Errorf("%+v, %v: of a runner of alpha the token of beta is nobody's business", c.Job, err)
-	}
-	delete(request, "GITLAB_OIDC_TOKEN")
-	if c, err = admission.New(rules, "alpha", response, request, reader(nil)); err != nil || len(c.Tokens) != 0 {
-		t.Errorf("%+v, %v, want no token", c.Job, err)
+	for name, test := range map[string]struct {
+		pinned  string
+		request job.Request
+		want    string // the variables of the tokens that are seen; empty: it is refused
+	}{
+		"both":                    {"", job.Request{"BETA": "two", "OTHER": "another job's"}, "BETA GITLAB_OIDC_TOKEN"},
+		"requested":               {"", job.Request{"BETA": "two", "TENANT": "beta"}, "BETA"},
+		"of another job":          {"", job.Request{"BETA": "another job's", "TENANT": "beta"}, ""},
+		"of another job, unasked": {"", job.Request{"BETA": "another job's"}, ""},
+		"pinned to alpha":         {"alpha", job.Request{"BETA": "another job's"}, "GITLAB_OIDC_TOKEN"},
+		"pinned to beta":          {"beta", job.Request{"BETA": "two", "GITLAB_OIDC_TOKEN": "another job's"}, "BETA"},
+		"none":                    {"alpha", job.Request{"GITLAB_OIDC_TOKEN": ""}, "none"},
+	} {
+		c := newCase(t, test.request)
+		c.Pinned, c.WorkDir = tenantName(test.pinned), ""
+		d, err := admission.Decide(c)
+		var seen []string
+		for name, claims := range d.Job.Tokens {
+			seen = append(seen, name)
+			if claims.Ref != c.Request[name] {
+				t.Errorf("%s: the claims of %s are those of %q", name, name, claims.Ref)
+			}
+		}
+		slices.Sort(seen)
+		switch got := strings.Join(seen, " "); {
+		case test.want == "" && (err == nil || !strings.Contains(err.Error(), "is not an ID token of this job")):
+			t.Errorf("%s: %v, want an error about a token", name, err)
+		case test.want == "none" && (got != "" || err != nil):
+			t.Errorf("%s: %s, %v, want no token", name, got, err)
+		case test.want != "" && test.want != "none" && got != test.want:
+			t.Errorf("%s: the tokens of %s, %v, want %s", name, got, err, test.want)
+		}
+		if d.Job.Project != "acme/deploy" || !d.Job.Protected || d.Job.Requested != c.Request["TENANT"] || string(d.Job.Pinned) != test.pinned {
+			t.Errorf("%s: the rules saw %+v", name, d.Job)
+		}
 	}
 }
 
@@ -103,12 +95,26 @@ func TestNew(t *testing.T) {
 // runner passes, or both.
 func TestOverridesAreSeenInBoth(t *testing.T) {
 	t.Parallel()
-	sent := job.Response{Variables: []job.Variable{{Key: "AWS_PROFILE"}, {Key: "AWS_REGION"}}}
-	err := admission.CheckOverrides(sent, job.Request{"AWS_ACCESS_KEY_ID": "x", "AWS_PROFILE": "y", "ROLECALL_ENV_FILE": "z"})
-	if err == nil || fault.SideOf(err) != fault.Author || !strings.Contains(err.Error(), "credentials: AWS_ACCESS_KEY_ID, AWS_PROFILE, ROLECALL_ENV_FILE; remove") {
-		t.Errorf("error %v", err)
+	c := newCase(t, job.Request{"AWS_ACCESS_KEY_ID": "x", "AWS_PROFILE": "y", "ROLECALL_ENV_FILE": "z", "TENANT": "alpha"})
+	c.Response.Variables = []job.Variable{{Key: "AWS_PROFILE"}, {Key: "AWS_REGION"}, {Key: "AWS_CONFIG_FILE"}}
+	_, err := refused(t, "overrides", c)
+	const want = "credentials: AWS_ACCESS_KEY_ID, AWS_CONFIG_FILE, AWS_PROFILE, ROLECALL_ENV_FILE; remove"
+	if err.Side != fault.Author || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v: %v, want %q", err.Side, err, want)
 	}
-	if err := admission.CheckOverrides(job.Response{}, job.Request{"AWS_REGION": "eu-west-1"}); err != nil {
+	c = newCase(t, job.Request{"AWS_REGION": "eu-west-1", "TENANT": "alpha"})
+	if _, err := admission.Decide(c); err != nil {
 		t.Error(err)
+	}
+	// What a provider does not know, and the job does not get, overrides nothing.
+	c = newCase(t, job.Request{"AWS_PROFILE": "y", "TENANT": "alpha"})
+	c.Providers = nil
+	if d, err := admission.Decide(c); err != nil || d.Orders != nil {
+		t.Errorf("without providers: %+v, %v", d.Orders, err)
+	}
+	c = newCase(t, job.Request{"AWS_PROFILE": "y", "GITLAB_OIDC_TOKEN": ""})
+	c.WorkDir = "/b/none/protected/x"
+	if d, err := admission.Decide(c); err != nil || d.Grant.Tenant != "" {
+		t.Errorf("a job of no tenant: %+v, %v", d.Grant, err)
 	}
 }

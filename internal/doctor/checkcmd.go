@@ -6,11 +6,11 @@ import (
 	"os"
 
 	"rolecall/internal/doctor/check"
-	"rolecall/internal/stage"
+	"rolecall/internal/tenant/policyfile"
 )
 
 // check looks for what is wrong with this host.
-func (d Doctor) check(args []string) error {
+func (d call) check(args []string) error {
 	flags := d.flags("check", "")
 	runner := flags.String("runner-config", "/etc/gitlab-runner/config.toml", "the runner's `FILE` config.toml")
 	asJSON := flags.Bool("json", false, "print JSON")
@@ -18,7 +18,8 @@ func (d Doctor) check(args []string) error {
 		return err
 	}
 	host := check.Here()
-	host.Policy, host.ByDefault = cmp.Or(*flags.policy, stage.DefaultPolicy), *flags.policy == ""
+	host.Policy, host.ByDefault = cmp.Or(*flags.policy, policyfile.Default), *flags.policy == ""
+	host.Providers = d.schemas()
 	host.RunnerConfig, host.Temp = *runner, os.TempDir()
 	findings := host.Check(context.Background())
 	rows := [][]string{{"STATE", "AREA", "WHAT", "WHAT TO DO"}}

@@ -7,15 +7,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
 
-	"rolecall/internal/stage"
+	"rolecall/internal/admission"
+	"rolecall/internal/program"
 	"rolecall/internal/tenant"
+	"rolecall/internal/tenant/policyfile"
 	"rolecall/internal/version"
 )
-
-// maxFile bounds the size of the files that an admin writes, in bytes.
-const maxFile = 8 << 20
 
 const usage = `usage: doctor COMMAND [FLAGS]
 
@@ -45,22 +43,31 @@ var (
 // usageError is a command line that makes no sense.
 type usageError struct{ error }
 
-// Doctor is one call of the program.
-type Doctor struct {
-	Stdin          io.Reader
-	Stdout, Stderr io.Writer
+// Provider is a provider of credentials as policy files and admission know it.
+type Provider interface {
+	policyfile.Provider
+	admission.Provider
+}
+
+// Doctor is the program, for policy files that may have the keys of its providers.
+type Doctor []Provider
+
+// call is one call of the program.
+type call struct {
+	providers      []Provider
+	stdin          io.Reader
+	stdout, stderr io.Writer
 }
 
 // Main runs doctor as the process's own main and exits.
-func Main() {
-	d := Doctor{os.Stdin, os.Stdout, os.Stderr}
-	os.Exit(d.Run(os.Args[1:]))
-}
+func (d Doctor) Main() { program.Exit(d.Serve) }
 
-// Run runs the command line args, without the program's name, and returns the exit
-// code: 0 where nothing is wrong, 1 where something is, 2 for wrong usage.
-func (d Doctor) Run(args []string) int {
-	err := d.run(args)
+// Serve runs the command line args, without the program's name; it does not read
+// environ. It returns the exit code: 0 where nothing is wrong, 1 where something is,
+// 2 for wrong usage.
+func (d Doctor) Serve(args, _ []string, in io.Reader, out, stderr io.Writer) (code int) {
+	c := call{d, in, out, stderr}
+	err := c.run(args)
 	var wrong usageError
 	switch {
 	case err == nil || errors.Is(err, errHelp):
@@ -68,15 +75,24 @@ func (d Doctor) Run(args []string) int {
 	case errors.Is(err, errSick):
 		return sick
 	case errors.As(err, &wrong):
-		d.say("doctor: %v\n", err)
+		c.say("doctor: %v\n", err)
 		return misasked
 	}
-	d.say("doctor: error: %v\n", err)
+	c.say("doctor: error: %v\n", err)
 	return sick
 }
 
+// schemas returns the providers as policy files know them.
+func (d call) schemas() []policyfile.Provider {
+	all := make([]policyfile.Provider, len(d.providers))
+	for i, p := range d.providers {
+		all[i] = p
+	}
+	return all
+}
+
 // run runs one of the commands.
-func (d Doctor) run(args []string) error {
+func (d call) run(args []string) error {
 	if len(args) == 0 {
 		d.say("%s", usage)
 		return usageError{errors.New("name a command")}
@@ -89,10 +105,10 @@ func (d Doctor) run(args []string) error {
 	case "trust-policy":
 		return d.trustPolicy(args[1:])
 	case "--version", "-version":
-		_, err := fmt.Fprintf(d.Stdout, "rolecall doctor %s\n", version.Version)
+		_, err := fmt.Fprintf(d.stdout, "rolecall doctor %s\n", version.Version)
 		return err
 	case "--help", "-help", "-h", "help":
-		_, err := fmt.Fprint(d.Stdout, usage)
+		_, err := fmt.Fprint(d.stdout, usage)
 		return err
 	default:
 		return usageError{fmt.Errorf("there is no command %.40q; doctor --help lists them", name)}
@@ -107,10 +123,10 @@ type command struct {
 }
 
 // flags returns the flags that the commands have in common.
-func (d Doctor) flags(name, tenantUsage string) command {
+func (d call) flags(name, tenantUsage string) command {
 	set := flag.NewFlagSet("doctor "+name, flag.ContinueOnError)
-	set.SetOutput(d.Stderr)
-	c := command{FlagSet: set, policy: set.String("config", "", "policy `FILE` (default "+stage.DefaultPolicy+")")}
+	set.SetOutput(d.stderr)
+	c := command{FlagSet: set, policy: set.String("config", "", "policy `FILE` (default "+policyfile.Default+")")}
 	if tenantUsage != "" {
 		c.tenant = set.String("tenant", "", tenantUsage)
 	}
@@ -131,12 +147,10 @@ func (c command) parse(args []string) error {
 	return nil
 }
 
-// readPolicy returns the policy file, or nil where there shall be none. It reads it
-// as the stages do.
-func (c command) readPolicy(none bool) (*tenant.Policy, error) {
-	flags := stage.Flags{Config: *c.policy, NoPolicy: none}
+// readPolicy returns the policy file, or nil with --no-policy, as the stages read it.
+func (d call) readPolicy(flags program.Flags) (*tenant.Policy, error) {
 	if err := flags.Check(); err != nil {
 		return nil, usageError{err}
 	}
-	return flags.Policy()
+	return flags.Policy(d.schemas()...)
 }

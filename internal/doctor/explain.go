@@ -9,13 +9,14 @@ import (
 	"strings"
 	"time"
 
-	"rolecall/internal/adminfile"
 	"rolecall/internal/admission"
 	"rolecall/internal/fault"
-	"rolecall/internal/identity"
-	"rolecall/internal/identity/jwks"
+	"rolecall/internal/idtoken"
+	"rolecall/internal/idtoken/jwks"
 	"rolecall/internal/job"
+	"rolecall/internal/program"
 	"rolecall/internal/tenant"
+	"rolecall/internal/tenant/policyfile"
 )
 
 // maxToken bounds what is read of a token, in bytes: more than any may have, so
@@ -24,45 +25,60 @@ const maxToken = 64 << 10
 
 // explain says what would be decided for a job, and by which rule. It asks no
 // server.
-func (d Doctor) explain(args []string) error {
+func (d call) explain(args []string) error {
 	flags := d.flags("explain", "`NAME` of the tenant that the runner serves, as in its --tenant")
 	file := flags.String("job", "", "the job response, a `FILE` as in JOB_RESPONSE_FILE")
 	token := flags.String("token", "", "`FILE` with the job's ID token, - for standard input (default: from the job response)")
-	noPolicy := flags.Bool("no-policy", false, "read no policy file: as on a runner with --no-policy")
+	var told program.Flags
+	flags.BoolVar(&told.NoPolicy, "no-policy", false, "as on a runner with --no-policy")
+	flags.StringVar(&told.RunAs, "run-as", "", "as on a runner with --run-as `NAME`")
 	asJSON := flags.Bool("json", false, "print JSON")
 	if err := flags.parse(args); err != nil {
 		return err
 	}
+	told.Config, told.Tenant = *flags.policy, *flags.tenant
 	if *file == "" {
 		return usageError{errors.New("name the job response by --job")}
 	}
-	policy, err := flags.readPolicy(*noPolicy)
+	a, err := d.newCase(told, *file)
 	if err != nil {
 		return err
-	}
-	response, err := job.ReadResponse(*file)
-	if err != nil {
-		return err
-	}
-	a := applicant{policy: policy, response: response, request: requestOf(response)}
-	if *flags.tenant != "" {
-		if a.pinned, err = tenant.ParseName(*flags.tenant); err != nil {
-			return usageError{fmt.Errorf("--tenant: %w", err)}
-		}
 	}
 	if *token != "" {
-		if err := a.replaceToken(d.Stdin, *token); err != nil {
+		if err := replaceToken(a, d.stdin, *token); err != nil {
 			return err
 		}
 	}
-	e, err := a.explain()
-	if err != nil {
-		return err
-	}
+	e := explain(a)
 	if err := d.print(e, e.String(), *asJSON); err != nil || e.Allowed {
 		return err
 	}
 	return errSick
+}
+
+// newCase returns what a decision about the job of a response rests on, for a runner
+// with those flags. Its tokens are not read yet.
+func (d call) newCase(told program.Flags, file string) (admission.Case, error) {
+	policy, err := d.readPolicy(told)
+	if err != nil {
+		return admission.Case{}, err
+	}
+	response, err := job.ReadResponse(file)
+	if err != nil {
+		return admission.Case{}, err
+	}
+	c := admission.Case{Policy: policy, Response: response, Request: requestOf(response), ReadFile: policyfile.ReadNamed}
+	if c.Pinned, err = told.Pinned(); err != nil {
+		return c, usageError{err}
+	}
+	if c.RunAs, err = told.User(os.Geteuid()); err != nil {
+		return c, usageError{err}
+	}
+	c.NoRoot = told.NoRoot(policy, os.Geteuid())
+	for _, p := range d.providers {
+		c.Providers = append(c.Providers, p)
+	}
+	return c, nil
 }
 
 // requestOf returns what the job's variables ask for: of duplicates the last, as
@@ -75,24 +91,16 @@ func requestOf(response job.Response) job.Request {
 	return request
 }
 
-// applicant is a job that is explained.
-type applicant struct {
-	policy   *tenant.Policy // nil without a policy file
-	pinned   tenant.Name
-	response job.Response
-	request  job.Request
-}
-
 // tokenNames returns the variables whose ID tokens count.
-func (a applicant) tokenNames() []string {
-	if a.policy == nil {
+func tokenNames(c admission.Case) []string {
+	if c.Policy == nil {
 		return []string{tenant.IDToken}
 	}
-	return a.policy.TokenNames(a.pinned, a.request["TENANT"])
+	return c.Policy.TokenNames(c.Pinned, c.Request["TENANT"])
 }
 
 // replaceToken puts the token in file in the place of the job's own.
-func (a applicant) replaceToken(stdin io.Reader, file string) error {
+func replaceToken(c admission.Case, stdin io.Reader, file string) error {
 	if file != "-" {
 		f, err := os.Open(file)
 		if err != nil {
@@ -105,82 +113,63 @@ func (a applicant) replaceToken(stdin io.Reader, file string) error {
 	if err != nil {
 		return fmt.Errorf("the token: %w", err)
 	}
-	for _, name := range a.tokenNames() {
-		a.request[name] = strings.TrimSpace(string(raw))
+	for _, name := range tokenNames(c) {
+		c.Request[name] = strings.TrimSpace(string(raw))
 	}
 	return nil
 }
 
-// explain decides. Its error is not one of the job.
-func (a applicant) explain() (explanation, error) {
-	e := explanation{Rules: []rule{}, Notes: a.notes()}
-	read, err := a.reader(&e)
-	if err != nil {
-		return e, err
-	}
-	grant, err := a.decide(&e, read)
+// explain decides as the prepare stage does, but for the signature of tokens where
+// there are no keys on disk.
+func explain(c admission.Case) explanation {
+	e := explanation{Rules: []rule{}, Notes: notes(c), Signature: "no ID token was read"}
+	c.Read = reader(c, &e)
+	d, err := admission.Decide(c)
+	e.Rules = append(e.Rules, rules(c, d.Job)...)
 	if err != nil {
 		e.Side, e.Refusal = string(fault.SideOf(err)), err.Error()
-		return e, nil
+		return e
 	}
-	e.Allowed, e.Tenant, e.Role, e.Region = true, string(grant.Tenant), grant.RoleARN, grant.Region
-	if grant.Duration > 0 {
-		e.Duration = grant.Duration.String()
+	e.Allowed, e.Tenant = true, string(d.Grant.Tenant)
+	for _, o := range d.Orders {
+		e.Role, e.Region = o.Facts.Get("role_arn"), o.Facts.Get("region")
+		if o.Limit > 0 {
+			e.Duration = o.Limit.String()
+		}
 	}
-	return e, nil
+	return e
 }
 
-// reader returns how a token is read: with its signature where the policy file
-// names keys on disk.
-func (a applicant) reader(e *explanation) (admission.Reader, error) {
-	e.Signature = "not checked: the policy file names no jwks_file, and explain asks no server"
-	if a.policy == nil || a.policy.Settings().GitLab.JWKSFile == "" {
-		return identity.Parse, nil
+// reader returns how a token is read: with its signature where the policy file names
+// keys on disk. It tells e what was done.
+func reader(c admission.Case, e *explanation) admission.Reader {
+	if c.Policy == nil || c.Policy.Settings().GitLab.JWKSFile == "" {
+		return func(raw string) (idtoken.Token, error) {
+			e.Signature = "not checked: the policy file names no jwks_file, and explain asks no server"
+			return idtoken.Parse(raw)
+		}
 	}
-	gitlab := a.policy.Settings().GitLab
-	keys, err := adminfile.Read(gitlab.JWKSFile, maxFile)
-	if err != nil {
-		return nil, fmt.Errorf("gitlab.jwks_file: %w", err)
-	}
-	e.Signature = "checked with the keys of " + gitlab.JWKSFile + ", as of when the token was issued"
-	return func(raw string) (identity.Token, error) {
-		token, err := identity.Parse(raw)
+	gitlab := c.Policy.Settings().GitLab
+	return func(raw string) (idtoken.Token, error) {
+		keys, err := policyfile.ReadNamed("gitlab.jwks_file", gitlab.JWKSFile)
+		if err != nil {
+			return idtoken.Token{}, err
+		}
+		e.Signature = "checked with the keys of " + gitlab.JWKSFile + ", as of when the token was issued"
+		token, err := idtoken.Parse(raw)
 		if err != nil {
 			return token, err
 		}
 		issued := func() time.Time { return time.Unix(token.Claims.IssuedAt, 0) }
 		return jwks.Source{Issuer: gitlab.Issuer, File: keys, Now: issued}.Verify(context.Background(), raw)
-	}, nil
-}
-
-// decide returns the grant of the job, or the refusal as the job log has it. It
-// checks in the order of the prepare stage.
-func (a applicant) decide(e *explanation, read admission.Reader) (tenant.Grant, error) {
-	if a.policy == nil {
-		grant, _, err := admission.ByJob(a.pinned, a.response, a.request, read)
-		return grant, err
 	}
-	candidate, err := admission.New(a.policy, a.pinned, a.response, a.request, read)
-	if err != nil {
-		return tenant.Grant{}, err
-	}
-	for _, verdict := range a.verdicts(candidate.Job) {
-		for _, r := range verdict.Rules {
-			e.Rules = append(e.Rules, rule{string(verdict.Tenant), r.Name, r.Want, r.Got, r.OK})
-		}
-	}
-	grant, err := a.policy.Decide(candidate.Job)
-	if err == nil && grant.Tenant != tenant.None {
-		err = admission.CheckOverrides(a.response, a.request)
-	}
-	return grant, err
 }
 
 // notes returns where the answer may differ from the job's own.
-func (a applicant) notes() []string {
+func notes(c admission.Case) []string {
 	var notes []string
-	for _, name := range append([]string{"TENANT", "ROLE_ARN", "AWS_REGION", "AWS_DEFAULT_REGION"}, a.tokenNames()...) {
-		if strings.Contains(a.request[name], "$") {
+	for _, name := range append([]string{"TENANT", "ROLE_ARN", "AWS_REGION", "AWS_DEFAULT_REGION"}, tokenNames(c)...) {
+		if strings.Contains(c.Request[name], "$") {
 			notes = append(notes, name+" refers to another variable: the runner replaces it, explain does not")
 		}
 	}

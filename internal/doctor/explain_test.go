@@ -69,7 +69,7 @@ func TestExplainRefused(t *testing.T) {
 		"pinned to another":  {func(*testing.T, *world) {}, []string{"--tenant", "beta"}, []string{"rule projects"}},
 		"not in the file":    {func(*testing.T, *world) {}, []string{"--tenant", "gamma"}, []string{"refused [runner-admin]: --tenant "}},
 		"last TENANT counts": {func(_ *testing.T, w *world) { w.set("TENANT", "alpha", "TENANT", "beta") }, nil, []string{`tenant "beta" refused`}},
-		"another job":        {func(_ *testing.T, w *world) { w.with(map[string]any{"job_id": "8"}) }, nil, []string{"refused [author]: GITLAB_OIDC_TOKEN is no ID token of this job: its claim job_id"}},
+		"another job":        {func(_ *testing.T, w *world) { w.with(map[string]any{"job_id": "8"}) }, nil, []string{"refused [author]: GITLAB_OIDC_TOKEN is not an ID token of this job: its claim job_id"}},
 		"two tokens":         {func(_ *testing.T, w *world) { w.set("GITLAB_OIDC_TOKEN", "another") }, nil, []string{"GITLAB_OIDC_TOKEN has two different values"}},
 		"overrides":          {func(_ *testing.T, w *world) { w.set("AWS_PROFILE", "x", "AWS_ACCESS_KEY_ID", "SECRET") }, nil, []string{"override its tenant's credentials: AWS_ACCESS_KEY_ID, AWS_PROFILE"}},
 		"nobody takes it":    {func(_ *testing.T, w *world) { w.with(map[string]any{"project_path": "x/y", "job_project_path": "x/y"}) }, nil, []string{"no tenant of this runner's policy", "alpha ", "beta "}},
@@ -189,14 +189,14 @@ func TestExplainWithoutPolicy(t *testing.T) {
 	} {
 		w := newWorld(t)
 		w.set(c.set...)
-		got := run("", "explain", "--no-policy", "--job", w.job(t, w.token()))
+		got := run("", append(withoutPolicy(), "--job", w.job(t, w.token()))...)
 		if got.code != c.code || !strings.Contains(got.out, c.says) {
 			t.Errorf("%s: exit code %d, want %d with %q in\n%s%s", name, got.code, c.code, c.says, got.out, got.errors)
 		}
 	}
 	w := newWorld(t)
 	w.set("TENANT", "x", "ROLE_ARN", "arn:aws:iam::111122223333:role/deploy")
-	if got := run("", "explain", "--no-policy", "--job", w.job(t, "")); got.code != 1 || !strings.Contains(got.out, "no ID token in GITLAB_OIDC_TOKEN") {
+	if got := run("", append(withoutPolicy(), "--job", w.job(t, ""))...); got.code != 1 || !strings.Contains(got.out, "no ID token in GITLAB_OIDC_TOKEN") {
 		t.Errorf("exit code %d:\n%s", got.code, got.out)
 	}
 }

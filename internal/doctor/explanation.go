@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"rolecall/internal/admission"
 	"rolecall/internal/tenant"
 )
 
@@ -35,19 +36,29 @@ type rule struct {
 	OK     bool   `json:"ok"`
 }
 
-// verdicts returns what the tenants say of the job: the one that runner or job
-// name, else those with the fewest rules against it.
-func (a applicant) verdicts(j tenant.Job) []tenant.Verdict {
-	verdicts := a.policy.Explain(j)
+// rules returns what the tenants' rules say of the job: those of the tenant that runner
+// or job name, else of those with the fewest rules against it. A job whose tokens could
+// not be read has none.
+func rules(c admission.Case, j tenant.Job) []rule {
+	if c.Policy == nil || j.Tokens == nil {
+		return nil
+	}
+	verdicts := c.Policy.Explain(j)
 	named := j.Requested
-	if a.pinned != tenant.None {
-		named = string(a.pinned)
+	if c.Pinned != tenant.None {
+		named = string(c.Pinned)
 	}
 	if named != "" {
-		return slices.DeleteFunc(verdicts, func(v tenant.Verdict) bool { return string(v.Tenant) != named })
+		verdicts = slices.DeleteFunc(verdicts, func(v tenant.Verdict) bool { return string(v.Tenant) != named })
 	}
 	slices.SortStableFunc(verdicts, func(a, b tenant.Verdict) int { return broken(a) - broken(b) })
-	return verdicts[:min(len(verdicts), maxVerdicts)]
+	var all []rule
+	for _, v := range verdicts[:min(len(verdicts), maxVerdicts)] {
+		for _, r := range v.Rules {
+			all = append(all, rule{string(v.Tenant), r.Name, r.Want, r.Got, r.OK})
+		}
+	}
+	return all
 }
 
 // broken returns how many rules of a tenant are against the job.

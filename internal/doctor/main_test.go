@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"rolecall/internal/creds/aws/grant"
 	"rolecall/internal/doctor"
 	"rolecall/test/coordinator"
 )
@@ -41,7 +42,7 @@ func newWorld(t *testing.T) *world {
 		"sub": "project_path:acme/deploy:ref_type:branch:ref:main", "job_id": "7", "project_id": "42", "job_project_id": "42",
 		"project_path": "acme/deploy", "job_project_path": "acme/deploy", "ref": "main", "ref_type": "branch", "ref_protected": "true",
 	}}
-	w.policy = fmt.Sprintf("shared_user = \"unsafe\"\n[gitlab]\nissuer = %q\n", gitlab.Issuer()) + `[defaults]
+	w.policy = fmt.Sprintf("shared_user = \"unsafe\"\nrun_as_root = \"unsafe\"\n[gitlab]\nissuer = %q\n", gitlab.Issuer()) + `[defaults]
 audience = "https://gitlab.example.com"
 region = "eu-central-1"
 [[tenant]]
@@ -111,13 +112,13 @@ type result struct {
 
 func run(stdin string, args ...string) result {
 	var out, errors bytes.Buffer
-	code := doctor.Doctor{Stdin: strings.NewReader(stdin), Stdout: &out, Stderr: &errors}.Run(args)
+	code := doctor.Doctor{grant.AWS{}}.Serve(args, nil, strings.NewReader(stdin), &out, &errors)
 	return result{code, out.String(), errors.String()}
 }
 
 // runTo runs doctor with standard output in a file.
 func runTo(out io.Writer, args ...string) int {
-	return doctor.Doctor{Stdin: strings.NewReader(""), Stdout: out, Stderr: io.Discard}.Run(args)
+	return doctor.Doctor{grant.AWS{}}.Serve(args, nil, strings.NewReader(""), out, io.Discard)
 }
 
 // explain calls doctor explain with the world's policy and a job with this token.
@@ -135,4 +136,13 @@ func (w *world) explain(t *testing.T, token string, args ...string) result {
 func (w *world) with(changed map[string]any) *world {
 	maps.Copy(w.claims, changed)
 	return w
+}
+
+// withoutPolicy returns the flags of a runner without a policy file, whose jobs run as
+// the driver's user, whoever that is.
+func withoutPolicy() []string {
+	if os.Geteuid() == 0 {
+		return []string{"explain", "--no-policy", "--run-as", "root"}
+	}
+	return []string{"explain", "--no-policy"}
 }

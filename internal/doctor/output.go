@@ -10,19 +10,19 @@ import (
 )
 
 // print prints a result on standard output: as JSON, or as text for people.
-func (d Doctor) print(result any, text string, asJSON bool) error {
+func (d call) print(result any, text string, asJSON bool) error {
 	if !asJSON {
-		_, err := io.WriteString(d.Stdout, text)
+		_, err := io.WriteString(d.stdout, text)
 		return err
 	}
-	encoder := json.NewEncoder(d.Stdout)
+	encoder := json.NewEncoder(d.stdout)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(result)
 }
 
 // say prints on standard error. That nobody reads it is no reason to stop.
-func (d Doctor) say(format string, args ...any) { _, _ = fmt.Fprintf(d.Stderr, format, args...) }
+func (d call) say(format string, args ...any) { _, _ = fmt.Fprintf(d.stderr, format, args...) }
 
 // table returns rows as a table, the first as its head.
 func table(rows [][]string) string {

@@ -5,12 +5,13 @@ import (
 	"fmt"
 
 	"rolecall/internal/doctor/trust"
+	"rolecall/internal/program"
 	"rolecall/internal/tenant"
 )
 
 // trustPolicy prints what AWS must be told of a tenant: on standard output the
 // trust policy alone, so that it can go to a file.
-func (d Doctor) trustPolicy(args []string) error {
+func (d call) trustPolicy(args []string) error {
 	flags := d.flags("trust-policy", "`NAME` of the tenant")
 	terraform := flags.Bool("terraform", false, "print the configuration of Terraform, or OpenTofu")
 	if err := flags.parse(args); err != nil {
@@ -19,7 +20,7 @@ func (d Doctor) trustPolicy(args []string) error {
 	if *flags.tenant == "" {
 		return usageError{errors.New("name the tenant by --tenant")}
 	}
-	policy, err := flags.readPolicy(false)
+	policy, err := d.readPolicy(program.Flags{Config: *flags.policy})
 	if err != nil {
 		return err
 	}

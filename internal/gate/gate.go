@@ -6,7 +6,6 @@
 package gate
 
 import (
-	"strings"
 	"time"
 
 	"rolecall/internal/job"
@@ -19,7 +18,7 @@ const Program = "gate"
 // Order is what the program is asked, as JSON on its standard input. Its JSON alone
 // holds the secrets in the clear, for the pipe between the two; fmt prints none.
 type Order struct {
-	Stage   string // the runner's name of the stage
+	Stage   job.StageName
 	Project string // the work tree of the job, an absolute path
 	Uploads job.Uploads
 	Request job.Request // in which the runner's commands expand patterns
@@ -45,12 +44,4 @@ type Place struct {
 	Name   string // relative to the project
 	Inside string // the way in archives, such as "b.tar.gz > c"
 	Says   string // the kinds of secrets, or the reason
-}
-
-// IsUpload reports whether a stage uploads something. One that is not known but is
-// named like those that are is one, too.
-//
-// https://docs.gitlab.com/runner/executors/custom/#run
-func IsUpload(stage string) bool {
-	return strings.HasPrefix(stage, "archive_") || strings.HasPrefix(stage, "upload_")
 }

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Names of the variables by which the runner, or the config stage through
-// job_env, talks to a stage.
+// Names of the variables that the runner sets for a stage, itself or because the
+// config stage told it to in job_env.
 const (
 	requestPrefix     = "CUSTOM_ENV_"
 	responseFile      = "JOB_RESPONSE_FILE"
@@ -17,41 +17,41 @@ const (
 	systemFailureCode = "SYSTEM_FAILURE_EXIT_CODE"
 	tempDir           = "TMPDIR"
 
-	// StoreVariable names the folder that holds the state of all jobs. The
-	// config stage hands it to the later ones in job_env, which no job can set.
+	// StoreVariable holds the path of the folder with the state of all jobs. The config
+	// stage passes it to the later stages in job_env, which no job can set.
 	StoreVariable = "ROLECALL_STORE"
-	// ToldVariable holds what the config stage was started with. It is handed on as
-	// StoreVariable is.
+	// ToldVariable holds what the config stage was started with. The config stage
+	// passes it on in job_env, too.
 	ToldVariable = "ROLECALL_FLAGS"
-	// EnvFileVariable names the env file to the job's script.
+	// EnvFileVariable holds the path of the env file, for the job's script.
 	EnvFileVariable = "ROLECALL_ENV_FILE"
 )
 
 // Env is the environment of a stage, read once.
 type Env struct {
-	ResponseFile string // path of the job response
-	ExitCodeFile string // where run leaves the script's exit code; may be empty
-	BuildFailure int    // exit code that ends a job as the author's or admin's
-	SystemFail   int    // exit code that lets the runner try again
-	Store        string // StoreVariable; empty before config has chosen
-	Told         string // ToldVariable; empty before config has run
-	Request      Request
-	Service      []string // the rest: what the runner's own service has
+	ResponseFile  string // path of the job response
+	ExitCodeFile  string // where run writes the script's exit code; may be empty
+	BuildFailure  int    // exit code of a failure that the author or the admin must cure
+	SystemFailure int    // exit code of a failure after which the runner tries again
+	Store         string // StoreVariable; empty before config has chosen
+	Told          string // ToldVariable; empty before config has run
+	Request       Request
+	Service       []string // all other variables: those of the runner's own service
 }
 
-// Request holds the variables that a job asks with, by name. A job can set each
-// of them, but for the few that the runner appends last.
+// Request holds the variables of a job by name, without CUSTOM_ENV_. A job can set
+// each of them, except for the few that the runner appends last.
 type Request map[string]string
 
-// TempProjectDir returns the folder beside the job's work tree that the runner
-// keeps for it. The runner appends its variable after those of the job.
+// TempProjectDir returns the folder that the runner keeps beside the job's work tree.
+// No job can set it: the runner appends this variable after the job's own.
 func (r Request) TempProjectDir() string { return r["RUNNER_TEMP_PROJECT_DIR"] }
 
-// ReadEnv reads an environment in the form of os.Environ. Of duplicates the last
-// counts. Exit codes that the runner cannot have meant are an error; the Env
-// then holds the runner's defaults.
+// ReadEnv reads an environment in the form of os.Environ. The last of several entries
+// with the same name counts. It fails if an exit code is not a number from 1 to 255 or
+// if both are equal; the Env then holds the runner's defaults.
 func ReadEnv(environ []string) (Env, error) {
-	env := Env{BuildFailure: 1, SystemFail: 2, Request: Request{}}
+	env := Env{BuildFailure: 1, SystemFailure: 2, Request: Request{}}
 	own := map[string]string{}
 	for _, entry := range environ {
 		name, value, _ := strings.Cut(entry, "=")
@@ -69,33 +69,33 @@ func ReadEnv(environ []string) (Env, error) {
 	return env, err
 }
 
-// isOwn reports whether a variable is addressed to the driver and not part of
-// the runner's service. TMPDIR is one: the runner points it at the folder that
-// holds the job response.
+// isOwn reports whether the variable is for the driver, and not one of the runner's
+// service. TMPDIR is for the driver: the runner sets it to the folder of the job
+// response.
 func isOwn(name string) bool {
 	own := []string{responseFile, exitCodeFile, buildFailureCode, systemFailureCode, tempDir}
 	return slices.Contains(own, name) || strings.HasPrefix(name, "ROLECALL_")
 }
 
-// readExitCodes sets the exit codes from the runner's texts; an empty one leaves
-// the default.
+// readExitCodes sets the exit codes from the texts in the runner's variables. An empty
+// text leaves the default.
 func (e *Env) readExitCodes(build, system string) error {
 	b, err := exitCode(buildFailureCode, build, e.BuildFailure)
 	if err != nil {
 		return err
 	}
-	s, err := exitCode(systemFailureCode, system, e.SystemFail)
+	s, err := exitCode(systemFailureCode, system, e.SystemFailure)
 	if err != nil {
 		return err
 	}
 	if b == s {
 		return fmt.Errorf("%s and %s are both %d", buildFailureCode, systemFailureCode, b)
 	}
-	e.BuildFailure, e.SystemFail = b, s
+	e.BuildFailure, e.SystemFailure = b, s
 	return nil
 }
 
-// exitCode parses the exit code text of the variable name.
+// exitCode parses text, the value of the variable name. An empty text is standard.
 func exitCode(name, text string, standard int) (int, error) {
 	if text == "" {
 		return standard, nil
@@ -107,8 +107,8 @@ func exitCode(name, text string, standard int) (int, error) {
 	return code, nil
 }
 
-// Get returns the value of name in an environment like os.Environ, the last one
-// where there are several.
+// Get returns the value of name in an environment in the form of os.Environ, the last
+// one if there are several, and "" if there is none.
 func Get(environ []string, name string) string {
 	for _, entry := range slices.Backward(environ) {
 		if value, ok := strings.CutPrefix(entry, name+"="); ok {

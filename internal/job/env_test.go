@@ -19,11 +19,11 @@ func TestReadEnv(t *testing.T) {
 		"CUSTOM_ENV_ROLECALL_STORE=/etc", "CUSTOM_ENV_PATH=/evil",
 	})
 	want := job.Env{
-		ResponseFile: "/tmp/custom-executor1/response.json",
-		ExitCodeFile: "/tmp/custom-executor1/code",
-		BuildFailure: 7,
-		SystemFail:   9,
-		Store:        "/run/rolecall",
+		ResponseFile:  "/tmp/custom-executor1/response.json",
+		ExitCodeFile:  "/tmp/custom-executor1/code",
+		BuildFailure:  7,
+		SystemFailure: 9,
+		Store:         "/run/rolecall",
 		Request: job.Request{
 			"TENANT": "alpha", "RUNNER_TEMP_PROJECT_DIR": "/builds/x.tmp", "ROLECALL_STORE": "/etc", "PATH": "/evil",
 		},
@@ -63,7 +63,7 @@ func TestReadEnvOdd(t *testing.T) {
 			job.Env{Request: job.Request{"CUSTOM_ENV_A": "1"}, Service: []string{"XCUSTOM_ENV_B=1", "custom_env_C=1"}},
 		},
 	} {
-		test.want.BuildFailure, test.want.SystemFail = 1, 2
+		test.want.BuildFailure, test.want.SystemFailure = 1, 2
 		got, err := job.ReadEnv(test.environ)
 		if diff := cmp.Diff(test.want, got); err != nil || diff != "" {
 			t.Errorf("%s: error %v, environment differs:\n%s", name, err, diff)
@@ -97,8 +97,8 @@ func TestExitCodes(t *testing.T) {
 		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 			t.Errorf("%q and %q: error %v, want %q", test.build, test.system, err, test.want)
 		}
-		if env.BuildFailure != test.b || env.SystemFail != test.s {
-			t.Errorf("%q and %q: codes %d and %d, want %d and %d", test.build, test.system, env.BuildFailure, env.SystemFail, test.b, test.s)
+		if env.BuildFailure != test.b || env.SystemFailure != test.s {
+			t.Errorf("%q and %q: codes %d and %d, want %d and %d", test.build, test.system, env.BuildFailure, env.SystemFailure, test.b, test.s)
 		}
 	}
 }

@@ -64,11 +64,11 @@ func FuzzReadEnv(f *testing.F) {
 		// Exec hands over other entries too, but nothing reads a name without a value.
 		environ = slices.DeleteFunc(environ, func(entry string) bool { return !strings.Contains(entry, "=") })
 		env, err := job.ReadEnv(environ)
-		if env.BuildFailure < 1 || env.BuildFailure > 255 || env.SystemFail < 1 || env.SystemFail > 255 || env.BuildFailure == env.SystemFail {
-			t.Fatalf("exit codes %d and %d, error %v", env.BuildFailure, env.SystemFail, err)
+		if env.BuildFailure < 1 || env.BuildFailure > 255 || env.SystemFailure < 1 || env.SystemFailure > 255 || env.BuildFailure == env.SystemFailure {
+			t.Fatalf("exit codes %d and %d, error %v", env.BuildFailure, env.SystemFailure, err)
 		}
-		if err != nil && (env.BuildFailure != 1 || env.SystemFail != 2) {
-			t.Fatalf("exit codes %d and %d beside the error %v, want the defaults", env.BuildFailure, env.SystemFail, err)
+		if err != nil && (env.BuildFailure != 1 || env.SystemFailure != 2) {
+			t.Fatalf("exit codes %d and %d beside the error %v, want the defaults", env.BuildFailure, env.SystemFailure, err)
 		}
 		for _, entry := range env.Service {
 			for _, prefix := range []string{"CUSTOM_ENV_", "ROLECALL_", "JOB_RESPONSE_FILE=", "BUILD_EXIT_CODE_FILE=", "TMPDIR="} {

@@ -1,15 +1,16 @@
 // Package job reads what a stage is told about its job.
 //
-// There are two kinds of it, as two types. A Response is what GitLab sent: the
-// runner writes it to JOB_RESPONSE_FILE and no job can change it. A Request is
-// what the job asks for: the runner passes every variable of a job as
-// CUSTOM_ENV_<name>, and an author can override almost all of them, predefined
-// ones too. Decisions rest on the first.
+// It has a type for each of two kinds of input. A [Response] is what GitLab sent: the
+// runner writes it to JOB_RESPONSE_FILE, and no job can change it. A [Request] is what
+// the job requests: the runner passes each variable of a job as CUSTOM_ENV_<name>, and
+// an author can override almost all of them, predefined ones too. Decisions rest on
+// the Response.
 //
 // https://docs.gitlab.com/runner/executors/custom/
 package job
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -36,8 +37,8 @@ type ID int64
 // String returns the id in decimal.
 func (id ID) String() string { return strconv.FormatInt(int64(id), 10) }
 
-// Key tells a job from all others on a host. The id names it; the proof, a hash of
-// the job's own token, tells it from a job of the same id on another GitLab server.
+// Key identifies a job on a host. Jobs of two GitLab servers may have the same id;
+// the proof, a hash of the job's own token, tells those apart.
 type Key struct {
 	ID    ID
 	Proof string // empty where the response has no token
@@ -49,8 +50,8 @@ type Variable struct {
 	Value string `json:"value"`
 }
 
-// Response is what GitLab sent about a job. Of duplicate variables the first is
-// GitLab's own where GitLab sends one, and the last is the one a script sees.
+// Response is what GitLab sent about a job. If a variable occurs several times and
+// GitLab sets it, GitLab's own value is the first. A script sees the last.
 type Response struct {
 	Key
 	Project     int64
@@ -61,8 +62,8 @@ type Response struct {
 	Variables   []Variable
 }
 
-// wire is the part of the job response that is read: GitLab Runner's
-// common/spec.Job.
+// wire is the part of the job response that the driver reads. The format is that of
+// common/spec.Job in GitLab Runner.
 type wire struct {
 	JobInfo struct {
 		ProjectID   int64  `json:"project_id"`
@@ -79,13 +80,18 @@ type wire struct {
 }
 
 // ReadResponse reads the job response at path, the value of JOB_RESPONSE_FILE.
-// A response without a job id, project id or pipeline id is an error.
+// A response without a job id, project id or pipeline id is an error. No error holds
+// a variable's value.
 func ReadResponse(path string) (Response, error) {
-	var w wire
-	if err := read(path, &w); err != nil {
+	data, err := read(path)
+	if err != nil {
 		return Response{}, err
 	}
-	key, err := ReadKey(path)
+	var w wire
+	if err := unmarshal(path, data, &w); err != nil {
+		return Response{}, err
+	}
+	key, err := decodeKey(path, bytes.NewReader(data))
 	if err != nil {
 		return Response{}, err
 	}
@@ -103,15 +109,21 @@ func ReadResponse(path string) (Response, error) {
 	}, nil
 }
 
-// ReadKey reads only the job's key from the job response at path. The runner
-// writes it first, so that this takes the same time for any job.
+// ReadKey reads the job's key from the job response at path, and as little else as
+// it can: the runner writes id and token first, so a long response costs no time,
+// and damage after them is no error.
 func ReadKey(path string) (Key, error) {
 	f, err := open(path)
 	if err != nil {
 		return Key{}, err
 	}
 	defer f.Close()
-	key, err := findKey(json.NewDecoder(io.LimitReader(f, maxResponse)))
+	return decodeKey(path, io.LimitReader(f, maxResponse))
+}
+
+// decodeKey reads the key from the content of the job response at path.
+func decodeKey(path string, content io.Reader) (Key, error) {
+	key, err := findKey(json.NewDecoder(content))
 	if key.ID == 0 && err != nil {
 		return Key{}, fmt.Errorf("%s %q is not the JSON of a job: %w", responseFile, path, describe(err))
 	}
@@ -121,8 +133,8 @@ func ReadKey(path string) (Key, error) {
 	return key, nil
 }
 
-// findKey returns the members id and token of a JSON object, as a key, and reads
-// no further. Beside an error it returns what it has found.
+// findKey reads a JSON object until it has its members id and token, and returns
+// them as a key. If it fails, it returns what it has found, with the error.
 func findKey(d *json.Decoder) (key Key, err error) {
 	if start, err := d.Token(); err != nil || start != json.Delim('{') {
 		return key, err
@@ -154,20 +166,25 @@ func findKey(d *json.Decoder) (key Key, err error) {
 	return key, nil
 }
 
-// read decodes the JSON document at path into v.
-func read(path string, v any) error {
+// read returns the content of the job response at path.
+func read(path string) ([]byte, error) {
 	f, err := open(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxResponse+1))
 	if err != nil {
-		return fmt.Errorf("%s: %w", responseFile, err)
+		return nil, fmt.Errorf("%s: %w", responseFile, err)
 	}
 	if len(data) > maxResponse {
-		return fmt.Errorf("%s %q is larger than %d MiB", responseFile, path, maxResponse>>20)
+		return nil, fmt.Errorf("%s %q is larger than %d MiB", responseFile, path, maxResponse>>20)
 	}
+	return data, nil
+}
+
+// unmarshal decodes data, the content of the job response at path, into v.
+func unmarshal(path string, data []byte, v any) error {
 	if err := json.Unmarshal(data, v); err != nil {
 		return fmt.Errorf("%s %q is not the JSON of a job: %w", responseFile, path, describe(err))
 	}
@@ -186,8 +203,8 @@ func open(path string) (*os.File, error) {
 	return f, nil
 }
 
-// describe returns a JSON error without the text it stumbled on, which may be
-// the value of a variable.
+// describe returns a JSON error without the text that caused it: this may be the
+// value of a variable.
 func describe(err error) error {
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) {
@@ -205,7 +222,7 @@ func describe(err error) error {
 }
 
 // firstWord returns the kind of JSON value that an UnmarshalTypeError names,
-// without the value that may follow it.
+// without the value that may follow.
 func firstWord(value string) string {
 	for i, r := range value {
 		if r == ' ' {

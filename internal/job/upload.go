@@ -1,11 +1,11 @@
 package job
 
-// Uploads is what a job response says about artifacts and caches. Nothing in it
-// is expanded. The rules are those of GitLab Runner's common/spec.Job.
+// Uploads is what a job response says about artifacts and caches. No variable in it
+// is expanded. The format is that of common/spec.Job in GitLab Runner.
 type Uploads struct {
 	Artifacts []Artifact
 	Caches    []Cache
-	Files     []string // names of the variables whose script value is a file's path
+	Files     []string // names of the variables of type file: a script sees the path of a file
 }
 
 // Artifact is an archive or a report that the runner may upload.
@@ -28,7 +28,7 @@ type Cache struct {
 }
 
 // ReadUploads reads what the job response at path, the value of JOB_RESPONSE_FILE,
-// says about artifacts and caches. A job that has none is no error.
+// says about artifacts and caches. It is not an error if a job has none.
 func ReadUploads(path string) (Uploads, error) {
 	var w struct {
 		Artifacts []Artifact `json:"artifacts"`
@@ -38,11 +38,15 @@ func ReadUploads(path string) (Uploads, error) {
 			File bool   `json:"file"`
 		} `json:"variables"`
 	}
-	if err := read(path, &w); err != nil {
+	data, err := read(path)
+	if err != nil {
+		return Uploads{}, err
+	}
+	if err := unmarshal(path, data, &w); err != nil {
 		return Uploads{}, err
 	}
 	uploads := Uploads{Artifacts: w.Artifacts, Caches: w.Cache}
-	last := map[string]bool{} // of duplicate variables the script has the last
+	last := map[string]bool{} // a script sees the last of several variables with the same name
 	for _, v := range w.Variables {
 		last[v.Key] = v.File
 	}

@@ -13,31 +13,40 @@ import (
 	"rolecall/internal/cgroup"
 	"rolecall/internal/creds/store"
 	"rolecall/internal/job"
-	"rolecall/internal/stage"
+	"rolecall/internal/program"
 	"rolecall/internal/tenant"
+	"rolecall/internal/tenant/policyfile"
 )
 
-// Main sweeps and exits: 0 where nothing is left that should go, else 1.
-func Main() {
-	roots, err := Roots(os.Args[1:], os.Stderr)
+// Sweep is the program, for policy files that may have the keys of its providers.
+type Sweep []policyfile.Provider
+
+// Main runs sweep as the process's own main and exits.
+func (s Sweep) Main() { program.Exit(s.Serve) }
+
+// Serve sweeps the folders that Roots returns for args, and writes what Run writes to
+// out. It reads neither environ nor standard input. It returns an exit code: 0 where
+// nothing is left that should go, else 1, for a reason on stderr.
+func (s Sweep) Serve(args, _ []string, _ io.Reader, out, stderr io.Writer) (code int) {
+	roots, err := s.Roots(args, stderr)
 	if errors.Is(err, flag.ErrHelp) {
-		return
+		return 0
 	}
-	err = errors.Join(err, Run(roots, os.Stdout))
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "rolecall: error: %v\n", err)
-		os.Exit(1) //nolint:forbidigo // no stage: GitLab's exit codes do not concern it
+	if err := errors.Join(err, Run(roots, out)); err != nil {
+		_, _ = fmt.Fprintf(stderr, "rolecall: error: %v\n", err) // there is nobody else to tell
+		return 1
 	}
+	return 0
 }
 
 // Roots returns the folders to sweep: those where a stage of this user keeps the
 // state of jobs, and the credentials_dir of the policy file of --config. Help gets a
 // text about wrong arguments. Beside an error about the policy file there are the
 // other folders.
-func Roots(args []string, help io.Writer) ([]string, error) {
+func (s Sweep) Roots(args []string, help io.Writer) ([]string, error) {
 	flags := flag.NewFlagSet("rolecall sweep", flag.ContinueOnError)
 	flags.SetOutput(help)
-	named := flags.String("config", "", "policy `FILE` (default "+stage.DefaultPolicy+")")
+	named := flags.String("config", "", "policy `FILE` (default "+policyfile.Default+")")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
@@ -45,7 +54,7 @@ func Roots(args []string, help io.Writer) ([]string, error) {
 		return nil, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
 	roots := store.Roots()
-	policy, err := readPolicy(*named)
+	policy, err := readPolicy(*named, s)
 	if policy != nil && policy.Settings().CredentialsDir != "" {
 		roots = append(roots, policy.Settings().CredentialsDir)
 	}
@@ -54,11 +63,11 @@ func Roots(args []string, help io.Writer) ([]string, error) {
 
 // readPolicy returns the policy file, or nil where nobody has named one and there is
 // none: what a runner without a policy file left goes too.
-func readPolicy(named string) (*tenant.Policy, error) {
-	if _, err := os.Lstat(stage.DefaultPolicy); named == "" && errors.Is(err, fs.ErrNotExist) {
+func readPolicy(named string, providers []policyfile.Provider) (*tenant.Policy, error) {
+	if _, err := os.Lstat(policyfile.Default); named == "" && errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	return stage.Flags{Config: named}.Policy()
+	return program.Flags{Config: named}.Policy(providers...)
 }
 
 // Run sweeps the roots and writes a line to out for each job that it has removed.

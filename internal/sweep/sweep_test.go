@@ -14,11 +14,15 @@ import (
 	"time"
 
 	"rolecall/internal/cgroup"
+	"rolecall/internal/creds/aws/grant"
 	"rolecall/internal/creds/store"
 	"rolecall/internal/job"
 	"rolecall/internal/sweep"
 	"rolecall/test/kit"
 )
+
+// newSweep returns the program with the parts that its main chooses.
+func newSweep() sweep.Sweep { return sweep.Sweep{grant.AWS{}} }
 
 // dead makes a job whose runner has died, in a cgroup below that path.
 func dead(t *testing.T, root string, id job.ID, parent string) {
@@ -40,19 +44,38 @@ func TestRoots(t *testing.T) {
 	text := "credentials_dir = \"/a\"\n[gitlab]\nissuer = \"https://gitlab.example.com\"\n[[tenant]]\nname = \"a\"\n" +
 		"role_arn = \"arn:aws:iam::111122223333:role/a\"\naudience = \"a\"\nprojects = [\"a/b\"]\n"
 	kit.Must(t, os.WriteFile(policy, []byte(text), 0o600))
-	got, err := sweep.Roots([]string{"--config", policy}, io.Discard)
+	got, err := newSweep().Roots([]string{"--config", policy}, io.Discard)
 	if want := append(store.Roots(), "/a"); err != nil || !slices.Equal(got, want) {
 		t.Errorf("Roots = %q, %v, want %q", got, err, want)
 	}
 	for _, args := range [][]string{{"--config"}, {"x"}, {"--rot", "/a"}} {
-		if got, err := sweep.Roots(args, io.Discard); err == nil || len(got) > 0 {
+		if got, err := newSweep().Roots(args, io.Discard); err == nil || len(got) > 0 {
 			t.Errorf("Roots(%q) = %q", args, got)
 		}
 	}
 	// A policy file that is broken keeps nobody from the other folders.
 	kit.Must(t, os.WriteFile(policy, nil, 0o600))
-	if got, err := sweep.Roots([]string{"--config", policy}, io.Discard); err == nil || !slices.Equal(got, store.Roots()) {
+	if got, err := newSweep().Roots([]string{"--config", policy}, io.Discard); err == nil || !slices.Equal(got, store.Roots()) {
 		t.Errorf("a broken policy file: %q, %v", got, err)
+	}
+}
+
+// TestServe: no folder is swept for arguments that are wrong.
+func TestServe(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]struct {
+		code int
+		says string
+	}{
+		"--help":  {0, "-config FILE"},
+		"--rot":   {1, "rolecall: error: flag provided but not defined: -rot"},
+		"/folder": {1, `rolecall: error: unexpected argument "/folder"`},
+	} {
+		var out, stderr strings.Builder
+		code := newSweep().Serve([]string{args}, nil, nil, &out, &stderr)
+		if code != want.code || out.Len() > 0 || !strings.Contains(stderr.String(), want.says) {
+			t.Errorf("sweep %s: exit code %d, want %d with %q in\n%s%s", args, code, want.code, want.says, &out, &stderr)
+		}
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 type Job struct {
 	Pinned    Name              // --tenant; None where the runner has none
 	Requested string            // the job's TENANT; a request
-	Region    string            // the job's AWS_REGION; a request
 	Project   string            // path of the project that runs the job, as GitLab sent it; empty on old servers
 	Protected bool              // whether its ref is protected, as GitLab sent it
 	Tokens    map[string]Claims // of its ID tokens, by the name of their variables
@@ -69,7 +68,7 @@ func (p *Policy) Decide(j Job) (Grant, error) {
 	if rule := t.refuses(s); rule != "" {
 		return Grant{}, t.refuse(rule, j, s)
 	}
-	return t.grant(j, s)
+	return t.grant(s), nil
 }
 
 // named returns the tenant that is pinned or requested, or nil.
@@ -81,7 +80,7 @@ func (p *Policy) named(j Job) (*Tenant, error) {
 				"correct it in the runner's config.toml, or add the tenant to the file")
 		}
 		if j.Requested != "" && j.Requested != string(j.Pinned) {
-			return nil, refuse(fmt.Sprintf("the job asks for tenant %s, this runner serves tenant %q only", quote(j.Requested), j.Pinned),
+			return nil, refuse(fmt.Sprintf("the job asks for tenant %s, this runner serves tenant %q only", Quote(j.Requested), j.Pinned),
 				"choose a runner of that tenant by its tags")
 		}
 		return t, nil
@@ -121,7 +120,7 @@ func (p *Policy) choose(j Job) (Grant, error) {
 	}
 	switch {
 	case len(allowing) == 1:
-		return allowing[0].grant(j, subjects[allowing[0].IDToken])
+		return allowing[0].grant(subjects[allowing[0].IDToken]), nil
 	case len(allowing) > 1:
 		return Grant{}, refuseMany(allowing)
 	case seen != nil:
@@ -150,27 +149,14 @@ func (p *Policy) nobody(j Job) (Grant, error) {
 }
 
 // grant returns what the tenant gives a job that its rules allow.
-func (t *Tenant) grant(j Job, s *subject) (Grant, error) {
-	region := t.Region
-	if j.Region != "" {
-		region = j.Region
-	}
-	if !isRegion(region) {
-		return Grant{}, fault.New(fault.Author, &Refusal{t.Name, "region", fmt.Sprintf("tenant %q: %s is no AWS region", t.Name, quote(region))},
-			"set AWS_REGION to a region such as eu-central-1, or to none")
-	}
+func (t *Tenant) grant(s *subject) Grant {
 	return Grant{
-		Tenant:            t.Name,
-		RoleARN:           t.Role.String(),
-		IDToken:           t.IDToken,
-		Region:            region,
-		Protected:         s.claims.Protected == "true",
-		RunAs:             t.RunAs,
-		Limits:            t.Limits,
-		Why:               t.why(s),
-		STSRegion:         t.Region,
-		Duration:          t.Duration,
-		SessionPolicyFile: t.SessionPolicyFile,
-		PolicyARNs:        slices.Clone(t.PolicyARNs),
-	}, nil
+		Tenant:    t.Name,
+		IDToken:   t.IDToken,
+		Protected: s.claims.Protected == "true",
+		RunAs:     t.RunAs,
+		Limits:    t.Limits,
+		Gifts:     slices.Clone(t.Gifts),
+		Why:       t.why(s),
+	}
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"rolecall/internal/creds/aws"
+	"rolecall/internal/creds/aws/grant"
 	"rolecall/internal/tenant"
 )
 
@@ -80,19 +82,21 @@ func TestPolicyGrants(t *testing.T) {
 	t.Parallel()
 	policy := compile(t, shared)
 	alpha := tenant.Grant{
-		Tenant: "alpha", RoleARN: "arn:aws:iam::111122223333:role/deploy-alpha", IDToken: "GITLAB_OIDC_TOKEN", Region: "eu-central-1", Protected: true,
-		Why: "projects acme/deploy; ref_types branch; refs main; protected; environments alpha", Duration: time.Hour,
-		STSRegion: "eu-central-1", SessionPolicyFile: "/etc/alpha.json", PolicyARNs: []string{"arn:aws:iam::aws:policy/A"},
+		Tenant: "alpha", IDToken: "GITLAB_OIDC_TOKEN", Protected: true,
+		Why: "projects acme/deploy; ref_types branch; refs main; protected; environments alpha",
+		Gifts: gifts(grant.Settings{
+			Role: aws.Role{Partition: "aws", Account: "111122223333", Path: "deploy-alpha"}, Region: "eu-central-1", Duration: time.Hour,
+			SessionPolicyFile: "/etc/alpha.json", PolicyARNs: []string{"arn:aws:iam::aws:policy/A"},
+		}),
 	}
-	infra, region, fork := alpha, alpha, alpha
+	infra, fork := alpha, alpha
 	infra.Why = "projects acme/infra/*; ref_types branch; refs release/*; protected; environments alpha"
-	region.Region = "us-east-1"
 	fork.Why = "projects acme/deploy and acme/infra/*; ref_types branch; refs main; protected; environments alpha"
-	beta := tenant.Grant{Tenant: "beta", RoleARN: "arn:aws:iam::444455556666:role/beta", IDToken: "BETA_TOKEN", Why: "projects beta/**; ref_types branch"}
-	prod := tenant.Grant{
-		Tenant: "beta-prod", RoleARN: "arn:aws:iam::444455556666:role/prod", IDToken: "BETA_TOKEN",
-		Why: "projects beta/*; ref_types tag; refs v*",
+	role := func(path string) []tenant.Gift {
+		return gifts(grant.Settings{Role: aws.Role{Partition: "aws", Account: "444455556666", Path: path}})
 	}
+	beta := tenant.Grant{Tenant: "beta", IDToken: "BETA_TOKEN", Why: "projects beta/**; ref_types branch", Gifts: role("beta")}
+	prod := tenant.Grant{Tenant: "beta-prod", IDToken: "BETA_TOKEN", Why: "projects beta/*; ref_types tag; refs v*", Gifts: role("prod")}
 	ok := job("GITLAB_OIDC_TOKEN", alphaClaims())
 	for name, test := range map[string]struct {
 		job    tenant.Job
@@ -103,7 +107,6 @@ func TestPolicyGrants(t *testing.T) {
 		"requested":                   {ok, func(j *tenant.Job) { j.Requested = "alpha" }, alpha},
 		"pinned":                      {ok, func(j *tenant.Job) { j.Pinned = "alpha" }, alpha},
 		"both":                        {ok, func(j *tenant.Job) { j.Pinned, j.Requested = "alpha", "alpha" }, alpha},
-		"its own region":              {ok, func(j *tenant.Job) { j.Region = "us-east-1" }, region},
 		"a server that sends no path": {ok, func(j *tenant.Job) { j.Project = "" }, alpha},
 		"a server without job_project_path": {job("GITLAB_OIDC_TOKEN", alphaClaims(func(c *tenant.Claims) {
 			c.JobProject, c.Project, c.Ref = "", "acme/infra/x", "release/1"
@@ -212,13 +215,15 @@ func TestPolicyIsImmutable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other := compile(t, withKey("projects", "**")).Tenants()[0].Projects[0]
+	other := parseRef(t, "**")
 	for i := range policy.Tenants() {
 		tenants := policy.Tenants()
 		tenants[i].Projects[0], tenants[i].Refs[0], tenants[i].Environments[0] = other, other, other
-		tenants[i].RefTypes[0], tenants[i].AllowedAccounts[0], tenants[i].PolicyARNs[0] = "tag", "444455556666", "arn:eve"
+		tenants[i].RefTypes[0], tenants[i].Gifts[0] = "tag", tenant.Gift{Provider: "eve"}
+		change(policy.Tenants()[i].Gifts)
 	}
-	before.PolicyARNs[0] = "arn:eve"
+	change(before.Gifts)
+	before.Gifts[0] = tenant.Gift{Provider: "eve"}
 	policy.TokenNames("", "")[0] = "EVE"
 	policy.Explain(j)[0].Rules[0].OK = false
 	if diff := cmp.Diff(same.Tenants(), policy.Tenants(), byText()); diff != "" {
@@ -229,4 +234,10 @@ func TestPolicyIsImmutable(t *testing.T) {
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("the decision has changed: %v\n%s", err, diff)
 	}
+}
+
+// change changes what can be changed of gifts of AWS.
+func change(gifts []tenant.Gift) {
+	given, _ := grant.Of(gifts)
+	given.AllowedAccounts[0], given.PolicyARNs[0] = "444455556666", "arn:eve"
 }

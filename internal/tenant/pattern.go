@@ -86,6 +86,17 @@ func segmentsOf(value string) []string {
 // isNoName reports whether a segment of a path names nothing of its own.
 func isNoName(segment string) bool { return segment == "" || segment == "." || segment == ".." }
 
+// ParseProject reads a pattern of projects' paths that may match one. ParseRef and
+// ParseEnvironment do that for branches' and tags' names, and for environments'. An
+// error says why none can match.
+func ParseProject(text string) (Pattern, error) { return parsePattern(text, checkProject) }
+
+// ParseRef reads a pattern of branches' and tags' names.
+func ParseRef(text string) (Pattern, error) { return parsePattern(text, checkRef) }
+
+// ParseEnvironment reads a pattern of environments' names.
+func ParseEnvironment(text string) (Pattern, error) { return parsePattern(text, checkEnvironment) }
+
 // parsePattern reads a pattern that may match something. Check looks for what
 // cannot stand in what the pattern is for.
 func parsePattern(text string, check func(text string, segments []string) error) (Pattern, error) {
@@ -95,7 +106,7 @@ func parsePattern(text string, check func(text string, segments []string) error)
 		err = check(text, segments)
 	}
 	if err != nil {
-		return Pattern{}, fmt.Errorf("%s: %w", quote(text), err)
+		return Pattern{}, fmt.Errorf("%s: %w", Quote(text), err)
 	}
 	p := Pattern{text: text}
 	for _, segment := range segments {

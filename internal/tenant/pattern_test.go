@@ -1,7 +1,6 @@
 package tenant_test
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -9,24 +8,6 @@ import (
 
 	"rolecall/internal/tenant"
 )
-
-// withKey returns a right policy with one more key of its tenant, on line 8.
-func withKey(key string, values ...string) string {
-	texts := make([]string, len(values))
-	for i, v := range values {
-		texts[i] = fmt.Sprintf("%q", v)
-	}
-	if key == "projects" {
-		return strings.Replace(minimal, `projects = ["acme/x"]`, "\nprojects = ["+strings.Join(texts, ", ")+"]", 1)
-	}
-	return minimal + key + " = [" + strings.Join(texts, ", ") + "]\n"
-}
-
-// pattern returns a compiled pattern of refs.
-func pattern(t testing.TB, text string) tenant.Pattern {
-	t.Helper()
-	return compile(t, withKey("refs", text)).Tenants()[0].Refs[0]
-}
 
 func TestPatternMatch(t *testing.T) {
 	t.Parallel()
@@ -46,7 +27,7 @@ func TestPatternMatch(t *testing.T) {
 		"ä/*":          {"ä/ö", "a/ö Ä/ö"},
 		"feature-*/*b": {"feature-/b feature-1/ab", "feature-1/ba feature/b"},
 	} {
-		p := pattern(t, text)
+		p := parseRef(t, text)
 		if p.String() != text {
 			t.Errorf("the pattern %q says that it is %q", text, p)
 		}
@@ -61,7 +42,7 @@ func TestPatternMatch(t *testing.T) {
 			}
 		}
 	}
-	if !pattern(t, "**").Match(strings.Repeat("a", 1024)) {
+	if !parseRef(t, "**").Match(strings.Repeat("a", 1024)) {
 		t.Error("a value of 1024 bytes does not match **")
 	}
 	if (tenant.Pattern{}).Match("") || (tenant.Pattern{}).Match("a") {
@@ -69,7 +50,18 @@ func TestPatternMatch(t *testing.T) {
 	}
 }
 
-func TestCompileRefusesPatterns(t *testing.T) {
+// parser returns what reads the patterns of a key.
+func parser(key string) func(text string) (tenant.Pattern, error) {
+	switch key {
+	case "projects":
+		return tenant.ParseProject
+	case "refs":
+		return tenant.ParseRef
+	}
+	return tenant.ParseEnvironment
+}
+
+func TestParsePatternRefuses(t *testing.T) {
 	t.Parallel()
 	for key, patterns := range map[string]map[string]string{
 		"projects": {
@@ -94,23 +86,26 @@ func TestCompileRefusesPatterns(t *testing.T) {
 	} {
 		patterns[strings.Repeat("a/", 600)+"b"] = "more than 1024 bytes"
 		for text, want := range patterns {
-			values := []string{"ok/ok", text}
-			if got := refused(t, withKey(key, values...)); len(got) != 1 ||
-				!strings.HasPrefix(got[0], `/etc/p.toml:8: tenant "alpha": `+key+`: "`) || !strings.Contains(got[0], want) {
-				t.Errorf("%s = %.50q:\n got %q\nwant %q", key, text, got, want)
+			p, err := parser(key)(text)
+			if err == nil || p.String() != "" || !strings.HasPrefix(err.Error(), tenant.Quote(text)+": ") || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s %.50q: got %q and error %v, want %q", key, text, p, err, want)
 			}
 		}
 	}
 }
 
-func TestCompileAcceptsPatterns(t *testing.T) {
+func TestParsePattern(t *testing.T) {
 	t.Parallel()
 	for key, patterns := range map[string][]string{
 		"projects":     {"acme/x", "**", "*/*", "acme/**", "**/x", "acme/.github", "_a/0_-.x", "acme/*x*", "acme/x.git*", "ACME/X", "acme/x."},
 		"refs":         {"main", "**", "*", "release/*", "v1.*", "a@b", "100%", "ä", "a-b_c+d#e!f,g;h'i&j=k<l>m", "refs/*/x", "heads/main", "x.lock*"},
 		"environments": {"prod", "**", "review/*", "a b", "x-${y}_z.1", "*"},
 	} {
-		compile(t, withKey(key, patterns...))
+		for _, text := range patterns {
+			if p, err := parser(key)(text); err != nil || p.String() != text {
+				t.Errorf("%s %q: got %q and error %v", key, text, p, err)
+			}
+		}
 	}
 }
 
@@ -123,7 +118,7 @@ func TestPatternTime(t *testing.T) {
 		{strings.Repeat("**/*a*a/", 120) + "b", strings.Repeat("aaa/", 255) + "a"},
 		{strings.Repeat("**/", 300) + "b", strings.Repeat("a/", 511) + "a"},
 	} {
-		p, start := pattern(t, test.pattern), time.Now()
+		p, start := parseRef(t, test.pattern), time.Now()
 		for range 10 {
 			if p.Match(test.value) {
 				t.Errorf("%.20s... matches", test.pattern)
@@ -152,11 +147,10 @@ func FuzzPattern(f *testing.F) {
 		f.Add(seed[0], seed[1])
 	}
 	f.Fuzz(func(t *testing.T, text, value string) {
-		policy, err := tenant.Compile("p", []byte(withKey("refs", text)))
+		p, err := tenant.ParseRef(text)
 		if err != nil {
 			return
 		}
-		p := policy.Tenants()[0].Refs[0]
 		if got, want := p.Match(value), oracleMatch(p.String(), value); got != want {
 			t.Errorf("%q matches %q: %v, the regular expression says %v", p, value, got, want)
 		}

@@ -3,8 +3,6 @@ package tenant
 import (
 	"slices"
 	"time"
-
-	"rolecall/internal/creds/aws"
 )
 
 // Policy is a compiled policy file. It never changes.
@@ -12,6 +10,12 @@ type Policy struct {
 	settings Settings
 	tenants  []Tenant
 	hash     string
+}
+
+// NewPolicy returns a policy of those settings and tenants, which become its own.
+// The hash tells the file from another.
+func NewPolicy(settings Settings, tenants []Tenant, hash string) *Policy {
+	return &Policy{settings, tenants, hash}
 }
 
 // Hash returns a hash of the file that the policy was compiled from. It tells one
@@ -26,9 +30,9 @@ type Settings struct {
 	SharedUser bool   // tenants may have a unix user in common
 	RunAsRoot  bool   // jobs without a unix user may run as root, where the driver is root
 
-	GitLab GitLab
-	STS    STS
-	Gate   Gate
+	GitLab  GitLab
+	Gate    Gate
+	Servers []Gift // how to reach the servers of providers
 }
 
 // GitLab says who signs ID tokens.
@@ -36,13 +40,6 @@ type GitLab struct {
 	Issuer   string // the claim iss
 	JWKSURL  string
 	JWKSFile string
-	CABundle string // file
-}
-
-// STS says how to reach STS. What is empty is the service's own setting.
-type STS struct {
-	Endpoint string
-	Proxy    string
 	CABundle string // file
 }
 
@@ -67,12 +64,28 @@ type Tenant struct {
 	RunAs        string // unix user of its jobs; empty: the runner's own
 	Limits       Limits
 
-	Role              aws.Role
-	AllowedAccounts   []string
-	Region            string
-	Duration          time.Duration
-	SessionPolicyFile string
-	PolicyARNs        []string
+	Gifts []Gift // what it gives
+}
+
+// What a policy file says by saying nothing of it.
+const (
+	gateBytes    = 10 << 30
+	gateDuration = 10 * time.Minute
+)
+
+// Defaults returns what holds where there is no policy file.
+func Defaults() Settings {
+	return Settings{Gate: Gate{MaxBytes: gateBytes, MaxDuration: gateDuration}}
+}
+
+// Find returns the settings of a provider among gifts, or nil.
+func Find(gifts []Gift, provider string) any {
+	for _, g := range gifts {
+		if g.Provider == provider {
+			return g.Settings
+		}
+	}
+	return nil
 }
 
 // Limits bound the processes of a job's scripts. 0 is no limit but the runner's own.
@@ -91,7 +104,7 @@ func (p *Policy) Tenants() []Tenant {
 	for i := range tenants {
 		t := &tenants[i]
 		t.Projects, t.Refs, t.Environments = slices.Clone(t.Projects), slices.Clone(t.Refs), slices.Clone(t.Environments)
-		t.RefTypes, t.AllowedAccounts, t.PolicyARNs = slices.Clone(t.RefTypes), slices.Clone(t.AllowedAccounts), slices.Clone(t.PolicyARNs)
+		t.RefTypes, t.Gifts = slices.Clone(t.RefTypes), slices.Clone(t.Gifts)
 	}
 	return tenants
 }

@@ -67,14 +67,14 @@ func (t *Tenant) reason(rule string, j Job, s *subject) (reason, next string) {
 			fmt.Sprintf("set aud: of %s under id_tokens: to %s alone", t.IDToken, t.Audience)
 	case "projects":
 		if s.mismatch {
-			return "GitLab says that the job is of project " + quote(j.Project), "let id_tokens: set the token, " + admin
+			return "GitLab says that the job is of project " + Quote(j.Project), "let id_tokens: set the token, " + admin
 		}
 		if s.claims.Project != s.project {
 			return "the project or its fork is not one of the tenant's", "run the pipeline in the project itself, " + admin
 		}
 		return "the project is not one of the tenant's", "choose the tenant of the project, " + admin
 	case "ref_types":
-		return "jobs of a ref of type " + quote(s.claims.RefType) + " are not allowed", "run the job for a ref of another type, " + admin
+		return "jobs of a ref of type " + Quote(s.claims.RefType) + " are not allowed", "run the job for a ref of another type, " + admin
 	case "refs":
 		return "the ref is not one of the tenant's", "run the job for a ref that is, " + admin
 	case "protected":
@@ -83,20 +83,20 @@ func (t *Tenant) reason(rule string, j Job, s *subject) (reason, next string) {
 	if s.claims.Environment == "" {
 		return "the job has no environment", "set environment: in the job, " + admin
 	}
-	return "the job's environment is " + quote(s.claims.Environment), "correct environment: in the job, " + admin
+	return "the job's environment is " + Quote(s.claims.Environment), "correct environment: in the job, " + admin
 }
 
 // String describes the job: project, ref with its type, protected or not.
 func (s *subject) String() string {
 	kind := s.claims.RefType
 	if kind != "branch" && kind != "tag" {
-		kind = "type " + quote(kind)
+		kind = "type " + Quote(kind)
 	}
 	protected := "not protected"
 	if s.claims.Protected == "true" {
 		protected = "protected"
 	}
-	return fmt.Sprintf("project %s, ref %s (%s, %s)", s.projects(), quote(s.claims.Ref), kind, protected)
+	return fmt.Sprintf("project %s, ref %s (%s, %s)", s.projects(), Quote(s.claims.Ref), kind, protected)
 }
 
 // list returns the first of some texts, and how many more there are.

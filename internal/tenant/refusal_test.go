@@ -102,8 +102,6 @@ func TestPolicyRefuses(t *testing.T) {
 		"none":                            {betaJob("acme/deploy", "tag", "v1"), nil, "tenant", `no tenant of this runner's policy allows project "acme/deploy", ref "v1" (tag, not protected); set TENANT to learn which rule of a tenant refuses, or ask the runner's admin`},
 		"the token is of another project": {ok, func(j *tenant.Job) { j.Project, j.Requested = "acme/infra/x", "alpha" }, "projects", `tenant "alpha" refused for project "acme/deploy", ref "main" (branch, protected): rule projects: GitLab says that the job is of project "acme/infra/x"; let id_tokens: set the token, or ask the runner's admin`},
 		"the token under another's name":  {job("GITLAB_OIDC_TOKEN", betaJob("beta/a", "branch", "x").Tokens["BETA_TOKEN"]), nil, "tenant", `no tenant of this runner's policy allows project "beta/a", ref "x" (branch, not protected); set TENANT to learn which rule of a tenant refuses, or ask the runner's admin`},
-		"a region with a line":            {ok, func(j *tenant.Job) { j.Region = "eu-1\nX=1" }, "region", `tenant "alpha": "eu-1\nX=1" is no AWS region; set AWS_REGION to a region such as eu-central-1, or to none`},
-		"a long region":                   {ok, func(j *tenant.Job) { j.Region = strings.Repeat("x", 33) }, "region", `tenant "alpha": "` + long[:33] + `" is no AWS region; set AWS_REGION to a region such as eu-central-1, or to none`},
 		"long texts":                      {betaJob(long, long, long), nil, "tenant", `no tenant of this runner's policy allows project "` + long[:80] + `"…, ref "` + long[:80] + `"… (type "` + long[:80] + `"…, not protected); set TENANT to learn which rule of a tenant refuses, or ask the runner's admin`},
 	} {
 		if test.change != nil {

@@ -174,25 +174,25 @@ func (s *subject) got(rule string) string {
 	case "audience":
 		texts := make([]string, len(s.claims.Audience))
 		for i, a := range s.claims.Audience {
-			texts[i] = quote(a)
+			texts[i] = Quote(a)
 		}
 		return "[" + list(texts) + "]"
 	case "projects":
 		return s.projects()
 	case "ref_types":
-		return quote(s.claims.RefType)
+		return Quote(s.claims.RefType)
 	case "refs":
-		return quote(s.claims.Ref)
+		return Quote(s.claims.Ref)
 	case "protected":
-		return quote(s.claims.Protected)
+		return Quote(s.claims.Protected)
 	}
-	return quote(s.claims.Environment)
+	return Quote(s.claims.Environment)
 }
 
 // projects names the project that runs the job, and the fork that it is for.
 func (s *subject) projects() string {
 	if s.claims.Project == s.project {
-		return quote(s.project)
+		return Quote(s.project)
 	}
-	return quote(s.project) + " for the fork " + quote(s.claims.Project)
+	return Quote(s.project) + " for the fork " + Quote(s.claims.Project)
 }

@@ -45,25 +45,18 @@ func TestParseNameRefuses(t *testing.T) {
 
 func TestDecideGrants(t *testing.T) {
 	t.Parallel()
-	const role = "arn:aws:iam::111122223333:role/deploy"
-	grant := func(name tenant.Name, region string) tenant.Grant {
-		return tenant.Grant{Tenant: name, RoleARN: role, IDToken: "GITLAB_OIDC_TOKEN", Region: region}
-	}
 	for name, test := range map[string]struct {
-		pinned  tenant.Name
-		request tenant.Request
-		want    tenant.Grant
+		pinned    tenant.Name
+		requested string
+		want      tenant.Grant
 	}{
-		"nothing asked":                {"", tenant.Request{}, tenant.Grant{}},
-		"a role without a tenant":      {"", tenant.Request{RoleARN: role, Region: "eu-west-1"}, tenant.Grant{}},
-		"a tenant":                     {"", tenant.Request{Tenant: "alpha", RoleARN: role}, grant("alpha", "")},
-		"a tenant and a region":        {"", tenant.Request{"alpha", role, "us-gov-west-1"}, grant("alpha", "us-gov-west-1")},
-		"the longest region":           {"", tenant.Request{"alpha", role, strings.Repeat("x", 32)}, grant("alpha", strings.Repeat("x", 32))},
-		"pinned, nothing asked":        {"beta", tenant.Request{RoleARN: role}, grant("beta", "")},
-		"pinned, the same asked":       {"beta", tenant.Request{Tenant: "beta", RoleARN: role}, grant("beta", "")},
-		"the role is judged by others": {"", tenant.Request{Tenant: "a", RoleARN: "x"}, tenant.Grant{Tenant: "a", RoleARN: "x", IDToken: "GITLAB_OIDC_TOKEN"}},
+		"nothing asked":           {"", "", tenant.Grant{}},
+		"a tenant":                {"", "alpha", tenant.Grant{Tenant: "alpha", IDToken: "GITLAB_OIDC_TOKEN"}},
+		"pinned, nothing asked":   {"beta", "", tenant.Grant{Tenant: "beta", IDToken: "GITLAB_OIDC_TOKEN"}},
+		"pinned, the same asked":  {"beta", "beta", tenant.Grant{Tenant: "beta", IDToken: "GITLAB_OIDC_TOKEN"}},
+		"the folder of no tenant": {"", "none", tenant.Grant{Tenant: "none", IDToken: "GITLAB_OIDC_TOKEN"}},
 	} {
-		got, err := tenant.ZeroConfig{Pinned: test.pinned}.Decide(test.request)
+		got, err := tenant.ZeroConfig{Pinned: test.pinned}.Decide(test.requested)
 		if diff := cmp.Diff(test.want, got); err != nil || diff != "" {
 			t.Errorf("%s: error %v, grant differs:\n%s", name, err, diff)
 		}
@@ -72,26 +65,19 @@ func TestDecideGrants(t *testing.T) {
 
 func TestDecideRefuses(t *testing.T) {
 	t.Parallel()
-	const role = "arn:aws:iam::111122223333:role/deploy"
 	for name, test := range map[string]struct {
-		pinned  tenant.Name
-		request tenant.Request
-		want    []string
+		pinned    tenant.Name
+		requested string
+		want      []string
 	}{
-		"bad name":            {"", tenant.Request{"../x", role, ""}, []string{`"../x"`, "variable TENANT", "correct TENANT in .gitlab-ci.yml"}},
-		"shell in the name":   {"", tenant.Request{"$(id)", role, ""}, []string{`"$(id)"`, "TENANT"}},
-		"300 letters":         {"", tenant.Request{strings.Repeat("a", 300), role, ""}, []string{"aaa", "…", "TENANT"}},
-		"no role":             {"", tenant.Request{"alpha", "", ""}, []string{`tenant "alpha"`, "no variable ROLE_ARN", "set ROLE_ARN"}},
-		"pinned without role": {"beta", tenant.Request{}, []string{`tenant "beta"`, "ROLE_ARN"}},
-		"another tenant":      {"beta", tenant.Request{"alpha", role, ""}, []string{`"alpha"`, `"beta" only`, "choose a runner"}},
-		"prefix of the pin":   {"beta", tenant.Request{"bet", role, ""}, []string{`"bet"`, `"beta" only`}},
-		"pinned, a bad name":  {"beta", tenant.Request{"../beta", role, ""}, []string{`"../beta"`, `"beta" only`}},
-		"region with a line":  {"", tenant.Request{"alpha", role, "eu-1\nX=1"}, []string{`"eu-1\nX=1"`, "no AWS region", "AWS_REGION"}},
-		"region in capitals":  {"", tenant.Request{"alpha", role, "EU-WEST-1"}, []string{`"EU-WEST-1"`, "no AWS region"}},
-		"region as a host":    {"", tenant.Request{"alpha", role, "x.evil.example/"}, []string{`"x.evil.example/"`, "no AWS region"}},
-		"region of 33":        {"", tenant.Request{"alpha", role, strings.Repeat("x", 33)}, []string{"no AWS region"}},
+		"bad name":           {"", "../x", []string{`"../x"`, "variable TENANT", "correct TENANT in .gitlab-ci.yml"}},
+		"shell in the name":  {"", "$(id)", []string{`"$(id)"`, "TENANT"}},
+		"300 letters":        {"", strings.Repeat("a", 300), []string{"aaa", "…", "TENANT"}},
+		"another tenant":     {"beta", "alpha", []string{`"alpha"`, `"beta" only`, "choose a runner"}},
+		"prefix of the pin":  {"beta", "bet", []string{`"bet"`, `"beta" only`}},
+		"pinned, a bad name": {"beta", "../beta", []string{`"../beta"`, `"beta" only`}},
 	} {
-		got, err := tenant.ZeroConfig{Pinned: test.pinned}.Decide(test.request)
+		got, err := tenant.ZeroConfig{Pinned: test.pinned}.Decide(test.requested)
 		if err == nil || !cmp.Equal(got, tenant.Grant{}) {
 			t.Errorf("%s: got %+v, %v, want no grant and an error", name, got, err)
 			continue
@@ -103,6 +89,30 @@ func TestDecideRefuses(t *testing.T) {
 			if !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: %q does not say %q", name, err, want)
 			}
+		}
+	}
+}
+
+func TestFind(t *testing.T) {
+	t.Parallel()
+	given := []tenant.Gift{{Provider: "a", Settings: 1}, {Provider: "b"}, {Provider: "a", Settings: 2}}
+	for provider, want := range map[string]any{"a": 1, "b": nil, "c": nil, "": nil} {
+		if got := tenant.Find(given, provider); got != want {
+			t.Errorf("Find(%q) = %v, want %v", provider, got, want)
+		}
+	}
+}
+
+func TestFolder(t *testing.T) {
+	t.Parallel()
+	for want, grant := range map[string]tenant.Grant{
+		"none/unprotected":  {},
+		"none/protected":    {Protected: true},
+		"alpha/unprotected": {Tenant: "alpha"},
+		"alpha/protected":   {Tenant: "alpha", Protected: true},
+	} {
+		if got := grant.Folder(); got != want {
+			t.Errorf("Folder() = %s, want %s", got, want)
 		}
 	}
 }

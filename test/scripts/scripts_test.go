@@ -13,23 +13,36 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"rolecall/internal/gate/inspection"
-	"rolecall/internal/stage"
+	"rolecall/internal/creds/aws/grant"
+	"rolecall/internal/creds/aws/sts"
+	"rolecall/internal/gate/inspect"
+	"rolecall/internal/program"
 	"rolecall/internal/stage/cleanup"
 	"rolecall/internal/stage/config"
 	"rolecall/internal/stage/prepare"
 	"rolecall/internal/stage/run"
+	"rolecall/internal/tenant/policyfile"
 	"rolecall/test/coordinator"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
-		"config":  func() { stage.Main("config", config.Run) },
-		"prepare": func() { stage.Main("prepare", prepare.Run) },
-		"run":     func() { stage.Main("run", run.Run) },
-		"cleanup": func() { stage.Main(stage.Cleanup, cleanup.Run) },
-		"gate":    inspection.Main,
-	})
+	mains := map[string]func(){"gate": inspect.Main}
+	for name, p := range stages() {
+		mains[name] = p.Main
+	}
+	testscript.Main(m, mains)
+}
+
+// stages returns the stages by the names of their folders in cmd, with the parts that
+// their mains choose.
+func stages() map[string]program.Program {
+	schemas := []policyfile.Provider{grant.AWS{}}
+	return map[string]program.Program{
+		"config":  config.New(config.Parts{Providers: schemas}),
+		"prepare": prepare.New(prepare.Parts{Providers: []prepare.Provider{sts.NewProvider()}}),
+		"run":     run.New(),
+		"cleanup": cleanup.New(cleanup.Parts{Providers: schemas}),
+	}
 }
 
 func TestScripts(t *testing.T) {

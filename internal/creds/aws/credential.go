@@ -9,8 +9,8 @@ import (
 	"rolecall/internal/mask"
 )
 
-// Provider is AWS's name among the providers of credentials.
-const Provider = "aws"
+// Name is AWS's name among the providers of credentials.
+const Name = "aws"
 
 // The kinds of secrets of a credential, as people are told of them.
 const (
@@ -55,7 +55,7 @@ func NewCredential(k Keys, s Session) (creds.Credential, error) {
 	}
 	region := mask.NewSecret(s.Region)
 	return creds.Credential{
-		Provider: Provider,
+		Provider: Name,
 		Env: []creds.Variable{
 			{Name: accessKeyID, Value: k.AccessKeyID},
 			{Name: secretAccessKey, Value: k.SecretAccessKey},

@@ -35,6 +35,15 @@ func isAccount(text string) bool {
 	return text == "" || len(text) == 12 && strings.Trim(text, "0123456789") == ""
 }
 
+// MarshalText returns the ARN.
+func (r Role) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText is ParseRole.
+func (r *Role) UnmarshalText(text []byte) (err error) {
+	*r, err = ParseRole(string(text))
+	return err
+}
+
 // String returns the ARN.
 func (r Role) String() string {
 	return "arn:" + r.Partition + ":iam::" + r.Account + ":role/" + r.Path

@@ -10,7 +10,7 @@ import (
 	"net/url"
 	"time"
 
-	"rolecall/internal/guard"
+	"rolecall/internal/httpguard"
 )
 
 // How servers are asked, and how far their clocks may be from this host's.
@@ -30,11 +30,11 @@ func (s *site) ask(ctx context.Context, bundle, proxy, address string) ([]Findin
 	}
 	host := request.URL.Host
 	response, err := s.client(bundle, proxy).Do(request)
-	if errors.Is(err, guard.ErrPlain) {
-		return nil, fmt.Errorf("%s: %w", host, guard.ErrPlain)
+	if errors.Is(err, httpguard.ErrPlain) {
+		return nil, fmt.Errorf("%s: %w", host, httpguard.ErrPlain)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %s", host, guard.Cause(err))
+		return nil, fmt.Errorf("%s: %s", host, httpguard.Cause(err))
 	}
 	defer response.Body.Close()
 	return checkClock(host, response.Header.Get("Date"), time.Now()), nil
@@ -57,7 +57,7 @@ func (s *site) client(bundle, proxy string) *http.Client {
 	if u, err := url.Parse(proxy); err == nil && proxy != "" {
 		transport.Proxy = http.ProxyURL(u)
 	}
-	return guard.New(transport, patience).Client()
+	return httpguard.New(transport, patience).Client()
 }
 
 // checkClock holds this host's clock against a server's, as the header Date of its

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"rolecall/internal/tenant"
+	"rolecall/internal/tenant/policyfile"
 )
 
 // State says how bad a finding is.
@@ -30,7 +31,8 @@ type Finding struct {
 
 // Host is what is looked at.
 type Host struct {
-	Policy       string   // path of the policy file
+	Policy       string // path of the policy file
+	Providers    []policyfile.Provider
 	ByDefault    bool     // nobody has named the policy file: it may be missing
 	RunnerConfig string   // path of the runner's config.toml
 	Temp         string   // where the runner keeps job responses

@@ -11,14 +11,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"rolecall/internal/adminfile"
-	"rolecall/internal/tenant"
-)
-
-// Bounds of what is read, in bytes.
-const (
-	maxPolicy = 8 << 20
-	maxFile   = 1 << 20
+	"rolecall/internal/creds/aws/grant"
+	"rolecall/internal/fault"
+	"rolecall/internal/tenant/policyfile"
 )
 
 // maxSessionPolicy is what STS takes of a session policy, in characters.
@@ -29,18 +24,19 @@ const maxSessionPolicy = 2048
 // readPolicy reads the policy file.
 func (s *site) readPolicy() []Finding {
 	const area = "policy file"
-	content, err := adminfile.Read(s.Policy, maxPolicy)
+	var err error
+	s.policy, err = policyfile.Load(s.Policy, s.Providers...)
 	if s.ByDefault && errors.Is(err, fs.ErrNotExist) {
 		return []Finding{warn(area, s.Policy+" is not there: only runners with --no-policy run jobs, each of which names its tenant and role itself",
 			"write one, unless all who can run jobs here are one circle of trust")}
 	}
 	if err != nil {
-		return []Finding{fail(area, err.Error(), "correct it: until then no job gets credentials")}
-	}
-	s.policy, err = tenant.Compile(s.Policy, content)
-	if err != nil {
+		var broken *fault.Error
+		if errors.As(err, &broken) {
+			err = broken.What // what to do is said below
+		}
 		var findings []Finding
-		for line := range strings.Lines(err.Error()) {
+		for line := range strings.Lines(strings.TrimPrefix(err.Error(), "policy file: ")) {
 			findings = append(findings, fail(area, strings.TrimSpace(line), "correct it: until then no job gets credentials"))
 		}
 		return findings
@@ -53,17 +49,18 @@ func (s *site) readPolicy() []Finding {
 func (s *site) checkFiles(context.Context) []Finding {
 	findings := slices.Concat(
 		checkFile("gitlab.ca_bundle", s.settings.GitLab.CABundle, checkBundle),
-		checkFile("sts.ca_bundle", s.settings.STS.CABundle, checkBundle),
+		checkFile("sts.ca_bundle", grant.ServerOf(s.settings).CABundle, checkBundle),
 	)
 	if s.policy == nil {
 		return findings
 	}
 	seen := map[string]bool{}
 	for _, t := range s.policy.Tenants() {
-		if !seen[t.SessionPolicyFile] {
-			findings = append(findings, checkFile("session_policy_file", t.SessionPolicyFile, checkSessionPolicy)...)
+		given, _ := grant.Of(t.Gifts)
+		if !seen[given.SessionPolicyFile] {
+			findings = append(findings, checkFile("session_policy_file", given.SessionPolicyFile, checkSessionPolicy)...)
 		}
-		seen[t.SessionPolicyFile] = true
+		seen[given.SessionPolicyFile] = true
 	}
 	return findings
 }
@@ -73,7 +70,11 @@ func checkFile(key, path string, check func(content []byte) error) []Finding {
 	if path == "" {
 		return nil
 	}
-	content, err := adminfile.Read(path, maxFile)
+	content, err := policyfile.ReadNamed(key, path)
+	var broken *fault.Error
+	if errors.As(err, &broken) {
+		err = broken.What
+	}
 	if err == nil {
 		if err = check(content); err != nil {
 			err = fmt.Errorf("%s: %w", path, err)

@@ -8,7 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"rolecall/internal/creds/aws/grant"
 	"rolecall/internal/doctor/check"
+	"rolecall/internal/tenant/policyfile"
 	"rolecall/test/coordinator"
 	"rolecall/test/fakests"
 )
@@ -31,7 +33,7 @@ func newHost(t *testing.T) *host {
 	t.Helper()
 	h := &host{dir: t.TempDir()}
 	h.Host = check.Host{
-		Policy: h.path("etc/rolecall.toml"), RunnerConfig: h.path("etc/config.toml"),
+		Policy: h.path("etc/rolecall.toml"), Providers: []policyfile.Provider{grant.AWS{}}, RunnerConfig: h.path("etc/config.toml"),
 		Temp: h.path("run"), Proc: h.path("proc"), Root: h.path("root"), Metadata: []string{closedPort(t)},
 	}
 	var err error

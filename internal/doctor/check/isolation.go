@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"rolecall/internal/account"
-	"rolecall/internal/stage"
+	"rolecall/internal/program"
 )
 
 // users returns the unix users that the policy file and the runners' flags name,
@@ -28,7 +28,7 @@ func (s *site) users() []string {
 		}
 	}
 	slices.Sort(names)
-	return slices.DeleteFunc(slices.Compact(names), func(name string) bool { return name == "" || name == stage.Root })
+	return slices.DeleteFunc(slices.Compact(names), func(name string) bool { return name == "" || name == program.Root })
 }
 
 // checkUsers checks the unix users that scripts run as, and says which tenants have

@@ -52,16 +52,16 @@ type custom struct {
 	ForceKillTimeout    *int `toml:"force_kill_timeout"`
 }
 
-// program is what a stage is started with.
-type program struct {
+// executable is what a stage is started with.
+type executable struct {
 	stage string
 	path  string
 	args  []string
 }
 
 // programs returns what the four stages are started with.
-func (c custom) programs() []program {
-	return []program{
+func (c custom) programs() []executable {
+	return []executable{
 		{"config", c.ConfigExec, c.ConfigArgs},
 		{"prepare", c.PrepareExec, c.PrepareArgs},
 		{"run", c.RunExec, c.RunArgs},

@@ -8,10 +8,11 @@ import (
 	"os"
 	"slices"
 
-	"rolecall/internal/adminfile"
 	"rolecall/internal/creds/aws"
+	"rolecall/internal/creds/aws/grant"
 	"rolecall/internal/fault"
-	"rolecall/internal/identity/jwks"
+	"rolecall/internal/idtoken/jwks"
+	"rolecall/internal/tenant/policyfile"
 )
 
 // checkKeys checks that the issuer's keys can be had and used, in the way that
@@ -32,10 +33,8 @@ func (s *site) checkKeys(ctx context.Context) []Finding {
 	defer func() { _ = os.RemoveAll(dir) }()
 	source := jwks.Source{Issuer: gitlab.Issuer, URL: gitlab.JWKSURL, Dir: dir, CABundle: readIf(gitlab.CABundle)}
 	where := cmp.Or(gitlab.JWKSFile, gitlab.JWKSURL, gitlab.Issuer)
-	if gitlab.JWKSFile != "" {
-		if source.File, err = adminfile.Read(gitlab.JWKSFile, maxFile); err != nil {
-			return []Finding{fail(area, err.Error(), "correct the file, or gitlab.jwks_file in the policy file")}
-		}
+	if source.File, err = policyfile.ReadNamed("gitlab.jwks_file", gitlab.JWKSFile); err != nil {
+		return []Finding{fail(area, err.Error(), "correct the file, or gitlab.jwks_file in the policy file")}
 	}
 	_, err = source.Verify(ctx, unsigned(gitlab.Issuer))
 	if fault.SideOf(err) != fault.Author {
@@ -53,7 +52,7 @@ func unsigned(issuer string) string {
 
 // readIf returns the content of a file that checkFiles tells of, or nil.
 func readIf(path string) []byte {
-	content, err := adminfile.Read(path, maxFile)
+	content, err := policyfile.ReadNamed("", path)
 	if err != nil {
 		return nil
 	}
@@ -93,9 +92,9 @@ func (s *site) checkSTS(ctx context.Context) []Finding {
 	if s.policy == nil {
 		return nil
 	}
-	endpoints := s.endpoints()
+	server, endpoints := grant.ServerOf(s.settings), s.endpoints()
 	return gather(len(endpoints), func(i int) []Finding {
-		skew, err := s.ask(ctx, s.settings.STS.CABundle, s.settings.STS.Proxy, endpoints[i])
+		skew, err := s.ask(ctx, server.CABundle, server.Proxy, endpoints[i])
 		if err != nil {
 			return []Finding{fail(area, err.Error(), "correct sts.endpoint, sts.proxy, sts.ca_bundle or the tenants' region, or the network")}
 		}
@@ -107,12 +106,13 @@ func (s *site) checkSTS(ctx context.Context) []Finding {
 //
 // https://docs.aws.amazon.com/general/latest/gr/sts.html
 func (s *site) endpoints() []string {
-	if s.settings.STS.Endpoint != "" {
-		return []string{s.settings.STS.Endpoint}
+	if server := grant.ServerOf(s.settings); server.Endpoint != "" {
+		return []string{server.Endpoint}
 	}
 	var endpoints []string
 	for _, t := range s.policy.Tenants() {
-		if e := endpoint(t.Role, t.Region); e != "" && !slices.Contains(endpoints, e) {
+		given, _ := grant.Of(t.Gifts)
+		if e := endpoint(given.Role, given.Region); e != "" && !slices.Contains(endpoints, e) {
 			endpoints = append(endpoints, e)
 		}
 	}

@@ -11,8 +11,9 @@ import (
 
 	"rolecall/internal/account"
 	"rolecall/internal/adminfile"
-	"rolecall/internal/stage"
+	"rolecall/internal/program"
 	"rolecall/internal/tenant"
+	"rolecall/internal/tenant/policyfile"
 )
 
 // Seconds that the settings of a runner must leave to the driver.
@@ -50,7 +51,7 @@ func (s *site) checkRunner(r runner) []Finding {
 
 // checkPrograms checks that the stages' programs are there, absolute and in hands
 // that are trusted.
-func checkPrograms(area string, programs []program) []Finding {
+func checkPrograms(area string, programs []executable) []Finding {
 	var findings []Finding
 	for _, p := range programs {
 		key := p.stage + "_exec"
@@ -79,8 +80,8 @@ func checkPrograms(area string, programs []program) []Finding {
 }
 
 // readFlags reads the flags that a runner gives to a stage.
-func readFlags(args []string) (stage.Flags, error) {
-	var f stage.Flags
+func readFlags(args []string) (program.Flags, error) {
+	var f program.Flags
 	set := flag.NewFlagSet("stage", flag.ContinueOnError)
 	set.SetOutput(io.Discard)
 	f.Register(set)
@@ -92,7 +93,7 @@ func readFlags(args []string) (stage.Flags, error) {
 }
 
 // checkFlags checks the flags of the four stages.
-func (s *site) checkFlags(area string, programs []program) []Finding {
+func (s *site) checkFlags(area string, programs []executable) []Finding {
 	first := programs[0]
 	for _, p := range programs[1:] {
 		if !slices.Equal(p.args, first.args) {
@@ -111,8 +112,8 @@ func (s *site) checkFlags(area string, programs []program) []Finding {
 
 // checkMode checks where the flags let the rules come from, and as whom scripts run
 // without a policy file.
-func (s *site) checkMode(area string, f stage.Flags) []Finding {
-	file := cmp.Or(f.Config, stage.DefaultPolicy)
+func (s *site) checkMode(area string, f program.Flags) []Finding {
+	file := cmp.Or(f.Config, policyfile.Default)
 	if !f.NoPolicy {
 		switch {
 		case file != s.Policy:
@@ -123,14 +124,14 @@ func (s *site) checkMode(area string, f stage.Flags) []Finding {
 		return nil
 	}
 	var findings []Finding
-	if exists(stage.DefaultPolicy) || exists(s.Policy) {
+	if exists(policyfile.Default) || exists(s.Policy) {
 		findings = append(findings, warn(area, "--no-policy: the policy file "+s.Policy+" counts for nothing here, and jobs name their tenant and role themselves", "remove --no-policy, or the file"))
 	}
 	switch {
 	case os.Geteuid() != 0:
 	case f.RunAs == "":
 		findings = append(findings, fail(area, "--no-policy without --run-as: a runner that is root refuses every job", makeUser+"; let builds_dir and cache_dir belong to it, and add --run-as NAME to all four stages"))
-	case f.RunAs == stage.Root:
+	case f.RunAs == program.Root:
 		findings = append(findings, warn(area, "--run-as root: every script of every job is root on this host", makeUser+", and use --run-as NAME"))
 	}
 	return findings
@@ -156,7 +157,7 @@ func (s *site) checkTenant(area, text string) []Finding {
 func (s *site) checkRunnerDirs(area string, r runner) []Finding {
 	var findings []Finding
 	user := ""
-	if f, err := readFlags(r.Custom.ConfigArgs); err == nil && f.RunAs != stage.Root {
+	if f, err := readFlags(r.Custom.ConfigArgs); err == nil && f.RunAs != program.Root {
 		user = f.RunAs
 	}
 	for _, d := range []struct{ key, dir, policy string }{

@@ -58,14 +58,14 @@ func (t Trust) limits(server *url.URL, add func(apply bool, rule, text string, a
 		"IAM takes no characters beyond U+00FF, and refuses this trust policy")
 	add(t.size() > maxTrustPolicy, "document",
 		"the trust policy has %d characters, IAM's quota is %d: use ** or fewer patterns, split the tenant, or ask AWS for more", t.size(), maxTrustPolicy)
-	add(t.tenant.Duration > time.Hour, "duration",
-		"sessions of %v need a role that allows them: --max-session-duration %d", t.tenant.Duration, t.seconds())
+	add(t.given.Duration > time.Hour, "duration",
+		"sessions of %v need a role that allows them: --max-session-duration %d", t.given.Duration, t.seconds())
 }
 
 // seconds returns the maximum session duration that the role needs, in seconds. It
 // is never less than IAM's least, an hour.
 func (t Trust) seconds() int64 {
-	return int64(max(t.tenant.Duration, time.Hour) / time.Second)
+	return int64(max(t.given.Duration, time.Hour) / time.Second)
 }
 
 // singles returns the patterns that hold a * of its own, or an empty text. One that

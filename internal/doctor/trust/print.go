@@ -9,7 +9,7 @@ import (
 // Commands returns the commands of the AWS CLI that create the identity provider
 // and the role, whose trust policy lies in file.
 func (t Trust) Commands(file string) string {
-	role := t.tenant.Role
+	role := t.given.Role
 	create := []string{
 		"--role-name " + shell(role.Name()), "--path " + shell(path(role)),
 		fmt.Sprintf("--max-session-duration %d", t.seconds()), "--assume-role-policy-document " + shell("file://"+file),
@@ -46,7 +46,7 @@ func (t Trust) HCL() string {
 	}
 	policy := escapeTemplates(strings.TrimSpace(string(t.JSON())))
 	policy = strings.Replace(policy, quote(t.provider()), "aws_iam_openid_connect_provider.gitlab.arn", 1)
-	role := t.tenant.Role
+	role := t.given.Role
 	fmt.Fprintf(&text, `
 # One for an account: name all audiences of its tenants in client_id_list.
 resource "aws_iam_openid_connect_provider" "gitlab" {

@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"rolecall/internal/creds/aws"
+	"rolecall/internal/creds/aws/grant"
 	"rolecall/internal/tenant"
 )
 
@@ -25,6 +26,7 @@ type Trust struct {
 	Notes []Note // where AWS does other than the tenant's rules say
 
 	tenant   tenant.Tenant
+	given    grant.Settings
 	issuer   string // URL
 	host     string // the issuer as IAM names it, without its scheme
 	operator string // of the condition on sub
@@ -34,14 +36,18 @@ type Trust struct {
 // New returns what AWS is told of the tenant t and of the issuer, a URL, of its ID
 // tokens. A role without an account is an error: it is none of AWS's.
 func New(issuer string, t tenant.Tenant) (Trust, error) {
-	if t.Role.Account == "" {
-		return Trust{}, fmt.Errorf("tenant %q: its role %s has no account, so it is none of AWS's", t.Name, t.Role)
+	given, ok := grant.Of(t.Gifts)
+	if !ok {
+		return Trust{}, fmt.Errorf("tenant %q: it gives no credentials of AWS", t.Name)
+	}
+	if given.Role.Account == "" {
+		return Trust{}, fmt.Errorf("tenant %q: its role %s has no account, so it is none of AWS's", t.Name, given.Role)
 	}
 	server, err := url.Parse(issuer)
 	if err != nil || server.Host == "" {
 		return Trust{}, fmt.Errorf("the issuer %q of the policy file is no URL", issuer)
 	}
-	result := Trust{tenant: t, issuer: issuer, host: strings.TrimPrefix(issuer, server.Scheme+"://")}
+	result := Trust{tenant: t, given: given, issuer: issuer, host: strings.TrimPrefix(issuer, server.Scheme+"://")}
 	result.operator, result.subjects = condition(t)
 	result.Notes = result.notes(server)
 	return result, nil
@@ -92,7 +98,7 @@ func literal(text string) string { return strings.ReplaceAll(text, "$", "${$}") 
 
 // provider returns the ARN of the identity provider.
 func (t Trust) provider() string {
-	role := t.tenant.Role
+	role := t.given.Role
 	return "arn:" + role.Partition + ":iam::" + role.Account + ":oidc-provider/" + t.host
 }
 

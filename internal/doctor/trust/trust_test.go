@@ -6,8 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	"rolecall/internal/creds/aws/grant"
 	"rolecall/internal/doctor/trust"
 	"rolecall/internal/tenant"
+	"rolecall/internal/tenant/policyfile"
 )
 
 const host = "gitlab.example.com"
@@ -24,7 +26,7 @@ func policyOf(t *testing.T, issuer, rules string) *tenant.Policy {
 
 func compile(t *testing.T, content string) *tenant.Policy {
 	t.Helper()
-	policy, err := tenant.Compile("rolecall.toml", []byte(content))
+	policy, err := policyfile.Compile("rolecall.toml", []byte(content), grant.AWS{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,40 +27,18 @@ type Upload struct {
 	Untracked bool
 }
 
-// Uploads reports whether a stage uploads anything at all, so that for others
-// nothing needs to be read. The names are those that the runner passes.
-func Uploads(stage string) bool {
-	archives, artifacts, _ := parse(stage)
-	return archives || artifacts
-}
-
-// parse tells what a stage uploads, and whether it is that of a job that succeeded.
-func parse(stage string) (caches, artifacts, success bool) {
-	switch stage {
-	case "archive_cache":
-		return true, false, true
-	case "archive_cache_on_failure":
-		return true, false, false
-	case "upload_artifacts_on_success":
-		return false, true, true
-	case "upload_artifacts_on_failure":
-		return false, true, false
-	}
-	return false, false, false
-}
-
 // ForStage returns the archives that the runner makes in a stage, in its order.
-func ForStage(stage string, uploads job.Uploads, request job.Request) []Upload {
+func ForStage(stage job.StageName, uploads job.Uploads, request job.Request) []Upload {
 	var all []Upload
-	caches, artifacts, success := parse(stage)
-	if caches {
+	success := !stage.IsAfterFailure()
+	if stage.ArchivesCaches() {
 		for _, c := range uploads.Caches {
 			if when(c.When, success) && expandOld(c.Policy, request) != "pull" {
 				all = append(all, Upload{What: cacheName(expandOld(c.Key, request)), Paths: c.Paths, Untracked: c.Untracked})
 			}
 		}
 	}
-	if artifacts {
+	if stage.UploadsArtifacts() {
 		for _, a := range uploads.Artifacts {
 			if when(a.When, success) {
 				all = append(all, Upload{artifactName(a.Type), a.Format, a.Paths, a.Exclude, a.Untracked})

@@ -8,10 +8,11 @@ import (
 	"rolecall/internal/admission"
 	"rolecall/internal/cgroup"
 	"rolecall/internal/creds/store"
-	"rolecall/internal/identity"
+	"rolecall/internal/idtoken"
 	"rolecall/internal/job"
-	"rolecall/internal/stage"
+	"rolecall/internal/program"
 	"rolecall/internal/tenant"
+	"rolecall/internal/tenant/policyfile"
 	"rolecall/internal/version"
 )
 
@@ -33,12 +34,26 @@ type driver struct {
 	Version string `json:"version"`
 }
 
-// Run chooses where the job works and where its state is kept, finishes what dead
+// Parts are what the stage works with.
+type Parts struct {
+	Providers []policyfile.Provider // whose keys a policy file may have
+}
+
+// New returns the stage as a program.
+func New(parts Parts) program.Program {
+	return program.Program{
+		Name: "config",
+		Does: "tells GitLab Runner in which folders the job works, as one JSON object",
+		Run:  func(c *program.Call) error { return run(c, parts) },
+	}
+}
+
+// run chooses where the job works and where its state is kept, finishes what dead
 // jobs left there, and writes one JSON object. With builds_dir_is_shared the runner gives each of the jobs that
 // run at once a directory of its own.
-func Run(c *stage.Call) error {
+func run(c *program.Call, parts Parts) error {
 	out := output{Driver: driver{"rolecall", version.Version}, BuildsDirIsShared: true, Shell: "bash"}
-	policy, err := c.Policy()
+	policy, err := c.Policy(parts.Providers...)
 	if err != nil {
 		return err
 	}
@@ -52,7 +67,8 @@ func Run(c *stage.Call) error {
 		if err != nil {
 			return err
 		}
-		settings, folder := policy.Settings(), folder(policy, pinned, response, c.Env.Request)
+		settings := policy.Settings()
+		folder := folder(admission.Case{Policy: policy, Pinned: pinned, Response: response, Request: c.Env.Request, Read: idtoken.Parse})
 		out.BuildsDir, out.CacheDir = below(settings.BuildsDir, folder), below(settings.CacheDir, folder)
 		if settings.CredentialsDir != "" {
 			roots = []string{settings.CredentialsDir}
@@ -76,18 +92,16 @@ func Run(c *stage.Call) error {
 // reap kills the processes of a dead job. It is for store.Sweep.
 func reap(parent string, id job.ID) error { return cgroup.Reap(parent, int64(id)) }
 
-// folder returns the folder of the tenant and trust class that the job claims to
-// be of. That its token is signed is not checked here, so that the stage starts
-// fast: prepare does, and refuses a job that works in a folder not its own. For a
-// job that will be refused there, and for one of no tenant, it is that of none.
-func folder(policy *tenant.Policy, pinned tenant.Name, response job.Response, request job.Request) string {
-	candidate, err := admission.New(policy, pinned, response, request, identity.Parse)
-	if err == nil {
-		if grant, err := policy.Decide(candidate.Job); err == nil {
-			return grant.Folder()
-		}
+// folder returns the folder of the tenant and trust class that the job claims to be
+// of. That its token is signed is not checked here, so that the stage starts fast:
+// prepare does, and refuses a job that works in a folder not its own. For a job that
+// will be refused there, and for one of no tenant, it is that of none.
+func folder(c admission.Case) string {
+	d, err := admission.Decide(c)
+	if err != nil {
+		return tenant.Grant{}.Folder()
 	}
-	return tenant.Grant{}.Folder()
+	return d.Grant.Folder()
 }
 
 // below returns the folder in dir, or an empty path where there is no dir.

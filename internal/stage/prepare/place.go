@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"rolecall/internal/account"
+	"rolecall/internal/admission"
 	"rolecall/internal/cgroup"
 	"rolecall/internal/creds/store"
 	"rolecall/internal/fault"
@@ -38,8 +39,8 @@ func findCgroup() <-chan string {
 // newRecord returns what the later stages need to know of a job. For one that runs
 // as another user, its folders are there then, or that user can make them: temp is
 // the one beside its work tree.
-func newRecord(response job.Response, order order, cgroup, temp string) (store.Record, error) {
-	grant, settings := order.grant, order.settings
+func newRecord(response job.Response, d admission.Decision, cgroup, temp string) (store.Record, error) {
+	grant, settings := d.Grant, d.Settings
 	lease, err := store.NewLease(store.Runner(), response.Timeout)
 	if err != nil {
 		return store.Record{}, err
@@ -47,7 +48,7 @@ func newRecord(response job.Response, order order, cgroup, temp string) (store.R
 	record := store.Record{
 		Tenant:  string(grant.Tenant),
 		IDToken: grant.IDToken,
-		AsRoot:  settings.RunAsRoot,
+		AsRoot:  grant.RunAs == "", // admission has let it
 		Cgroup:  cgroup,
 		Lease:   lease,
 		Gate:    store.Gate(settings.Gate),

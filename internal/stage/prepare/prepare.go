@@ -4,28 +4,32 @@ package prepare
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
 	"os/signal"
-	"slices"
-	"strings"
 	"syscall"
 
-	"rolecall/internal/creds"
-	"rolecall/internal/creds/aws"
-	"rolecall/internal/creds/aws/sts"
 	"rolecall/internal/creds/store"
 	"rolecall/internal/job"
 	"rolecall/internal/mask"
-	"rolecall/internal/stage"
+	"rolecall/internal/program"
+	"rolecall/internal/session"
 	"rolecall/internal/tenant"
 )
 
-// Run decides which tenant the job is, assumes that tenant's role and writes the
-// env file. A job of no tenant gets a record only, which the run stage asks for.
-// Where it fails nothing is left behind. A signal ends it at once: the credentials
-// are the last thing that it writes, and the runner calls cleanup.
-func Run(c *stage.Call) error {
+// New returns the stage as a program. It decides which tenant the job is, gets that
+// tenant's credentials and writes the env file. A job of no tenant gets a record only,
+// which the run stage asks for. Where it fails nothing is left behind. A signal ends it
+// at once: the credentials are the last thing that it writes, and the runner calls
+// cleanup.
+func New(parts Parts) program.Program {
+	return program.Program{
+		Name: "prepare",
+		Does: "decides which tenant the job is, and gets it credentials of that tenant",
+		Run:  func(c *program.Call) error { return run(c, parts) },
+	}
+}
+
+// run runs the stage.
+func run(c *program.Call, parts Parts) error {
 	signal.Ignore(syscall.SIGPIPE) // a report that nobody reads is an error like any other
 	cgroup := findCgroup()
 	response, err := job.ReadResponse(c.Env.ResponseFile)
@@ -36,11 +40,15 @@ func Run(c *stage.Call) error {
 	if err != nil {
 		return err
 	}
-	order, err := decide(c, response, root)
+	admitted, err := newCase(c, parts, response, root)
 	if err != nil {
 		return err
 	}
-	record, err := newRecord(response, order, <-cgroup, c.Env.Request.TempProjectDir())
+	s, err := session.Open(admitted, func(err error) { c.Log.Warn(err) })
+	if err != nil {
+		return err
+	}
+	record, err := newRecord(response, s.Decision, <-cgroup, c.Env.Request.TempProjectDir())
 	if err != nil {
 		return err
 	}
@@ -49,53 +57,24 @@ func Run(c *stage.Call) error {
 		return err
 	}
 	defer folder.Close()
-	if order.grant.Tenant == tenant.None {
+	if s.Grant.Tenant == tenant.None {
 		return nil
 	}
-	return serve(c, response, order, folder, root)
-}
-
-// serve gets a job the credentials of its tenant.
-func serve(c *stage.Call, response job.Response, order order, folder *store.Folder, root string) error {
-	issued, err := issue(c.Env.Service, folder, order)
-	if err == nil {
-		err = report(c.Stdout, folder, issued, store.OnTmpfs(root))
-	}
-	if err != nil {
+	if err := serve(c, parts, s, folder); err != nil {
 		// An error may hold words of others; the report holds none, so only this pays for a mask.
-		return errors.Join(err, store.Remove(root, response.Key), c.Mask(mask.Named{Kind: "ID token", Value: order.ask.Token.Raw}))
+		return errors.Join(err, store.Remove(root, response.Key), c.Mask(mask.Named{Kind: "ID token", Value: s.Token.Raw}))
 	}
 	return nil
 }
 
-// issue asks STS, tells the audit log and writes the env file.
-func issue(service []string, folder *store.Folder, order order) (creds.Credential, error) {
-	if err := keepSettings(service); err != nil {
-		return creds.Credential{}, err
+// serve gets the job its credentials and says so.
+func serve(c *program.Call, parts Parts, s *session.Session, folder *store.Folder) error {
+	if err := parts.unset(c.Env.Service); err != nil {
+		return err
 	}
-	client := sts.NewClient()
-	client.Server = order.server
-	issued, err := client.Assume(context.Background(), order.ask)
+	issued, err := s.Issue(context.Background(), parts.issuers(), folder.Write)
 	if err != nil {
-		return creds.Credential{}, fmt.Errorf("tenant %q: %w", folder.Tenant(), err)
+		return err
 	}
-	if err := order.log.issued(order, issued.Facts, issued.Expires); err != nil {
-		return creds.Credential{}, err
-	}
-	return issued, folder.Write(creds.Set{issued})
-}
-
-// keepSettings unsets the service's AWS_ variables but those that the client of
-// STS is documented to obey, so that the SDK sees no other.
-func keepSettings(environ []string) error {
-	for _, entry := range environ {
-		name, _, _ := strings.Cut(entry, "=")
-		if !aws.IsVariable(name) || slices.Contains(sts.Settings(), name) {
-			continue
-		}
-		if err := os.Unsetenv(name); err != nil {
-			return err
-		}
-	}
-	return nil
+	return report(c.Stdout, folder, issued, store.OnTmpfs(folder.Path()))
 }

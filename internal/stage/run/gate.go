@@ -18,7 +18,7 @@ import (
 	"rolecall/internal/gate"
 	"rolecall/internal/job"
 	"rolecall/internal/mask"
-	"rolecall/internal/stage"
+	"rolecall/internal/program"
 )
 
 // maxPlaces bounds how many places the job log lists.
@@ -31,13 +31,13 @@ const stopTime = time.Second
 // An error means that nothing must be uploaded: secrets are in it, which is the
 // author's to change, as is what the job made so that nobody can look at it; or it
 // could not be looked for.
-func look(ctx context.Context, c *stage.Call, record store.Record, env []string, secrets []mask.Named) error {
+func look(ctx context.Context, c *program.Call, record store.Record, env []string, secrets []mask.Named) error {
 	uploads, err := job.ReadUploads(c.Env.ResponseFile)
 	if err != nil {
 		return err
 	}
 	report, err := ask(ctx, c, record.User, gate.Order{
-		Stage:       c.Args[1],
+		Stage:       job.StageName(c.Args[1]),
 		Project:     strings.TrimSuffix(c.Env.Request.TempProjectDir(), ".tmp"),
 		Uploads:     uploads,
 		Request:     c.Env.Request,
@@ -69,7 +69,7 @@ func look(ctx context.Context, c *stage.Call, record store.Record, env []string,
 
 // ask starts the program that looks, which lies beside this one, as the job's user:
 // what it opens the job has made.
-func ask(ctx context.Context, c *stage.Call, as *store.User, order gate.Order) (gate.Report, error) {
+func ask(ctx context.Context, c *program.Call, as *store.User, order gate.Order) (gate.Report, error) {
 	var report gate.Report
 	self, err := os.Executable()
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 
 	"rolecall/internal/cgroup"
 	"rolecall/internal/job"
-	"rolecall/internal/stage"
+	"rolecall/internal/program"
 )
 
 // groupTime bounds the making and the removing of a cgroup, in which processes may
@@ -64,7 +64,7 @@ func newGroup(path string, key job.Key) (*group, error) {
 }
 
 // remove removes the cgroup, with all that is in it.
-func (g *group) remove(c *stage.Call, key job.Key) {
+func (g *group) remove(c *program.Call, key job.Key) {
 	g.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), groupTime)
 	defer cancel()

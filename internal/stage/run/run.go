@@ -16,11 +16,10 @@ import (
 	"rolecall/internal/creds/aws"
 	"rolecall/internal/creds/store"
 	"rolecall/internal/fault"
-	"rolecall/internal/gate"
 	"rolecall/internal/job"
 	"rolecall/internal/mask"
+	"rolecall/internal/program"
 	"rolecall/internal/script"
-	"rolecall/internal/stage"
 )
 
 // grace is how long a script may take to end after SIGTERM. With what follows,
@@ -30,7 +29,7 @@ const grace = 8 * time.Second
 // Run runs the script that the runner names, with the job's credentials where
 // the script is the user's own. Where the runner dies meanwhile it removes them,
 // since nobody comes after it.
-func Run(c *stage.Call) error {
+func Run(c *program.Call) error {
 	if err := clearExitCode(c.Env.ExitCodeFile); err != nil {
 		return err
 	}
@@ -57,7 +56,7 @@ func Run(c *stage.Call) error {
 	defer folder.Close()
 	result, err := run(c, folder, key, watching)
 	// A runner that has asked to stop may have died since: it waits for no longer than its shutdown_timeout.
-	if cause := context.Cause(watching()); errors.Is(cause, stage.ErrOrphaned) || cause != nil && !folder.Record().Lease.Alive() {
+	if cause := context.Cause(watching()); errors.Is(cause, program.ErrOrphaned) || cause != nil && !folder.Record().Lease.Alive() {
 		return errors.Join(cause, err, store.Remove(root, key))
 	}
 	if err != nil {
@@ -70,7 +69,7 @@ func Run(c *stage.Call) error {
 		c.Log.Warnf("processes of the script that could not be killed: %v", result.Left)
 	}
 	if result.Code != 0 {
-		return stage.ScriptError(result.Code)
+		return program.ScriptError(result.Code)
 	}
 	return nil
 }
@@ -107,14 +106,14 @@ func clearExitCode(path string) error {
 }
 
 // run runs the script as the job's user and in its cgroup.
-func run(c *stage.Call, folder *store.Folder, key job.Key, watching func() context.Context) (script.Result, error) {
+func run(c *program.Call, folder *store.Folder, key job.Key, watching func() context.Context) (script.Result, error) {
 	record := folder.Record()
 	if record.User == nil && !record.AsRoot && os.Geteuid() == 0 {
 		return script.Result{}, fault.New(fault.Admin, errors.New("the record of the job names no unix user, and its scripts would be root's"),
 			"let the runner start the job anew: another version of rolecall has prepared it")
 	}
 	grouped := makeGroup(record.Cgroup, key)
-	env, err := environment(c, folder, c.Args[1], watching)
+	env, err := environment(c, folder, job.StageName(c.Args[1]), watching)
 	group, groupErr := grouped()
 	if group != nil {
 		defer group.remove(c, key)
@@ -143,7 +142,7 @@ func run(c *stage.Call, folder *store.Folder, key job.Key, watching func() conte
 // environment returns the environment of the script of a stage, and masks what
 // was issued to the job in all that the stage prints, whosever script it is. For a
 // stage that uploads something it is an error that this holds a secret.
-func environment(c *stage.Call, folder *store.Folder, name string, watching func() context.Context) ([]string, error) {
+func environment(c *program.Call, folder *store.Folder, stage job.StageName, watching func() context.Context) ([]string, error) {
 	clean := script.Clean(c.Env.Service, func(name string) bool { return aws.IsVariable(name) || name == "SHLVL" })
 	if user := folder.Record().User; user != nil {
 		clean = script.ForUser(clean, user.Name, user.Home, user.Shell)
@@ -167,10 +166,10 @@ func environment(c *stage.Call, folder *store.Folder, name string, watching func
 	if err := c.Mask(secrets...); err != nil {
 		return nil, err
 	}
-	if gate.IsUpload(name) {
+	if stage.MayUpload() {
 		return clean, look(watching(), c, folder.Record(), clean, secrets)
 	}
-	if !IsUserStage(name) {
+	if !stage.IsUserScript() {
 		return clean, nil
 	}
 	clean = append(clean, issued.Environ()...)
@@ -182,15 +181,6 @@ func environment(c *stage.Call, folder *store.Folder, name string, watching func
 // variables to each stage.
 func issuedSecrets(issued []mask.Named, token string) []mask.Named {
 	return append(slices.Clone(issued), mask.Named{Kind: "ID token", Value: mask.NewSecret(strings.TrimSuffix(token, "\n"))})
-}
-
-// IsUserStage reports whether a stage runs a script of the user, which alone
-// gets credentials. The runner calls step_script build_script; a stage that is
-// not known gets none.
-//
-// https://docs.gitlab.com/runner/executors/custom/#run
-func IsUserStage(name string) bool {
-	return name == "build_script" || name == "after_script" || strings.HasPrefix(name, "step_")
 }
 
 // home returns the folder that a script starts in: the home of the service's

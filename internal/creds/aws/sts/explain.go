@@ -13,7 +13,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"rolecall/internal/fault"
-	"rolecall/internal/guard"
+	"rolecall/internal/httpguard"
 )
 
 // class says whose an error of STS is and whether trying again may help.
@@ -31,7 +31,7 @@ func classify(err error) class {
 	if errors.As(err, &own) {
 		return class{own.Side, false}
 	}
-	if errors.Is(err, guard.ErrPlain) {
+	if errors.Is(err, httpguard.ErrPlain) {
 		return class{fault.Admin, false}
 	}
 	var certificate *tls.CertificateVerificationError
@@ -82,13 +82,13 @@ func refusesDuration(err error) bool {
 
 // explain turns an error of the SDK into one that names role, code and next
 // step, and holds nothing else of STS's answer.
-func explain(err error, r Request, g *guard.Guard) error {
+func explain(err error, r Request, g *httpguard.Guard) error {
 	var own *fault.Error
 	if errors.As(err, &own) {
 		return own
 	}
-	if errors.Is(err, guard.ErrPlain) {
-		return fault.New(fault.Admin, fmt.Errorf("the endpoint of STS, %s, is %w", g.Host(), guard.ErrPlain),
+	if errors.Is(err, httpguard.ErrPlain) {
+		return fault.New(fault.Admin, fmt.Errorf("the endpoint of STS, %s, is %w", g.Host(), httpguard.ErrPlain),
 			"set it to an https URL, in AWS_ENDPOINT_URL_STS of the runner's service or endpoint of the policy file")
 	}
 	side := classify(err).side
@@ -123,7 +123,7 @@ func printable(word, letters string) string {
 }
 
 // nextStep returns what to do about an error code of STS.
-func nextStep(code string, side fault.Side, r Request, g *guard.Guard) string {
+func nextStep(code string, side fault.Side, r Request, g *httpguard.Guard) string {
 	switch code {
 	case "AccessDenied", "AccessDeniedException":
 		return "let the trust policy of the role allow this token\n" + trust(r)
@@ -172,7 +172,7 @@ func trust(r Request) string {
 // cause says why there was no answer of STS.
 func cause(err error) string {
 	if s := status(err); s != 0 {
-		return cmp.Or(guard.Cause(err), fmt.Sprintf("the answer, HTTP status %d, is none of STS", s))
+		return cmp.Or(httpguard.Cause(err), fmt.Sprintf("the answer, HTTP status %d, is none of STS", s))
 	}
-	return cmp.Or(guard.Cause(err), "the request did not go through")
+	return cmp.Or(httpguard.Cause(err), "the request did not go through")
 }

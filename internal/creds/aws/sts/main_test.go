@@ -14,7 +14,7 @@ import (
 	"rolecall/internal/creds/aws"
 	"rolecall/internal/creds/aws/sts"
 	"rolecall/internal/fault"
-	"rolecall/internal/identity"
+	"rolecall/internal/idtoken"
 	"rolecall/internal/mask"
 	"rolecall/test/fakests"
 )
@@ -78,7 +78,7 @@ func newCall(t *testing.T, answers ...fakests.Answer) *call {
 func newRequest(t *testing.T) sts.Request {
 	t.Helper()
 	r := sts.Request{Role: parseRole(t, role), Session: strings.NewReplacer("/", "-", " ", "-").Replace(t.Name())}
-	r.Token = identity.Token{Raw: mask.NewSecret(rawToken)}
+	r.Token = idtoken.Token{Raw: mask.NewSecret(rawToken)}
 	r.Token.Claims.Issuer = "https://gitlab.example.com"
 	r.Token.Claims.Subject = "project_path:g/p:ref_type:branch:ref:main"
 	r.Token.Claims.Audience = []string{"https://aws.example.com"}

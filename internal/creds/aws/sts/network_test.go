@@ -19,7 +19,7 @@ import (
 	"rolecall/internal/creds/aws"
 	"rolecall/internal/creds/aws/sts"
 	"rolecall/internal/fault"
-	"rolecall/internal/identity"
+	"rolecall/internal/idtoken"
 	"rolecall/internal/mask"
 	"rolecall/test/fakests"
 )
@@ -32,7 +32,7 @@ const childMode = "STS_TEST_CHILD"
 func child() int {
 	r, err := aws.ParseRole(role)
 	if err == nil {
-		_, err = sts.NewClient().Assume(neverDone{}, sts.Request{Role: r, Session: "child", Token: identity.Token{Raw: mask.NewSecret(rawToken)}})
+		_, err = sts.NewClient().Assume(neverDone{}, sts.Request{Role: r, Session: "child", Token: idtoken.Token{Raw: mask.NewSecret(rawToken)}})
 	}
 	fmt.Println(fault.SideOf(err), err)
 	return 0

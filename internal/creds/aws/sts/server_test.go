@@ -19,7 +19,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"rolecall/internal/creds/aws"
-	"rolecall/internal/creds/aws/sts"
 	"rolecall/internal/fault"
 	"rolecall/test/fakests"
 )
@@ -40,7 +39,7 @@ func TestServer(t *testing.T) {
 	t.Setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1")
 	t.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
 	t.Setenv("AWS_REGION", "eu-central-1")
-	c.client.Server = sts.Server{Endpoint: c.server.URL(), Region: "ap-south-1"}
+	c.client.Server = aws.Server{Endpoint: c.server.URL(), Region: "ap-south-1"}
 	result, err := c.assume(t)
 	if err != nil || result.Facts.Get(aws.RegionFact) != "ap-south-1" {
 		t.Errorf("region %s, %v", result.Facts.Get(aws.RegionFact), err)
@@ -59,7 +58,7 @@ func TestServer(t *testing.T) {
 func TestRegionOfEndpoint(t *testing.T) {
 	t.Setenv("AWS_ENDPOINT_URL_STS", "")
 	c := newCall(t)
-	c.client.Server = sts.Server{Region: "ap-south-1", Proxy: "http://127.0.0.1:1"}
+	c.client.Server = aws.Server{Region: "ap-south-1", Proxy: "http://127.0.0.1:1"}
 	c.refused(t, fault.Infrastructure, 0, "STS at sts.ap-south-1.amazonaws.com, 3 tries: connection refused")
 }
 
@@ -120,7 +119,7 @@ func TestProxy(t *testing.T) {
 	c := newCall(t)
 	server, ca := startTLS(t, c)
 	proxy, asked := tunnel(t, server.Listener.Addr().String())
-	c.client.Server = sts.Server{Endpoint: "https://sts.example.com", Proxy: "http://user:hunter2@" + proxy, CABundle: ca}
+	c.client.Server = aws.Server{Endpoint: "https://sts.example.com", Proxy: "http://user:hunter2@" + proxy, CABundle: ca}
 	if _, err := c.assume(t); err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +149,7 @@ func TestOddProxy(t *testing.T) {
 		t.Run(want, func(t *testing.T) {
 			t.Parallel()
 			c := newCall(t)
-			c.client.Server = sts.Server{Endpoint: "https://sts.example.com", Proxy: proxy}
+			c.client.Server = aws.Server{Endpoint: "https://sts.example.com", Proxy: proxy}
 			_, err := c.assume(t)
 			if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
 				t.Errorf("%s: error %v, want %q", proxy, err, want)

@@ -27,8 +27,8 @@ import (
 	"rolecall/internal/creds"
 	"rolecall/internal/creds/aws"
 	"rolecall/internal/fault"
-	"rolecall/internal/guard"
-	"rolecall/internal/identity"
+	"rolecall/internal/httpguard"
+	"rolecall/internal/idtoken"
 	"rolecall/internal/mask"
 )
 
@@ -40,16 +40,7 @@ type Client struct {
 	// Deadline bounds everything that one call of Assume does, Attempt one
 	// request of it.
 	Deadline, Attempt time.Duration
-	Server
-}
-
-// Server says where STS is and how to reach it. What is empty is taken from the
-// process's environment, as the AWS SDKs read it.
-type Server struct {
-	Region   string
-	Endpoint string // URL
-	Proxy    string // URL
-	CABundle []byte // PEM
+	aws.Server
 }
 
 // NewClient returns a client with bounds that suit a job's prepare stage: the
@@ -62,7 +53,7 @@ func NewClient() Client {
 type Request struct {
 	Role       aws.Role
 	Session    string // role session name
-	Token      identity.Token
+	Token      idtoken.Token
 	Lifetime   time.Duration // how long the job may run; 0: not known
 	Limit      time.Duration // the longest session to ask for; 0: none
 	Policy     string        // session policy, JSON; empty: none
@@ -121,7 +112,7 @@ func (c Client) Assume(ctx context.Context, r Request) (creds.Credential, error)
 // load returns the SDK's configuration for one role, with requests going
 // through a guard. Its region is the server's, else the service's own, else one of
 // the role's partition.
-func (c Client) load(ctx context.Context, role aws.Role) (sdk.Config, *guard.Guard, error) {
+func (c Client) load(ctx context.Context, role aws.Role) (sdk.Config, *httpguard.Guard, error) {
 	partition, _ := aws.LookupPartition(role.Partition) // one that is not known has no region
 	options := []func(*config.LoadOptions) error{
 		config.WithSharedConfigFiles([]string{}),
@@ -152,7 +143,7 @@ func (c Client) load(ctx context.Context, role aws.Role) (sdk.Config, *guard.Gua
 
 // guard returns the way to STS, over the transport of from, into which the SDK has
 // put the CA bundle.
-func (c Client) guard(from sdk.HTTPClient) (*guard.Guard, error) {
+func (c Client) guard(from sdk.HTTPClient) (*httpguard.Guard, error) {
 	buildable, ok := from.(*awshttp.BuildableClient)
 	if !ok {
 		buildable = awshttp.NewBuildableClient()
@@ -165,7 +156,7 @@ func (c Client) guard(from sdk.HTTPClient) (*guard.Guard, error) {
 		}
 		transport.Proxy = http.ProxyURL(proxy)
 	}
-	return guard.New(transport, c.Attempt), nil
+	return httpguard.New(transport, c.Attempt), nil
 }
 
 // retryer tries up to three times, with jitter, what can succeed a second time.

@@ -1,0 +1,75 @@
+package grant
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"rolecall/internal/admission"
+	"rolecall/internal/creds"
+	"rolecall/internal/creds/aws"
+	"rolecall/internal/fault"
+	"rolecall/internal/tenant"
+)
+
+// Overrides reports whether a job variable of that name would win over the
+// credentials inside its script.
+func (AWS) Overrides(variable string) bool { return aws.Overrides(variable) }
+
+// ByJob returns the Settings that a job without a policy file asks for, by its
+// variable ROLE_ARN. Errors are a fault.Author.
+func (AWS) ByJob(a admission.Asker) (any, error) {
+	arn := a.Request["ROLE_ARN"]
+	if arn == "" {
+		return nil, fault.New(fault.Author, fmt.Errorf("tenant %q: the job has no variable ROLE_ARN", a.Tenant),
+			"set ROLE_ARN to the ARN of the IAM role that the job assumes, in the job or under Settings > CI/CD > Variables")
+	}
+	role, err := aws.ParseRole(arn)
+	if err != nil {
+		return nil, fault.New(fault.Author, fmt.Errorf("tenant %q: ROLE_ARN: %w", a.Tenant, err),
+			"correct the variable ROLE_ARN of the job or project")
+	}
+	return Settings{Role: role}, nil
+}
+
+// Order returns what to order of STS for a job, whose settings are Settings and whose
+// server is a Server or nil. The job chooses the region of its script. A region that
+// is none is a fault.Author with a tenant.Refusal by the rule region; a file that
+// cannot be read is an error of a.ReadFile.
+func (AWS) Order(a admission.Asker) (creds.Order, error) {
+	s, ok := a.Settings.(Settings)
+	if !ok {
+		return creds.Order{}, errors.New("these are not the settings of AWS")
+	}
+	region := cmp.Or(a.Request["AWS_REGION"], a.Request["AWS_DEFAULT_REGION"], s.Region)
+	if !aws.IsRegion(region) {
+		what := fmt.Sprintf("tenant %q: %s is not an AWS region", a.Tenant, tenant.Quote(region))
+		return creds.Order{}, fault.New(fault.Author, &tenant.Refusal{Tenant: a.Tenant, Rule: "region", What: what},
+			"set AWS_REGION to a region such as eu-central-1, or remove it")
+	}
+	server, _ := a.Server.(Server)
+	terms := aws.Terms{
+		Role:       s.Role,
+		PolicyARNs: slices.Clone(s.PolicyARNs),
+		Region:     region,
+		Server:     aws.Server{Region: s.Region, Endpoint: server.Endpoint, Proxy: server.Proxy},
+	}
+	policy, err := a.ReadFile("session_policy_file", s.SessionPolicyFile)
+	if err != nil {
+		return creds.Order{}, err
+	}
+	terms.Policy = strings.TrimSpace(string(policy))
+	if terms.Server.CABundle, err = a.ReadFile("sts.ca_bundle", server.CABundle); err != nil {
+		return creds.Order{}, err
+	}
+	return creds.Order{
+		Provider: aws.Name,
+		Session:  aws.SessionName(a.Response.Project, a.Response.Pipeline, int64(a.Response.ID)),
+		Lifetime: a.Response.Timeout,
+		Limit:    s.Duration,
+		Terms:    terms.Encode(),
+		Facts:    creds.Facts{{Name: aws.RoleFact, Value: s.Role.String()}, {Name: aws.RegionFact, Value: region}},
+	}, nil
+}

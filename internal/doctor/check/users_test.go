@@ -1,0 +1,85 @@
+package check_test
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"rolecall/internal/doctor/check"
+)
+
+// ownUsers says that this process has an /etc/passwd of its own, and where the test's
+// folder is.
+const ownUsers = "CHECK_OWN_USERS"
+
+// TestUsers checks users of all kinds, in a process with an /etc/passwd and
+// /etc/group of its own, and with no cgroup that it can write to.
+func TestUsers(t *testing.T) {
+	t.Parallel()
+	if dir := os.Getenv(ownUsers); dir != "" {
+		checkOwnUsers(t)
+		return
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("NOT TESTED, run as root: users of a namespace")
+	}
+	dir := t.TempDir()
+	if err := os.Chmod(filepath.Dir(dir), 0o711); err != nil {
+		t.Fatal(err)
+	}
+	passwd := "root:x:0:0::/root:/bin/sh\nlist:x:38:38::/none:/bin/sh\n"
+	for i, name := range []string{"good", "away", "strong", "open", "foreign", "second", "twice", "other"} {
+		home := filepath.Join(dir, name)
+		uid := 64200 + i
+		if name != "away" {
+			if err := errors.Join(os.Mkdir(home, 0o700), os.Chown(home, uid, uid)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		passwd += fmt.Sprintf("%s:x:%d:%d::%s:/bin/bash\n", name, min(uid, 64206), uid, home)
+	}
+	err := errors.Join(os.Chmod(filepath.Join(dir, "open"), 0o720), os.Chown(filepath.Join(dir, "foreign"), 64200, 64200),
+		os.WriteFile(filepath.Join(dir, "passwd"), []byte(passwd), 0o600),
+		os.WriteFile(filepath.Join(dir, "group"), []byte("root:x:0:\ndocker:x:64300:strong,nobody\nsudo:x:64301:strong\n"), 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const script = `cd "$1" && mount --bind passwd /etc/passwd && mount --bind group /etc/group && mount -t tmpfs none /sys/fs/cgroup && cd / && exec "$2" -test.run='^TestUsers$'`
+	command := exec.CommandContext(t.Context(), "sh", "-ec", script, "sh", dir, os.Args[0])
+	command.Env = append(os.Environ(), ownUsers+"="+dir)
+	command.SysProcAttr = &syscall.SysProcAttr{Unshareflags: unix.CLONE_NEWNS}
+	if out, err := command.CombinedOutput(); err != nil || !strings.Contains(string(out), "PASS") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// checkOwnUsers is TestUsers in its own process.
+func checkOwnUsers(t *testing.T) {
+	t.Helper()
+	users := map[string]want{
+		"good":    {check.OK, "run_as", `"good", uid 64200, is fit`},
+		"away":    {check.OK, "run_as", `"away", uid 64201, is fit`},
+		"strong":  {check.Warn, "run_as", "is in docker, sudo"},
+		"open":    {check.Fail, "run_as", "(mode 0720)"},
+		"foreign": {check.Fail, "run_as", "belongs to user 64200"},
+		"twice":   {check.Fail, "run_as", "64206"},
+	}
+	for _, name := range slices.Sorted(maps.Keys(users)) {
+		h := newHost(t)
+		isolate(t, h, name, "second")
+		findings := h.check(t)
+		named(t, findings, users[name], want{check.Warn, "processes", "hunted one by one"})
+		if check.Bad(findings) != (users[name].state == check.Fail) || strings.Contains(text(findings), `"`+name+`", uid`) != (users[name].state == check.OK) {
+			t.Errorf("%s:\n%s", name, text(findings))
+		}
+	}
+}

@@ -1,0 +1,47 @@
+package gate_test
+
+import (
+	"encoding/json"
+	"reflect"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"rolecall/internal/gate"
+)
+
+// report returns a report that has something in each field.
+func report() gate.Report {
+	place := func(says string) []gate.Place {
+		return []gate.Place{{Upload: "cache k", Name: "a\nb", Inside: "b.tar.gz > c", Says: says}}
+	}
+	return gate.Report{Found: place("ID token"), Refused: place("closed"), Noted: place("damaged"), Files: 3}
+}
+
+// overWire checks that a value arrives as it was sent, and that this says something
+// of each of its fields.
+func overWire[T any](t *testing.T, sent T) {
+	t.Helper()
+	fields := reflect.ValueOf(sent)
+	for i := range fields.NumField() {
+		if fields.Field(i).IsZero() {
+			t.Errorf("the test sends no %s: fill it in", fields.Type().Field(i).Name)
+		}
+	}
+	text, err := json.Marshal(sent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got T
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(sent, got); diff != "" {
+		t.Errorf("sent (-) and received (+) differ:\n%s", diff)
+	}
+}
+
+func TestOverWire(t *testing.T) {
+	t.Parallel()
+	overWire(t, report())
+}

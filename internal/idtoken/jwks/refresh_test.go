@@ -1,0 +1,231 @@
+package jwks_test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"golang.org/x/sys/unix"
+
+	"rolecall/internal/fault"
+	"rolecall/internal/idtoken/jwks"
+	"rolecall/test/kit"
+)
+
+// TestRotation: a new key is fetched once, when a token is signed by it.
+func TestRotation(t *testing.T) {
+	t.Parallel()
+	server := start(t)
+	first, _ := later(source(t, server.Issuer()), 0)
+	s := first
+	old := server.SignToken(claims(s.Issuer, nil))
+	verified(t, s, old)
+	server.RotateKey()
+	s, _ = later(first, 11*time.Second)
+	verified(t, s, old) // within the hour, without a request
+	verified(t, s, server.SignToken(claims(s.Issuer, nil)))
+	verified(t, s, server.SignToken(claims(s.Issuer, nil)))
+	if server.KeyRequests() != 2 {
+		t.Errorf("%d requests for the keys", server.KeyRequests())
+	}
+	s, _ = later(first, 22*time.Second)
+	refused(t, s, old, fault.Author, "no key of "+s.Issuer+" has signed this token")
+}
+
+// TestLimit: unknown keys cost a request in five seconds, and a job that comes in
+// between is told to try again.
+func TestLimit(t *testing.T) {
+	t.Parallel()
+	server := start(t)
+	first, _ := later(source(t, server.Issuer()), 0)
+	s := first
+	verified(t, s, server.SignToken(claims(s.Issuer, nil)))
+	server.RotateKey()
+	raw := server.SignToken(claims(s.Issuer, nil))
+	s, _ = later(first, 4*time.Second)
+	refused(t, s, raw, fault.Infrastructure, "none of the keys of "+s.Issuer+", fetched 4s ago, has signed this token", "asked for 4s ago; try again in 5s")
+	s, _ = later(first, 11*time.Second)
+	server.FailKeys(http.StatusBadGateway)
+	refused(t, s, raw, fault.Infrastructure, "fetched 11s ago", "HTTP status 502; try again")
+	server.FailKeys(0)
+	s, _ = later(first, 15*time.Second)
+	refused(t, s, raw, fault.Infrastructure, "fetched 15s ago", "HTTP status 502; try again") // as it was 4 s ago
+	s, _ = later(first, 17*time.Second)
+	verified(t, s, raw)
+	if server.KeyRequests() != 1+2+1 {
+		t.Errorf("%d requests for the keys", server.KeyRequests())
+	}
+}
+
+// TestAnswerOfAnotherProcess: keys that another process asked for after this one
+// began count as asked for by this one.
+func TestAnswerOfAnotherProcess(t *testing.T) {
+	t.Parallel()
+	server := start(t)
+	s := source(t, server.Issuer())
+	began := make(chan struct{})
+	once := sync.OnceFunc(func() { close(began) })
+	s.Now = func() time.Time {
+		now := time.Now()
+		once()
+		return now
+	}
+	dir, err := os.Open(s.Dir)
+	kit.Must(t, err)
+	defer dir.Close()
+	kit.Must(t, unix.Flock(int(dir.Fd()), unix.LOCK_EX))
+	var other sync.WaitGroup
+	other.Go(func() {
+		<-began
+		now := time.Now()
+		_ = os.WriteFile(cachePath(s), poison(t, s.Issuer, now, now), 0o600)
+		_ = unix.Flock(int(dir.Fd()), unix.LOCK_UN)
+	})
+	refused(t, s, server.SignToken(claims(s.Issuer, nil)), fault.Author, "no key of "+s.Issuer+" has signed this token")
+	other.Wait()
+	if server.KeyRequests() != 0 {
+		t.Errorf("%d requests for the keys", server.KeyRequests())
+	}
+}
+
+// TestOldKeys: where the issuer does not answer, keys serve for a day.
+func TestOldKeys(t *testing.T) {
+	t.Parallel()
+	server := start(t)
+	first, _ := later(source(t, server.Issuer()), 0)
+	raw := server.SignToken(claims(first.Issuer, nil))
+	verified(t, first, raw)
+	server.FailKeys(http.StatusServiceUnavailable)
+	host := strings.TrimPrefix(server.URL(), "http://")
+	for _, age := range []time.Duration{time.Hour, 23*time.Hour + 59*time.Minute} {
+		s, warnings := later(first, age)
+		verified(t, s, raw)
+		want := fmt.Sprintf("the keys of %s are %v old: %s: HTTP status 503", s.Issuer, age, host)
+		if len(*warnings) != 1 || (*warnings)[0] != want {
+			t.Errorf("warnings %q, want %q", *warnings, want)
+		}
+	}
+	s, _ := later(first, 24*time.Hour+time.Minute)
+	refused(t, s, raw, fault.Infrastructure, "there are no keys of "+s.Issuer+": "+host+": HTTP status 503", "jwks_file")
+	server.FailKeys(0)
+	s, _ = later(first, 24*time.Hour+time.Minute+3*time.Second) // GitLab Runner's next try
+	verified(t, s, raw)
+	if server.KeyRequests() != 1+2+2+2+1 {
+		t.Errorf("%d requests for the keys", server.KeyRequests())
+	}
+}
+
+// TestFreshForAnHour: keys are fetched anew when they are an hour old, and not before.
+func TestFreshForAnHour(t *testing.T) {
+	t.Parallel()
+	server := start(t)
+	first, _ := later(source(t, server.Issuer()), 0)
+	raw := server.SignToken(claims(first.Issuer, nil))
+	for _, test := range []struct {
+		age      time.Duration
+		requests int
+	}{{0, 1}, {59 * time.Minute, 1}, {61 * time.Minute, 2}, {119 * time.Minute, 2}} {
+		s, warnings := later(first, test.age)
+		verified(t, s, raw)
+		if server.KeyRequests() != test.requests || len(*warnings) != 0 {
+			t.Errorf("after %v: %d requests, want %d; warnings %q", test.age, server.KeyRequests(), test.requests, *warnings)
+		}
+	}
+}
+
+// atOnce verifies a token in fifty jobs at once, each as a process of its own
+// would, and returns their errors.
+func atOnce(t *testing.T, s jwks.Source, raw func() string) []error {
+	t.Helper()
+	errs := make([]error, 50)
+	raws := make([]string, len(errs))
+	for n := range raws {
+		raws[n] = raw()
+	}
+	var jobs sync.WaitGroup
+	for n := range errs {
+		jobs.Go(func() { _, errs[n] = s.Verify(t.Context(), raws[n]) })
+	}
+	jobs.Wait()
+	return errs
+}
+
+// TestManyAtOnce: many jobs at once make one request, whatever it brings.
+func TestManyAtOnce(t *testing.T) {
+	t.Parallel()
+	server := start(t)
+	first, _ := later(source(t, server.Issuer()), 0)
+	s := first
+	requests := func(step string, want int) {
+		t.Helper()
+		if server.KeyRequests() != want {
+			t.Errorf("%s: %d requests for the keys so far, want %d", step, server.KeyRequests(), want)
+		}
+	}
+	server.FailKeys(http.StatusBadGateway)
+	good := func() string { return server.SignToken(claims(s.Issuer, nil)) }
+	for _, err := range atOnce(t, s, good) {
+		if fault.SideOf(err) != fault.Infrastructure || err == nil || !strings.Contains(err.Error(), "HTTP status 502") {
+			t.Errorf("a dead server: error %v", err)
+		}
+	}
+	requests("a dead server", 2)
+	server.FailKeys(0)
+	s, _ = later(first, 3*time.Second)
+	for _, err := range atOnce(t, s, good) {
+		if err != nil {
+			t.Errorf("no keys: %v", err)
+		}
+	}
+	requests("no keys", 3)
+	s, _ = later(first, 15*time.Second)
+	server.RotateKey()
+	for _, err := range atOnce(t, s, good) {
+		if err != nil {
+			t.Errorf("a new key: %v", err)
+		}
+	}
+	requests("a new key", 4)
+	s, _ = later(first, 40*time.Second)
+	var n atomic.Int32
+	forged := func() string {
+		key := jose.SigningKey{Algorithm: jose.RS256, Key: attacker()}
+		return forge(t, key, withKid(fmt.Sprint("evil ", n.Add(1))), claims(s.Issuer, nil))
+	}
+	for _, err := range atOnce(t, s, forged) {
+		if err == nil || !strings.Contains(err.Error(), "signed this token") {
+			t.Errorf("an unknown key: error %v", err)
+		}
+	}
+	requests("an unknown key", 5)
+	if left, err := os.ReadDir(s.Dir); err != nil || len(left) != 1 {
+		t.Errorf("left in the folder: %v, %v", left, err)
+	}
+}
+
+// BenchmarkVerify is what a job pays whose keys are at hand.
+func BenchmarkVerify(b *testing.B) {
+	server := start(b)
+	s := source(b, server.Issuer())
+	for _, name := range []jose.SignatureAlgorithm{jose.RS256, jose.ES256} {
+		if name == jose.ES256 {
+			server.RotateToECKey()
+			s.Dir = source(b, s.Issuer).Dir
+		}
+		raw := server.SignToken(claims(s.Issuer, nil))
+		verified(b, s, raw)
+		b.Run(string(name), func(b *testing.B) {
+			for b.Loop() {
+				if _, err := s.Verify(b.Context(), raw); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,43 @@
+package job_test
+
+import (
+	"testing"
+
+	"rolecall/internal/job"
+)
+
+// kinds is what a stage's name says.
+type kinds struct{ userScript, mayUpload, caches, artifacts, afterFailure bool }
+
+func TestStageName(t *testing.T) {
+	t.Parallel()
+	for stage, want := range map[job.StageName]kinds{
+		"build_script":                {userScript: true},
+		"after_script":                {userScript: true},
+		"step_script":                 {userScript: true},
+		"step_release":                {userScript: true},
+		"step_upload_":                {userScript: true},
+		"archive_cache":               {mayUpload: true, caches: true},
+		"archive_cache_on_failure":    {mayUpload: true, caches: true, afterFailure: true},
+		"upload_artifacts_on_success": {mayUpload: true, artifacts: true},
+		"upload_artifacts_on_failure": {mayUpload: true, artifacts: true, afterFailure: true},
+		"upload_what_comes_next":      {mayUpload: true},
+		"archive_what_comes_next":     {mayUpload: true},
+		"prepare_script":              {},
+		"get_sources":                 {},
+		"restore_cache":               {},
+		"download_artifacts":          {},
+		"cleanup_file_variables":      {},
+		"build_script2":               {},
+		"before_after_script":         {},
+		"step":                        {},
+		"upload":                      {},
+		"STEP_script":                 {},
+		"":                            {},
+	} {
+		got := kinds{stage.IsUserScript(), stage.MayUpload(), stage.ArchivesCaches(), stage.UploadsArtifacts(), stage.IsAfterFailure()}
+		if got != want {
+			t.Errorf("%q: %+v, want %+v", stage, got, want)
+		}
+	}
+}

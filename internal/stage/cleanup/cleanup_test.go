@@ -1,0 +1,174 @@
+package cleanup_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"rolecall/internal/creds/aws/grant"
+	"rolecall/internal/creds/store"
+	"rolecall/internal/job"
+	"rolecall/internal/stage/cleanup"
+	"rolecall/internal/tenant/policyfile"
+)
+
+// place is a job with a folder of state. Cleanup looks in the folders of the host
+// too, so that no other job may have the id.
+type place struct {
+	dir, root, response string
+	key                 job.Key
+}
+
+func newPlace(t *testing.T) place {
+	t.Helper()
+	dir := t.TempDir()
+	p := place{dir: dir, root: filepath.Join(dir, "store"), response: filepath.Join(dir, "response.json")}
+	p.write(t, "response.json", response(time.Now().UnixNano(), "job-token"))
+	p.write(t, "rolecall.toml", `credentials_dir = "`+p.root+`"
+shared_user = "unsafe"
+[gitlab]
+issuer = "https://gitlab.example.com"
+[[tenant]]
+name = "alpha"
+role_arn = "arn:aws:iam::111122223333:role/deploy"
+audience = "https://aws.example"
+projects = ["acme/deploy"]
+`)
+	if err := os.Mkdir(p.root, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// response returns what the runner says of a job.
+func response(id int64, token string) string {
+	return fmt.Sprintf(`{"id": %d, "token": %q}`, id, token)
+}
+
+func (p place) write(t *testing.T, name, content string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(p.dir, name), []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// create makes the folder of the job, as prepare does, with a link in a build
+// directory.
+func (p *place) create(t *testing.T, cgroup string) {
+	t.Helper()
+	key, err := job.ReadKey(p.response)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.key = key
+	f, err := store.Create(p.root, key, store.Record{Tenant: "alpha", Cgroup: cgroup}, filepath.Join(p.dir, "builds/deploy.tmp"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+}
+
+// check checks whether the folder of the job and the link to it are there.
+func (p place) check(t *testing.T, name string, there bool) {
+	t.Helper()
+	for _, path := range []string{filepath.Join(p.root, p.key.ID.String()), filepath.Join(p.dir, "builds/deploy.tmp/rolecall-"+p.key.ID.String())} {
+		if _, err := os.Lstat(path); there != (err == nil) || err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: %s: %v, want it there: %t", name, path, err, there)
+		}
+	}
+}
+
+// serve runs the stage, where the config stage has chosen the folder root; it may
+// have chosen none.
+func (p place) serve(root string, args ...string) (code int, stderr string) {
+	var out, e strings.Builder
+	code = cleanup.New(parts()).Serve(args, []string{"JOB_RESPONSE_FILE=" + p.response, "ROLECALL_STORE=" + root}, nil, &out, &e)
+	return code, out.String() + e.String()
+}
+
+// TestCleanup: the job's folder goes wherever it is, whatever is wrong with flags,
+// environment and policy file.
+func TestCleanup(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		change func(p place)
+		chosen bool // the config stage has handed on the folder
+		args   string
+		warns  string // a part of standard error; empty: there is none
+	}{
+		"told by config":        {chosen: true},
+		"told and wrong flags":  {chosen: true, args: "--nose", warns: "rolecall: warning: flag provided but not defined: -nose"},
+		"by the policy file":    {args: "--config DIR/rolecall.toml"},
+		"and wrong flags":       {args: "--config DIR/rolecall.toml --nose", warns: "rolecall: warning: flag provided but not defined: -nose"},
+		"told, a broken policy": {chosen: true, args: "--config DIR/rolecall.toml", change: func(p place) { p.write(t, "rolecall.toml", "x") }},
+	} {
+		p := newPlace(t)
+		p.create(t, "")
+		p.check(t, name, true)
+		if test.change != nil {
+			test.change(p)
+		}
+		root := ""
+		if test.chosen {
+			root = p.root
+		}
+		for range 2 { // the second time there is nothing to do
+			code, stderr := p.serve(root, strings.Fields(strings.ReplaceAll(test.args, "DIR", p.dir))...)
+			if code != 0 || !strings.HasPrefix(stderr, test.warns) || test.warns == "" && stderr != "" {
+				t.Errorf("%s: exit code %d, want 0 with %q in\n%s", name, code, test.warns, stderr)
+			}
+			p.check(t, name, false)
+		}
+	}
+}
+
+// TestNothingKnown: where nobody can say which job or folder is meant nothing is
+// removed, and the stage ends well: it is called after stages that failed too.
+func TestNothingKnown(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		change func(p place)
+		args   string
+		warns  string
+	}{
+		"no response":   {func(p place) { _ = os.Remove(p.response) }, "--no-policy", "whose credentials to remove is not known, none are: "},
+		"broken policy": {func(p place) { p.write(t, "rolecall.toml", "x") }, "--config DIR/rolecall.toml", "policy file: "},
+		"another job":   {func(p place) { p.write(t, "response.json", response(int64(p.key.ID)+1, "job-token")) }, "--config DIR/rolecall.toml", ""},
+	} {
+		p := newPlace(t)
+		p.create(t, "")
+		test.change(p)
+		code, stderr := p.serve("", strings.Fields(strings.ReplaceAll(test.args, "DIR", p.dir))...)
+		if code != 0 || test.warns == "" && stderr != "" || test.warns != "" && !strings.HasPrefix(stderr, "rolecall: warning: "+test.warns) {
+			t.Errorf("%s: exit code %d, want 0 with the warning %q:\n%s", name, code, test.warns, stderr)
+		}
+		p.check(t, name, true)
+	}
+}
+
+// TestLeft: what is left is an error of the admin's.
+func TestLeft(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	p.create(t, "/proc")
+	code, stderr := p.serve(p.root)
+	if code != 1 || !strings.HasPrefix(stderr, "rolecall: error [runner-admin]: ") || !strings.Contains(stderr, "/proc: not a cgroup") || !strings.HasSuffix(stderr, "; look at it on the runner's host\n") {
+		t.Errorf("a cgroup that is none: exit code %d, want 1:\n%s", code, stderr)
+	}
+	p = newPlace(t)
+	p.create(t, "")
+	p.write(t, "response.json", response(int64(p.key.ID), "other-token"))
+	code, stderr = p.serve(p.root)
+	if code != 1 || !strings.Contains(stderr, "is of a job of another GitLab server") {
+		t.Errorf("a job of another server: exit code %d, want 1:\n%s", code, stderr)
+	}
+	p.check(t, "a job of another server", true)
+}
+
+// parts returns what the stage's main chooses.
+func parts() cleanup.Parts { return cleanup.Parts{Providers: []policyfile.Provider{grant.AWS{}}} }

@@ -1,0 +1,58 @@
+package prepare
+
+import (
+	"os"
+	"slices"
+	"strings"
+
+	"rolecall/internal/admission"
+	"rolecall/internal/session"
+	"rolecall/internal/tenant/policyfile"
+)
+
+// Parts are what the stage works with.
+type Parts struct {
+	Providers []Provider
+}
+
+// Provider is a provider of credentials.
+type Provider interface {
+	policyfile.Provider
+	admission.Provider
+	session.Issuer
+	// Ignores reports whether a variable of that name in the environment of the
+	// runner's service must not reach the provider.
+	Ignores(variable string) bool
+}
+
+// schemas returns the providers as policy files know them.
+func (p Parts) schemas() []policyfile.Provider { return as[policyfile.Provider](p.Providers) }
+
+// orderers returns the providers as admission knows them.
+func (p Parts) orderers() []admission.Provider { return as[admission.Provider](p.Providers) }
+
+// issuers returns the providers as a session knows them.
+func (p Parts) issuers() []session.Issuer { return as[session.Issuer](p.Providers) }
+
+// as returns providers as values of an interface that they have.
+func as[T any](providers []Provider) []T {
+	all := make([]T, len(providers))
+	for i, p := range providers {
+		all[i] = any(p).(T)
+	}
+	return all
+}
+
+// unset unsets the variables of the service's environment that a provider ignores.
+func (p Parts) unset(environ []string) error {
+	for _, entry := range environ {
+		name, _, _ := strings.Cut(entry, "=")
+		if !slices.ContainsFunc(p.Providers, func(one Provider) bool { return one.Ignores(name) }) {
+			continue
+		}
+		if err := os.Unsetenv(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,205 @@
+// Package policyfile reads the policy file: strict TOML, compiled to a tenant.Policy.
+package policyfile
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"rolecall/internal/tenant"
+)
+
+// maxProblems bounds how many errors of a policy file are told at once.
+const maxProblems = 10
+
+// problem is something wrong in a policy file. Its line is 0 while only its place
+// is known.
+type problem struct {
+	place
+
+	offset, line int
+	text         string
+}
+
+// compiler turns a policy file into a Policy.
+type compiler struct {
+	content   []byte
+	providers []Provider
+	known     map[string]Keys // of the tables at the top, tenant aside
+	names     []string        // of those tables
+	problems  []problem
+}
+
+// Compile reads the content of a policy file: strict TOML, in which everything that is
+// unknown, missing or without effect is an error. What it may say of credentials the
+// providers know. An error is one line for each of at most ten problems, FILE:LINE:
+// what is wrong, without a value that may be secret.
+//
+// https://toml.io/en/v1.0.0
+func Compile(file string, content []byte, providers ...Provider) (*tenant.Policy, error) {
+	c := &compiler{content: content, providers: providers}
+	c.known, c.names = c.tables()
+	policy := c.compile()
+	if len(c.problems) == 0 {
+		return policy, nil
+	}
+	c.locate()
+	slices.SortStableFunc(c.problems, func(a, b problem) int { return cmp.Compare(a.line, b.line) })
+	var lines []error
+	for _, p := range c.problems {
+		lines = append(lines, fmt.Errorf("%s:%d: %s", file, p.line, p.text))
+	}
+	return nil, errors.Join(lines...)
+}
+
+// compile returns the policy, which is of no use where it has met problems.
+func (c *compiler) compile() *tenant.Policy {
+	if !c.checkBytes() {
+		return nil
+	}
+	c.checkKeys()
+	if len(c.problems) > 0 {
+		return nil
+	}
+	document := map[string]any{}
+	if err := toml.Unmarshal(c.content, &document); err != nil {
+		c.failDecode(err)
+		return nil
+	}
+	if document["tenant"] == nil {
+		c.fail(place{}, "the file has no tenant; add one with [[tenant]]")
+	}
+	settings, tenants := c.settings(document), c.tenants(document)
+	if len(c.problems) == 0 {
+		c.checkUsers(settings, tenants)
+	}
+	hash := fnv.New128a()
+	_, _ = hash.Write(c.content)
+	return tenant.NewPolicy(settings, tenants, hex.EncodeToString(hash.Sum(nil)))
+}
+
+// checkUsers reports tenants that have a unix user in common, with one another or
+// with the jobs of no tenant: those can read each other's credentials. And a user
+// who would have no folder to work in.
+func (c *compiler) checkUsers(settings tenant.Settings, tenants []tenant.Tenant) {
+	const unsafe = `; or set shared_user = "unsafe" at the top of the file, for tenants that may read each other's credentials`
+	users := map[string]string{settings.RunAs: "the jobs of no tenant"}
+	for i, t := range tenants {
+		at := Table{compiler: c, at: place{table: "tenant", index: i}, label: "tenant " + tenant.Quote(string(t.Name)) + ": "}
+		switch other, taken := users[t.RunAs]; {
+		case t.RunAs != "" && (settings.BuildsDir == "" || settings.CacheDir == ""):
+			at.Fail("run_as", errors.New("such a user needs folders of its own; set builds_dir and cache_dir at the top of the file"))
+		case settings.SharedUser:
+		case t.RunAs == "" && len(tenants) > 1:
+			at.Fail("run_as", errors.New("it is missing, and there are other tenants; name a unix user of the tenant's own"+unsafe))
+		case t.RunAs != "" && taken:
+			at.Fail("run_as", fmt.Errorf("it is the user of %s too; name one of the tenant's own%s", other, unsafe))
+		}
+		users[t.RunAs] = "tenant " + tenant.Quote(string(t.Name))
+	}
+}
+
+// checkBytes reports whether the file is a text at all.
+func (c *compiler) checkBytes() bool {
+	i := bytes.IndexFunc(c.content, func(r rune) bool { return r == 0 || r == '\ufeff' || r == utf8.RuneError })
+	if i < 0 {
+		return true
+	}
+	r, _ := utf8.DecodeRune(c.content[i:])
+	what := map[rune]string{0: "a NUL byte", '\ufeff': "a byte order mark", utf8.RuneError: "a byte that is not UTF-8, or U+FFFD for one"}[r]
+	c.failLine(i, what+"; save the file as plain UTF-8 text")
+	return false
+}
+
+// failDecode reports what the decoder has found, on one line.
+func (c *compiler) failDecode(err error) {
+	line := 1
+	var found *toml.DecodeError
+	if errors.As(err, &found) {
+		line, _ = found.Position()
+	}
+	text := strings.Trim(tenant.Quote(strings.TrimPrefix(err.Error(), "toml: ")), `"`)
+	c.problems = append(c.problems, problem{line: line, text: text})
+}
+
+// fail reports a problem at a place.
+func (c *compiler) fail(at place, text string) {
+	if !c.full() {
+		c.problems = append(c.problems, problem{place: at, text: text})
+	}
+}
+
+// failLine reports a problem at an offset.
+func (c *compiler) failLine(offset int, text string) {
+	if !c.full() {
+		c.problems = append(c.problems, problem{line: c.lineOf(offset), text: text})
+	}
+}
+
+// full reports whether there are as many problems as are told.
+func (c *compiler) full() bool { return len(c.problems) >= maxProblems }
+
+// tenants compiles the tenants of a document.
+func (c *compiler) tenants(document map[string]any) []tenant.Tenant {
+	base := tenant.Tenant{IDToken: tenant.IDToken, RefTypes: []string{"branch"}}
+	defaults := c.table(document, "defaults")
+	setTenant(defaults, &base)
+	settings := c.apply(defaults, nil)
+	seen := map[tenant.Name]bool{}
+	list, _ := document["tenant"].([]any)
+	tenants := make([]tenant.Tenant, 0, len(list))
+	for i, item := range list {
+		if c.full() {
+			break
+		}
+		values, _ := item.(map[string]any)
+		t := Table{compiler: c, at: place{table: "tenant", index: i}, label: fmt.Sprintf("tenant %d of the file: ", i+1), values: values, defaults: defaults.values}
+		one := base
+		if name, ok := values["name"].(string); !ok {
+			t.Fail("name", errors.New("it is missing"))
+		} else {
+			t.label = "tenant " + tenant.Quote(name) + ": "
+		}
+		Set(t, "name", func(text string) (tenant.Name, error) { return readName(text, seen) }, &one.Name)
+		setTenant(t, &one)
+		one.Gifts = c.gifts(t, c.apply(t, settings))
+		t.checkTenant()
+		tenants = append(tenants, one)
+	}
+	return tenants
+}
+
+// Missing is what is wrong with a key that a tenant needs and has not.
+func Missing() error { return errors.New("it is missing, here and in [defaults]") }
+
+// checkTenant reports the keys that a tenant lacks.
+func (t Table) checkTenant() {
+	for _, key := range []string{"audience", "projects"} {
+		if !t.Has(key) {
+			t.Fail(key, Missing())
+		}
+	}
+}
+
+// readName reads the name of a tenant that is not among those seen, and adds it.
+func readName(text string, seen map[tenant.Name]bool) (tenant.Name, error) {
+	name, err := tenant.ParseName(text)
+	switch {
+	case err != nil:
+		return tenant.None, err
+	case name == tenant.Nobody:
+		return tenant.None, errors.New("jobs of no tenant have that name; choose another")
+	case seen[name]:
+		return tenant.None, errors.New("the file has another tenant of that name")
+	}
+	seen[name] = true
+	return name, nil
+}

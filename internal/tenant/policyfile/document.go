@@ -1,0 +1,96 @@
+package policyfile
+
+import (
+	"errors"
+
+	"rolecall/internal/tenant"
+)
+
+// topKeys returns the keys before the first table.
+func topKeys() Keys {
+	return Keys{
+		"builds_dir": Text, "cache_dir": Text, "credentials_dir": Text, "audit_log": Text,
+		"run_as": Text, "run_as_root": Text, "shared_user": Text,
+	}
+}
+
+// gitlabKeys returns the keys of [gitlab].
+func gitlabKeys() Keys {
+	return Keys{"issuer": Text, "jwks_url": Text, "jwks_file": Text, "ca_bundle": Text}
+}
+
+// gateKeys returns the keys of [gate].
+func gateKeys() Keys { return Keys{"incomplete": Text, "max_bytes": Number, "max_duration": Text} }
+
+// ownKeys returns the keys of a tenant that are no provider's, but its name.
+func ownKeys() Keys {
+	return Keys{
+		"audience": Text, "id_token": Text, "run_as": Text, "protected": Switch, "required": Switch,
+		"projects": List, "refs": List, "ref_types": List, "environments": List,
+		"max_open_files": Number, "max_processes": Number, "max_memory": Number,
+	}
+}
+
+// table returns a table at the top of a document; one that is not there has no keys.
+func (c *compiler) table(document map[string]any, name string) Table {
+	values, _ := document[name].(map[string]any)
+	return Table{compiler: c, at: place{table: name}, label: "[" + name + "] ", values: values}
+}
+
+// settings compiles what a document says beside its tenants.
+func (c *compiler) settings(document map[string]any) tenant.Settings {
+	out := tenant.Defaults()
+	top := Table{compiler: c, values: document}
+	Set(top, "builds_dir", ReadPath, &out.BuildsDir)
+	Set(top, "cache_dir", ReadPath, &out.CacheDir)
+	Set(top, "credentials_dir", ReadPath, &out.CredentialsDir)
+	Set(top, "audit_log", ReadPath, &out.AuditLog)
+	Set(top, "run_as", readUser, &out.RunAs)
+	Set(top, "shared_user", readUnsafe, &out.SharedUser)
+	Set(top, "run_as_root", readUnsafe, &out.RunAsRoot)
+	setGitLab(c.table(document, "gitlab"), &out.GitLab)
+	setGate(c.table(document, "gate"), &out.Gate)
+	out.Servers = c.servers(document)
+	return out
+}
+
+// setGitLab compiles what a document says of GitLab.
+func setGitLab(t Table, out *tenant.GitLab) {
+	if text, _ := t.values["issuer"].(string); text == "" {
+		t.Fail("issuer", errors.New("it is missing; set it to the iss of GitLab's ID tokens, such as https://gitlab.example.com"))
+	}
+	Set(t, "issuer", ReadServer, &out.Issuer)
+	Set(t, "jwks_url", ReadServer, &out.JWKSURL)
+	Set(t, "jwks_file", ReadPath, &out.JWKSFile)
+	Set(t, "ca_bundle", ReadPath, &out.CABundle)
+	if out.JWKSURL != "" && out.JWKSFile != "" {
+		t.Fail("jwks_file", errors.New("there is a jwks_url too; keep one of them"))
+	}
+}
+
+// setGate compiles what a document says of the search before uploads.
+func setGate(t Table, out *tenant.Gate) {
+	Set(t, "incomplete", readIncomplete, &out.Warn)
+	Set(t, "max_duration", readGateDuration, &out.MaxDuration)
+	if bytes, ok := t.values["max_bytes"].(int64); ok {
+		if out.MaxBytes = bytes; bytes <= 0 {
+			t.Fail("max_bytes", errors.New("want a number of bytes above 0"))
+		}
+	}
+}
+
+// setTenant puts into a tenant what the keys of a table say, but those of providers.
+func setTenant(t Table, to *tenant.Tenant) {
+	Set(t, "audience", readAudience, &to.Audience)
+	SetList(t, "projects", tenant.ParseProject, &to.Projects)
+	SetList(t, "refs", tenant.ParseRef, &to.Refs)
+	SetList(t, "ref_types", readRefType, &to.RefTypes)
+	SetList(t, "environments", tenant.ParseEnvironment, &to.Environments)
+	Set(t, "id_token", readVariable, &to.IDToken)
+	Set(t, "run_as", readUser, &to.RunAs)
+	t.setLimit("max_open_files", &to.Limits.OpenFiles)
+	t.setLimit("max_processes", &to.Limits.Processes)
+	t.setLimit("max_memory", &to.Limits.Memory)
+	t.setSwitch("protected", &to.Protected)
+	t.setSwitch("required", &to.Required)
+}

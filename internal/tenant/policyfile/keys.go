@@ -1,0 +1,171 @@
+package policyfile
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2/unstable"
+
+	"rolecall/internal/tenant"
+)
+
+// place is where something stands in a policy file.
+type place struct {
+	table   string // "": before the first table
+	index   int    // of a tenant
+	key     string // "": the table itself
+	element int    // of a list; -1: the list itself
+}
+
+// String returns the table as messages name it.
+func (p place) String() string {
+	if p.table == "" {
+		return "the top"
+	}
+	return "[" + p.table + "]"
+}
+
+// kindOf returns the kind of value that a key of a table has; empty for one that is
+// unknown.
+func (c *compiler) kindOf(table, key string) Kind {
+	switch {
+	case table == "":
+		return topKeys()[key]
+	case table == "tenant" && key == "name":
+		return Text
+	case table == "tenant":
+		return c.known["defaults"][key]
+	}
+	return c.known[table][key]
+}
+
+// hasKind reports whether a value is of a kind.
+func hasKind(value *unstable.Node, kind Kind) bool {
+	switch value.Kind {
+	case unstable.String:
+		return kind == Text
+	case unstable.Integer:
+		return kind == Number
+	case unstable.Bool:
+		return kind == Switch
+	case unstable.Array:
+		for items := value.Children(); items.Next(); {
+			if items.Node().Kind != unstable.String {
+				return false
+			}
+		}
+		return kind == List
+	}
+	return false
+}
+
+// checkKeys reports every table and key that is unknown in its very letters, and
+// every value of a wrong type. The decoder would take Refs for refs.
+func (c *compiler) checkKeys() {
+	c.walk(func(at place, node *unstable.Node, offset int) bool {
+		switch {
+		case node.Kind == unstable.KeyValue:
+			c.checkKey(at, node.Value(), offset)
+		case at.table == "tenant":
+			if node.Kind != unstable.ArrayTable {
+				c.failLine(offset, "a tenant begins with [[tenant]], in two brackets")
+			}
+		case node.Kind == unstable.ArrayTable && c.isTable(at.table):
+			c.failLine(offset, fmt.Sprintf("[%s] has one bracket, since there is but one", at.table))
+		case !c.isTable(at.table):
+			c.failLine(offset, fmt.Sprintf("unknown table %s; known are %s and tenant", tenant.Quote(at.table), strings.Join(c.names, ", ")))
+		}
+		return !c.full()
+	})
+}
+
+// isTable reports whether a table is known, tenant aside.
+func (c *compiler) isTable(table string) bool { return c.known[table] != nil }
+
+// checkKey checks a key and the type of its value.
+func (c *compiler) checkKey(at place, value *unstable.Node, offset int) {
+	kind := c.kindOf(at.table, at.key)
+	switch {
+	case at.table == "" && (at.key == "tenant" || c.isTable(at.key)):
+		c.failLine(offset, at.key+" is a table: begin it with a line of its own, as in [gitlab] or [[tenant]]")
+	case at.table != "" && at.table != "tenant" && !c.isTable(at.table):
+		// The unknown table has its error.
+	case kind == "":
+		c.failLine(offset, fmt.Sprintf("unknown key %s in %s", tenant.Quote(at.key), at))
+	case !hasKind(value, kind):
+		c.failLine(offset, fmt.Sprintf("%s: want %s", at.key, kind))
+	}
+}
+
+// walk calls visit for each table and key of the file, with where it stands and its
+// offset, until visit returns false. It ends where the file is not TOML.
+func (c *compiler) walk(visit func(at place, node *unstable.Node, offset int) bool) {
+	var p unstable.Parser
+	p.Reset(c.content)
+	at, tenants := place{element: -1}, 0
+	for p.NextExpression() {
+		node := p.Expression()
+		var parts []string
+		offset := 0
+		for keys := node.Key(); keys.Next(); {
+			if parts == nil {
+				offset = int(keys.Node().Raw.Offset)
+			}
+			parts = append(parts, string(keys.Node().Data))
+		}
+		here := at
+		switch {
+		case node.Kind != unstable.KeyValue:
+			at = place{table: strings.Join(parts, "."), element: -1}
+			if at.table == "tenant" {
+				at.index = tenants
+				tenants++
+			}
+			here = at
+		case len(parts) == 2 && at.table == "" && c.isTable(parts[0]): // gitlab.issuer = ...
+			here.table, here.key = parts[0], parts[1]
+		default:
+			here.key = strings.Join(parts, ".")
+		}
+		if !visit(here, node, offset) {
+			return
+		}
+	}
+}
+
+// locate fills in the lines of the problems that know their place only.
+func (c *compiler) locate() {
+	c.walk(func(at place, node *unstable.Node, offset int) bool {
+		for i := range c.problems {
+			p := &c.problems[i]
+			switch {
+			case p.line > 0 || p.table != at.table || p.index != at.index:
+			case at.key == "": // the table's, unless the key is found
+				p.offset = offset
+			case p.key == at.key:
+				p.offset = max(offset, elementOffset(node, p.element))
+			}
+		}
+		return true
+	})
+	for i := range c.problems {
+		if p := &c.problems[i]; p.line == 0 {
+			p.line = c.lineOf(p.offset)
+		}
+	}
+}
+
+// elementOffset returns the offset of an element of the list that a key has, or 0.
+func elementOffset(node *unstable.Node, element int) int {
+	items := node.Value().Children()
+	for i := 0; items.Next(); i++ {
+		if i == element {
+			return int(items.Node().Raw.Offset)
+		}
+	}
+	return 0
+}
+
+// lineOf returns the line of an offset.
+func (c *compiler) lineOf(offset int) int { return 1 + bytes.Count(c.content[:offset], []byte("\n")) }

@@ -1,0 +1,46 @@
+package policyfile
+
+import (
+	"fmt"
+
+	"rolecall/internal/adminfile"
+	"rolecall/internal/fault"
+	"rolecall/internal/tenant"
+)
+
+// Default is the path where a policy file lies unless an admin names another.
+const Default = "/etc/rolecall/rolecall.toml"
+
+// Bounds of the size of files, in bytes.
+const (
+	maxPolicy = 8 << 20 // some ten thousand tenants
+	maxNamed  = 1 << 20
+)
+
+// Load reads and compiles the policy file at an absolute path, which only an admin can
+// have written. What is missing, broken or open to others is a fault.Admin; a file
+// that is missing is fs.ErrNotExist too.
+func Load(path string, providers ...Provider) (*tenant.Policy, error) {
+	content, err := adminfile.Read(path, maxPolicy)
+	if err != nil {
+		return nil, fault.New(fault.Admin, fmt.Errorf("policy file: %w", err), "")
+	}
+	policy, err := Compile(path, content, providers...)
+	if err != nil {
+		return nil, fault.New(fault.Admin, fmt.Errorf("policy file: %w", err), "run doctor check on the runner's host")
+	}
+	return policy, nil
+}
+
+// ReadNamed reads a file that a policy file names under key, nil where it names none.
+// An error is a fault.Admin.
+func ReadNamed(key, path string) ([]byte, error) {
+	if path == "" {
+		return nil, nil
+	}
+	content, err := adminfile.Read(path, maxNamed)
+	if err != nil {
+		return nil, fault.New(fault.Admin, fmt.Errorf("%s: %w", key, err), "")
+	}
+	return content, nil
+}

@@ -1,0 +1,87 @@
+package policyfile
+
+import "rolecall/internal/tenant"
+
+// Provider reads what a policy file says of one provider of credentials.
+type Provider interface {
+	// Name returns the provider's name, such as aws.
+	Name() string
+	// Asks returns the key by which a tenant asks for it, such as role_arn.
+	Asks() string
+	// Keys returns its keys of [[tenant]] and [defaults], the one of Asks too.
+	Keys() Keys
+	// Tables returns its tables at the top, by name, with their keys.
+	Tables() map[string]Keys
+	// Server compiles its tables. A table that the file lacks has no keys.
+	Server(table func(name string) Table) any
+	// Apply returns settings, which are nil or a result of Apply, with what the keys
+	// of a table say put in. It does not change settings.
+	Apply(t Table, settings any) any
+	// Check reports what is missing, or what the keys of a tenant say together and
+	// must not.
+	Check(t Table, settings any)
+}
+
+// tables returns the names of the tables at the top and their keys, tenant aside, and
+// the names in the order in which messages list them.
+func (c *compiler) tables() (keys map[string]Keys, names []string) {
+	keys = map[string]Keys{"gitlab": gitlabKeys(), "gate": gateKeys(), "defaults": c.tenantKeys()}
+	names = []string{"gitlab"}
+	for _, p := range c.providers {
+		for name, own := range p.Tables() {
+			keys[name] = own
+			names = append(names, name)
+		}
+	}
+	return keys, append(names, "gate", "defaults")
+}
+
+// tenantKeys returns the keys of a tenant, but its name.
+func (c *compiler) tenantKeys() Keys {
+	keys := ownKeys()
+	for _, p := range c.providers {
+		for name, kind := range p.Keys() {
+			keys[name] = kind
+		}
+	}
+	return keys
+}
+
+// servers compiles the tables of the providers.
+func (c *compiler) servers(document map[string]any) []tenant.Gift {
+	var servers []tenant.Gift
+	for _, p := range c.providers {
+		settings := p.Server(func(name string) Table { return c.table(document, name) })
+		servers = append(servers, tenant.Gift{Provider: p.Name(), Settings: settings})
+	}
+	return servers
+}
+
+// apply returns what the keys of a table say of each provider, on top of defaults.
+func (c *compiler) apply(t Table, defaults []any) []any {
+	settings := make([]any, len(c.providers))
+	for i, p := range c.providers {
+		var before any
+		if defaults != nil {
+			before = defaults[i]
+		}
+		settings[i] = p.Apply(t, before)
+	}
+	return settings
+}
+
+// gifts returns what a tenant gives. It asks for one provider at least; where it asks
+// for none the first says what is missing.
+func (c *compiler) gifts(t Table, settings []any) []tenant.Gift {
+	var gifts []tenant.Gift
+	for i, p := range c.providers {
+		if t.Has(p.Asks()) {
+			p.Check(t, settings[i])
+			gifts = append(gifts, tenant.Gift{Provider: p.Name(), Settings: settings[i]})
+		}
+	}
+	if gifts == nil && len(c.providers) > 0 {
+		c.providers[0].Check(t, settings[0])
+	}
+	return gifts
+}

@@ -1,0 +1,115 @@
+package policyfile_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"rolecall/internal/creds/aws/grant"
+	"rolecall/internal/fault"
+	"rolecall/internal/tenant"
+	"rolecall/internal/tenant/policyfile"
+)
+
+// users returns a policy file whose top is top, with tenants that have those
+// lines.
+func users(top string, tenants ...string) []byte {
+	if !strings.Contains(top, "_dir") {
+		top += "\nbuilds_dir = \"/b\"\ncache_dir = \"/c\""
+	}
+	text := top + "\n[gitlab]\nissuer = \"https://gitlab.example.com\"\n[defaults]\nrole_arn = \"arn:aws:iam::111122223333:role/a\"\n" +
+		"audience = \"https://gitlab.example.com\"\nprojects = [\"acme/deploy\"]\n"
+	for i, line := range tenants {
+		text += "[[tenant]]\nname = \"t" + string(rune('0'+i)) + "\"\n" + line + "\n"
+	}
+	return []byte(text)
+}
+
+func TestUsersRefused(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		top     string
+		tenants []string
+		want    string
+	}{
+		"none of two":          {"", []string{"", ""}, `10: tenant "t0": run_as: it is missing, and there are other tenants`},
+		"one of two":           {"", []string{`run_as = "ci-a"`, ""}, `13: tenant "t1": run_as: it is missing`},
+		"the same":             {"", []string{`run_as = "ci-a"`, `run_as = "ci-a"`}, `15: tenant "t1": run_as: it is the user of tenant "t0" too`},
+		"that of no tenant":    {`run_as = "ci-a"`, []string{`run_as = "ci-a"`}, `12: tenant "t0": run_as: it is the user of the jobs of no tenant too`},
+		"another word":         {`shared_user = "safe"`, []string{""}, `1: shared_user: "safe": want "unsafe"`},
+		"a limit below 0":      {"", []string{`max_open_files = -1`}, `12: tenant "t0": max_open_files: want a number`},
+		"a limit as a text":    {"", []string{`max_memory = "1G"`}, `max_memory`},
+		"no folders":           {`cache_dir = "/c"`, []string{`run_as = "ci-a"`}, `10: tenant "t0": run_as: such a user needs folders of its own`},
+		"root":                 {"", []string{`run_as = "root"`}, `12: tenant "t0": run_as: "root": want the name of a unix user`},
+		"a number":             {"", []string{`run_as = "0"`}, `run_as: "0": want the name of a unix user`},
+		"a template":           {"", []string{`run_as = "ci-$TENANT"`}, `want the name of a unix user`},
+		"33 letters":           {"", []string{`run_as = "` + strings.Repeat("a", 33) + `"`}, `want the name of a unix user`},
+		"upper case":           {"", []string{`run_as = "Ci"`}, `want the name of a unix user`},
+		"not of a tenant only": {`run_as = "-x"`, []string{""}, `1: run_as: "-x": want the name of a unix user`},
+	} {
+		_, err := policyfile.Compile("p", users(test.top, test.tenants...), grant.AWS{})
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: error %v, want %q", name, err, test.want)
+		}
+	}
+}
+
+func TestUsers(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		top        string
+		tenants    []string
+		with, none string // the user of a job of t0, and of one of no tenant
+		refused    bool   // jobs of no tenant are
+	}{
+		"one tenant, the runner's user": {"", []string{""}, "", "", false},
+		"one tenant":                    {"", []string{`run_as = "ci-a"`}, "ci-a", "", true},
+		"two tenants":                   {`run_as = "ci-none"`, []string{`run_as = "ci-a"`, `run_as = "ci_b"`}, "ci-a", "ci-none", false},
+		"unsafe":                        {`shared_user = "unsafe"`, []string{"", ""}, "", "", false},
+		"unsafe, of one name":           {`shared_user = "unsafe"`, []string{`run_as = "ci-a"`, `run_as = "ci-a"`}, "ci-a", "", true},
+	} {
+		policy, err := policyfile.Compile("p", users(test.top, test.tenants...), grant.AWS{})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		claims := tenant.Claims{Audience: []string{"https://gitlab.example.com"}, Project: "acme/deploy", RefType: "branch", Ref: "main"}
+		grant, err := policy.Decide(tenant.Job{Requested: "t0", Tokens: map[string]tenant.Claims{tenant.IDToken: claims}})
+		if err != nil || grant.RunAs != test.with {
+			t.Errorf("%s: the job runs as %q, %v, want %q", name, grant.RunAs, err, test.with)
+		}
+		grant, err = policy.Decide(tenant.Job{})
+		if grant.RunAs != test.none || (err != nil) != test.refused || err != nil && fault.SideOf(err) != fault.Admin {
+			t.Errorf("%s: a job of no tenant runs as %q, %v, want %q", name, grant.RunAs, err, test.none)
+		}
+	}
+}
+
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	policy, err := policyfile.Compile("p", users("", "max_open_files = 1024\nmax_processes = 0\nmax_memory = 4294967296"), grant.AWS{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	claims := tenant.Claims{Audience: []string{"https://gitlab.example.com"}, Project: "acme/deploy", RefType: "branch", Ref: "main"}
+	grant, err := policy.Decide(tenant.Job{Tokens: map[string]tenant.Claims{tenant.IDToken: claims}})
+	if want := (tenant.Limits{OpenFiles: 1024, Memory: 4 << 30}); err != nil || grant.Limits != want {
+		t.Errorf("%+v, %v, want %+v", grant.Limits, err, want)
+	}
+}
+
+// TestExample: the policy file that the project ships compiles.
+func TestExample(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../../rolecall.toml.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy, err := policyfile.Compile("rolecall.toml.example", text, grant.AWS{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tenants := policy.Tenants(); len(tenants) != 2 || tenants[0].RunAs != "ci-alpha" || !tenants[0].Required {
+		t.Errorf("%+v", tenants)
+	}
+}

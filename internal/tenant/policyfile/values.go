@@ -1,0 +1,124 @@
+package policyfile
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"rolecall/internal/tenant"
+)
+
+// ReadPath reads the path of a file or folder; empty is none.
+func ReadPath(text string) (string, error) {
+	if text != "" && (!filepath.IsAbs(text) || filepath.Clean(text) != text || text == "/" ||
+		strings.ContainsFunc(text, unicode.IsControl)) {
+		return "", fmt.Errorf("%s: want an absolute path, without //, /./, /../ or a / at its end", tenant.Quote(text))
+	}
+	return text, nil
+}
+
+// ReadServer reads the URL of a server, which is https, or http on this host; empty
+// is none.
+func ReadServer(text string) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Hostname() == "" || strings.ContainsAny(text, " \\"):
+		return "", errors.New("want a URL such as https://gitlab.example.com")
+	case strings.ContainsAny(text, "@?#"):
+		return "", errors.New("want a URL without user, query and fragment")
+	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
+		return "", errors.New("want an https:// URL; http:// is for this host only")
+	}
+	return text, nil
+}
+
+// isLoopback reports whether host is this host, by its name or its address.
+func isLoopback(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && address.IsLoopback()
+}
+
+// ReadProxy reads the URL of a proxy; empty is none. Its password is in no error.
+func ReadProxy(text string) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Hostname() == "" || !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme) ||
+		strings.Trim(u.Path, "/") != "" || strings.ContainsAny(text, " ?#\\") {
+		return "", errors.New("want the URL of a proxy, such as http://proxy.example.com:3128")
+	}
+	return text, nil
+}
+
+// readIncomplete reads what the gate does about what it could not look at, and
+// reports whether that is to warn only.
+func readIncomplete(text string) (bool, error) {
+	if text != "refuse" && text != "warn" {
+		return false, fmt.Errorf(`%s: want "refuse" or "warn"`, tenant.Quote(text))
+	}
+	return text == "warn", nil
+}
+
+// readGateDuration reads how long the gate may look.
+func readGateDuration(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 {
+		return 0, fmt.Errorf(`%s: want a duration above 0, such as "10m"`, tenant.Quote(text))
+	}
+	return d, nil
+}
+
+// readUser reads the name of a unix user, as useradd takes it; empty is none. Root is
+// nobody's.
+func readUser(text string) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	first := strings.Trim(text[:1], "abcdefghijklmnopqrstuvwxyz_")
+	if len(text) > 32 || first != "" || !MadeOf(text, "_") || text == "root" {
+		return "", fmt.Errorf("%s: want the name of a unix user, 1 to 32 of a-z, 0-9, - and _, and not root", tenant.Quote(text))
+	}
+	return text, nil
+}
+
+// readUnsafe reads whether the admin asks for what is not safe.
+func readUnsafe(text string) (bool, error) {
+	if text != "" && text != "unsafe" {
+		return false, fmt.Errorf(`%s: want "unsafe", or no such key`, tenant.Quote(text))
+	}
+	return text == "unsafe", nil
+}
+
+// readAudience reads the audience of an ID token.
+func readAudience(text string) (string, error) {
+	if text == "" || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return "", fmt.Errorf("%s: want the aud of the ID token, without spaces", tenant.Quote(text))
+	}
+	return text, nil
+}
+
+// readRefType reads a type of ref.
+func readRefType(text string) (string, error) {
+	if text != "branch" && text != "tag" {
+		return "", fmt.Errorf(`%s: want "branch" or "tag"`, tenant.Quote(text))
+	}
+	return text, nil
+}
+
+// readVariable reads the name of a variable.
+func readVariable(text string) (string, error) {
+	if text == "" || strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != "" || text[0] >= '0' && text[0] <= '9' {
+		return "", fmt.Errorf("%s: want the name of a variable, of A-Z, a-z, 0-9 and _", tenant.Quote(text))
+	}
+	return text, nil
+}
