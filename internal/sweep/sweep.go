@@ -11,9 +11,9 @@ import (
 	"os"
 
 	"rolecall/internal/cgroup"
-	"rolecall/internal/creds/store"
 	"rolecall/internal/job"
 	"rolecall/internal/program"
+	"rolecall/internal/state"
 	"rolecall/internal/tenant"
 	"rolecall/internal/tenant/policyfile"
 )
@@ -53,7 +53,7 @@ func (s Sweep) Roots(args []string, help io.Writer) ([]string, error) {
 	if flags.NArg() > 0 {
 		return nil, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
-	roots := store.Roots()
+	roots := state.Roots()
 	policy, err := readPolicy(*named, s)
 	if policy != nil && policy.Settings().CredentialsDir != "" {
 		roots = append(roots, policy.Settings().CredentialsDir)
@@ -75,7 +75,7 @@ func readPolicy(named string, providers []policyfile.Provider) (*tenant.Policy, 
 func Run(roots []string, out io.Writer) error {
 	var problems error
 	for _, root := range roots {
-		removed, err := store.Sweep(root, reap)
+		removed, err := state.Sweep(root, reap)
 		for _, id := range removed {
 			_, writeErr := fmt.Fprintf(out, "removed what job %s left in %s\n", id, root)
 			err = errors.Join(err, writeErr)
@@ -85,5 +85,5 @@ func Run(roots []string, out io.Writer) error {
 	return problems
 }
 
-// reap kills the processes of a dead job. It is for store.Sweep.
+// reap kills the processes of a dead job. It is for state.Sweep.
 func reap(parent string, id job.ID) error { return cgroup.Reap(parent, int64(id)) }

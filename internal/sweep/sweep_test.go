@@ -15,8 +15,8 @@ import (
 
 	"rolecall/internal/cgroup"
 	"rolecall/internal/creds/aws/grant"
-	"rolecall/internal/creds/store"
 	"rolecall/internal/job"
+	"rolecall/internal/state"
 	"rolecall/internal/sweep"
 	"rolecall/test/kit"
 )
@@ -29,11 +29,11 @@ func dead(t *testing.T, root string, id job.ID, parent string) {
 	t.Helper()
 	runner := exec.Command("sleep", "1000")
 	kit.Must(t, runner.Start())
-	lease, err := store.NewLease(runner.Process.Pid, time.Hour)
+	lease, err := state.NewLease(runner.Process.Pid, time.Hour)
 	_ = runner.Process.Kill()
 	_ = runner.Wait()
 	kit.Must(t, err)
-	f, err := store.Create(root, job.Key{ID: id}, store.Record{Tenant: "alpha", Lease: lease, Cgroup: parent}, "")
+	f, err := state.Create(root, job.Key{ID: id}, state.Record{Tenant: "alpha", Lease: lease, Cgroup: parent}, "")
 	kit.Must(t, err)
 	f.Close()
 }
@@ -45,7 +45,7 @@ func TestRoots(t *testing.T) {
 		"role_arn = \"arn:aws:iam::111122223333:role/a\"\naudience = \"a\"\nprojects = [\"a/b\"]\n"
 	kit.Must(t, os.WriteFile(policy, []byte(text), 0o600))
 	got, err := newSweep().Roots([]string{"--config", policy}, io.Discard)
-	if want := append(store.Roots(), "/a"); err != nil || !slices.Equal(got, want) {
+	if want := append(state.Roots(), "/a"); err != nil || !slices.Equal(got, want) {
 		t.Errorf("Roots = %q, %v, want %q", got, err, want)
 	}
 	for _, args := range [][]string{{"--config"}, {"x"}, {"--rot", "/a"}} {
@@ -55,7 +55,7 @@ func TestRoots(t *testing.T) {
 	}
 	// A policy file that is broken keeps nobody from the other folders.
 	kit.Must(t, os.WriteFile(policy, nil, 0o600))
-	if got, err := newSweep().Roots([]string{"--config", policy}, io.Discard); err == nil || !slices.Equal(got, store.Roots()) {
+	if got, err := newSweep().Roots([]string{"--config", policy}, io.Discard); err == nil || !slices.Equal(got, state.Roots()) {
 		t.Errorf("a broken policy file: %q, %v", got, err)
 	}
 }

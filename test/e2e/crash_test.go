@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"rolecall/internal/cgroup"
-	"rolecall/internal/creds/store"
+	"rolecall/internal/state"
 	"rolecall/test/coordinator"
 	"rolecall/test/lab"
 )
@@ -88,7 +88,7 @@ func TestRunnerKilled(t *testing.T) {
 func newCrash(t *testing.T, p *policyWorld, isolated bool, how string) *crash {
 	t.Helper()
 	id := fmt.Sprintf("%.1s%d%v", how, len(how), isolated) // a runner's token is told by its first letters
-	c := &crash{policyWorld: p, how: how, token: "glrt-" + id, roots: store.Roots(), dir: t.TempDir(), sts: holdSTS(t, p.recorder.URL())}
+	c := &crash{policyWorld: p, how: how, token: "glrt-" + id, roots: state.Roots(), dir: t.TempDir(), sts: holdSTS(t, p.recorder.URL())}
 	if isolated {
 		root := p.credentials() + "." + id
 		t.Cleanup(func() { _ = os.RemoveAll(root) })
@@ -269,7 +269,7 @@ func (c *crash) checkGone(t *testing.T, v *victim) {
 	if len(secrets) == 0 {
 		return
 	}
-	dirs := append(store.Roots(), "/dev/shm", c.dir, filepath.Join(c.policyWorld.dir, "builds"), filepath.Join(c.policyWorld.dir, "cache"))
+	dirs := append(state.Roots(), "/dev/shm", c.dir, filepath.Join(c.policyWorld.dir, "builds"), filepath.Join(c.policyWorld.dir, "cache"))
 	files, found, err := lab.Search(secrets, dirs...)
 	if err != nil || files == 0 || len(found) > 0 {
 		t.Errorf("%s: a search for %d secrets in %d files: found in %v, %v", v.phase, len(secrets), files, found, err)

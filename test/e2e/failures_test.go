@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"rolecall/internal/creds/store"
+	"rolecall/internal/state"
 	"rolecall/test/coordinator"
 	"rolecall/test/fakests"
 )
@@ -111,7 +111,7 @@ func TestFailures(t *testing.T) {
 func (w *world) checkNoFolders(t *testing.T, run *coordinator.Run) {
 	t.Helper()
 	var left []string
-	for _, root := range store.Roots() {
+	for _, root := range state.Roots() {
 		found, _ := filepath.Glob(filepath.Join(root, "*", "job.json"))
 		for _, path := range found {
 			if content, _ := os.ReadFile(path); strings.Contains(string(content), w.runner.BuildsDir) {

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"rolecall/internal/creds/store"
+	"rolecall/internal/state"
 	"rolecall/test/coordinator"
 	"rolecall/test/lab"
 )
@@ -73,7 +73,7 @@ func TestGateStops(t *testing.T) { //nolint:tparallel // one job after another, 
 			}
 		})
 	}
-	dirs := append(store.Roots(), w.runner.CacheDir)
+	dirs := append(state.Roots(), w.runner.CacheDir)
 	if _, found, err := lab.Search(w.recorder.Secrets(), dirs...); err != nil || len(found) > 0 {
 		t.Errorf("secrets are in %v, %v", found, err)
 	}

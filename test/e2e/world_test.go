@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"rolecall/internal/creds/store"
+	"rolecall/internal/state"
 	"rolecall/test/coordinator"
 	"rolecall/test/lab"
 )
@@ -205,13 +205,13 @@ func (w *world) checkNothingLeft(t *testing.T) {
 			secrets = append(secrets, token)
 		}
 		checkUploads(t, run, secrets)
-		for _, root := range store.Roots() {
+		for _, root := range state.Roots() {
 			if _, err := os.Lstat(filepath.Join(root, fmt.Sprint(run.ID()))); err == nil {
 				t.Errorf("%s holds a folder of job %d", root, run.ID())
 			}
 		}
 	}
-	dirs := append(append(store.Roots(), w.places...), w.runner.BuildsDir, w.runner.CacheDir, w.runner.HomeDir, w.runner.TempDir)
+	dirs := append(append(state.Roots(), w.places...), w.runner.BuildsDir, w.runner.CacheDir, w.runner.HomeDir, w.runner.TempDir)
 	files, found, err := lab.Search(secrets, dirs...)
 	if err != nil || files == 0 || len(found) > 0 {
 		t.Errorf("a search for %d secrets in %d files: found in %v, %v", len(secrets), files, found, err)

@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"rolecall/internal/creds/store"
+	"rolecall/internal/state"
 	"rolecall/test/lab"
 )
 
@@ -79,7 +79,7 @@ func (w *world) traces(ids []string) (found []string) {
 	}
 	groups := cgroups()
 	for _, id := range ids {
-		for _, root := range append(store.Roots(), w.credentials) {
+		for _, root := range append(state.Roots(), w.credentials) {
 			if _, err := os.Lstat(filepath.Join(root, id)); err == nil {
 				found = append(found, filepath.Join(root, id)+" is left")
 			}
@@ -123,7 +123,7 @@ func (w *world) search(tasks []*task) ([]string, error) {
 	for _, request := range w.sts.Requests() {
 		secrets = append(secrets, request.Issued.SecretAccessKey, request.Issued.SessionToken)
 	}
-	files, found, err := lab.Search(secrets, append(store.Roots(), w.credentials, w.dir)...)
+	files, found, err := lab.Search(secrets, append(state.Roots(), w.credentials, w.dir)...)
 	if err == nil && files < len(tasks) {
 		err = errors.New("the search for secrets found no files to look into")
 	}

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rolecall/internal/adminfile"
-	"rolecall/internal/creds/store"
+	"rolecall/internal/state"
 )
 
 const mebibyte = 1 << 20
@@ -51,7 +51,7 @@ func (s *site) credentialsDir() (dir string, named bool) {
 	if s.settings.CredentialsDir != "" {
 		return s.settings.CredentialsDir, true
 	}
-	roots := store.Roots()
+	roots := state.Roots()
 	if i := slices.IndexFunc(roots, func(root string) bool { return isTmpfs(s.mountOf(root)) }); i >= 0 {
 		return roots[i], false
 	}

@@ -8,10 +8,10 @@ import (
 	"syscall"
 
 	"rolecall/internal/cgroup"
-	"rolecall/internal/creds/store"
 	"rolecall/internal/fault"
 	"rolecall/internal/job"
 	"rolecall/internal/program"
+	"rolecall/internal/state"
 	"rolecall/internal/tenant/policyfile"
 )
 
@@ -19,7 +19,7 @@ import (
 // the config stage that of a policy file is one too; what is wrong with that file
 // is no reason to leave anything.
 func roots(c *program.Call, parts Parts) []string {
-	roots, chosen := store.Roots(), c.Env.Store
+	roots, chosen := state.Roots(), c.Env.Store
 	if chosen == "" {
 		policy, err := c.Policy(parts.Providers...)
 		if err != nil {
@@ -62,7 +62,7 @@ func run(c *program.Call, parts Parts) error {
 		return nil
 	}
 	for _, root := range roots(c, parts) {
-		err = errors.Join(err, kill(root, key), store.Remove(root, key))
+		err = errors.Join(err, kill(root, key), state.Remove(root, key))
 	}
 	if err != nil {
 		return fault.New(fault.Admin, err, "look at it on the runner's host")
@@ -73,7 +73,7 @@ func run(c *program.Call, parts Parts) error {
 // kill kills what is left of the job's processes, before its credentials go. Only
 // a job whose folder is whole has had any.
 func kill(root string, key job.Key) error {
-	folder, err := store.Open(root, key)
+	folder, err := state.Open(root, key)
 	if err != nil {
 		return nil //nolint:nilerr // Remove says what is wrong
 	}

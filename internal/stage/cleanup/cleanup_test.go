@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"rolecall/internal/creds/aws/grant"
-	"rolecall/internal/creds/store"
 	"rolecall/internal/job"
 	"rolecall/internal/stage/cleanup"
+	"rolecall/internal/state"
 	"rolecall/internal/tenant/policyfile"
 )
 
@@ -66,7 +66,7 @@ func (p *place) create(t *testing.T, cgroup string) {
 		t.Fatal(err)
 	}
 	p.key = key
-	f, err := store.Create(p.root, key, store.Record{Tenant: "alpha", Cgroup: cgroup}, filepath.Join(p.dir, "builds/deploy.tmp"))
+	f, err := state.Create(p.root, key, state.Record{Tenant: "alpha", Cgroup: cgroup}, filepath.Join(p.dir, "builds/deploy.tmp"))
 	if err != nil {
 		t.Fatal(err)
 	}

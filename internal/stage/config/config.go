@@ -7,10 +7,10 @@ import (
 
 	"rolecall/internal/admission"
 	"rolecall/internal/cgroup"
-	"rolecall/internal/creds/store"
 	"rolecall/internal/idtoken"
 	"rolecall/internal/job"
 	"rolecall/internal/program"
+	"rolecall/internal/state"
 	"rolecall/internal/tenant"
 	"rolecall/internal/tenant/policyfile"
 	"rolecall/internal/version"
@@ -61,7 +61,7 @@ func run(c *program.Call, parts Parts) error {
 	if err != nil {
 		return err
 	}
-	roots := store.Roots()
+	roots := state.Roots()
 	if policy != nil {
 		response, err := job.ReadResponse(c.Env.ResponseFile)
 		if err != nil {
@@ -74,11 +74,11 @@ func run(c *program.Call, parts Parts) error {
 			roots = []string{settings.CredentialsDir}
 		}
 	}
-	root, err := store.Choose(roots)
+	root, err := state.Choose(roots)
 	if err != nil {
 		return err
 	}
-	if _, err := store.Sweep(root, reap); err != nil {
+	if _, err := state.Sweep(root, reap); err != nil {
 		c.Log.Warnf("what dead jobs left on this host cannot be removed: %v", err)
 	}
 	told, err := c.Tell(policy)
@@ -89,7 +89,7 @@ func run(c *program.Call, parts Parts) error {
 	return json.NewEncoder(c.Stdout).Encode(out)
 }
 
-// reap kills the processes of a dead job. It is for store.Sweep.
+// reap kills the processes of a dead job. It is for state.Sweep.
 func reap(parent string, id job.ID) error { return cgroup.Reap(parent, int64(id)) }
 
 // folder returns the folder of the tenant and trust class that the job claims to be

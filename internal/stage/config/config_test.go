@@ -15,9 +15,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"rolecall/internal/creds/aws/grant"
-	"rolecall/internal/creds/store"
 	"rolecall/internal/job"
 	"rolecall/internal/stage/config"
+	"rolecall/internal/state"
 	"rolecall/internal/tenant/policyfile"
 	"rolecall/internal/version"
 )
@@ -171,13 +171,13 @@ func dead(t *testing.T, root string, id job.ID, cgroup string) {
 	if err := runner.Start(); err != nil {
 		t.Fatal(err)
 	}
-	lease, err := store.NewLease(runner.Process.Pid, time.Hour)
+	lease, err := state.NewLease(runner.Process.Pid, time.Hour)
 	err = errors.Join(err, runner.Process.Kill())
 	_ = runner.Wait()
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := store.Create(root, job.Key{ID: id}, store.Record{Tenant: "alpha", Lease: lease, Cgroup: cgroup}, "")
+	f, err := state.Create(root, job.Key{ID: id}, state.Record{Tenant: "alpha", Lease: lease, Cgroup: cgroup}, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,11 +6,11 @@ import (
 	"time"
 
 	"rolecall/internal/admission"
-	"rolecall/internal/creds/store"
 	"rolecall/internal/idtoken"
 	"rolecall/internal/idtoken/jwks"
 	"rolecall/internal/job"
 	"rolecall/internal/program"
+	"rolecall/internal/state"
 	"rolecall/internal/tenant"
 	"rolecall/internal/tenant/policyfile"
 )
@@ -75,7 +75,7 @@ func (v verifier) verify(raw string) (idtoken.Token, error) {
 
 // keys returns where the keys of the issuer are.
 func (v verifier) keys() (jwks.Source, error) {
-	dir, err := store.KeysDir(v.root)
+	dir, err := state.KeysDir(v.root)
 	if err != nil {
 		return jwks.Source{}, err
 	}

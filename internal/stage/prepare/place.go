@@ -12,9 +12,9 @@ import (
 	"rolecall/internal/account"
 	"rolecall/internal/admission"
 	"rolecall/internal/cgroup"
-	"rolecall/internal/creds/store"
 	"rolecall/internal/fault"
 	"rolecall/internal/job"
+	"rolecall/internal/state"
 	"rolecall/internal/tenant"
 	"rolecall/internal/workdir"
 )
@@ -39,27 +39,27 @@ func findCgroup() <-chan string {
 // newRecord returns what the later stages need to know of a job. For one that runs
 // as another user, its folders are there then, or that user can make them: temp is
 // the one beside its work tree.
-func newRecord(response job.Response, d admission.Decision, cgroup, temp string) (store.Record, error) {
+func newRecord(response job.Response, d admission.Decision, cgroup, temp string) (state.Record, error) {
 	grant, settings := d.Grant, d.Settings
-	lease, err := store.NewLease(store.Runner(), response.Timeout)
+	lease, err := state.NewLease(state.Runner(), response.Timeout)
 	if err != nil {
-		return store.Record{}, err
+		return state.Record{}, err
 	}
-	record := store.Record{
+	record := state.Record{
 		Tenant:  string(grant.Tenant),
 		IDToken: grant.IDToken,
 		AsRoot:  grant.RunAs == "", // admission has let it
 		Cgroup:  cgroup,
 		Lease:   lease,
-		Gate:    store.Gate(settings.Gate),
-		Limits:  store.Limits(grant.Limits),
+		Gate:    state.Gate(settings.Gate),
+		Limits:  state.Limits(grant.Limits),
 	}
 	if grant.RunAs == "" {
 		return record, nil
 	}
 	record.User, err = user(grant.RunAs)
 	if err != nil {
-		return store.Record{}, fault.New(fault.Admin, err, "correct run_as in the policy file or --run-as in the runner's config.toml, or the user on the runner's host")
+		return state.Record{}, fault.New(fault.Admin, err, "correct run_as in the policy file or --run-as in the runner's config.toml, or the user on the runner's host")
 	}
 	if settings.BuildsDir == "" {
 		return record, checkWorkDir(temp, record.User)
@@ -69,7 +69,7 @@ func newRecord(response job.Response, d admission.Decision, cgroup, temp string)
 }
 
 // user returns a unix user of the host that scripts can run as.
-func user(name string) (*store.User, error) {
+func user(name string) (*state.User, error) {
 	found, err := account.Lookup(name)
 	if err == nil {
 		err = found.RunnableBy(os.Geteuid())
@@ -77,7 +77,7 @@ func user(name string) (*store.User, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &store.User{
+	return &state.User{
 		Name: found.Name, UID: found.UID, GID: found.GID, Groups: found.Groups, Home: found.Home, Shell: found.Shell,
 	}, nil
 }
@@ -85,7 +85,7 @@ func user(name string) (*store.User, error) {
 // checkWorkDir reports an error unless a user can make the folder that a job works
 // in, which is beside temp. Only its owner and mode count: the scripts that make it
 // would fail without a word of whose mistake that is.
-func checkWorkDir(temp string, as *store.User) error {
+func checkWorkDir(temp string, as *state.User) error {
 	dir := filepath.Dir(temp)
 	info, err := os.Stat(dir)
 	for errors.Is(err, fs.ErrNotExist) && dir != filepath.Dir(dir) {
@@ -107,7 +107,7 @@ func checkWorkDir(temp string, as *store.User) error {
 }
 
 // makeFolders makes the folders of the tenant and trust class.
-func makeFolders(grant tenant.Grant, settings tenant.Settings, as *store.User) error {
+func makeFolders(grant tenant.Grant, settings tenant.Settings, as *state.User) error {
 	for _, place := range []struct{ base, names string }{
 		{settings.BuildsDir, grant.Folder()},
 		{settings.BuildsDir, grant.Folder() + ".tmp"},

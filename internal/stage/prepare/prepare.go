@@ -7,11 +7,11 @@ import (
 	"os/signal"
 	"syscall"
 
-	"rolecall/internal/creds/store"
 	"rolecall/internal/job"
 	"rolecall/internal/mask"
 	"rolecall/internal/program"
 	"rolecall/internal/session"
+	"rolecall/internal/state"
 	"rolecall/internal/tenant"
 )
 
@@ -36,7 +36,7 @@ func run(c *program.Call, parts Parts) error {
 	if err != nil {
 		return err
 	}
-	root, err := store.Root(c.Env.Store)
+	root, err := state.Root(c.Env.Store)
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func run(c *program.Call, parts Parts) error {
 	if err != nil {
 		return err
 	}
-	folder, err := store.Create(root, response.Key, record, c.Env.Request.TempProjectDir())
+	folder, err := state.Create(root, response.Key, record, c.Env.Request.TempProjectDir())
 	if err != nil {
 		return err
 	}
@@ -62,13 +62,13 @@ func run(c *program.Call, parts Parts) error {
 	}
 	if err := serve(c, parts, s, folder); err != nil {
 		// An error may hold words of others; the report holds none, so only this pays for a mask.
-		return errors.Join(err, store.Remove(root, response.Key), c.Mask(mask.Named{Kind: "ID token", Value: s.Token.Raw}))
+		return errors.Join(err, state.Remove(root, response.Key), c.Mask(mask.Named{Kind: "ID token", Value: s.Token.Raw}))
 	}
 	return nil
 }
 
 // serve gets the job its credentials and says so.
-func serve(c *program.Call, parts Parts, s *session.Session, folder *store.Folder) error {
+func serve(c *program.Call, parts Parts, s *session.Session, folder *state.Folder) error {
 	if err := parts.unset(c.Env.Service); err != nil {
 		return err
 	}
@@ -76,5 +76,5 @@ func serve(c *program.Call, parts Parts, s *session.Session, folder *store.Folde
 	if err != nil {
 		return err
 	}
-	return report(c.Stdout, folder, issued, store.OnTmpfs(folder.Path()))
+	return report(c.Stdout, folder, issued, state.OnTmpfs(folder.Path()))
 }

@@ -7,14 +7,14 @@ import (
 	"time"
 
 	"rolecall/internal/creds"
-	"rolecall/internal/creds/store"
+	"rolecall/internal/state"
 )
 
 // report writes to the job log what was issued, as a section that GitLab shows
 // collapsed.
 //
 // https://docs.gitlab.com/ci/jobs/job_logs/#custom-collapsible-sections
-func report(w io.Writer, folder *store.Folder, issued creds.Set, tmpfs bool) error {
+func report(w io.Writer, folder *state.Folder, issued creds.Set, tmpfs bool) error {
 	const clear = "\r\x1b[0K"
 	now := time.Now()
 	var text string

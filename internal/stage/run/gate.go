@@ -13,12 +13,12 @@ import (
 	"syscall"
 	"time"
 
-	"rolecall/internal/creds/store"
 	"rolecall/internal/fault"
 	"rolecall/internal/gate"
 	"rolecall/internal/job"
 	"rolecall/internal/mask"
 	"rolecall/internal/program"
+	"rolecall/internal/state"
 )
 
 // maxPlaces bounds how many places the job log lists.
@@ -31,7 +31,7 @@ const stopTime = time.Second
 // An error means that nothing must be uploaded: secrets are in it, which is the
 // author's to change, as is what the job made so that nobody can look at it; or it
 // could not be looked for.
-func look(ctx context.Context, c *program.Call, record store.Record, env []string, secrets []mask.Named) error {
+func look(ctx context.Context, c *program.Call, record state.Record, env []string, secrets []mask.Named) error {
 	uploads, err := job.ReadUploads(c.Env.ResponseFile)
 	if err != nil {
 		return err
@@ -69,7 +69,7 @@ func look(ctx context.Context, c *program.Call, record store.Record, env []strin
 
 // ask starts the program that looks, which lies beside this one, as the job's user:
 // what it opens the job has made.
-func ask(ctx context.Context, c *program.Call, as *store.User, order gate.Order) (gate.Report, error) {
+func ask(ctx context.Context, c *program.Call, as *state.User, order gate.Order) (gate.Report, error) {
 	var report gate.Report
 	self, err := os.Executable()
 	if err != nil {

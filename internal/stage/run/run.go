@@ -14,12 +14,12 @@ import (
 	"time"
 
 	"rolecall/internal/creds/aws"
-	"rolecall/internal/creds/store"
 	"rolecall/internal/fault"
 	"rolecall/internal/job"
 	"rolecall/internal/mask"
 	"rolecall/internal/program"
 	"rolecall/internal/script"
+	"rolecall/internal/state"
 )
 
 // grace is how long a script may take to end after SIGTERM. With what follows,
@@ -45,11 +45,7 @@ func Run(c *program.Call) error {
 	if err != nil {
 		return err
 	}
-	root, err := store.Root(c.Env.Store)
-	if err != nil {
-		return err
-	}
-	folder, err := store.Open(root, key)
+	folder, err := state.Find(c.Env.Store, key)
 	if err != nil {
 		return fmt.Errorf("state of job %s: %w", key.ID, err)
 	}
@@ -57,7 +53,7 @@ func Run(c *program.Call) error {
 	result, err := run(c, folder, key, watching)
 	// A runner that has asked to stop may have died since: it waits for no longer than its shutdown_timeout.
 	if cause := context.Cause(watching()); errors.Is(cause, program.ErrOrphaned) || cause != nil && !folder.Record().Lease.Alive() {
-		return errors.Join(cause, err, store.Remove(root, key))
+		return errors.Join(cause, err, state.Remove(folder.Root(), key))
 	}
 	if err != nil {
 		return err
@@ -76,7 +72,7 @@ func Run(c *program.Call) error {
 
 // startupFile reports that not the script but a startup file of the shell has ended
 // it. Whatever code that has, the script did not run to its end.
-func startupFile(result script.Result, record store.Record, service []string) error {
+func startupFile(result script.Result, record state.Record, service []string) error {
 	user := "of the service's user"
 	home := cmp.Or(job.Get(service, "HOME"), "/")
 	if record.User != nil {
@@ -106,7 +102,7 @@ func clearExitCode(path string) error {
 }
 
 // run runs the script as the job's user and in its cgroup.
-func run(c *program.Call, folder *store.Folder, key job.Key, watching func() context.Context) (script.Result, error) {
+func run(c *program.Call, folder *state.Folder, key job.Key, watching func() context.Context) (script.Result, error) {
 	record := folder.Record()
 	if record.User == nil && !record.AsRoot && os.Geteuid() == 0 {
 		return script.Result{}, fault.New(fault.Admin, errors.New("the record of the job names no unix user, and its scripts would be root's"),
@@ -142,7 +138,7 @@ func run(c *program.Call, folder *store.Folder, key job.Key, watching func() con
 // environment returns the environment of the script of a stage, and masks what
 // was issued to the job in all that the stage prints, whosever script it is. For a
 // stage that uploads something it is an error that this holds a secret.
-func environment(c *program.Call, folder *store.Folder, stage job.StageName, watching func() context.Context) ([]string, error) {
+func environment(c *program.Call, folder *state.Folder, stage job.StageName, watching func() context.Context) ([]string, error) {
 	clean := script.Clean(c.Env.Service, func(name string) bool { return aws.IsVariable(name) || name == "SHLVL" })
 	if user := folder.Record().User; user != nil {
 		clean = script.ForUser(clean, user.Name, user.Home, user.Shell)

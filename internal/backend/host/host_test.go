@@ -1,0 +1,183 @@
+package host_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"rolecall/internal/backend"
+	"rolecall/internal/backend/host"
+	"rolecall/internal/fault"
+	"rolecall/internal/script"
+)
+
+// asOwn is the data of a job whose scripts are the driver's own user's.
+const asOwn = `{"as_root":true}`
+
+// asAda is that of a job of another user.
+const asAda = `{"user":{"name":"ada","uid":61001,"gid":61002,"groups":[61002,61003],"home":"/home/ada","shell":"/bin/zsh"},"temp":"/b/a/protected.tmp"}`
+
+func TestDescribe(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		spec backend.Spec
+		want backend.Description
+	}{
+		{backend.Spec{}, backend.Description{Shell: "bash", Shared: true}},
+		{backend.Spec{Folder: "a/protected", BuildsDir: "/b", CacheDir: "/c"}, backend.Description{Shell: "bash", Shared: true, BuildsDir: "/b/a/protected", CacheDir: "/c/a/protected"}},
+		{backend.Spec{Folder: "a/protected", CacheDir: "/c"}, backend.Description{Shell: "bash", Shared: true, CacheDir: "/c/a/protected"}},
+	}
+	for _, test := range tests {
+		if got, err := host.New().Describe(test.spec); err != nil || got != test.want {
+			t.Errorf("Describe(%+v) = %+v, %v, want %+v", test.spec, got, err, test.want)
+		}
+	}
+}
+
+// TestPlace: what a job of the driver's own user needs is where its cgroup is.
+func TestPlace(t *testing.T) {
+	t.Parallel()
+	b := host.New()
+	b.Ready()
+	state, owner, err := b.Place(t.Context(), backend.Spec{AsRoot: true, Limits: backend.Limits{OpenFiles: 9}})
+	if err != nil || owner != nil || state.Backend != "host" || state.Backend != b.Name() {
+		t.Errorf("Place = %+v, %v, %v", state, owner, err)
+	}
+	for _, want := range []string{`"as_root":true`, `"open_files":9`} {
+		if !strings.Contains(string(state.Data), want) {
+			t.Errorf("the data are %s, want %s in it", state.Data, want)
+		}
+	}
+	if strings.Contains(string(state.Data), `"user"`) {
+		t.Errorf("the data name a user: %s", state.Data)
+	}
+}
+
+// TestPlaceRefuses: whom and what the admin has to correct.
+func TestPlaceRefuses(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		runAs string
+		want  string
+	}{
+		{"nosuch", `user "nosuch"`},
+		{"root", `user "root"`},
+		{"../root", `want a name`},
+	}
+	for _, test := range tests {
+		state, owner, err := host.New().Place(t.Context(), backend.Spec{RunAs: test.runAs, BuildsDir: "/none/such", Folder: "a/b"})
+		if err == nil || !strings.Contains(err.Error(), test.want) || fault.SideOf(err) != fault.Admin || owner != nil || state.Backend != "" {
+			t.Errorf("%q: %+v, %v, %v, want %q", test.runAs, state, owner, err, test.want)
+		}
+	}
+}
+
+// TestEnviron: all but the level of the shell is the service's, and nearly nothing
+// where the job has a user.
+func TestEnviron(t *testing.T) {
+	t.Parallel()
+	service := []string{"PATH=/bin", "SHLVL=3", "HOME=/root", "TOKEN=x", "LC_ALL=C"}
+	tests := []struct {
+		data string
+		want []string
+	}{
+		{asOwn, []string{"PATH=/bin", "HOME=/root", "TOKEN=x", "LC_ALL=C", "SHLVL=1"}},
+		{asAda, []string{"PATH=/bin", "LC_ALL=C", "HOME=/home/ada", "USER=ada", "LOGNAME=ada", "SHELL=/bin/zsh", "TMPDIR=/b/a/protected.tmp", "SHLVL=1"}},
+	}
+	for _, test := range tests {
+		if got, err := host.New().Environ(json.RawMessage(test.data), service); err != nil || !slices.Equal(got, test.want) {
+			t.Errorf("%s: %q, %v, want %q", test.data, got, err, test.want)
+		}
+	}
+}
+
+// TestBadData: with data that say nothing, or that name no user where the driver is
+// root, nothing starts, whatever is asked.
+func TestBadData(t *testing.T) {
+	t.Parallel()
+	tests := map[string]string{"": "cannot be read from its record", "[]": "cannot be read from its record"}
+	if os.Geteuid() == 0 {
+		tests["{}"] = "names no unix user, and its scripts would be root's"
+	}
+	for data, want := range tests {
+		b, data := host.New(), json.RawMessage(data)
+		_, environ := b.Environ(data, nil)
+		_, ran := b.Run(t.Context(), data, backend.Script{Path: "/dev/null"})
+		_, begun := b.Begin(data, 7)
+		for what, err := range map[string]error{"Environ": environ, "Run": ran, "Begin": begun, "Command": b.Command(data, exec.Command("true"))} {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s with data %q: %v, want %q", what, data, err, want)
+			}
+		}
+	}
+}
+
+// TestCommand: a program of the driver's own runs as the job's user.
+func TestCommand(t *testing.T) {
+	t.Parallel()
+	own, other := exec.Command("true"), exec.Command("true")
+	for data, cmd := range map[string]*exec.Cmd{asOwn: own, asAda: other} {
+		if err := host.New().Command(json.RawMessage(data), cmd); err != nil {
+			t.Errorf("%s: %v", data, err)
+		}
+	}
+	want := syscall.Credential{Uid: 61001, Gid: 61002, Groups: []uint32{61002, 61003}}
+	if own.SysProcAttr != nil || other.SysProcAttr == nil || fmt.Sprint(*other.SysProcAttr.Credential) != fmt.Sprint(want) {
+		t.Errorf("the job of the driver's user runs with %v, ada's with %+v", own.SysProcAttr, other.SysProcAttr)
+	}
+}
+
+// TestSamePaths: a script sees this host as it is.
+func TestSamePaths(t *testing.T) {
+	t.Parallel()
+	if tree, err := host.New().Tree(nil, "/b/p"); err != nil || tree != "/b/p" {
+		t.Errorf("Tree = %q, %v", tree, err)
+	}
+	if path := host.New().Visible(nil, "/run/x"); path != "/run/x" {
+		t.Errorf("Visible = %q", path)
+	}
+}
+
+// TestReap: a job without a cgroup has nothing to kill, and neither has one whose
+// cgroup is gone.
+func TestReap(t *testing.T) {
+	t.Parallel()
+	for data, want := range map[string]string{
+		`{}`:                                    "",
+		`{"cgroup":"/sys/fs/cgroup/none/such"}`: "",
+		`{"cgroup":"/proc","user":{"uid":61001}}`: "/proc: not a cgroup",
+		``: "where the job runs cannot be read from its record",
+	} {
+		err := host.New().Reap(t.Context(), json.RawMessage(data), 7)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %q", data, err, want)
+		}
+	}
+}
+
+// TestStartup: who has ended the shell is named by how far it has read the script.
+func TestStartup(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, home string
+		ended      script.Result
+		want       string
+	}{
+		{"", "/root", script.Result{Read: script.Unread}, "of the service's user ended with 0 before it read the script: one of its profiles did that; correct /etc/profile, a file in /etc/profile.d, or the first that is there of /root/.bash_profile, "},
+		{"", "", script.Result{Read: script.AllRead, Code: 3}, "remove //.bash_logout"},
+		{"ada", "/home/ada", script.Result{Read: script.AllRead, Code: 3}, `of user "ada" then ended with 3: its logout file did that; remove /home/ada/.bash_logout`},
+		{"ada", "/home/ada", script.Result{Read: script.AllRead}, ""},
+		{"ada", "/home/ada", script.Result{Read: script.Begun, Code: 3}, ""},
+	}
+	for _, test := range tests {
+		err := host.Startup(test.name, test.home, test.ended)
+		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want) || fault.SideOf(err) != fault.Admin) {
+			t.Errorf("%q, %+v: %v, want %q", test.name, test.ended, err, test.want)
+		}
+	}
+}

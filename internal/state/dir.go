@@ -1,0 +1,192 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// dir is an open folder. Everything in it is reached through its descriptor and
+// no link in it is followed.
+type dir struct {
+	fd    int
+	path  string
+	owner uint32
+}
+
+// foreignError is the refusal of a folder that belongs to another user.
+type foreignError struct {
+	path string
+	uid  uint32
+}
+
+// Error says whose the folder is.
+func (e foreignError) Error() string {
+	return fmt.Sprintf("%s belongs to user %d, not to user %d who runs the driver; remove it", e.path, e.uid, os.Geteuid())
+}
+
+// openDir opens the folder name in the folder parent, which may be unix.AT_FDCWD.
+// A link in its place is an error, as is a folder of another user, also one that
+// cannot be opened.
+func openDir(parent int, name, path string) (dir, error) {
+	d, err := openAnyDir(parent, name, path)
+	if int(d.owner) == os.Geteuid() {
+		return d, err
+	}
+	if err == nil {
+		d.close()
+	}
+	return dir{}, foreignError{path, d.owner}
+}
+
+// openAnyDir is openDir, whosever the folder is.
+func openAnyDir(parent int, name, path string) (dir, error) {
+	fd, owner, err := openat(parent, name, path, unix.S_IFDIR, unix.O_RDONLY)
+	return dir{fd, path, owner}, err
+}
+
+// openat opens name in the folder parent if it is of that kind, and returns its
+// owner, also where that is why it cannot be opened. It follows no link, and opens
+// the very file that it has looked at. Rights that a job took from a file of this
+// user are given back.
+func openat(parent int, name, path string, kind uint32, flags int) (int, uint32, error) {
+	own := uint32(os.Geteuid()) //nolint:gosec // an id of a user
+	handle, err := unix.Openat(parent, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, own, fmt.Errorf("%s: %w", path, err)
+	}
+	defer dir{fd: handle}.close()
+	var stat unix.Stat_t
+	if err := unix.Fstat(handle, &stat); err != nil {
+		return -1, own, fmt.Errorf("%s: %w", path, err)
+	}
+	if stat.Mode&unix.S_IFMT != kind {
+		return -1, own, fmt.Errorf("%s: %w", path, kindError(kind))
+	}
+	if mode := stat.Mode | ownerRights(kind); stat.Uid == own && mode != stat.Mode {
+		_ = unix.Chmod(procPath(handle), mode&0o7777) // opening says where it is not enough
+	}
+	fd, err := unix.Open(procPath(handle), flags|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, stat.Uid, fmt.Errorf("%s: %w", path, err)
+	}
+	return fd, stat.Uid, nil
+}
+
+// ownerRights returns the rights that a stage needs to what is of that kind.
+func ownerRights(kind uint32) uint32 {
+	if kind == unix.S_IFDIR {
+		return 0o700
+	}
+	return 0o600
+}
+
+// kindError says that something is not of a kind.
+func kindError(kind uint32) error {
+	if kind == unix.S_IFDIR {
+		return errors.New("a link or a file stands where a folder must be; remove it")
+	}
+	return errors.New("not a regular file")
+}
+
+// procPath returns a path of an open file that no rename can turn elsewhere.
+func procPath(fd int) string { return fmt.Sprintf("/proc/self/fd/%d", fd) }
+
+// close releases the descriptor.
+func (d dir) close() { _ = unix.Close(d.fd) }
+
+// join returns the path of name in d, for messages.
+func (d dir) join(name string) string { return filepath.Join(d.path, name) }
+
+// errorf gives an error the path that it is about.
+func (d dir) errorf(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, unix.EEXIST) {
+		err = errors.New("something stands there already; it is left alone")
+	}
+	return fmt.Errorf("%s: %w", d.join(name), err)
+}
+
+// stat returns what is known of d itself.
+func (d dir) stat() (unix.Stat_t, error) {
+	var stat unix.Stat_t
+	err := unix.Fstat(d.fd, &stat)
+	return stat, d.errorf("", err)
+}
+
+// lock locks d for as long as it is open, with unix.LOCK_SH to work with it or
+// LOCK_EX to remove it, if nobody does the other. Else the error is an EWOULDBLOCK.
+func (d dir) lock(how int) error {
+	if err := unix.Flock(d.fd, how|unix.LOCK_NB); err != nil {
+		return fmt.Errorf("%s: another stage works with it or removes it: %w", d.path, err)
+	}
+	return nil
+}
+
+// lockFor is lock, but tries again while somebody else does the other thing, for that
+// long. A process that has just been forked holds a lock too, until it is another
+// program.
+func (d dir) lockFor(how int, patience time.Duration) error {
+	for begin := time.Now(); ; time.Sleep(lockPause) {
+		if err := d.lock(how); !errors.Is(err, unix.EWOULDBLOCK) || time.Since(begin) >= patience {
+			return err
+		}
+	}
+}
+
+// mkdir makes and opens a folder in d that only its owner can enter. What a umask
+// takes of the owner's rights, openDir gives back.
+func (d dir) mkdir(name string) (dir, error) {
+	if err := unix.Mkdirat(d.fd, name, 0o700); err != nil {
+		return dir{}, d.errorf(name, err)
+	}
+	return openDir(d.fd, name, d.join(name))
+}
+
+// create writes a new file that only its owner can read. A file, link, FIFO or
+// folder of that name is an error and stays as it is; a write that fails leaves
+// no file.
+func (d dir) create(name string, content []byte) error {
+	fd, err := unix.Openat(d.fd, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return d.errorf(name, err)
+	}
+	f := os.NewFile(uintptr(fd), d.join(name))
+	err = f.Chmod(0o600) // a umask may have taken more
+	if err == nil {
+		_, err = f.Write(content)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return errors.Join(err, d.shred(name))
+	}
+	return nil
+}
+
+// read returns the content of the regular file name of this user, of at most limit
+// bytes.
+func (d dir) read(name string, limit int64) ([]byte, error) {
+	fd, owner, err := openat(d.fd, name, d.join(name), unix.S_IFREG, unix.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(fd), d.join(name))
+	defer f.Close()
+	if int(owner) != os.Geteuid() {
+		return nil, foreignError{f.Name(), owner}
+	}
+	content, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(content)) > limit {
+		err = d.errorf(name, fmt.Errorf("larger than %d bytes", limit))
+	}
+	return content, err
+}

@@ -1,0 +1,205 @@
+package state_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"rolecall/internal/state"
+)
+
+// changes are the system calls that change files, before each of which a stage is
+// killed once.
+var changes = []uint64{
+	unix.SYS_MKDIRAT, unix.SYS_OPENAT, unix.SYS_OPEN, unix.SYS_WRITE, unix.SYS_FSYNC, unix.SYS_LINKAT, unix.SYS_SYMLINKAT,
+	unix.SYS_RENAMEAT, unix.SYS_RENAMEAT2, unix.SYS_RENAME, unix.SYS_FCHMOD, unix.SYS_CHMOD, unix.SYS_FCHOWN, unix.SYS_FCHOWNAT, unix.SYS_UNLINKAT, unix.SYS_FLOCK,
+	unix.SYS_FTRUNCATE, unix.SYS_MKDIR,
+}
+
+// What the child process is to do, and the id of its runner.
+const (
+	killedPart = "STORE_KILLED_PART"
+	killedUser = "STORE_KILLED_USER"
+	runnerID   = "STORE_RUNNER_ID"
+)
+
+// part is what a stage does that is killed, on a thread that its parent traces.
+func part(t *testing.T, p place) {
+	runtime.LockOSThread()
+	var pid int
+	_, err := fmt.Sscan(os.Getenv(runnerID), &pid)
+	must(t, err)
+	lease := newLease(t, pid)
+	_, _, code := syscall.RawSyscall(syscall.SYS_PTRACE, syscall.PTRACE_TRACEME, 0, 0)
+	if code != 0 {
+		t.Fatal(code)
+	}
+	must(t, unix.Tgkill(os.Getpid(), unix.Gettid(), unix.SIGUSR1))
+	switch os.Getenv(killedPart) {
+	case "remove":
+		must(t, state.Remove(p.root, key(7)))
+	case "replace":
+		replaceOnce(t, p)
+	default:
+		makeJob(t, p, lease)
+	}
+}
+
+// makeJob makes a job with its env file and another one, of another user if that is asked for.
+func makeJob(t *testing.T, p place, lease state.Lease) {
+	t.Helper()
+	record := state.Record{Tenant: "alpha", Lease: lease}
+	if os.Getenv(killedUser) != "" {
+		record.User = &state.User{UID: jobUID, GID: jobUID}
+	}
+	f, err := state.Create(p.root, key(7), record, p.builds)
+	must(t, err)
+	must(t, f.Write(withFile()))
+	f.Close()
+}
+
+// strikeBefore runs the child, and strikes before its n-th change. It returns whether
+// there were so many.
+func strikeBefore(t *testing.T, binary string, n int, strike func(child int)) bool {
+	t.Helper()
+	runtime.LockOSThread() // the thread that forks is the one that traces
+	defer runtime.UnlockOSThread()
+	command := exec.Command(binary, "-test.run=^"+strings.Split(t.Name(), "/")[0]+"$")
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	command.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
+	must(t, command.Start())
+	pid := command.Process.Pid
+	defer func() { _ = command.Wait() }()
+	entering, seen := true, 0
+	for {
+		var status syscall.WaitStatus
+		tid, err := syscall.Wait4(-pid, &status, syscall.WALL, nil)
+		if errors.Is(err, syscall.ECHILD) || tid == pid && (status.Exited() || status.Signaled()) {
+			return seen >= n
+		}
+		must(t, err)
+		deliver := 0
+		switch {
+		case !status.Stopped():
+			continue
+		case status.StopSignal() == syscall.SIGUSR1:
+			_ = syscall.PtraceSetOptions(tid, syscall.PTRACE_O_TRACESYSGOOD)
+		case status.StopSignal() == syscall.SIGTRAP|0x80:
+			var registers syscall.PtraceRegs
+			if err := syscall.PtraceGetRegs(tid, &registers); errors.Is(err, syscall.ESRCH) {
+				continue // it dies
+			}
+			if entering && slices.Contains(changes, registers.Orig_rax) {
+				if seen++; seen == n {
+					strike(pid)
+				}
+			}
+			entering = !entering
+		default:
+			deliver = int(status.StopSignal())
+		}
+		if err := syscall.PtraceSyscall(tid, deliver); !errors.Is(err, syscall.ESRCH) {
+			must(t, err)
+		}
+	}
+}
+
+// wholeOrGone checks that a job is as it was, or that no secret and no link is left.
+func (p place) wholeOrGone(t *testing.T, n int) {
+	t.Helper()
+	f, err := state.Open(p.root, key(7))
+	if err == nil {
+		defer f.Close()
+		_, err = f.Read()
+		if err != nil {
+			t.Errorf("point %d: half of it is left after a Sweep: %v", n, modes(t, p.dir))
+		}
+		return
+	}
+	if _, err := os.Lstat(p.linkFolder(7)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("point %d: the link is left (%v)", n, err)
+	}
+	p.noSecret(t)
+}
+
+// TestKilled: a stage is killed before each system call by which it makes or removes
+// a job. After its runner has died too, one Sweep leaves nothing; a Remove that had
+// begun is finished before that. And whatever it left, a new attempt succeeds. Where
+// the runner alone dies at that point, the stage itself leaves nothing.
+func TestKilled(t *testing.T) {
+	if p, ok := child(); ok {
+		part(t, p)
+		return
+	}
+	binary := executable(t)
+	least := map[string]int{"make": 37, "makeanother": 33, "remove": 52, "removeanother": 42, "orphan": 37, "orphananother": 33}
+	for _, part := range []string{"make", "remove", "orphan"} {
+		for _, user := range []string{"", "another"} {
+			t.Run(part+user, func(t *testing.T) {
+				if user != "" {
+					needRoot(t, "a job of another user")
+				}
+				t.Setenv(killedPart, part)
+				t.Setenv(killedUser, user)
+				points := 0
+				for killedAt(t, binary, part, points+1) && !t.Failed() {
+					points++
+				}
+				t.Logf("killed at %d points", points)
+				if want := least[part+user]; points < want {
+					t.Errorf("%d points, want %d: where a stage makes fewer changes on purpose, correct this number", points, want)
+				}
+			})
+		}
+	}
+}
+
+// killedAt kills a stage before its n-th change, looks at what is left, and returns
+// whether there are so many.
+func killedAt(t *testing.T, binary, part string, n int) bool {
+	t.Helper()
+	p, runner := newPlace(t), startRunner(t)
+	p.root = filepath.Join(p.dir, "root")
+	t.Setenv(userPlace, p.dir)
+	t.Setenv(runnerID, fmt.Sprint(runner.Process.Pid))
+	lease := newLease(t, runner.Process.Pid)
+	if part == "remove" {
+		makeJob(t, p, lease)
+	}
+	strike := func(child int) { must(t, syscall.Kill(child, syscall.SIGKILL)) }
+	if part == "orphan" {
+		strike = func(int) { die(runner) }
+	}
+	struck := strikeBefore(t, binary, n, strike)
+	if part == "orphan" && struck {
+		p.gone(t, 7)
+	}
+	if part == "remove" {
+		_, err := state.Sweep(p.root, noKill(t))
+		must(t, err)
+		p.wholeOrGone(t, n)
+	}
+	if n%2 == 0 && part != "orphan" { // the runner lives, and tries again
+		makeJob(t, p, lease)
+	}
+	die(runner)
+	if _, err := state.SweepAt(p.root, 2*time.Minute); err != nil {
+		t.Errorf("point %d: Sweep: %v", n, err)
+	}
+	p.gone(t, 7)
+	if left, err := os.ReadDir(p.root); len(left) > 0 || err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("point %d: left %v, %v", n, left, err)
+	}
+	return struck
+}

@@ -1,0 +1,67 @@
+package state_test
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"rolecall/internal/state"
+)
+
+// TestReplacePlanted: whatever a job puts in the place of its own files, Replace takes
+// the place of, without a look at where it leads. A folder is in the way.
+func TestReplacePlanted(t *testing.T) {
+	for _, plant := range plants {
+		t.Run(plant.name, func(t *testing.T) {
+			p := newPlace(t)
+			f := p.writeFile(t)
+			target := p.newVictim(t)
+			for _, path := range []string{p.env(7), p.file()} {
+				must(t, os.Remove(path))
+				plant.put(t, path, target)
+			}
+			within(t, 5*time.Second, func() {
+				if err := f.Replace(fresh(1)); plant.name == "folder" {
+					wantError(t, "Replace", err, "/job/.rolecall.vault.json: ")
+				} else if err != nil {
+					t.Errorf("Replace: %v", err)
+				} else {
+					p.checkWhole(t)
+				}
+			})
+			p.untouched(t)
+			p.remove(t, 7)
+			p.gone(t, 7)
+			p.untouched(t)
+		})
+	}
+}
+
+// TestReplaceForUser: the user of a job owns what takes the place of its files, and
+// nothing that root makes meanwhile is left in its folder.
+func TestReplaceForUser(t *testing.T) {
+	p := forUser(t)
+	before := owners(t, p.own(7))
+	replaceOnce(t, p)
+	after := owners(t, p.own(7))
+	for _, name := range []string{".aws.alpha.env", ".rolecall.vault.json"} {
+		if after[name] != "-rw------- 65533 65533" {
+			t.Errorf("%s is %s", name, after[name])
+		}
+	}
+	if len(after) != len(before) {
+		t.Errorf("the job's folder has %v, had %v", after, before)
+	}
+	p.checkWhole(t)
+	p.remove(t, 7)
+	p.gone(t, 7)
+}
+
+// replaceOnce replaces the credential with a file, as a stage of its own does.
+func replaceOnce(t *testing.T, p place) {
+	t.Helper()
+	f, err := state.Open(p.root, key(7))
+	must(t, err)
+	must(t, f.Replace(fresh(1)))
+	f.Close()
+}

@@ -1,0 +1,98 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// passable is the mode of folders that lead to that of a job of another user.
+const passable = 0o711
+
+// Roots returns the folders that may hold the state of jobs, the best first, for
+// the user who runs the driver. All but the last count only on a tmpfs.
+func Roots() []string {
+	name := fmt.Sprintf("rolecall-%d", os.Geteuid())
+	return []string{"/run/rolecall", filepath.Join("/dev/shm", name), filepath.Join("/var/tmp", name)}
+}
+
+// Root returns the folder that the config stage has chosen, or chooses and makes it.
+func Root(chosen string) (string, error) {
+	if chosen != "" {
+		return chosen, nil
+	}
+	return Choose(Roots())
+}
+
+// Choose returns the first of roots that can be used, made where it was not
+// there. One that this user cannot make, or that is root's, is passed over; one
+// that anybody else put there is an error, not a reason to take a worse one.
+func Choose(roots []string) (string, error) {
+	for i, root := range roots {
+		last := i == len(roots)-1
+		if !last && !OnTmpfs(filepath.Dir(root)) && !OnTmpfs(root) {
+			continue
+		}
+		d, err := makeRoot(root)
+		if err == nil {
+			d.close()
+			return root, nil
+		}
+		var foreign foreignError
+		ofRoot := errors.As(err, &foreign) && foreign.uid == 0
+		if last || !ofRoot && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, unix.EROFS) {
+			return "", err
+		}
+	}
+	return "", errors.New("no folder for the state of jobs")
+}
+
+// KeysDir returns the folder in root, which is there, for the keys of the issuer of
+// ID tokens. They outlive jobs.
+func KeysDir(root string) (string, error) {
+	top, err := openRoot(root)
+	if err != nil {
+		return "", err
+	}
+	defer top.close()
+	if err := unix.Mkdirat(top.fd, "keys", 0o700); err != nil && !errors.Is(err, unix.EEXIST) {
+		return "", top.errorf("keys", err)
+	}
+	return top.join("keys"), nil
+}
+
+// OnTmpfs reports whether path is on a file system that keeps its files in memory.
+func OnTmpfs(path string) bool {
+	var stat unix.Statfs_t
+	err := unix.Statfs(path, &stat)
+	return err == nil && (stat.Type == unix.TMPFS_MAGIC || stat.Type == unix.RAMFS_MAGIC)
+}
+
+// makeRoot is openRoot, and makes the folder where it is not there.
+func makeRoot(root string) (dir, error) {
+	if err := unix.Mkdir(root, 0o700); err != nil && !errors.Is(err, unix.EEXIST) {
+		return dir{}, fmt.Errorf("%s: %w", root, err)
+	}
+	return openRoot(root)
+}
+
+// openRoot opens the folder of all jobs. It must belong to the driver's user and be
+// closed to all others, but for the way to folders whose names they know: passable
+// is its mode once a job is another user's. The error is an fs.ErrNotExist where
+// there is no such folder.
+func openRoot(root string) (dir, error) {
+	d, err := openDir(unix.AT_FDCWD, root, root)
+	if err != nil {
+		return dir{}, err
+	}
+	stat, err := d.stat()
+	if err != nil || stat.Mode&0o077 != 0 && stat.Mode&0o077 != passable&0o077 {
+		d.close()
+		return dir{}, fmt.Errorf("%s is open to other users (mode %04o); chmod it to 0700", root, stat.Mode&0o7777)
+	}
+	return d, nil
+}

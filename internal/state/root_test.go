@@ -1,0 +1,139 @@
+package state_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"rolecall/internal/state"
+)
+
+func TestRoots(t *testing.T) {
+	t.Parallel()
+	own := fmt.Sprintf("rolecall-%d", os.Geteuid())
+	want := []string{"/run/rolecall", "/dev/shm/" + own, "/var/tmp/" + own}
+	if got := state.Roots(); !slices.Equal(got, want) {
+		t.Errorf("Roots() = %q, want %q", got, want)
+	}
+}
+
+func TestOnTmpfs(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]bool{"/dev/shm": true, "/proc": false, "/none": false, "": false} {
+		if got := state.OnTmpfs(path); got != want {
+			t.Errorf("OnTmpfs(%q) = %v, want %v", path, got, want)
+		}
+	}
+}
+
+// shm returns a folder on a tmpfs.
+func shm(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "state") //nolint:usetesting // t.TempDir may be on a disk
+	must(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if !state.OnTmpfs(dir) {
+		t.Fatal("/dev/shm is no tmpfs: these tests need one there")
+	}
+	return dir
+}
+
+// disk returns a folder that is on no tmpfs.
+func disk(t *testing.T) string {
+	t.Helper()
+	for _, dir := range []string{t.TempDir(), "/var/tmp", "."} {
+		own, err := os.MkdirTemp(dir, "state") //nolint:usetesting // t.TempDir may be on a tmpfs
+		must(t, err)
+		t.Cleanup(func() { _ = os.RemoveAll(own) })
+		if !state.OnTmpfs(own) {
+			return own
+		}
+	}
+	t.Skip("NOT TESTED: this host has no file system but tmpfs")
+	return ""
+}
+
+func TestChoose(t *testing.T) {
+	t.Parallel()
+	memory, solid := shm(t), disk(t)
+	missing := filepath.Join(memory, "missing", "root")
+	first, second, last := filepath.Join(memory, "first"), filepath.Join(memory, "second"), filepath.Join(solid, "last")
+	for name, test := range map[string]struct {
+		roots []string
+		want  string
+	}{
+		"the first":               {[]string{first, second, last}, first},
+		"again":                   {[]string{first, last}, first},
+		"a disk is passed over":   {[]string{filepath.Join(solid, "x"), second, last}, second},
+		"the last may be a disk":  {[]string{filepath.Join(solid, "x"), last}, last},
+		"no parent passed over":   {[]string{"/none/rolecall", second}, second},
+		"only a disk":             {[]string{last}, last},
+		"no parent below a tmpfs": {[]string{missing, second}, second},
+	} {
+		got, err := state.Choose(test.roots)
+		if err != nil || got != test.want {
+			t.Errorf("%s: Choose = %q, %v, want %q", name, got, err, test.want)
+			continue
+		}
+		if info, err := os.Stat(got); err != nil || info.Mode() != fs.ModeDir|0o700 {
+			t.Errorf("%s: the root has mode %v, %v", name, info.Mode(), err)
+		}
+	}
+	if _, err := os.Lstat(filepath.Join(solid, "x")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a root that is passed over was made: %v", err)
+	}
+}
+
+// TestChooseRefuses: what stands in the place of a root on a tmpfs is a reason to
+// stop, not to go on to a disk.
+func TestChooseRefuses(t *testing.T) {
+	for _, plant := range plants {
+		t.Run(plant.name, func(t *testing.T) {
+			memory, p := shm(t), newPlace(t)
+			root := filepath.Join(memory, "root")
+			plant.put(t, root, p.newVictim(t))
+			want := "a link or a file stands where a folder must be; remove it"
+			if plant.name == "folder" {
+				want = "is open to other users"
+			}
+			got, err := state.Choose([]string{root, filepath.Join(p.dir, "last")})
+			wantError(t, "Choose", err, want)
+			if _, err := os.Lstat(filepath.Join(p.dir, "last")); got != "" || !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("it goes on to %q, %v", got, err)
+			}
+			p.untouched(t)
+		})
+	}
+}
+
+func TestChooseNone(t *testing.T) {
+	t.Parallel()
+	if got, err := state.Choose(nil); err == nil || got != "" || err.Error() != "no folder for the state of jobs" {
+		t.Errorf("Choose of none = %q, %v", got, err)
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	must(t, os.WriteFile(file, nil, 0o600))
+	_, err := state.Choose([]string{filepath.Join(file, "root")})
+	wantError(t, "a file above the last root", err, "not a directory")
+}
+
+// TestRootOpenToOthers: each right of another user is a refusal that names the
+// mode and the cure.
+func TestRootOpenToOthers(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []fs.FileMode{0o701, 0o710, 0o704, 0o750, 0o777, 0o702} {
+		p := newPlace(t)
+		must(t, os.Mkdir(p.root, 0o700))
+		must(t, os.Chmod(p.root, mode))
+		_, err := state.Create(p.root, key(7), state.Record{Tenant: "alpha"}, p.builds)
+		wantError(t, mode.String(), err, fmt.Sprintf("(mode %04o); chmod it to 0700", mode))
+		if entries, _ := os.ReadDir(p.root); len(entries) > 0 || strings.Contains(fmt.Sprint(entries), "7") {
+			t.Errorf("%v: something was written: %v", mode, entries)
+		}
+	}
+}

@@ -1,0 +1,297 @@
+package state_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"rolecall/internal/job"
+	"rolecall/internal/state"
+)
+
+// modes returns the mode of every file and folder below dir, by its path in dir.
+func modes(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	got := map[string]string{}
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if relative, _ := filepath.Rel(dir, path); relative != "." {
+			got[relative] = info.Mode().String()
+		}
+		return err
+	})
+	must(t, err)
+	return got
+}
+
+// asMade is what a job with an env file has, with its modes.
+var asMade = map[string]string{
+	"root":                          "drwx------",
+	"root/7":                        "drwx------",
+	"root/7/job.json":               "-rw-------",
+	"root/7/issued.json":            "-rw-------",
+	"root/7/kept":                   "drwx------",
+	"root/7/kept/.aws.alpha.env":    "-rw-------",
+	"root/7/job":                    "drwx------",
+	"root/7/job/.aws.alpha.env":     "-rw-------",
+	"builds":                        "drwxr-xr-x",
+	"builds/project.tmp":            "drwxr-xr-x",
+	"builds/project.tmp/rolecall-7": "drwx------",
+	"builds/project.tmp/rolecall-7/.aws.alpha.env": "Lrwxrwxrwx",
+}
+
+func TestCreateWriteReadRemove(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	f := p.write(t, 7)
+	if diff := cmp.Diff(asMade, modes(t, p.dir)); diff != "" {
+		t.Errorf("files differ:\n%s", diff)
+	}
+	if want := p.linkFolder(7) + "/.aws.alpha.env"; f.Path() != want || f.Tenant() != "alpha" {
+		t.Errorf("path %s of tenant %q, want %s", f.Path(), f.Tenant(), want)
+	}
+	through, err := os.ReadFile(f.Path())
+	if err != nil || string(through) != string(credentials().EnvFile()) {
+		t.Errorf("the job reads %v:\n%s", err, through)
+	}
+	opened, err := state.Open(p.root, key(7))
+	must(t, err)
+	defer opened.Close()
+	c, err := opened.Read()
+	if err != nil || string(c.EnvFile()) != string(through) || opened.Path() != f.Path() || opened.Tenant() != "alpha" {
+		t.Errorf("a later stage reads error %v, path %s, tenant %q", err, opened.Path(), opened.Tenant())
+	}
+	p.remove(t, 7)
+	p.gone(t, 7)
+	p.remove(t, 7)
+}
+
+// TestWithoutTenant: a job without credentials has a record and nothing that its
+// script could see.
+func TestWithoutTenant(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	f, err := state.Create(p.root, key(7), state.Record{}, p.builds)
+	must(t, err)
+	f.Close()
+	want := map[string]string{"root": "drwx------", "root/7": "drwx------", "root/7/job.json": "-rw-------"}
+	if diff := cmp.Diff(want, modes(t, p.dir)); diff != "" {
+		t.Errorf("files differ:\n%s", diff)
+	}
+	opened, err := state.Open(p.root, key(7))
+	must(t, err)
+	defer opened.Close()
+	if opened.Tenant() != "" {
+		t.Errorf("tenant %q, want none", opened.Tenant())
+	}
+	p.remove(t, 7)
+	p.gone(t, 7)
+}
+
+// TestWithoutBuildDirectory: the job then gets the path of the file itself.
+func TestWithoutBuildDirectory(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	f, err := state.Create(p.root, key(7), state.Record{Tenant: "alpha"}, "")
+	must(t, err)
+	defer f.Close()
+	must(t, f.Write(credentials()))
+	if f.Path() != p.env(7) {
+		t.Errorf("path %s, want %s", f.Path(), p.env(7))
+	}
+	p.remove(t, 7)
+	p.gone(t, 7)
+}
+
+func TestCreateRefusesBuildDirectory(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	_, err := state.Create(p.root, key(7), state.Record{Tenant: "alpha"}, "builds/project.tmp")
+	wantError(t, "a relative build directory", err, "is not absolute; set builds_dir")
+	p.gone(t, 7)
+	must(t, os.WriteFile(filepath.Join(p.dir, "builds"), nil, 0o600))
+	_, err = state.Create(p.root, key(7), state.Record{Tenant: "alpha"}, p.builds)
+	wantError(t, "a file in place of the builds directory", err, "build directory: ")
+	p.gone(t, 7)
+}
+
+// TestCreateAgain: a second attempt at the same job starts from nothing.
+func TestCreateAgain(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	first := p.write(t, 7)
+	wantError(t, "a second Write", first.Write(credentials()), "something stands there already; it is left alone")
+	first.Close()
+	second := p.write(t, 7)
+	if c, err := second.Read(); err != nil || c[0].Facts.Get("region") != "eu-central-1" {
+		t.Errorf("Read after the second attempt: %v", err)
+	}
+	if diff := cmp.Diff(asMade, modes(t, p.dir)); diff != "" {
+		t.Errorf("files differ:\n%s", diff)
+	}
+}
+
+// TestJobsAreApart: what happens to one job does not reach another one, nor one
+// whose id begins with the same digits.
+func TestJobsAreApart(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	for _, id := range []job.ID{7, 77, 770} {
+		p.write(t, id)
+	}
+	p.remove(t, 77)
+	for _, id := range []job.ID{7, 770} {
+		f, err := state.Open(p.root, key(id))
+		must(t, err)
+		if _, err := f.Read(); err != nil {
+			t.Errorf("job %s: %v", id, err)
+		}
+		if _, err := os.Stat(f.Path()); err != nil {
+			t.Errorf("the link of job %s: %v", id, err)
+		}
+		f.Close()
+	}
+	if _, err := state.Open(p.root, key(77)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Open of a removed job: %v, want that it does not exist", err)
+	}
+}
+
+// TestRemovedWhileOpen: cleanup may come while a run stage still lives.
+func TestRemovedWhileOpen(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	f := p.write(t, 7)
+	p.remove(t, 7)
+	if _, err := f.Read(); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Read after Remove: %v, want that it does not exist", err)
+	}
+	if err := f.Write(credentials()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Write after Remove: %v, want that it cannot", err)
+	}
+	if _, err := state.Open(p.root, key(7)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Open after Remove: %v", err)
+	}
+	p.gone(t, 7)
+}
+
+// TestOpenFileSeesNoSecretAfterRemove: a process that kept the file open reads
+// zeros.
+func TestOpenFileSeesNoSecretAfterRemove(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	f := p.write(t, 7)
+	held, err := os.Open(f.Path())
+	must(t, err)
+	defer held.Close()
+	issued, err := os.Open(p.issued(7))
+	must(t, err)
+	defer issued.Close()
+	p.remove(t, 7)
+	for _, file := range []*os.File{held, issued} {
+		content := make([]byte, 4096)
+		n, err := file.Read(content)
+		if err != nil || strings.Trim(string(content[:n]), "\x00") != "" || n == 0 {
+			t.Errorf("the open file reads %q, %v, want zeros", content[:n], err)
+		}
+	}
+}
+
+// TestOpenMakesNothing: who looks for a job leaves no folder behind.
+func TestOpenMakesNothing(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	_, err := state.Open(p.root, key(7))
+	_, keysErr := state.KeysDir(p.root)
+	for what, err := range map[string]error{"Open": err, "KeysDir": keysErr} {
+		if !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s without a root: %v, want that it does not exist", what, err)
+		}
+	}
+	if left, err := os.ReadDir(p.dir); err != nil || len(left) > 0 {
+		t.Errorf("made %v, %v", left, err)
+	}
+	p.write(t, 8)
+	if _, err = state.Open(p.root, key(7)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Open without the job: %v, want that it does not exist", err)
+	}
+}
+
+func TestRemoveMissing(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	p.remove(t, 7) // no root
+	if _, err := os.Lstat(p.root); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Remove made the root: %v", err)
+	}
+	p.write(t, 8)
+	p.remove(t, 7) // no job
+	p.remove(t, 0)
+	if _, err := os.Stat(p.env(8)); err != nil {
+		t.Errorf("another job lost its file: %v", err)
+	}
+}
+
+// TestRemoveHalfMade: whatever part of the job's files a stage got to make, or a
+// job removed, the rest goes.
+func TestRemoveHalfMade(t *testing.T) {
+	t.Parallel()
+	for _, missing := range [][]string{
+		{"root/7/job/.aws.alpha.env"},
+		{"root/7/job"},
+		{"root/7/kept", "root/7/issued.json"},
+		{"builds"},
+		{"builds/project.tmp/rolecall-7"},
+		{"builds/project.tmp/rolecall-7/.aws.alpha.env"},
+		{"root/7/job/.aws.alpha.env", "builds"},
+	} {
+		p := newPlace(t)
+		p.write(t, 7)
+		for _, name := range missing {
+			must(t, os.RemoveAll(filepath.Join(p.dir, name)))
+		}
+		t.Run(fmt.Sprint(missing), func(t *testing.T) {
+			t.Parallel()
+			p.remove(t, 7)
+			p.gone(t, 7)
+		})
+	}
+}
+
+// TestAnotherServer: a job of the same id on another GitLab server neither gets
+// the credentials of this one nor takes them away.
+func TestAnotherServer(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	ours, theirs := job.Key{ID: 7, Proof: "a"}, job.Key{ID: 7, Proof: "b"}
+	f, err := state.Create(p.root, ours, state.Record{Tenant: "alpha"}, p.builds)
+	must(t, err)
+	must(t, f.Write(credentials()))
+	f.Close()
+	before := modes(t, p.dir)
+	_, created := state.Create(p.root, theirs, state.Record{Tenant: "beta"}, p.builds)
+	_, opened := state.Open(p.root, theirs)
+	for what, err := range map[string]error{"Create": created, "Open": opened, "Remove": state.Remove(p.root, theirs)} {
+		if err == nil || !strings.Contains(err.Error(), "is of a job of another GitLab server and is left alone") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if diff := cmp.Diff(before, modes(t, p.dir)); diff != "" {
+		t.Errorf("files differ:\n%s", diff)
+	}
+	f, err = state.Open(p.root, ours)
+	must(t, err)
+	_, err = f.Read()
+	must(t, err)
+	f.Close()
+	must(t, state.Remove(p.root, ours))
+	p.gone(t, 7)
+}

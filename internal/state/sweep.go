@@ -1,0 +1,114 @@
+package state
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"rolecall/internal/job"
+)
+
+const (
+	youngest = time.Minute    // a folder without a record may be in the making for so long
+	oldest   = 25 * time.Hour // a folder whose record has no lease may be of a job for so long
+)
+
+// Sweep removes the jobs of root whose stages or runner have died, and returns
+// their ids. Kill is called first for a job with a cgroup: it must kill all that is
+// in the job's own group below that one; where it fails, the job's secrets go and the
+// rest stays for the next Sweep.
+//
+// A job stays while its lease holds, and while a stage has its folder locked, unless
+// a Remove was at it. Without a lease, as an older version leaves it or a broken
+// record, it stays for 25 hours; a folder without a finished record for a minute. What
+// is not of a job stays. The error is about those that should have gone; a root that
+// is not there or another user's has none.
+func Sweep(root string, kill func(cgroup string, id job.ID) error) ([]job.ID, error) {
+	return newHost().sweep(root, kill)
+}
+
+// sweep is Sweep on that host.
+func (h host) sweep(root string, kill func(string, job.ID) error) ([]job.ID, error) {
+	top, err := openOwn(root)
+	if top == nil {
+		return nil, err
+	}
+	defer top.close()
+	entries, err := os.ReadDir(procPath(top.fd))
+	var removed []job.ID
+	for _, entry := range entries {
+		id, parseErr := strconv.ParseInt(entry.Name(), 10, 64)
+		if parseErr != nil || id <= 0 || job.ID(id).String() != entry.Name() || !entry.IsDir() {
+			continue
+		}
+		done, sweepErr := h.sweepJob(top, job.ID(id), kill)
+		if done {
+			removed = append(removed, job.ID(id))
+		}
+		err = errors.Join(err, sweepErr)
+	}
+	return removed, err
+}
+
+// sweepJob removes a job if it is dead, and reports whether it has.
+func (h host) sweepJob(top *dir, id job.ID, kill func(string, job.ID) error) (bool, error) {
+	d, err := find(*top, id)
+	if errors.Is(err, fs.ErrNotExist) || errors.As(err, new(foreignError)) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer d.close()
+	f := &Folder{id: id, root: *top, dir: d}
+	if !f.dead(h) {
+		return false, nil
+	}
+	err = f.dir.lock(unix.LOCK_EX)
+	if err != nil && f.phase == leaving {
+		err = f.dir.lock(unix.LOCK_SH) // beside a stage that hangs, not beside another Sweep
+	}
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return false, nil
+	}
+	if err != nil || !f.dead(h) { // it may have changed before it was locked
+		return false, err
+	}
+	if f.record.Cgroup != "" {
+		err = kill(f.record.Cgroup, id)
+	}
+	if err != nil {
+		return false, errors.Join(err, f.shred())
+	}
+	err = f.remove()
+	return err == nil, err
+}
+
+// dead reports whether nobody needs the folder, as far as its record and its age
+// tell.
+func (f *Folder) dead(h host) bool {
+	_ = f.load() // what can be read of a record of another version is enough
+	stat, err := f.dir.stat()
+	if err != nil || stat.Nlink == 0 {
+		return false // somebody else was faster
+	}
+	age := h.now.Sub(time.Unix(stat.Ctim.Unix()))
+	switch {
+	case f.phase == leaving:
+		return true
+	case f.phase != made:
+		return age > youngest
+	case f.record.Lease == Lease{}:
+		return age > oldest
+	}
+	return !h.alive(f.record.Lease)
+}
+
+// shred overwrites and removes the credentials and leaves the record.
+func (f *Folder) shred() error {
+	return f.dir.empty(time.Now().Add(removeTime), string(intended), string(made), string(leaving))
+}
