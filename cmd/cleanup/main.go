@@ -2,6 +2,8 @@
 package main
 
 import (
+	"rolecall/internal/backend"
+	"rolecall/internal/backend/host"
 	"rolecall/internal/creds/aws/grant"
 	"rolecall/internal/stage/cleanup"
 	"rolecall/internal/tenant/policyfile"
@@ -9,6 +11,7 @@ import (
 
 func main() {
 	cleanup.New(cleanup.Parts{
+		Backends:  []backend.Reaper{host.New()},
 		Providers: []policyfile.Provider{grant.AWS{}},
 	}).Main()
 }

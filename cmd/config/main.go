@@ -2,6 +2,7 @@
 package main
 
 import (
+	"rolecall/internal/backend/host"
 	"rolecall/internal/creds/aws/grant"
 	"rolecall/internal/stage/config"
 	"rolecall/internal/tenant/policyfile"
@@ -9,6 +10,7 @@ import (
 
 func main() {
 	config.New(config.Parts{
+		Backends:  []config.Backend{host.New()},
 		Providers: []policyfile.Provider{grant.AWS{}},
 	}).Main()
 }

@@ -2,12 +2,14 @@
 package main
 
 import (
+	"rolecall/internal/backend/host"
 	"rolecall/internal/creds/aws/sts"
 	"rolecall/internal/stage/prepare"
 )
 
 func main() {
 	prepare.New(prepare.Parts{
+		Backends:  []prepare.Backend{host.New()},
 		Providers: []prepare.Provider{sts.NewProvider()},
 	}).Main()
 }

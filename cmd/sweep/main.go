@@ -2,8 +2,16 @@
 package main
 
 import (
+	"rolecall/internal/backend"
+	"rolecall/internal/backend/host"
 	"rolecall/internal/creds/aws/grant"
 	"rolecall/internal/sweep"
+	"rolecall/internal/tenant/policyfile"
 )
 
-func main() { sweep.Sweep{grant.AWS{}}.Main() }
+func main() {
+	sweep.Parts{
+		Backends:  []backend.Reaper{host.New()},
+		Providers: []policyfile.Provider{grant.AWS{}},
+	}.Main()
+}

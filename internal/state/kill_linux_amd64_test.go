@@ -61,7 +61,7 @@ func makeJob(t *testing.T, p place, lease state.Lease) {
 	t.Helper()
 	record := state.Record{Tenant: "alpha", Lease: lease}
 	if os.Getenv(killedUser) != "" {
-		record.User = &state.User{UID: jobUID, GID: jobUID}
+		record.Owner = &state.Owner{UID: jobUID, GID: jobUID}
 	}
 	f, err := state.Create(p.root, key(7), record, p.builds)
 	must(t, err)
@@ -186,7 +186,7 @@ func killedAt(t *testing.T, binary, part string, n int) bool {
 		p.gone(t, 7)
 	}
 	if part == "remove" {
-		_, err := state.Sweep(p.root, noKill(t))
+		_, err := state.Sweep(t.Context(), p.root, noReap(t))
 		must(t, err)
 		p.wholeOrGone(t, n)
 	}

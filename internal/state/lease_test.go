@@ -155,7 +155,7 @@ func TestRunnerDiesDuringWrite(t *testing.T) {
 		<-dead
 		f.Close()
 		if err == nil { // it was faster, so a Sweep must do it
-			_, err = state.Sweep(p.root, noKill(t))
+			_, err = state.Sweep(t.Context(), p.root, noReap(t))
 			must(t, err)
 		}
 		p.gone(t, 7)

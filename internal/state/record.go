@@ -8,15 +8,20 @@ import (
 	"strings"
 	"time"
 
+	"rolecall/internal/fault"
 	"rolecall/internal/job"
 )
 
-// recordVersion is the version of what lies in a job's folder. A stage works with
-// its own version only, but removes those of all. So what it needs to remove them
-// is the same in all versions: the names of the record, and of its content proof,
-// tenant, link_dir, user, cgroup and lease, where there are such; files with secrets
-// have names that isSecret knows.
-const recordVersion = 3
+// recordVersion is the version of what lies in a job's folder, and oldestRead the
+// first that a later one may work with. A stage works with its own version and the
+// one before, and removes those of all. So what it needs to remove them is the same in
+// all versions: the names of the record, and of its content proof, tenant, link_dir
+// and lease, and backend and data, or up to version 2 cgroup; files with secrets have
+// names that isSecret knows.
+const (
+	recordVersion = 3
+	oldestRead    = 3
+)
 
 // maxRecord bounds the size of a record, in bytes.
 const maxRecord = 64 << 10
@@ -40,20 +45,18 @@ type Record struct {
 	Tenant  string `json:"tenant"`             // empty: the job has no credentials
 	IDToken string `json:"id_token,omitempty"` // variable of the job that holds its ID token
 	LinkDir string `json:"link_dir"`           // folder of the link in the build directory; empty: none
-	User    *User  `json:"user,omitempty"`     // nil: the driver's own user
-	AsRoot  bool   `json:"as_root,omitempty"`  // the admin lets the job run as root where the driver is root
-	Cgroup  string `json:"cgroup,omitempty"`   // path of the cgroup that the job's own is in; empty: none
 	Lease   Lease  `json:"lease,omitzero"`
-	Temp    string `json:"temp,omitempty"` // folder for temporary files of another user's job
 	Gate    Gate   `json:"gate,omitzero"`
-	Limits  Limits `json:"limits,omitzero"`
+
+	Backend string          `json:"backend,omitempty"` // name of the backend that runs the scripts; empty: none does
+	Data    json.RawMessage `json:"data,omitempty"`    // what that backend needs to know; no secret
+	Owner   *Owner          `json:"owner,omitempty"`   // of the job's own folder; nil: the driver's user
 }
 
-// Limits bound the processes of a job's scripts. 0 is none.
-type Limits struct {
-	OpenFiles uint64 `json:"open_files"`
-	Processes uint64 `json:"processes"`
-	Memory    uint64 `json:"memory"` // bytes
+// Owner is whom the files of a job belong to.
+type Owner struct {
+	UID uint32 `json:"uid"`
+	GID uint32 `json:"gid"`
 }
 
 // Gate bounds the search for secrets before an upload.
@@ -61,16 +64,6 @@ type Gate struct {
 	Warn        bool          `json:"warn"` // upload what could not be searched, and say so
 	MaxBytes    int64         `json:"max_bytes"`
 	MaxDuration time.Duration `json:"max_duration"`
-}
-
-// User is as whom the scripts of a job run.
-type User struct {
-	Name   string   `json:"name"`
-	UID    uint32   `json:"uid"`
-	GID    uint32   `json:"gid"`
-	Groups []uint32 `json:"groups"`
-	Home   string   `json:"home"`
-	Shell  string   `json:"shell"`
 }
 
 // load reads the record, and finds out how far the folder is. An error is about a
@@ -95,13 +88,47 @@ func (f *Folder) load() error {
 // parseRecord reads a record.
 func parseRecord(content []byte) (Record, error) {
 	var r Record
-	if err := json.Unmarshal(content, &r); err != nil || strings.Contains(r.Tenant, "/") {
+	err := json.Unmarshal(content, &r)
+	r.addCgroup(content)
+	if err != nil || strings.Contains(r.Tenant, "/") {
 		return r, errors.New("broken")
 	}
-	if r.Version != recordVersion {
-		return r, fmt.Errorf("has version %d, this driver knows %d", r.Version, recordVersion)
+	switch {
+	case readable(r.Version, recordVersion):
+		return r, nil
+	case r.older():
+		return r, errOlder()
 	}
-	return r, nil
+	return r, fmt.Errorf("has version %d, this driver knows %d", r.Version, recordVersion)
+}
+
+// readable reports whether a driver whose records have the version own works with one
+// of that version: with the one before too, so that jobs may run while the driver is
+// upgraded.
+func readable(version, own int) bool { return version <= own && version >= max(own-1, oldestRead) }
+
+// older reports whether a version that this one does not work with any more has made
+// the record.
+func (r Record) older() bool { return 0 < r.Version && r.Version < max(recordVersion-1, oldestRead) }
+
+// errOlder returns the error about such a record.
+func errOlder() error {
+	return fault.New(fault.Admin, errors.New("the job was prepared by an older version of rolecall"),
+		"let the runners finish their jobs before you upgrade (see CHANGELOG)")
+}
+
+// addCgroup makes a record of version 2 or before one that can be reaped: it names the
+// cgroup that the job's own is in, where there is one.
+func (r *Record) addCgroup(content []byte) {
+	var old struct {
+		Cgroup string `json:"cgroup"`
+	}
+	_ = json.Unmarshal(content, &old) // parseRecord tells
+	if r.Version >= oldestRead || r.Backend != "" || old.Cgroup == "" {
+		return
+	}
+	r.Backend = "host"
+	r.Data, _ = json.Marshal(map[string]string{"cgroup": old.Cgroup})
 }
 
 // checkProof reports an error where the folder is of another job of the same id.

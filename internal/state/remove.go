@@ -17,7 +17,8 @@ const (
 )
 
 // Remove shreds the credentials of a job and removes its folders and link, whoever
-// works with them: a stage that still does finds them gone. What is not there, or a
+// works with them: a stage that still does finds them gone. It is for a job of which
+// nothing runs; Finish is for the others. What is not there, or a
 // root of another user, is nothing to remove. The error names the path that is left
 // behind. A Remove that is killed half-way leaves a folder that Sweep takes.
 func Remove(root string, key job.Key) error {
@@ -42,8 +43,9 @@ func openOwn(root string) (*dir, error) {
 	return &top, nil
 }
 
-// removeFrom removes a job from the folder of all jobs. Patient waits for another
-// process that removes it, so that this one does not take what comes after.
+// removeFrom removes a job from the folder of all jobs. Patient is for who makes the
+// job anew: it waits for another process that removes it, so that this one does not
+// take what comes after, and leaves alone what an older version still runs.
 func removeFrom(top dir, key job.Key, patient bool) error {
 	d, err := find(top, key.ID)
 	if err != nil {
@@ -58,18 +60,18 @@ func removeFrom(top dir, key job.Key, patient bool) error {
 	if err := f.checkProof(key); err != nil {
 		return err
 	}
+	if patient && f.phase == made && f.record.older() {
+		return f.dir.errorf(string(made), errOlder())
+	}
 	return f.remove()
 }
 
-// remove removes the job. First it marks the folder, so that no lease can keep it;
-// the record, which names what is outside of the folder, goes last.
+// remove removes the job. First it marks the folder; the record, which names what is outside of the folder, goes last.
 func (f *Folder) remove() error {
 	if stat, err := f.dir.stat(); err != nil || stat.Nlink == 0 {
 		return err // somebody else has; what is outside may be of a new attempt by now
 	}
-	if f.phase == made {
-		_ = f.dir.move(string(made), f.dir, string(leaving)) // without it, only a kill half-way would matter
-	}
+	f.leave()
 	until := time.Now().Add(removeTime)
 	outside := f.removeLink(until)
 	for {

@@ -111,8 +111,8 @@ func (f *Folder) swap(kept, own dir, file jobFile) error {
 		return err
 	}
 	var err error
-	if user := f.record.User; user != nil {
-		err = kept.errorf(name, unix.Fchownat(kept.fd, name, int(user.UID), int(user.GID), unix.AT_SYMLINK_NOFOLLOW))
+	if owner := f.record.Owner; owner != nil {
+		err = kept.errorf(name, unix.Fchownat(kept.fd, name, int(owner.UID), int(owner.GID), unix.AT_SYMLINK_NOFOLLOW))
 	}
 	if err == nil {
 		err = own.errorf(name, unix.Linkat(kept.fd, name, own.fd, name, 0))

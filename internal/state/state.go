@@ -74,7 +74,7 @@ func Create(root string, key job.Key, record Record, tempProjectDir string) (*Fo
 		return nil, err
 	}
 	record.Version, record.Proof, record.LinkDir = recordVersion, key.Proof, ""
-	if record.Tenant != "" && record.User == nil && tempProjectDir != "" {
+	if record.Tenant != "" && record.Owner == nil && tempProjectDir != "" {
 		record.LinkDir = filepath.Join(tempProjectDir, linkFolder(key.ID))
 	}
 	f.record = record

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -17,22 +18,20 @@ const (
 	oldest   = 25 * time.Hour // a folder whose record has no lease may be of a job for so long
 )
 
-// Sweep removes the jobs of root whose stages or runner have died, and returns
-// their ids. Kill is called first for a job with a cgroup: it must kill all that is
-// in the job's own group below that one; where it fails, the job's secrets go and the
-// rest stays for the next Sweep.
+// Sweep finishes the jobs of root whose stages or runner have died, as Finish does,
+// and returns the ids of those that it has removed.
 //
 // A job stays while its lease holds, and while a stage has its folder locked, unless
 // a Remove was at it. Without a lease, as an older version leaves it or a broken
 // record, it stays for 25 hours; a folder without a finished record for a minute. What
 // is not of a job stays. The error is about those that should have gone; a root that
 // is not there or another user's has none.
-func Sweep(root string, kill func(cgroup string, id job.ID) error) ([]job.ID, error) {
-	return newHost().sweep(root, kill)
+func Sweep(ctx context.Context, root string, reap Reap) ([]job.ID, error) {
+	return newHost().sweep(ctx, root, reap)
 }
 
 // sweep is Sweep on that host.
-func (h host) sweep(root string, kill func(string, job.ID) error) ([]job.ID, error) {
+func (h host) sweep(ctx context.Context, root string, reap Reap) ([]job.ID, error) {
 	top, err := openOwn(root)
 	if top == nil {
 		return nil, err
@@ -45,7 +44,7 @@ func (h host) sweep(root string, kill func(string, job.ID) error) ([]job.ID, err
 		if parseErr != nil || id <= 0 || job.ID(id).String() != entry.Name() || !entry.IsDir() {
 			continue
 		}
-		done, sweepErr := h.sweepJob(top, job.ID(id), kill)
+		done, sweepErr := h.sweepJob(ctx, top, job.ID(id), reap)
 		if done {
 			removed = append(removed, job.ID(id))
 		}
@@ -55,7 +54,7 @@ func (h host) sweep(root string, kill func(string, job.ID) error) ([]job.ID, err
 }
 
 // sweepJob removes a job if it is dead, and reports whether it has.
-func (h host) sweepJob(top *dir, id job.ID, kill func(string, job.ID) error) (bool, error) {
+func (h host) sweepJob(ctx context.Context, top *dir, id job.ID, reap Reap) (bool, error) {
 	d, err := find(*top, id)
 	if errors.Is(err, fs.ErrNotExist) || errors.As(err, new(foreignError)) {
 		return false, nil
@@ -78,13 +77,7 @@ func (h host) sweepJob(top *dir, id job.ID, kill func(string, job.ID) error) (bo
 	if err != nil || !f.dead(h) { // it may have changed before it was locked
 		return false, err
 	}
-	if f.record.Cgroup != "" {
-		err = kill(f.record.Cgroup, id)
-	}
-	if err != nil {
-		return false, errors.Join(err, f.shred())
-	}
-	err = f.remove()
+	err = f.end(ctx, reap)
 	return err == nil, err
 }
 

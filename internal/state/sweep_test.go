@@ -1,6 +1,7 @@
 package state_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -20,10 +21,10 @@ import (
 // itoa is strconv.Itoa.
 func itoa(i int) string { return strconv.Itoa(i) }
 
-// noKill is for jobs without a cgroup.
-func noKill(t *testing.T) func(string, job.ID) error {
-	return func(cgroup string, id job.ID) error {
-		t.Errorf("killed %q of job %s", cgroup, id)
+// noReap is for jobs that no backend has run.
+func noReap(t *testing.T) state.Reap {
+	return func(_ context.Context, backend string, _ json.RawMessage, id job.ID) error {
+		t.Errorf("reaps job %s of %q", id, backend)
 		return nil
 	}
 }
@@ -31,7 +32,7 @@ func noKill(t *testing.T) func(string, job.ID) error {
 // sweep sweeps the place and checks which jobs it says to have removed.
 func (p place) sweep(t *testing.T, want ...job.ID) {
 	t.Helper()
-	got, err := state.Sweep(p.root, noKill(t))
+	got, err := state.Sweep(t.Context(), p.root, noReap(t))
 	slices.Sort(got)
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("Sweep removed %v, %v, want %v", got, err, want)
@@ -233,35 +234,5 @@ func TestSweepNothing(t *testing.T) {
 	p.sweep(t)
 	must(t, os.Lchown(p.root, 0, 0))
 	p.sweep(t, 7)
-	p.gone(t, 7)
-}
-
-// TestSweepKills: the processes of a job are killed before its files go. Where they
-// cannot be, the secrets go and the record stays, so that the next Sweep tries again.
-func TestSweepKills(t *testing.T) {
-	t.Parallel()
-	p := newPlace(t)
-	f, err := state.Create(p.root, key(7), state.Record{Tenant: "alpha", Lease: deadLease(t), Cgroup: "/sys/fs/cgroup/x"}, p.builds)
-	must(t, err)
-	f.Close()
-	must(t, os.WriteFile(p.env(7), credentials().EnvFile(), 0o600))
-	calls, problem := 0, errors.New("process 9 stays")
-	kill := func(cgroup string, id job.ID) error {
-		calls++
-		if _, err := os.Stat(p.env(7)); cgroup != "/sys/fs/cgroup/x" || id != 7 || (err == nil) != (calls == 1) {
-			t.Errorf("kills %q of job %s, the env file is there: %v", cgroup, id, err)
-		}
-		return problem
-	}
-	for range 2 {
-		if got, err := state.Sweep(p.root, kill); !errors.Is(err, problem) || len(got) > 0 {
-			t.Errorf("Sweep removed %v, %v", got, err)
-		}
-		p.noSecret(t)
-	}
-	problem = nil
-	if got, err := state.Sweep(p.root, kill); err != nil || len(got) != 1 || calls != 3 {
-		t.Errorf("Sweep removed %v, %v, after %d kills", got, err, calls)
-	}
 	p.gone(t, 7)
 }

@@ -31,7 +31,7 @@ func TestSweepsAtOnce(t *testing.T) {
 	var group sync.WaitGroup
 	for range 10 {
 		group.Go(func() {
-			got, err := state.Sweep(p.root, noKill(t))
+			got, err := state.Sweep(t.Context(), p.root, noReap(t))
 			if err != nil {
 				t.Errorf("one of ten Sweeps: %v", err)
 			}
@@ -128,7 +128,7 @@ func BenchmarkSweep(b *testing.B) {
 		f.Close()
 	}
 	for b.Loop() {
-		if got, err := state.Sweep(root, nil); err != nil || len(got) > 0 {
+		if got, err := state.Sweep(b.Context(), root, nil); err != nil || len(got) > 0 {
 			b.Fatal(got, err)
 		}
 	}

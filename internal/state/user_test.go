@@ -33,7 +33,7 @@ func forUser(t *testing.T) place {
 	dir := openDir(t)
 	must(t, os.Chmod(dir, 0o755))
 	p := place{filepath.Join(dir, "root"), filepath.Join(dir, "builds", "project.tmp"), dir}
-	f, err := state.Create(p.root, key(7), state.Record{Tenant: "alpha", User: &state.User{UID: jobUID, GID: jobUID}}, p.builds)
+	f, err := state.Create(p.root, key(7), state.Record{Tenant: "alpha", Owner: &state.Owner{UID: jobUID, GID: jobUID}}, p.builds)
 	must(t, err)
 	t.Cleanup(f.Close)
 	must(t, f.Write(withFile()))
@@ -86,7 +86,7 @@ func TestUser(t *testing.T) {
 		}
 		f, err := state.Open(p.root, key(7))
 		must(t, err)
-		if c, err := f.Read(); err != nil || c[0].Facts.Get("region") != "eu-central-1" || f.Record().User.UID != jobUID {
+		if c, err := f.Read(); err != nil || c[0].Facts.Get("region") != "eu-central-1" || f.Record().Owner.UID != jobUID {
 			t.Errorf("a later stage reads %+v, %v", f.Record(), err)
 		}
 		f.Close()
@@ -104,7 +104,7 @@ func TestUserBeforeWrite(t *testing.T) {
 	needRoot(t, "a job of another user")
 	t.Parallel()
 	p := newPlace(t)
-	f, err := state.Create(p.root, key(7), state.Record{Tenant: "alpha", User: &state.User{UID: jobUID, GID: jobUID}}, "")
+	f, err := state.Create(p.root, key(7), state.Record{Tenant: "alpha", Owner: &state.Owner{UID: jobUID, GID: jobUID}}, "")
 	must(t, err)
 	defer f.Close()
 	must(t, os.WriteFile(p.env(7), nil, 0o600))
@@ -125,7 +125,7 @@ func TestUserNeedsRoot(t *testing.T) {
 		return
 	}
 	p := newPlace(t)
-	f, err := state.Create(p.root, key(7), state.Record{Tenant: "alpha", User: &state.User{UID: jobUID, GID: jobUID}}, "")
+	f, err := state.Create(p.root, key(7), state.Record{Tenant: "alpha", Owner: &state.Owner{UID: jobUID, GID: jobUID}}, "")
 	must(t, err)
 	defer f.Close()
 	wantError(t, "Write", f.Write(credentials()), "operation not permitted")

@@ -87,7 +87,7 @@ func (f *Folder) give(files []jobFile) error {
 			return errors.Join(err, withdraw(kept, own, files[:i]))
 		}
 	}
-	if f.record.User == nil {
+	if f.record.Owner == nil {
 		return nil
 	}
 	if err := f.handOver(kept, own, files); err != nil {
@@ -119,7 +119,7 @@ func withdraw(kept, own dir, files []jobFile) error {
 // handOver makes the job's files and folder its user's, last of all, and opens the
 // way to them.
 func (f *Folder) handOver(kept, own dir, files []jobFile) error {
-	uid, gid := int(f.record.User.UID), int(f.record.User.GID)
+	uid, gid := int(f.record.Owner.UID), int(f.record.Owner.GID)
 	for _, file := range files {
 		if err := unix.Fchownat(kept.fd, file.name, uid, gid, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 			return kept.errorf(file.name, err)

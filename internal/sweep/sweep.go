@@ -3,6 +3,7 @@
 package sweep
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -10,29 +11,31 @@ import (
 	"io/fs"
 	"os"
 
-	"rolecall/internal/cgroup"
-	"rolecall/internal/job"
+	"rolecall/internal/backend"
 	"rolecall/internal/program"
 	"rolecall/internal/state"
 	"rolecall/internal/tenant"
 	"rolecall/internal/tenant/policyfile"
 )
 
-// Sweep is the program, for policy files that may have the keys of its providers.
-type Sweep []policyfile.Provider
+// Parts are what the program is made of.
+type Parts struct {
+	Backends  []backend.Reaper      // of all jobs that there may be on this host
+	Providers []policyfile.Provider // whose keys a policy file may have
+}
 
 // Main runs sweep as the process's own main and exits.
-func (s Sweep) Main() { program.Exit(s.Serve) }
+func (p Parts) Main() { program.Exit(p.Serve) }
 
 // Serve sweeps the folders that Roots returns for args, and writes what Run writes to
 // out. It reads neither environ nor standard input. It returns an exit code: 0 where
 // nothing is left that should go, else 1, for a reason on stderr.
-func (s Sweep) Serve(args, _ []string, _ io.Reader, out, stderr io.Writer) (code int) {
-	roots, err := s.Roots(args, stderr)
+func (p Parts) Serve(args, _ []string, _ io.Reader, out, stderr io.Writer) (code int) {
+	roots, err := p.Roots(args, stderr)
 	if errors.Is(err, flag.ErrHelp) {
 		return 0
 	}
-	if err := errors.Join(err, Run(roots, out)); err != nil {
+	if err := errors.Join(err, p.Run(roots, out)); err != nil {
 		_, _ = fmt.Fprintf(stderr, "rolecall: error: %v\n", err) // there is nobody else to tell
 		return 1
 	}
@@ -43,7 +46,7 @@ func (s Sweep) Serve(args, _ []string, _ io.Reader, out, stderr io.Writer) (code
 // state of jobs, and the credentials_dir of the policy file of --config. Help gets a
 // text about wrong arguments. Beside an error about the policy file there are the
 // other folders.
-func (s Sweep) Roots(args []string, help io.Writer) ([]string, error) {
+func (p Parts) Roots(args []string, help io.Writer) ([]string, error) {
 	flags := flag.NewFlagSet("rolecall sweep", flag.ContinueOnError)
 	flags.SetOutput(help)
 	named := flags.String("config", "", "policy `FILE` (default "+policyfile.Default+")")
@@ -54,7 +57,7 @@ func (s Sweep) Roots(args []string, help io.Writer) ([]string, error) {
 		return nil, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
 	roots := state.Roots()
-	policy, err := readPolicy(*named, s)
+	policy, err := readPolicy(*named, p.Providers)
 	if policy != nil && policy.Settings().CredentialsDir != "" {
 		roots = append(roots, policy.Settings().CredentialsDir)
 	}
@@ -72,10 +75,10 @@ func readPolicy(named string, providers []policyfile.Provider) (*tenant.Policy, 
 
 // Run sweeps the roots and writes a line to out for each job that it has removed.
 // The error is about what is left.
-func Run(roots []string, out io.Writer) error {
+func (p Parts) Run(roots []string, out io.Writer) error {
 	var problems error
 	for _, root := range roots {
-		removed, err := state.Sweep(root, reap)
+		removed, err := state.Sweep(context.Background(), root, backend.Reap(p.Backends))
 		for _, id := range removed {
 			_, writeErr := fmt.Fprintf(out, "removed what job %s left in %s\n", id, root)
 			err = errors.Join(err, writeErr)
@@ -84,6 +87,3 @@ func Run(roots []string, out io.Writer) error {
 	}
 	return problems
 }
-
-// reap kills the processes of a dead job. It is for state.Sweep.
-func reap(parent string, id job.ID) error { return cgroup.Reap(parent, int64(id)) }

@@ -1,6 +1,7 @@
 package sweep_test
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
 	"io/fs"
@@ -13,16 +14,21 @@ import (
 	"testing"
 	"time"
 
+	"rolecall/internal/backend"
+	"rolecall/internal/backend/host"
 	"rolecall/internal/cgroup"
 	"rolecall/internal/creds/aws/grant"
 	"rolecall/internal/job"
 	"rolecall/internal/state"
 	"rolecall/internal/sweep"
+	"rolecall/internal/tenant/policyfile"
 	"rolecall/test/kit"
 )
 
-// newSweep returns the program with the parts that its main chooses.
-func newSweep() sweep.Sweep { return sweep.Sweep{grant.AWS{}} }
+// newProgram returns the program as its main.go makes it.
+func newProgram() sweep.Parts {
+	return sweep.Parts{Backends: []backend.Reaper{host.New()}, Providers: []policyfile.Provider{grant.AWS{}}}
+}
 
 // dead makes a job whose runner has died, in a cgroup below that path.
 func dead(t *testing.T, root string, id job.ID, parent string) {
@@ -33,7 +39,9 @@ func dead(t *testing.T, root string, id job.ID, parent string) {
 	_ = runner.Process.Kill()
 	_ = runner.Wait()
 	kit.Must(t, err)
-	f, err := state.Create(root, job.Key{ID: id}, state.Record{Tenant: "alpha", Lease: lease, Cgroup: parent}, "")
+	data, err := json.Marshal(map[string]string{"cgroup": parent})
+	kit.Must(t, err)
+	f, err := state.Create(root, job.Key{ID: id}, state.Record{Tenant: "alpha", Lease: lease, Backend: host.Name, Data: data}, "")
 	kit.Must(t, err)
 	f.Close()
 }
@@ -44,18 +52,18 @@ func TestRoots(t *testing.T) {
 	text := "credentials_dir = \"/a\"\n[gitlab]\nissuer = \"https://gitlab.example.com\"\n[[tenant]]\nname = \"a\"\n" +
 		"role_arn = \"arn:aws:iam::111122223333:role/a\"\naudience = \"a\"\nprojects = [\"a/b\"]\n"
 	kit.Must(t, os.WriteFile(policy, []byte(text), 0o600))
-	got, err := newSweep().Roots([]string{"--config", policy}, io.Discard)
+	got, err := newProgram().Roots([]string{"--config", policy}, io.Discard)
 	if want := append(state.Roots(), "/a"); err != nil || !slices.Equal(got, want) {
 		t.Errorf("Roots = %q, %v, want %q", got, err, want)
 	}
 	for _, args := range [][]string{{"--config"}, {"x"}, {"--rot", "/a"}} {
-		if got, err := newSweep().Roots(args, io.Discard); err == nil || len(got) > 0 {
+		if got, err := newProgram().Roots(args, io.Discard); err == nil || len(got) > 0 {
 			t.Errorf("Roots(%q) = %q", args, got)
 		}
 	}
 	// A policy file that is broken keeps nobody from the other folders.
 	kit.Must(t, os.WriteFile(policy, nil, 0o600))
-	if got, err := newSweep().Roots([]string{"--config", policy}, io.Discard); err == nil || !slices.Equal(got, state.Roots()) {
+	if got, err := newProgram().Roots([]string{"--config", policy}, io.Discard); err == nil || !slices.Equal(got, state.Roots()) {
 		t.Errorf("a broken policy file: %q, %v", got, err)
 	}
 }
@@ -72,7 +80,7 @@ func TestServe(t *testing.T) {
 		"/folder": {1, `rolecall: error: unexpected argument "/folder"`},
 	} {
 		var out, stderr strings.Builder
-		code := newSweep().Serve([]string{args}, nil, nil, &out, &stderr)
+		code := newProgram().Serve([]string{args}, nil, nil, &out, &stderr)
 		if code != want.code || out.Len() > 0 || !strings.Contains(stderr.String(), want.says) {
 			t.Errorf("sweep %s: exit code %d, want %d with %q in\n%s%s", args, code, want.code, want.says, &out, &stderr)
 		}
@@ -89,7 +97,7 @@ func TestRun(t *testing.T) {
 	dead(t, last, 8, "/sys/fs/cgroup/none/such")
 	dead(t, last, 9, "/proc") // no cgroup
 	var out strings.Builder
-	err := sweep.Run([]string{first, "/none/such", file, last}, &out)
+	err := newProgram().Run([]string{first, "/none/such", file, last}, &out)
 	want := "removed what job 7 left in " + first + "\nremoved what job 8 left in " + last + "\n"
 	if out.String() != want {
 		t.Errorf("output\n%s, want\n%s", &out, want)
@@ -100,7 +108,7 @@ func TestRun(t *testing.T) {
 		}
 	}
 	out.Reset()
-	if err := sweep.Run([]string{first}, &out); err != nil || out.Len() > 0 {
+	if err := newProgram().Run([]string{first}, &out); err != nil || out.Len() > 0 {
 		t.Errorf("the second time: %v\n%s", err, &out)
 	}
 }
@@ -124,7 +132,7 @@ func TestKill(t *testing.T) {
 	go func() { ended <- left.Wait() }()
 	root := filepath.Join(t.TempDir(), "root")
 	dead(t, root, job.ID(id), parent.Path())
-	kit.Must(t, sweep.Run([]string{root}, io.Discard))
+	kit.Must(t, newProgram().Run([]string{root}, io.Discard))
 	select {
 	case err := <-ended:
 		t.Logf("the process: %v", err)

@@ -13,6 +13,9 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"rolecall/internal/backend"
+	"rolecall/internal/backend/host"
+	"rolecall/internal/creds/aws"
 	"rolecall/internal/creds/aws/grant"
 	"rolecall/internal/creds/aws/sts"
 	"rolecall/internal/gate/inspect"
@@ -38,10 +41,10 @@ func TestMain(m *testing.M) {
 func stages() map[string]program.Program {
 	schemas := []policyfile.Provider{grant.AWS{}}
 	return map[string]program.Program{
-		"config":  config.New(config.Parts{Providers: schemas}),
-		"prepare": prepare.New(prepare.Parts{Providers: []prepare.Provider{sts.NewProvider()}}),
-		"run":     run.New(),
-		"cleanup": cleanup.New(cleanup.Parts{Providers: schemas}),
+		"config":  config.New(config.Parts{Backends: []config.Backend{host.New()}, Providers: schemas}),
+		"prepare": prepare.New(prepare.Parts{Backends: []prepare.Backend{host.New()}, Providers: []prepare.Provider{sts.NewProvider()}}),
+		"run":     run.New(run.Parts{Backends: []run.Backend{host.New()}, Providers: []run.Provider{aws.Scripts{}}}),
+		"cleanup": cleanup.New(cleanup.Parts{Backends: []backend.Reaper{host.New()}, Providers: schemas}),
 	}
 }
 

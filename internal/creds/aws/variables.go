@@ -12,11 +12,20 @@ const (
 	expiration      = "AWS_CREDENTIAL_EXPIRATION"
 )
 
-// MetadataOff keeps an SDK from the host's own role where a job's credentials
+// metadataOff keeps an SDK from the host's own role where a job's credentials
 // are missing or expired. It is NAME=value.
 //
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html
-const MetadataOff = "AWS_EC2_METADATA_DISABLED=true"
+const metadataOff = "AWS_EC2_METADATA_DISABLED=true"
+
+// Scripts is AWS as far as it concerns what scripts see.
+type Scripts struct{}
+
+// Hides is IsVariable: the settings of the host are not the job's.
+func (Scripts) Hides(variable string) bool { return IsVariable(variable) }
+
+// Guards returns the variable that turns the metadata service off.
+func (Scripts) Guards() []string { return []string{metadataOff} }
 
 // IsVariable reports whether a variable of that name, or an entry NAME=value, is a
 // setting of AWS's SDKs and tools. All of their names begin with AWS_.

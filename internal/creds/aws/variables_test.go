@@ -32,7 +32,7 @@ func TestOverrides(t *testing.T) {
 func TestIsVariable(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]bool{
-		"AWS_REGION": true, "AWS_PROFILE=host": true, "AWS_": true, aws.MetadataOff: true,
+		"AWS_REGION": true, "AWS_PROFILE=host": true, "AWS_": true, aws.Scripts{}.Guards()[0]: true,
 		"": false, "AWS": false, "MY_AWS_REGION": false, "aws_region": false, "A=AWS_REGION": false,
 	} {
 		if got := aws.IsVariable(name); got != want {

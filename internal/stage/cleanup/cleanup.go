@@ -2,12 +2,13 @@
 package cleanup
 
 import (
+	"context"
 	"errors"
 	"os/signal"
 	"slices"
 	"syscall"
 
-	"rolecall/internal/cgroup"
+	"rolecall/internal/backend"
 	"rolecall/internal/fault"
 	"rolecall/internal/job"
 	"rolecall/internal/program"
@@ -37,6 +38,7 @@ func roots(c *program.Call, parts Parts) []string {
 
 // Parts are what the stage works with.
 type Parts struct {
+	Backends  []backend.Reaper      // of all jobs that there may be on this host
 	Providers []policyfile.Provider // whose keys a policy file may have
 }
 
@@ -51,9 +53,10 @@ func New(parts Parts) program.Program {
 	}
 }
 
-// run removes the env file and the folders of the job, wherever they may be: the
-// config stage may have failed before it could say where. It needs the job's id
-// only, and finding nothing is success. An error means that something is left.
+// run ends what is left of the job, and removes its env file and folders, wherever
+// they may be: the config stage may have failed before it could say where. It needs
+// the job's id only, and finding nothing is success. An error means that something is
+// left.
 func run(c *program.Call, parts Parts) error {
 	signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE) // nobody comes after it
 	key, err := job.ReadKey(c.Env.ResponseFile)
@@ -62,24 +65,10 @@ func run(c *program.Call, parts Parts) error {
 		return nil
 	}
 	for _, root := range roots(c, parts) {
-		err = errors.Join(err, kill(root, key), state.Remove(root, key))
+		err = errors.Join(err, state.Finish(context.Background(), root, key, backend.Reap(parts.Backends)))
 	}
 	if err != nil {
 		return fault.New(fault.Admin, err, "look at it on the runner's host")
 	}
 	return nil
-}
-
-// kill kills what is left of the job's processes, before its credentials go. Only
-// a job whose folder is whole has had any.
-func kill(root string, key job.Key) error {
-	folder, err := state.Open(root, key)
-	if err != nil {
-		return nil //nolint:nilerr // Remove says what is wrong
-	}
-	defer folder.Close()
-	if folder.Record().Cgroup == "" {
-		return nil
-	}
-	return cgroup.Reap(folder.Record().Cgroup, int64(key.ID))
 }

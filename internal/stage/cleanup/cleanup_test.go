@@ -1,6 +1,7 @@
 package cleanup_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"rolecall/internal/backend"
+	"rolecall/internal/backend/host"
 	"rolecall/internal/creds/aws/grant"
 	"rolecall/internal/job"
 	"rolecall/internal/stage/cleanup"
@@ -66,7 +69,7 @@ func (p *place) create(t *testing.T, cgroup string) {
 		t.Fatal(err)
 	}
 	p.key = key
-	f, err := state.Create(p.root, key, state.Record{Tenant: "alpha", Cgroup: cgroup}, filepath.Join(p.dir, "builds/deploy.tmp"))
+	f, err := state.Create(p.root, key, state.Record{Tenant: "alpha", Backend: host.Name, Data: inCgroup(t, cgroup)}, filepath.Join(p.dir, "builds/deploy.tmp"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,4 +174,16 @@ func TestLeft(t *testing.T) {
 }
 
 // parts returns what the stage's main chooses.
-func parts() cleanup.Parts { return cleanup.Parts{Providers: []policyfile.Provider{grant.AWS{}}} }
+func parts() cleanup.Parts {
+	return cleanup.Parts{Backends: []backend.Reaper{host.New()}, Providers: []policyfile.Provider{grant.AWS{}}}
+}
+
+// inCgroup returns the data of a job on this host whose cgroup is below that path.
+func inCgroup(t *testing.T, path string) json.RawMessage {
+	t.Helper()
+	data, err := json.Marshal(map[string]string{"cgroup": path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}

@@ -2,11 +2,11 @@
 package config
 
 import (
+	"context"
 	"encoding/json"
-	"path/filepath"
 
 	"rolecall/internal/admission"
-	"rolecall/internal/cgroup"
+	"rolecall/internal/backend"
 	"rolecall/internal/idtoken"
 	"rolecall/internal/job"
 	"rolecall/internal/program"
@@ -34,8 +34,17 @@ type driver struct {
 	Version string `json:"version"`
 }
 
+// Backend is a place that scripts can run in.
+type Backend interface {
+	backend.Reaper
+	// Describe returns what the runner is told of the place, of a Spec that has folders
+	// only.
+	Describe(s backend.Spec) (backend.Description, error)
+}
+
 // Parts are what the stage works with.
 type Parts struct {
+	Backends  []Backend             // the first runs all jobs; the others may have jobs left on this host
 	Providers []policyfile.Provider // whose keys a policy file may have
 }
 
@@ -49,10 +58,8 @@ func New(parts Parts) program.Program {
 }
 
 // run chooses where the job works and where its state is kept, finishes what dead
-// jobs left there, and writes one JSON object. With builds_dir_is_shared the runner gives each of the jobs that
-// run at once a directory of its own.
+// jobs left there, and writes one JSON object.
 func run(c *program.Call, parts Parts) error {
-	out := output{Driver: driver{"rolecall", version.Version}, BuildsDirIsShared: true, Shell: "bash"}
 	policy, err := c.Policy(parts.Providers...)
 	if err != nil {
 		return err
@@ -61,7 +68,7 @@ func run(c *program.Call, parts Parts) error {
 	if err != nil {
 		return err
 	}
-	roots := state.Roots()
+	roots, spec := state.Roots(), backend.Spec{}
 	if policy != nil {
 		response, err := job.ReadResponse(c.Env.ResponseFile)
 		if err != nil {
@@ -69,28 +76,41 @@ func run(c *program.Call, parts Parts) error {
 		}
 		settings := policy.Settings()
 		folder := folder(admission.Case{Policy: policy, Pinned: pinned, Response: response, Request: c.Env.Request, Read: idtoken.Parse})
-		out.BuildsDir, out.CacheDir = below(settings.BuildsDir, folder), below(settings.CacheDir, folder)
+		spec = backend.Spec{Job: response, Folder: folder, BuildsDir: settings.BuildsDir, CacheDir: settings.CacheDir}
 		if settings.CredentialsDir != "" {
 			roots = []string{settings.CredentialsDir}
 		}
+	}
+	place, err := parts.Backends[0].Describe(spec)
+	if err != nil {
+		return err
 	}
 	root, err := state.Choose(roots)
 	if err != nil {
 		return err
 	}
-	if _, err := state.Sweep(root, reap); err != nil {
+	if _, err := state.Sweep(context.Background(), root, backend.Reap(parts.Backends)); err != nil {
 		c.Log.Warnf("what dead jobs left on this host cannot be removed: %v", err)
 	}
+	return write(c, place, root, policy)
+}
+
+// write tells the runner where the job works, and the later stages where its state is
+// kept and what this one was started with.
+func write(c *program.Call, place backend.Description, root string, policy *tenant.Policy) error {
 	told, err := c.Tell(policy)
 	if err != nil {
 		return err
 	}
-	out.JobEnv = map[string]string{job.StoreVariable: root, job.ToldVariable: told}
-	return json.NewEncoder(c.Stdout).Encode(out)
+	return json.NewEncoder(c.Stdout).Encode(output{
+		Driver:            driver{"rolecall", version.Version},
+		BuildsDir:         place.BuildsDir,
+		CacheDir:          place.CacheDir,
+		BuildsDirIsShared: place.Shared,
+		Shell:             place.Shell,
+		JobEnv:            map[string]string{job.StoreVariable: root, job.ToldVariable: told},
+	})
 }
-
-// reap kills the processes of a dead job. It is for state.Sweep.
-func reap(parent string, id job.ID) error { return cgroup.Reap(parent, int64(id)) }
 
 // folder returns the folder of the tenant and trust class that the job claims to be
 // of. That its token is signed is not checked here, so that the stage starts fast:
@@ -102,12 +122,4 @@ func folder(c admission.Case) string {
 		return tenant.Grant{}.Folder()
 	}
 	return d.Grant.Folder()
-}
-
-// below returns the folder in dir, or an empty path where there is no dir.
-func below(dir, folder string) string {
-	if dir == "" {
-		return ""
-	}
-	return filepath.Join(dir, folder)
 }

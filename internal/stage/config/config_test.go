@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"rolecall/internal/backend/host"
 	"rolecall/internal/creds/aws/grant"
 	"rolecall/internal/job"
 	"rolecall/internal/stage/config"
@@ -177,7 +178,7 @@ func dead(t *testing.T, root string, id job.ID, cgroup string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := state.Create(root, job.Key{ID: id}, state.Record{Tenant: "alpha", Lease: lease, Cgroup: cgroup}, "")
+	f, err := state.Create(root, job.Key{ID: id}, state.Record{Tenant: "alpha", Lease: lease, Backend: host.Name, Data: inCgroup(t, cgroup)}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,4 +209,16 @@ func TestSweep(t *testing.T) {
 }
 
 // parts returns what the stage's main chooses.
-func parts() config.Parts { return config.Parts{Providers: []policyfile.Provider{grant.AWS{}}} }
+func parts() config.Parts {
+	return config.Parts{Backends: []config.Backend{host.New()}, Providers: []policyfile.Provider{grant.AWS{}}}
+}
+
+// inCgroup returns the data of a job on this host whose cgroup is below that path.
+func inCgroup(t *testing.T, path string) json.RawMessage {
+	t.Helper()
+	data, err := json.Marshal(map[string]string{"cgroup": path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}

@@ -1,17 +1,29 @@
 package prepare
 
 import (
+	"context"
 	"os"
 	"slices"
 	"strings"
 
 	"rolecall/internal/admission"
+	"rolecall/internal/backend"
 	"rolecall/internal/session"
 	"rolecall/internal/tenant/policyfile"
 )
 
+// Backend is a place that scripts can run in.
+type Backend interface {
+	// Ready begins what takes a while and needs to know nothing of the job.
+	Ready()
+	// Place makes the place ready for a job. The owner is whom the files of the job must
+	// belong to, nil for the driver's user.
+	Place(ctx context.Context, s backend.Spec) (backend.State, *backend.Owner, error)
+}
+
 // Parts are what the stage works with.
 type Parts struct {
+	Backends  []Backend // the first runs all jobs
 	Providers []Provider
 }
 

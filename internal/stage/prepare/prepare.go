@@ -31,7 +31,8 @@ func New(parts Parts) program.Program {
 // run runs the stage.
 func run(c *program.Call, parts Parts) error {
 	signal.Ignore(syscall.SIGPIPE) // a report that nobody reads is an error like any other
-	cgroup := findCgroup()
+	place := parts.Backends[0]
+	place.Ready()
 	response, err := job.ReadResponse(c.Env.ResponseFile)
 	if err != nil {
 		return err
@@ -48,7 +49,7 @@ func run(c *program.Call, parts Parts) error {
 	if err != nil {
 		return err
 	}
-	record, err := newRecord(response, s.Decision, <-cgroup, c.Env.Request.TempProjectDir())
+	record, err := newRecord(response, s.Decision, place, c.Env.Request.TempProjectDir())
 	if err != nil {
 		return err
 	}

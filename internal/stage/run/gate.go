@@ -2,7 +2,6 @@ package run
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,12 +12,11 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/sirupsen/logrus"
+
 	"rolecall/internal/fault"
 	"rolecall/internal/gate"
 	"rolecall/internal/job"
-	"rolecall/internal/mask"
-	"rolecall/internal/program"
-	"rolecall/internal/state"
 )
 
 // maxPlaces bounds how many places the job log lists.
@@ -27,37 +25,52 @@ const maxPlaces = 20
 // stopTime is how long the gate may take to end when the stage is told to.
 const stopTime = time.Second
 
-// look looks for the secrets of a job in what the runner would upload in a stage.
-// An error means that nothing must be uploaded: secrets are in it, which is the
+// checkUpload looks for what was given to a job in what the runner would upload, in a
+// stage that uploads something. An error means that nothing must be uploaded: secrets are in it, which is the
 // author's to change, as is what the job made so that nobody can look at it; or it
 // could not be looked for.
-func look(ctx context.Context, c *program.Call, record state.Record, env []string, secrets []mask.Named) error {
-	uploads, err := job.ReadUploads(c.Env.ResponseFile)
+func (r running) checkUpload(env []string, g given) error {
+	stage := job.StageName(r.Args[1])
+	if g.envFile == "" || !stage.MayUpload() {
+		return nil
+	}
+	uploads, err := job.ReadUploads(r.Env.ResponseFile)
 	if err != nil {
 		return err
 	}
-	report, err := ask(ctx, c, record.User, gate.Order{
-		Stage:       job.StageName(c.Args[1]),
-		Project:     strings.TrimSuffix(c.Env.Request.TempProjectDir(), ".tmp"),
+	record := r.folder.Record()
+	tree, err := r.place.Tree(record.Data, strings.TrimSuffix(r.Env.Request.TempProjectDir(), ".tmp"))
+	if err != nil {
+		return err
+	}
+	report, err := r.ask(gate.Order{
+		Stage:       stage,
+		Project:     tree,
 		Uploads:     uploads,
-		Request:     c.Env.Request,
+		Request:     r.Env.Request,
 		Service:     env,
-		Secrets:     secrets,
+		Secrets:     g.secrets,
 		MaxBytes:    record.Gate.MaxBytes,
 		MaxDuration: record.Gate.MaxDuration,
 	})
 	if err != nil {
 		return fmt.Errorf("look for secrets before the upload: %w", err)
 	}
+	return judge(report, record.Gate.Warn, r.Log)
+}
+
+// judge turns what the gate has found into an error, or into warnings where nothing
+// keeps the upload. Warn is for what could not be searched.
+func judge(report gate.Report, warn bool, log *logrus.Logger) error {
 	if len(report.Noted) > 0 {
-		c.Log.Warnf("files that could not be unpacked; no secret is in their bytes as they are:%s", list(report.Noted))
+		log.Warnf("files that could not be unpacked; no secret is in their bytes as they are:%s", list(report.Noted))
 	}
 	if len(report.Found) > 0 {
 		return fault.New(fault.Author, errors.New("secrets of the job are in what would be uploaded, and nothing is"),
 			"remove them from the files, or leave the files out by artifacts:exclude or, of a cache, by its paths:"+list(report.Found))
 	}
-	if len(report.Refused) > 0 && record.Gate.Warn {
-		c.Log.Warnf("not all that is uploaded could be searched for secrets:%s", list(report.Refused))
+	if len(report.Refused) > 0 && warn {
+		log.Warnf("not all that is uploaded could be searched for secrets:%s", list(report.Refused))
 		return nil
 	}
 	if len(report.Refused) > 0 {
@@ -69,7 +82,7 @@ func look(ctx context.Context, c *program.Call, record state.Record, env []strin
 
 // ask starts the program that looks, which lies beside this one, as the job's user:
 // what it opens the job has made.
-func ask(ctx context.Context, c *program.Call, as *state.User, order gate.Order) (gate.Report, error) {
+func (r running) ask(order gate.Order) (gate.Report, error) {
 	var report gate.Report
 	self, err := os.Executable()
 	if err != nil {
@@ -80,14 +93,14 @@ func ask(ctx context.Context, c *program.Call, as *state.User, order gate.Order)
 		return report, err
 	}
 	var answer bytes.Buffer
-	cmd := exec.CommandContext(ctx, filepath.Join(filepath.Dir(self), gate.Program))
+	cmd := exec.CommandContext(r.watching(), filepath.Join(filepath.Dir(self), gate.Program))
 	cmd.Dir = "/"
 	cmd.Env = order.Service
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(question), &answer, c.Stderr
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(question), &answer, r.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = stopTime
-	if as != nil {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: as.UID, Gid: as.GID, Groups: as.Groups}}
+	if err := r.place.Command(r.folder.Record().Data, cmd); err != nil {
+		return report, err
 	}
 	if err := cmd.Run(); err != nil {
 		return report, err

@@ -2,23 +2,19 @@
 package run
 
 import (
-	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
-	"strconv"
-	"strings"
+	"os/exec"
 	"time"
 
-	"rolecall/internal/creds/aws"
+	"rolecall/internal/backend"
 	"rolecall/internal/fault"
 	"rolecall/internal/job"
-	"rolecall/internal/mask"
 	"rolecall/internal/program"
-	"rolecall/internal/script"
 	"rolecall/internal/state"
 )
 
@@ -26,18 +22,56 @@ import (
 // run is gone within 10 s, before a runner that shuts down gives up on it.
 const grace = 8 * time.Second
 
-// Run runs the script that the runner names, with the job's credentials where
-// the script is the user's own. Where the runner dies meanwhile it removes them,
+// Backend is a place that scripts run in. Data are those of the job's record.
+type Backend interface {
+	backend.Reaper
+	// Begin begins to make what a script runs in. The function that it returns removes
+	// that again; its error says that this stays.
+	Begin(data json.RawMessage, id job.ID) (end func() error, err error)
+	// Environ returns the environment that scripts start with, before credentials, for a
+	// service with that one.
+	Environ(data json.RawMessage, service []string) ([]string, error)
+	// Run runs a script. An error is not the script's: it did not run, or its output
+	// was lost.
+	Run(ctx context.Context, data json.RawMessage, s backend.Script) (backend.Result, error)
+	// Tree returns where this host sees the work tree that scripts see at project.
+	Tree(data json.RawMessage, project string) (string, error)
+	// Visible returns where scripts see what lies at a path of this host.
+	Visible(data json.RawMessage, path string) string
+	// Command lets cmd, a program of this host, have the rights of the job and no more.
+	Command(data json.RawMessage, cmd *exec.Cmd) error
+}
+
+// Provider is a provider of credentials, as far as it concerns what scripts see.
+type Provider interface {
+	// Hides reports whether scripts must not get a variable of that name from the
+	// service's environment.
+	Hides(variable string) bool
+	// Guards returns variables, as NAME=value, that keep tools from other credentials
+	// than the job's.
+	Guards() []string
+}
+
+// Parts are what the stage works with.
+type Parts struct {
+	Backends  []Backend // the record of a job names the one that runs it
+	Providers []Provider
+}
+
+// New returns the stage as a program.
+func New(parts Parts) program.Program {
+	return program.Program{
+		Name: "run",
+		Does: "runs a script of the job: the runner appends its path and its stage's name",
+		Run:  parts.run,
+	}
+}
+
+// run runs the script that the runner names, with the job's credentials where
+// the script is the user's own. Where the runner dies meanwhile it ends the job,
 // since nobody comes after it.
-func Run(c *program.Call) error {
-	if err := clearExitCode(c.Env.ExitCodeFile); err != nil {
-		return err
-	}
-	if len(c.Args) != 2 {
-		return fault.New(fault.Admin, fmt.Errorf("run has %d arguments, want the script and the stage that the runner appends", len(c.Args)),
-			"leave only flags in run_args of the runner's config.toml")
-	}
-	if err := c.CheckTold(); err != nil {
+func (p Parts) run(c *program.Call) error {
+	if err := check(c); err != nil {
 		return err
 	}
 	watching := c.Watch()
@@ -50,16 +84,21 @@ func Run(c *program.Call) error {
 		return fmt.Errorf("state of job %s: %w", key.ID, err)
 	}
 	defer folder.Close()
-	result, err := run(c, folder, key, watching)
+	place, err := backend.Named(p.Backends, folder.Record().Backend)
+	if err != nil {
+		return err
+	}
+	result, err := running{c, p, folder, key, place, watching}.run()
 	// A runner that has asked to stop may have died since: it waits for no longer than its shutdown_timeout.
-	if cause := context.Cause(watching()); errors.Is(cause, program.ErrOrphaned) || cause != nil && !folder.Record().Lease.Alive() {
-		return errors.Join(cause, err, state.Remove(folder.Root(), key))
+	cause := context.Cause(watching())
+	if errors.Is(cause, program.ErrOrphaned) || cause != nil && !folder.Record().Lease.Alive() {
+		return errors.Join(cause, err, state.Finish(context.Background(), folder.Root(), key, backend.Reap(p.Backends)))
 	}
 	if err != nil {
 		return err
 	}
-	if err := startupFile(result, folder.Record(), c.Env.Service); err != nil && context.Cause(watching()) == nil {
-		return err
+	if result.Startup != nil && cause == nil {
+		return result.Startup
 	}
 	if len(result.Left) > 0 {
 		c.Log.Warnf("processes of the script that could not be killed: %v", result.Left)
@@ -70,23 +109,16 @@ func Run(c *program.Call) error {
 	return nil
 }
 
-// startupFile reports that not the script but a startup file of the shell has ended
-// it. Whatever code that has, the script did not run to its end.
-func startupFile(result script.Result, record state.Record, service []string) error {
-	user := "of the service's user"
-	home := cmp.Or(job.Get(service, "HOME"), "/")
-	if record.User != nil {
-		user, home = "of user "+strconv.Quote(record.User.Name), record.User.Home
+// check checks what the stage is called with, and clears what an earlier one left.
+func check(c *program.Call) error {
+	if err := clearExitCode(c.Env.ExitCodeFile); err != nil {
+		return err
 	}
-	switch {
-	case result.Read == script.Unread:
-		return fault.New(fault.Admin, fmt.Errorf("the login shell %s ended with %d before it read the script: one of its profiles did that", user, result.Code),
-			fmt.Sprintf("correct /etc/profile, a file in /etc/profile.d, or the first that is there of %[1]s/.bash_profile, %[1]s/.bash_login and %[1]s/.profile", home))
-	case result.Read == script.AllRead && result.Code != 0:
-		return fault.New(fault.Admin, fmt.Errorf("the script has succeeded, and the login shell %s then ended with %d: its logout file did that", user, result.Code),
-			fmt.Sprintf("remove %s/.bash_logout", home))
+	if len(c.Args) != 2 {
+		return fault.New(fault.Admin, fmt.Errorf("run has %d arguments, want the script and the stage that the runner appends", len(c.Args)),
+			"leave only flags in run_args of the runner's config.toml")
 	}
-	return nil
+	return c.CheckTold()
 }
 
 // clearExitCode removes what an earlier stage left in the file at path: the
@@ -101,90 +133,45 @@ func clearExitCode(path string) error {
 	return nil
 }
 
-// run runs the script as the job's user and in its cgroup.
-func run(c *program.Call, folder *state.Folder, key job.Key, watching func() context.Context) (script.Result, error) {
-	record := folder.Record()
-	if record.User == nil && !record.AsRoot && os.Geteuid() == 0 {
-		return script.Result{}, fault.New(fault.Admin, errors.New("the record of the job names no unix user, and its scripts would be root's"),
-			"let the runner start the job anew: another version of rolecall has prepared it")
-	}
-	grouped := makeGroup(record.Cgroup, key)
-	env, err := environment(c, folder, job.StageName(c.Args[1]), watching)
-	group, groupErr := grouped()
-	if group != nil {
-		defer group.remove(c, key)
-	}
-	if err := errors.Join(err, groupErr); err != nil {
-		return script.Result{}, err
-	}
-	s := script.Script{
-		Path:   c.Args[0],
-		Env:    env,
-		Dir:    home(c.Env.Service),
-		Stdout: c.Stdout,
-		Stderr: c.Stderr,
-		Grace:  grace,
-		Limits: script.Limits{OpenFiles: record.Limits.OpenFiles, Processes: record.Limits.Processes, AddressSpace: record.Limits.Memory >> 10},
-	}
-	if user := record.User; user != nil {
-		s.User, s.Dir = &script.User{UID: user.UID, GID: user.GID, Groups: user.Groups}, cmp.Or(user.Home, "/")
-	}
-	if group != nil {
-		s.Group = group.Group
-	}
-	return s.Run(watching())
+// running is a script of a job, and all that it takes to run it.
+type running struct {
+	*program.Call
+	parts    Parts
+	folder   *state.Folder
+	key      job.Key
+	place    Backend
+	watching func() context.Context // waits until signals are watched for
 }
 
-// environment returns the environment of the script of a stage, and masks what
-// was issued to the job in all that the stage prints, whosever script it is. For a
-// stage that uploads something it is an error that this holds a secret.
-func environment(c *program.Call, folder *state.Folder, stage job.StageName, watching func() context.Context) ([]string, error) {
-	clean := script.Clean(c.Env.Service, func(name string) bool { return aws.IsVariable(name) || name == "SHLVL" })
-	if user := folder.Record().User; user != nil {
-		clean = script.ForUser(clean, user.Name, user.Home, user.Shell)
-	}
-	if temp := folder.Record().Temp; temp != "" {
-		clean = append(clean, "TMPDIR="+temp)
-	}
-	clean = append(clean, script.ShellLevel)
-	if folder.Tenant() == "" {
-		return clean, nil
-	}
-	issued, known, err := folder.ReadAll()
-	if err != nil && folder.Record().User == nil { // another user's job cannot have done it
-		return nil, fault.New(fault.Author, fmt.Errorf("the credentials of tenant %q cannot be read: %w", folder.Tenant(), err),
-			"do not remove or change their file in a script")
-	}
+// run runs the script: in what is made for it while the masks are.
+func (r running) run() (backend.Result, error) {
+	data := r.folder.Record().Data
+	end, err := r.place.Begin(data, r.key.ID)
 	if err != nil {
-		return nil, fmt.Errorf("the credentials of tenant %q: %w", folder.Tenant(), err)
+		return backend.Result{}, err
 	}
-	secrets := issuedSecrets(known, c.Env.Request[folder.IDToken()])
-	if err := c.Mask(secrets...); err != nil {
-		return nil, err
+	defer func() {
+		if err := end(); err != nil {
+			r.Log.Warn(err)
+		}
+	}()
+	clean, err := r.place.Environ(data, r.parts.visible(r.Env.Service))
+	if err != nil {
+		return backend.Result{}, err
 	}
-	if stage.MayUpload() {
-		return clean, look(watching(), c, folder.Record(), clean, secrets)
+	given, err := r.open()
+	if err != nil {
+		return backend.Result{}, err
 	}
-	if !stage.IsUserScript() {
-		return clean, nil
+	if err := r.checkUpload(clean, given); err != nil {
+		return backend.Result{}, err
 	}
-	clean = append(clean, issued.Environ()...)
-	return append(clean, aws.MetadataOff, job.EnvFileVariable+"="+folder.Path()), nil
+	return r.execute(r.parts.environ(job.StageName(r.Args[1]), clean, given))
 }
 
-// issuedSecrets returns what was issued and the ID token that it came from. It is
-// the one that prepare has found to be of this job: the runner passes the same
-// variables to each stage.
-func issuedSecrets(issued []mask.Named, token string) []mask.Named {
-	return append(slices.Clone(issued), mask.Named{Kind: "ID token", Value: mask.NewSecret(strings.TrimSuffix(token, "\n"))})
-}
-
-// home returns the folder that a script starts in: the home of the service's
-// user. The runner starts the driver in a folder that holds the job response.
-func home(environ []string) string {
-	dir := job.Get(environ, "HOME")
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return "/"
-	}
-	return dir
+// execute runs the script with that environment.
+func (r running) execute(env []string) (backend.Result, error) {
+	return r.place.Run(r.watching(), r.folder.Record().Data, backend.Script{
+		Path: r.Args[0], Stage: r.Args[1], Env: env, Stdout: r.Stdout, Stderr: r.Stderr, Grace: grace,
+	})
 }

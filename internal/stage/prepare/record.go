@@ -1,0 +1,41 @@
+package prepare
+
+import (
+	"context"
+
+	"rolecall/internal/admission"
+	"rolecall/internal/backend"
+	"rolecall/internal/job"
+	"rolecall/internal/state"
+)
+
+// newRecord places a job, and returns what the later stages need to know of it.
+func newRecord(response job.Response, d admission.Decision, place Backend, temp string) (state.Record, error) {
+	grant, settings := d.Grant, d.Settings
+	lease, err := state.NewLease(state.Runner(), response.Timeout)
+	if err != nil {
+		return state.Record{}, err
+	}
+	placed, owner, err := place.Place(context.Background(), backend.Spec{
+		Job:         response,
+		Folder:      grant.Folder(),
+		BuildsDir:   settings.BuildsDir,
+		CacheDir:    settings.CacheDir,
+		TempProject: temp,
+		RunAs:       grant.RunAs,
+		AsRoot:      grant.RunAs == "", // admission has let it
+		Limits:      backend.Limits(grant.Limits),
+	})
+	if err != nil {
+		return state.Record{}, err
+	}
+	return state.Record{
+		Tenant:  string(grant.Tenant),
+		IDToken: grant.IDToken,
+		Lease:   lease,
+		Gate:    state.Gate(settings.Gate),
+		Backend: placed.Backend,
+		Data:    placed.Data,
+		Owner:   (*state.Owner)(owner),
+	}, nil
+}

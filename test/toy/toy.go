@@ -1,0 +1,86 @@
+// Package toy is a backend that starts no process: a script is "run" by writing its
+// text to standard output, after a line for each variable. It shows that a second
+// backend touches no room but its own, and lets tests run stages in their own process.
+package toy
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+
+	"rolecall/internal/backend"
+	"rolecall/internal/job"
+)
+
+// Backend is the toy. What is nil or empty does what a backend without faults does.
+type Backend struct {
+	Code   int          // with which scripts end
+	Broken error        // what Run returns
+	Stuck  error        // what Reap returns
+	Ended  func() error // called at the end of what Begin begins
+	Reaped []string     // each job that was reaped, with its data
+}
+
+// Data is what the toy keeps in records.
+const Data = `{"toy":true}`
+
+// Name returns "toy".
+func (*Backend) Name() string { return "toy" }
+
+// Ready has nothing to begin.
+func (*Backend) Ready() {}
+
+// Describe names folders as they are, and a shell that is none.
+func (*Backend) Describe(s backend.Spec) (backend.Description, error) {
+	return backend.Description{Shell: "toy", BuildsDir: s.BuildsDir, CacheDir: s.CacheDir}, nil
+}
+
+// Place needs nothing of a job.
+func (*Backend) Place(context.Context, backend.Spec) (backend.State, *backend.Owner, error) {
+	return backend.State{Backend: "toy", Data: json.RawMessage(Data)}, nil, nil
+}
+
+// Begin begins nothing, of jobs of the toy only.
+func (b *Backend) Begin(data json.RawMessage, _ job.ID) (end func() error, err error) {
+	if string(data) != Data {
+		return nil, errors.New("the data are not the toy's: " + string(data))
+	}
+	if b.Ended != nil {
+		return b.Ended, nil
+	}
+	return func() error { return nil }, nil
+}
+
+// Environ returns the service's environment.
+func (*Backend) Environ(_ json.RawMessage, service []string) ([]string, error) { return service, nil }
+
+// Run writes the environment and the script to standard output.
+func (b *Backend) Run(_ context.Context, _ json.RawMessage, s backend.Script) (backend.Result, error) {
+	text, err := os.ReadFile(s.Path)
+	for _, entry := range s.Env {
+		_, writeErr := fmt.Fprintln(s.Stdout, entry)
+		err = errors.Join(err, writeErr)
+	}
+	_, writeErr := s.Stdout.Write(text)
+	return backend.Result{Code: b.Code}, errors.Join(err, writeErr, b.Broken)
+}
+
+// Tree says that the toy has no work tree that this host can see.
+func (*Backend) Tree(json.RawMessage, string) (string, error) {
+	return "", errors.New("the toy has no work tree")
+}
+
+// Visible returns where scripts see what lies at path: below /toy.
+func (*Backend) Visible(_ json.RawMessage, path string) string { return "/toy" + path }
+
+// Command changes nothing.
+func (*Backend) Command(json.RawMessage, *exec.Cmd) error { return nil }
+
+// Reap notes the job.
+func (b *Backend) Reap(_ context.Context, data json.RawMessage, id job.ID) error {
+	b.Reaped = append(b.Reaped, id.String()+" "+string(data))
+	return b.Stuck
+}
