@@ -107,7 +107,7 @@ func TestOverridesAreSeenInBoth(t *testing.T) {
 		t.Error(err)
 	}
 	// What a provider does not know, and the job does not get, overrides nothing.
-	c = newCase(t, job.Request{"AWS_PROFILE": "y", "TENANT": "alpha"})
+	c = newCase(t, job.Request{"AWS_PROFILE": "y", "ROLECALL_ENV_FILE": "z", "TENANT": "alpha"})
 	c.Providers = nil
 	if d, err := admission.Decide(c); err != nil || d.Orders != nil {
 		t.Errorf("without providers: %+v, %v", d.Orders, err)

@@ -184,9 +184,9 @@ func (c Case) orders(g tenant.Grant, servers []tenant.Gift) ([]creds.Order, erro
 }
 
 // overrides reports whether a job variable of that name would win over what the job
-// gets.
+// gets. Where nothing is ordered there is nothing to win over.
 func (c Case) overrides(name string) bool {
-	return name == job.EnvFileVariable || slices.ContainsFunc(c.Providers, func(p Provider) bool { return p.Overrides(name) })
+	return len(c.Providers) > 0 && name == job.EnvFileVariable || slices.ContainsFunc(c.Providers, func(p Provider) bool { return p.Overrides(name) })
 }
 
 // asker returns the job as a provider is shown it.

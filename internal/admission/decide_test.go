@@ -60,9 +60,6 @@ func checkOrder(t *testing.T, newCase func() admission.Case, steps []step) {
 			}
 			name := fmt.Sprintf("%s, with %d steps broken", s.name, len(broken))
 			d, err := refused(t, name, c)
-			if err.What == nil {
-				continue
-			}
 			joined := len(broken) > 1 && s.name == "the folder" // with that about the user
 			if err.Side != s.side && !joined || !strings.HasPrefix(err.Error(), s.want) {
 				t.Errorf("%s: %v: %v, want %v: %q", name, err.Side, err, s.side, s.want)
@@ -134,6 +131,17 @@ func TestUser(t *testing.T) {
 		if _, err := refused(t, name, c); err.Side != fault.Admin || err.Error() != "no root" {
 			t.Errorf("%s, a job of no tenant: %v", name, err)
 		}
+	}
+}
+
+// TestNobody: a job that names no tenant gets nothing, whatever else it asks for.
+func TestNobody(t *testing.T) {
+	t.Parallel()
+	c := newCase(t, job.Request{"ROLE_ARN": "x", "AWS_REGION": "EU", "AWS_PROFILE": "x", "GITLAB_OIDC_TOKEN": "another job's"})
+	c.Policy = nil
+	d, err := admission.Decide(c)
+	if err != nil || d.Grant.Tenant != tenant.None || d.Grant.Gifts != nil || d.Orders != nil || d.Settings.Gate != tenant.Defaults().Gate {
+		t.Errorf("%+v, %v", d, err)
 	}
 }
 

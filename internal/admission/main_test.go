@@ -1,6 +1,7 @@
 package admission_test
 
 import (
+	"errors"
 	"maps"
 	"testing"
 
@@ -84,7 +85,7 @@ func refused(t *testing.T, name string, c admission.Case) (admission.Decision, *
 	d, err := admission.Decide(c)
 	if err == nil {
 		t.Errorf("%s: allowed: %+v", name, d.Grant)
-		return d, &fault.Error{}
+		return d, &fault.Error{What: errors.New("no error")}
 	}
 	return d, &fault.Error{Side: fault.SideOf(err), What: err}
 }

@@ -55,7 +55,9 @@ func (l log) decided(d admission.Decision, refused error) error {
 	e.Event, e.Allowed = audit.Decision, refused == nil
 	e.Tenant, e.Rule = string(d.Grant.Tenant), d.Grant.Why
 	for _, o := range d.Orders {
-		e.RoleARN, e.RoleSessionName = o.Facts.Get(roleFact), o.Session
+		if role := o.Facts.Get(roleFact); role != "" { // other providers have no session of that kind
+			e.RoleARN, e.RoleSessionName = role, o.Session
+		}
 	}
 	if refused != nil {
 		e.Side, e.Reason = fault.SideOf(refused), refused.Error()

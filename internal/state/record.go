@@ -120,15 +120,17 @@ func errOlder() error {
 // addCgroup makes a record of version 2 or before one that can be reaped: it names the
 // cgroup that the job's own is in, where there is one.
 func (r *Record) addCgroup(content []byte) {
+	if r.Version >= oldestRead || r.Backend != "" {
+		return
+	}
 	var old struct {
 		Cgroup string `json:"cgroup"`
 	}
 	_ = json.Unmarshal(content, &old) // parseRecord tells
-	if r.Version >= oldestRead || r.Backend != "" || old.Cgroup == "" {
-		return
+	if old.Cgroup != "" {
+		r.Backend = "host"
+		r.Data, _ = json.Marshal(old)
 	}
-	r.Backend = "host"
-	r.Data, _ = json.Marshal(map[string]string{"cgroup": old.Cgroup})
 }
 
 // checkProof reports an error where the folder is of another job of the same id.

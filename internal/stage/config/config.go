@@ -115,11 +115,8 @@ func write(c *program.Call, place backend.Description, root string, policy *tena
 // folder returns the folder of the tenant and trust class that the job claims to be
 // of. That its token is signed is not checked here, so that the stage starts fast:
 // prepare does, and refuses a job that works in a folder not its own. For a job that
-// will be refused there, and for one of no tenant, it is that of none.
+// the policy refuses, and for one of no tenant, it is that of none.
 func folder(c admission.Case) string {
-	d, err := admission.Decide(c)
-	if err != nil {
-		return tenant.Grant{}.Folder()
-	}
+	d, _ := admission.Decide(c) // beside an error is what the policy grants: prepare says what else is wrong
 	return d.Grant.Folder()
 }

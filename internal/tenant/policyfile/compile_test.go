@@ -2,7 +2,6 @@ package policyfile_test
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -12,47 +11,7 @@ import (
 	"rolecall/internal/creds/aws"
 	"rolecall/internal/creds/aws/grant"
 	"rolecall/internal/tenant"
-	"rolecall/internal/tenant/policyfile"
 )
-
-// example is a whole policy file.
-func example(t testing.TB) string {
-	t.Helper()
-	content, err := os.ReadFile("testdata/rolecall.toml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(content)
-}
-
-// compile compiles a policy that must be right.
-func compile(t testing.TB, text string) *tenant.Policy {
-	t.Helper()
-	policy, err := policyfile.Compile("policy.toml", []byte(text), grant.AWS{})
-	if err != nil {
-		t.Fatalf("Compile: %v\nof:\n%s", err, text)
-	}
-	return policy
-}
-
-// byText compares patterns by their texts.
-func byText() cmp.Option {
-	return cmp.Comparer(func(a, b tenant.Pattern) bool { return a.String() == b.String() })
-}
-
-// given returns what a tenant gives of AWS alone, or how to reach its server.
-func given(settings any) []tenant.Gift {
-	return []tenant.Gift{{Provider: aws.Name, Settings: settings}}
-}
-
-// texts returns patterns as they are written.
-func texts(patterns []tenant.Pattern) string {
-	var all []string
-	for _, p := range patterns {
-		all = append(all, p.String())
-	}
-	return strings.Join(all, " ")
-}
 
 func TestCompileExample(t *testing.T) {
 	t.Parallel()
@@ -87,16 +46,6 @@ func TestCompileExample(t *testing.T) {
 		t.Errorf("the patterns are %s, want %s", patterns, want)
 	}
 }
-
-// minimal is the least policy file, of 7 lines.
-const minimal = `[gitlab]
-issuer = "https://gitlab.example.com"
-[[tenant]]
-name = "alpha"
-role_arn = "arn:aws:iam::111122223333:role/a"
-audience = "aud"
-projects = ["acme/x"]
-`
 
 func TestCompileSettings(t *testing.T) {
 	t.Parallel()

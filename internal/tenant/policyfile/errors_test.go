@@ -3,29 +3,7 @@ package policyfile_test
 import (
 	"strings"
 	"testing"
-
-	"rolecall/internal/creds/aws/grant"
-	"rolecall/internal/tenant/policyfile"
 )
-
-// refused compiles a policy that must be wrong and returns the lines of the error.
-func refused(t *testing.T, text string) []string {
-	t.Helper()
-	policy, err := policyfile.Compile("/etc/p.toml", []byte(text), grant.AWS{})
-	if err == nil || policy != nil {
-		t.Fatalf("Compile = %v, %v, want an error, of:\n%s", policy, err, text)
-	}
-	lines := strings.Split(err.Error(), "\n")
-	for _, line := range lines {
-		if !strings.HasPrefix(line, "/etc/p.toml:") || strings.ContainsFunc(line, func(r rune) bool { return r < ' ' }) {
-			t.Errorf("no FILE:LINE: in %q", line)
-		}
-		if strings.Contains(line, "struct") || strings.Contains(line, "secret") {
-			t.Errorf("the line tells too much: %q", line)
-		}
-	}
-	return lines
-}
 
 func TestCompileRefusesFiles(t *testing.T) {
 	t.Parallel()

@@ -1,0 +1,89 @@
+package decisions_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+)
+
+// dice chooses at random, the same for the same seed.
+type dice struct{ *rand.Rand }
+
+// newDice returns the dice of a case.
+func newDice(seed, number uint64) dice { return dice{rand.New(rand.NewPCG(seed, number))} }
+
+// of returns one of the texts.
+func (d dice) of(texts ...string) string { return texts[d.IntN(len(texts))] }
+
+// one reports true once in n times.
+func (d dice) one(n int) bool { return d.IntN(n) == 0 }
+
+// team is a tenant of a policy file, as the jobs of a test are made for it.
+type team struct {
+	name, token, audience, project, ref, refType, environment string
+	protected                                                 bool
+}
+
+// policy is a policy file and its tenants.
+type policy struct {
+	text   string
+	teams  []team
+	builds string // builds_dir; empty: none
+}
+
+// newPolicy returns a policy file of one to three tenants, whose files lie in dir.
+func newPolicy(d dice, dir, issuer string) policy {
+	var p policy
+	top := "shared_user = \"unsafe\"\n" + fmt.Sprintf("credentials_dir = %q\naudit_log = %q\n", dir+"/run", dir+"/audit")
+	isolated := d.one(4)
+	if isolated || !d.one(3) {
+		p.builds = dir + "/builds"
+		top += fmt.Sprintf("builds_dir = %q\ncache_dir = %q\n", p.builds, dir+"/cache")
+	}
+	if !d.one(3) {
+		top += "run_as_root = \"unsafe\"\n"
+	}
+	if isolated && !d.one(3) {
+		top += "run_as = \"rolecall-no-such\"\n"
+	}
+	top += fmt.Sprintf("[gitlab]\nissuer = %q\njwks_file = %q\n", issuer, dir+"/keys.json")
+	if d.one(4) {
+		top += fmt.Sprintf("[sts]\nproxy = \"http://u:p@proxy\"\nca_bundle = %q\n", dir+d.of("/ca.pem", "/ca.pem", "/none"))
+	}
+	for _, name := range []string{"alpha", "beta", "gamma"}[:1+d.IntN(3)] {
+		t := newTeam(d, name)
+		p.teams = append(p.teams, t)
+		top += "[[tenant]]\n" + t.lines(d)
+		if isolated {
+			top += "run_as = \"rolecall-no-" + name + "\"\n"
+		}
+		if d.one(5) {
+			top += fmt.Sprintf("session_policy_file = %q\n", dir+d.of("/session.json", "/session.json", "/none"))
+		}
+	}
+	p.text = top
+	return p
+}
+
+// newTeam returns a tenant and a job that its rules are for.
+func newTeam(d dice, name string) team {
+	return team{
+		name: name, token: d.of("GITLAB_OIDC_TOKEN", "GITLAB_OIDC_TOKEN", "OTHER_TOKEN"), audience: d.of("https://gitlab.example.com", "aud"),
+		project: d.of("acme/deploy", "acme/"+name, "other/deploy"), ref: d.of("main", "release/1", "v1"), refType: d.of("branch", "branch", "tag"),
+		environment: d.of("", "", "prod"), protected: d.one(2),
+	}
+}
+
+// lines returns the keys of the tenant, whose rules allow its own job.
+func (t team) lines(d dice) string {
+	group, _, _ := strings.Cut(t.project, "/")
+	text := fmt.Sprintf("name = %q\nrole_arn = \"arn:aws:iam::111122223333:role/%s\"\naudience = %q\nid_token = %q\n", t.name, t.name, t.audience, t.token)
+	text += fmt.Sprintf("projects = [%q]\nref_types = %s\n", d.of(t.project, group+"/*", "**"), d.of(fmt.Sprintf("[%q]", t.refType), `["branch", "tag"]`))
+	if d.one(2) {
+		text += fmt.Sprintf("refs = [%q, \"only\"]\n", d.of(t.ref, "**"))
+	}
+	if t.environment != "" {
+		text += fmt.Sprintf("environments = [%q]\n", t.environment)
+	}
+	return text + fmt.Sprintf("protected = %v\nrequired = %v\nregion = %q\nduration = %q\n", t.protected, d.one(4), d.of("", "eu-central-1"), d.of("", "1h"))
+}
