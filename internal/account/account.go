@@ -1,5 +1,4 @@
-// Package account looks up unix users of the host, as whom the jobs of a tenant
-// may run.
+// Package account looks up the unix users of the host that jobs of a tenant may run as.
 package account
 
 import (
@@ -8,30 +7,31 @@ import (
 	"strings"
 )
 
-// Account is a user of the host that is fit to run scripts: neither root nor of
-// root's group, and the only one with its uid.
+// Account is a user of the host that may run scripts. It is not root, is in no group
+// with gid 0, and shares its uid with nobody.
 type Account struct {
 	Name   string
 	UID    uint32
 	GID    uint32
-	Groups []uint32 // all of them, GID first
+	Groups []uint32 // all groups of the user, GID first
 	Home   string
 	Shell  string
 
 	groupNames []string
 }
 
-// Lookup returns the account with a name. An error says why there is none, or
-// why no script may run as it: uid 0, a group with gid 0, or a uid or a name that
-// the host has twice, since two tenants of one uid would be one.
+// Lookup returns the account with a name. It fails if the host has no such user, and
+// if no script may run as the user: uid 0, a group with gid 0, a name that occurs
+// twice, or a uid that another name has, too. Two tenants with one uid would not be
+// isolated from each other.
 //
-// It reads /etc/passwd and /etc/group itself: the programs are static, so the
-// name service switch is out of their reach. os/user would then read the same two
-// files, but tells neither shells nor which names share a uid.
+// Lookup reads /etc/passwd and /etc/group itself. The programs are linked statically
+// and cannot use the name service switch. os/user would read the same two files, but
+// reports neither the shell nor which names share a uid.
 func Lookup(name string) (Account, error) { return lookup("/etc/passwd", "/etc/group", name) }
 
-// RunnableBy returns an error where a process with that effective uid cannot run
-// scripts as the account: it has to be root, or the account itself.
+// RunnableBy returns an error if a process with the effective uid euid cannot run
+// scripts as the account: only root and the account itself can.
 func (a Account) RunnableBy(euid int) error {
 	if euid == 0 || euid == int(a.UID) {
 		return nil
@@ -39,8 +39,8 @@ func (a Account) RunnableBy(euid int) error {
 	return fmt.Errorf("user %q: uid %d cannot run scripts as uid %d: let root run the runner", a.Name, euid, a.UID)
 }
 
-// Powerful returns those of the account's groups that are as good as root on most
-// hosts, or may read what is root's, by name.
+// Powerful returns the names of those of the account's groups that, on most hosts, can
+// become root or can read root's files.
 func (a Account) Powerful() []string {
 	var found []string
 	for _, name := range a.groupNames {
@@ -53,10 +53,10 @@ func (a Account) Powerful() []string {
 	return found
 }
 
-// lookup is Lookup in the files at those paths.
+// lookup is Lookup with the paths of the two files.
 func lookup(passwdPath, groupPath, name string) (Account, error) {
 	if !isName(name) {
-		return Account{}, fmt.Errorf("user %q: want a name, of a-z, 0-9, _ and -, that starts with a letter or _ and has at most 32", name)
+		return Account{}, fmt.Errorf("user %q: want a name of at most 32 characters a-z, 0-9, _ and -, that starts with a letter or _", name)
 	}
 	passwd, err := os.ReadFile(passwdPath)
 	if err != nil {
@@ -76,8 +76,8 @@ func lookup(passwdPath, groupPath, name string) (Account, error) {
 	return account, nil
 }
 
-// isName reports whether a name matches ^[a-z_][a-z0-9_-]{0,31}$, as useradd(8)
-// wants it.
+// isName reports whether a name matches ^[a-z_][a-z0-9_-]{0,31}$, the form that
+// useradd(8) recommends.
 func isName(name string) bool {
 	return name != "" && len(name) <= 32 && !strings.ContainsAny(name[:1], "-0123456789") &&
 		strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == ""

@@ -63,7 +63,7 @@ func files(t *testing.T, passwd, group string) (string, string) {
 	return filepath.Join(dir, "passwd"), filepath.Join(dir, "group")
 }
 
-// TestRefused: no script runs as root, nor as two tenants at once.
+// TestRefused: no script runs as root, and no two tenants share a user.
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	users, groups := files(t, passwd, group)
@@ -72,18 +72,18 @@ func TestRefused(t *testing.T) {
 		"toor":                           "uid is 0",
 		"rootly":                         "gid 0",
 		"member":                         "gid 0",
-		"one":                            "uid 2020 is that of one and two and padded: ",
-		"two":                            "uid 2020 is that of one and two and padded: ",
-		"padded":                         "uid 2020 is that of one and two and padded: ",
-		"twice":                          "has it twice",
+		"one":                            "uid 2020 is shared by one and two and padded: ",
+		"two":                            "uid 2020 is shared by one and two and padded: ",
+		"padded":                         "uid 2020 is shared by one and two and padded: ",
+		"twice":                          "it occurs twice in /etc/passwd",
 		"short":                          "has 4 fields, want 7",
 		"words":                          `"none"`,
 		"negative":                       `"-1"`,
-		"nobody-at-all":                  "4294967295 means none",
-		"no-group":                       "4294967295 means none",
+		"nobody-at-all":                  "4294967295 means no id",
+		"no-group":                       "4294967295 means no id",
 		"no-gid":                         "its gid",
 		"too-big":                        "out of range",
-		"ghost":                          "not in /etc/passwd; users of LDAP or sssd are not seen",
+		"ghost":                          "not in /etc/passwd; users of LDAP or sssd cannot be used",
 		"nis":                            "not in /etc/passwd",
 		"ci-alph":                        "not in /etc/passwd",
 		"last" + strings.Repeat("t", 28): "not in /etc/passwd",
@@ -170,7 +170,7 @@ func TestRunnableBy(t *testing.T) {
 	}
 }
 
-// FuzzLookup: whatever the files hold, who is found is not root.
+// FuzzLookup: whatever the files hold, root is never found.
 func FuzzLookup(f *testing.F) {
 	f.Add(passwd, group, "ci-alpha")
 	f.Add("a:::::::\na:x:0:0::", "::0:a", "a")

@@ -1,4 +1,4 @@
 package account
 
-// LookupIn is Lookup in other files.
+// LookupIn is Lookup with the paths of other files.
 var LookupIn = lookup

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// find returns the account with a name, without its groups, from the text of
-// /etc/passwd.
+// find returns the account with a name from passwd, the text of /etc/passwd. Its groups
+// are not filled in.
 //
 // https://man7.org/linux/man-pages/man5/passwd.5.html
 func find(passwd, name string) (Account, error) {
@@ -23,7 +23,7 @@ func find(passwd, name string) (Account, error) {
 				return Account{}, err
 			}
 			if found != nil {
-				return Account{}, errors.New("/etc/passwd has it twice: remove one")
+				return Account{}, errors.New("it occurs twice in /etc/passwd: remove one of the lines")
 			}
 			found = &account
 		}
@@ -32,18 +32,18 @@ func find(passwd, name string) (Account, error) {
 		}
 	}
 	if found == nil {
-		return Account{}, errors.New("not in /etc/passwd; users of LDAP or sssd are not seen")
+		return Account{}, errors.New("not in /etc/passwd; users of LDAP or sssd cannot be used")
 	}
 	if found.UID == 0 {
-		return Account{}, errors.New("its uid is 0, it is root: a tenant needs a user without power")
+		return Account{}, errors.New("its uid is 0, so it is root: a tenant needs an ordinary user")
 	}
 	if sharing := names[found.UID]; len(sharing) > 1 {
-		return Account{}, fmt.Errorf("its uid %d is that of %s: a tenant needs a uid of its own", found.UID, strings.Join(sharing, " and "))
+		return Account{}, fmt.Errorf("its uid %d is shared by %s: a tenant needs a uid that nobody shares", found.UID, strings.Join(sharing, " and "))
 	}
 	return *found, nil
 }
 
-// parse reads a line of /etc/passwd. With an error there is only the name.
+// parse reads a line of /etc/passwd. If it fails, the account has only its name.
 func parse(line string) (Account, error) {
 	fields := strings.Split(line, ":")
 	account := Account{Name: fields[0]}
@@ -62,17 +62,17 @@ func parse(line string) (Account, error) {
 	return account, nil
 }
 
-// parseID reads a uid or gid. The greatest number means none to the kernel.
+// parseID reads a uid or gid. To the kernel the greatest number means "no id".
 func parseID(text string) (uint32, error) {
 	id, err := strconv.ParseUint(text, 10, 32)
 	if err == nil && id == math.MaxUint32 {
-		err = fmt.Errorf("%d means none", id)
+		err = fmt.Errorf("%d means no id", id)
 	}
 	return uint32(id), err
 }
 
-// addGroups adds the groups that the text of /etc/group says the account is in,
-// as initgroups(3) would. What is no group there gives no membership.
+// addGroups adds the groups of the account from group, the text of /etc/group, as
+// initgroups(3) would. It skips lines that do not describe a group.
 //
 // https://man7.org/linux/man-pages/man5/group.5.html
 func (a *Account) addGroups(group string) error {
@@ -92,7 +92,7 @@ func (a *Account) addGroups(group string) error {
 		a.groupNames = append(a.groupNames, fields[0])
 	}
 	if slices.Contains(a.Groups, 0) {
-		return errors.New("it is in a group with gid 0, that of root: remove it from that")
+		return errors.New("it is in a group with gid 0, the group of root: remove it from this group")
 	}
 	return nil
 }

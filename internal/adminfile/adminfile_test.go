@@ -15,16 +15,16 @@ import (
 	"rolecall/test/kit"
 )
 
-// stranger is a user who is neither root nor the one who runs the tests.
+// stranger is a user who is neither root nor the user of the tests.
 const stranger = 4711
 
-// good is what the admin wrote.
+// good is the content that the admin wrote.
 const good = "what the admin wrote"
 
-// tree is a folder of the admin's: etc/sub/file, and open/ for links.
+// tree is a folder of the admin: etc/sub/file, and open/ for symbolic links.
 type tree struct{ dir, sub, file string }
 
-// newTree makes a tree in which all is as it must be.
+// newTree makes a tree that Read accepts.
 func newTree(t *testing.T) tree {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
@@ -134,12 +134,12 @@ func TestMode(t *testing.T) {
 	refused(t, p.file, "has mode 1666")
 	kit.Must(t, os.Chmod(p.file, 0o644))
 	kit.Must(t, os.Chmod(p.sub, 0o777|os.ModeSticky))
-	if err := adminfile.Check(p.sub); err == nil || !strings.Contains(err.Error(), p.sub+" has mode 1777, so that others may write to it; choose a place") {
+	if err := adminfile.Check(p.sub); err == nil || !strings.Contains(err.Error(), p.sub+" has mode 1777, so others may write to it; choose a folder that only root can write to") {
 		t.Errorf("Check of a sticky folder: %v", err)
 	}
 }
 
-// TestPlanted: in a sticky folder others may plant what was not there.
+// TestPlanted: in a sticky folder, others may create a file where none was.
 func TestPlanted(t *testing.T) {
 	t.Parallel()
 	kit.NeedRoot(t, "files of other users")
@@ -173,7 +173,7 @@ func TestLinks(t *testing.T) {
 	kit.Must(t, os.Symlink("gone/file", p.dir+"/dangling"))
 	kit.Must(t, os.Symlink("dangling", p.dir+"/twice"))
 	for _, path := range []string{p.dir + "/dangling", p.dir + "/twice"} {
-		refused(t, path, "a link leads to "+p.dir+"/gone, which is not there")
+		refused(t, path, "a link leads to "+p.dir+"/gone, which does not exist")
 		if _, err := adminfile.Read(path, 9); errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%v is taken for a file that nobody wants", err)
 		}
@@ -201,7 +201,7 @@ func TestMissing(t *testing.T) {
 	}
 }
 
-// TestKinds: what is no regular file is refused at once.
+// TestKinds: a path that is not a regular file is refused at once.
 func TestKinds(t *testing.T) {
 	t.Parallel()
 	p := newTree(t)

@@ -10,18 +10,18 @@ import (
 	"rolecall/test/kit"
 )
 
-// TestSize: what is too large is not read, also if it seems to be empty.
+// TestSize: a file that is too large is refused, also if its size is reported as 0.
 func TestSize(t *testing.T) {
 	t.Parallel()
 	p := newTree(t)
 	for _, size := range []int64{5, 50 << 20, 50 << 30} {
 		kit.Must(t, os.Truncate(p.file, size))
 		content, err := adminfile.Read(p.file, 4)
-		if content != nil || err == nil || !strings.Contains(err.Error(), "has more than 4 bytes") {
+		if content != nil || err == nil || !strings.Contains(err.Error(), "is larger than 4 bytes: probably the wrong file") {
 			t.Errorf("%d bytes: %d bytes, %v", size, len(content), err)
 		}
 	}
-	if content, err := adminfile.Read("/proc/self/status", 4); content != nil || err == nil || !strings.Contains(err.Error(), "has more than 4 bytes") {
+	if content, err := adminfile.Read("/proc/self/status", 4); content != nil || err == nil || !strings.Contains(err.Error(), "is larger than 4 bytes: probably the wrong file") {
 		t.Errorf("a file without a size: %q, %v", content, err)
 	}
 }
@@ -55,7 +55,8 @@ func TestCheckFile(t *testing.T) {
 	}
 }
 
-// TestSwap: however the file is swapped while it is read, nothing of a stranger's is.
+// TestSwap: even if the file is swapped while it is read, no content of a stranger is
+// returned.
 func TestSwap(t *testing.T) {
 	t.Parallel()
 	kit.NeedRoot(t, "files of other users")

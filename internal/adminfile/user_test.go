@@ -11,8 +11,8 @@ import (
 	"rolecall/test/kit"
 )
 
-// TestAsUser: for a process that is not root, its own files and root's are the
-// admin's; what it may not read, it says.
+// TestAsUser: a process that is not root accepts its own files and root's, and says
+// which files it may not read.
 func TestAsUser(t *testing.T) {
 	const folder = "ADMINFILE_TEST_DIR"
 	if kit.IsChild(t) {

@@ -9,21 +9,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxLinks bounds how many links a path may go through, as in Linux itself.
+// maxLinks bounds how many symbolic links a path may go through, as path_resolution(7).
 const maxLinks = 40
 
 // openToOthers are the rights of group and others to write.
 const openToOthers = 0o022
 
-// entry is an open entry of a folder, which may be a link. All that is known of it
-// was asked of its descriptor, so that nothing can be put in its place.
+// entry is an open file, folder or symbolic link. Its stat was read from its descriptor,
+// so that no other file can take its place between a check and its use.
 type entry struct {
 	fd   int
 	path string
 	stat unix.Stat_t
 }
 
-// open opens name in the folder parent, which may be unix.AT_FDCWD, and checks it.
+// open opens name in the folder parent, a descriptor or unix.AT_FDCWD, and checks it.
+// Errors name path.
 func open(parent int, name, path string) (entry, error) {
 	e := entry{path: path}
 	var err error
@@ -42,11 +43,10 @@ func open(parent int, name, path string) (entry, error) {
 // close releases the descriptor.
 func (e entry) close() { _ = unix.Close(e.fd) }
 
-// is reports whether the entry is of a kind, such as unix.S_IFDIR.
+// is reports whether the entry is of the kind, such as unix.S_IFDIR.
 func (e entry) is(kind uint32) bool { return e.stat.Mode&unix.S_IFMT == kind }
 
-// check reports an error where another user owns the entry, or may replace what is
-// in it.
+// check fails if another user owns the entry, or may replace files in it.
 func (e entry) check() error {
 	if e.stat.Uid != 0 && int(e.stat.Uid) != os.Geteuid() {
 		return fmt.Errorf("%s belongs to user %d, who could change it; chown -h root %s", e.path, e.stat.Uid, e.path)
@@ -57,8 +57,8 @@ func (e entry) check() error {
 	return nil
 }
 
-// checkTarget reports an error where the entry at the path's end is of none of the
-// kinds, or others may write to it.
+// checkTarget checks the entry at the end of a path. It fails if the entry is of none of
+// the kinds, or if others may write to it.
 func (e entry) checkTarget(kinds ...uint32) error {
 	known := false
 	for _, kind := range kinds {
@@ -76,16 +76,16 @@ func (e entry) checkTarget(kinds ...uint32) error {
 	return nil
 }
 
-// openError says that others may write to the entry.
+// openError returns the error that others may write to the entry.
 func (e entry) openError() error {
 	next := "chmod go-w " + e.path + ", or choose another place"
 	if e.stat.Mode&unix.S_ISVTX != 0 {
-		next = "choose a place that is root's own" // as /tmp is everybody's
+		next = "choose a folder that only root can write to" // a chmod would break /tmp
 	}
-	return fmt.Errorf("%s has mode %04o, so that others may write to it; %s", e.path, e.stat.Mode&0o7777, next)
+	return fmt.Errorf("%s has mode %04o, so others may write to it; %s", e.path, e.stat.Mode&0o7777, next)
 }
 
-// target returns where a link leads.
+// target returns the text of a symbolic link.
 func (e entry) target() (string, error) {
 	text := make([]byte, unix.PathMax)
 	n, err := unix.Readlinkat(e.fd, "", text)
@@ -95,30 +95,30 @@ func (e entry) target() (string, error) {
 	return string(text[:n]), nil
 }
 
-// walk is the way to a path's end, from folder to folder.
+// walk resolves a path, folder by folder.
 type walk struct {
 	here  entry
-	names []string // what is ahead
-	given int      // how many of them, at the end, stand in the path that was given
-	links int      // how many links were followed
+	names []string // still to be opened, in order
+	given int      // how many of the last names are from the caller's path, and not from a link
+	links int      // how many symbolic links were followed
 }
 
-// find opens what is at path and checks it and all on the way. Links are followed
-// here and not by the kernel, so that each is looked at.
+// find opens the file or folder at path, and checks it and everything on the way. It
+// follows symbolic links itself: the kernel would follow them unchecked.
 func find(path string) (entry, error) {
 	if !strings.HasPrefix(path, "/") {
 		return entry{}, fmt.Errorf("%q is not an absolute path", path)
 	}
 	root, err := open(unix.AT_FDCWD, "/", "/")
 	if err != nil {
-		return entry{}, about(path, err)
+		return entry{}, withPath(path, err)
 	}
 	w := walk{here: root, names: split(path)}
 	w.given = len(w.names)
 	for len(w.names) > 0 {
-		if err := w.step(); err != nil {
+		if err := w.openNext(); err != nil {
 			w.here.close()
-			return entry{}, about(path, err)
+			return entry{}, withPath(path, err)
 		}
 	}
 	return w.here, nil
@@ -129,15 +129,15 @@ func split(path string) []string {
 	return strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
 }
 
-// step goes on by one name.
-func (w *walk) step() error {
+// openNext opens the next name.
+func (w *walk) openNext() error {
 	name := w.names[0]
 	w.names = w.names[1:]
 	ofLink := len(w.names) >= w.given
 	w.given = min(w.given, len(w.names))
 	next, err := open(w.here.fd, name, strings.TrimSuffix(w.here.path, "/")+"/"+name)
 	if ofLink && errors.Is(err, unix.ENOENT) {
-		return fmt.Errorf("a link leads to %s/%s, which is not there", strings.TrimSuffix(w.here.path, "/"), name)
+		return fmt.Errorf("a link leads to %s/%s, which does not exist", strings.TrimSuffix(w.here.path, "/"), name)
 	}
 	if err != nil {
 		return err
@@ -151,7 +151,7 @@ func (w *walk) step() error {
 	return nil
 }
 
-// follow puts the target of a link in its place.
+// follow puts the target of a symbolic link before the names that are left.
 func (w *walk) follow(link entry) error {
 	if w.links++; w.links > maxLinks {
 		return fmt.Errorf("%s: %w", link.path, unix.ELOOP)

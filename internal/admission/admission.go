@@ -1,5 +1,5 @@
-// Package admission decides which tenant a job is and what is ordered for it: by what
-// GitLab sent of the job, what the job asks for, and what its ID tokens say.
+// Package admission decides which tenant a job is and what is ordered for it. The
+// decision rests on what GitLab sent, what the job requests, and what its ID tokens say.
 package admission
 
 import (
@@ -14,15 +14,15 @@ import (
 	"rolecall/internal/tenant"
 )
 
-// Reader reads an ID token: idtoken.Parse, or a way that checks its signature
-// too.
+// Reader reads an ID token: idtoken.Parse, or a function that also checks the
+// signature.
 type Reader func(raw string) (idtoken.Token, error)
 
-// readTokens puts the job into a decision as the policy sees it, and returns its
-// tokens by the names of their variables. Every token that the policy may look at must
-// be of this very job.
+// readTokens fills in the Subject of a decision, and returns the job's tokens by the
+// names of their variables. Each token that the policy may look at must belong to this
+// very job.
 func (c Case) readTokens(d *Decision) (map[string]idtoken.Token, error) {
-	d.Job = tenant.Job{
+	d.Subject = tenant.Subject{
 		Pinned:    c.Pinned,
 		Requested: c.Request["TENANT"],
 		Project:   c.Response.ProjectPath,
@@ -30,7 +30,7 @@ func (c Case) readTokens(d *Decision) (map[string]idtoken.Token, error) {
 		Tokens:    map[string]tenant.Claims{},
 	}
 	tokens := map[string]idtoken.Token{}
-	for _, name := range c.Policy.TokenNames(c.Pinned, d.Job.Requested) {
+	for _, name := range c.Policy.TokenNames(c.Pinned, d.Subject.Requested) {
 		if c.Request[name] == "" {
 			continue
 		}
@@ -38,14 +38,14 @@ func (c Case) readTokens(d *Decision) (map[string]idtoken.Token, error) {
 		if err != nil {
 			return nil, err
 		}
-		tokens[name], d.Job.Tokens[name] = token, claimsOf(token)
+		tokens[name], d.Subject.Tokens[name] = token, claimsOf(token)
 	}
 	return tokens, nil
 }
 
-// token returns the ID token in the variable name, which must be of this very job, and
-// sets claims to what it says. An error of Read on the side of the admin or of
-// infrastructure stays as it is; any other is the author's.
+// token returns the ID token in the variable name, which must belong to this very job,
+// and sets claims to the token's. Errors of Read on the admin's or infrastructure's
+// side are returned unchanged; all others become the author's, with advice.
 func (c Case) token(name string, claims *idtoken.Claims) (idtoken.Token, error) {
 	if len(c.Response.Values(name)) > 1 {
 		return idtoken.Token{}, fault.New(fault.Author, fmt.Errorf("%s has two different values", name),
@@ -56,21 +56,26 @@ func (c Case) token(name string, claims *idtoken.Claims) (idtoken.Token, error) 
 	if err == nil {
 		err = token.CheckJob(int64(c.Response.ID), c.Response.Project)
 	}
-	if err == nil {
-		return token, nil
+	if err != nil {
+		return idtoken.Token{}, refuseToken(name, err)
 	}
-	what, next := err, "let id_tokens: set it, and no variable"
-	var classed *fault.Error
-	if errors.As(err, &classed) {
+	return token, nil
+}
+
+// refuseToken returns the error about the token in the variable name, which err says is
+// not this job's.
+func refuseToken(name string, err error) error {
+	what, next := err, "let id_tokens: set the token, and set no CI/CD variable of that name"
+	if classed, ok := errors.AsType[*fault.Error](err); ok {
 		if classed.Side != fault.Author {
-			return idtoken.Token{}, err
+			return err
 		}
 		what, next = classed.What, cmp.Or(classed.Next, next)
 	}
-	return idtoken.Token{}, fault.New(fault.Author, fmt.Errorf("%s is not an ID token of this job: %w", name, what), next)
+	return fault.New(fault.Author, fmt.Errorf("%s is not an ID token of this job: %w", name, what), next)
 }
 
-// claimsOf returns what a policy judges of a token's claims.
+// claimsOf returns the claims of a token that a policy judges.
 func claimsOf(t idtoken.Token) tenant.Claims {
 	c := t.Claims
 	return tenant.Claims{
@@ -85,17 +90,9 @@ func claimsOf(t idtoken.Token) tenant.Claims {
 }
 
 // checkOverrides refuses a job whose variables would win over its credentials inside
-// its script. A variable may be in what GitLab sent, in what the runner passes, or in
-// both.
+// its script.
 func (c Case) checkOverrides() error {
-	var names []string
-	for _, v := range c.Response.Variables {
-		names = append(names, v.Key)
-	}
-	for name := range c.Request {
-		names = append(names, name)
-	}
-	names = slices.DeleteFunc(names, func(name string) bool { return !c.overrides(name) })
+	names := slices.DeleteFunc(c.variables(), func(name string) bool { return !c.overrides(name) })
 	if len(names) == 0 {
 		return nil
 	}
@@ -103,4 +100,17 @@ func (c Case) checkOverrides() error {
 	return fault.New(fault.Author,
 		fmt.Errorf("variables of the job would override its tenant's credentials: %s", strings.Join(slices.Compact(names), ", ")),
 		"remove them from .gitlab-ci.yml and from Settings > CI/CD > Variables of the project and its groups, or export them in the script where they are meant")
+}
+
+// variables returns the names of the job's variables: those that GitLab sent and those
+// that the runner passes. A name may come twice.
+func (c Case) variables() []string {
+	var names []string
+	for _, v := range c.Response.Variables {
+		names = append(names, v.Key)
+	}
+	for name := range c.Request {
+		names = append(names, name)
+	}
+	return names
 }

@@ -23,7 +23,7 @@ func TestToken(t *testing.T) {
 		want string
 	}{
 		"another job's":         {"another job's", nil, fault.Author, `BETA is not an ID token of this job: its claim job_id is "8"`},
-		"no token":              {"x", errors.New("it is none"), fault.Author, "BETA is not an ID token of this job: it is none; let id_tokens: set it"},
+		"no token":              {"x", errors.New("it is none"), fault.Author, "BETA is not an ID token of this job: it is none; let id_tokens: set the token, and set no CI/CD variable of that name"},
 		"a reason of its own":   {"x", expired, fault.Author, "BETA is not an ID token of this job: it expired; run the job again"},
 		"nobody's mistake":      {"x", unreachable, fault.Infrastructure, "no answer; wait"},
 		"the admin's":           {"x", unset, fault.Admin, "no issuer; set it"},
@@ -70,7 +70,7 @@ func TestTokensThatCount(t *testing.T) {
 		c.Pinned, c.WorkDir = tenantName(test.pinned), ""
 		d, err := admission.Decide(c)
 		var seen []string
-		for name, claims := range d.Job.Tokens {
+		for name, claims := range d.Subject.Tokens {
 			seen = append(seen, name)
 			if claims.Ref != c.Request[name] {
 				t.Errorf("%s: the claims of %s are those of %q", name, name, claims.Ref)
@@ -85,8 +85,8 @@ func TestTokensThatCount(t *testing.T) {
 		case test.want != "" && test.want != "none" && got != test.want:
 			t.Errorf("%s: the tokens of %s, %v, want %s", name, got, err, test.want)
 		}
-		if d.Job.Project != "acme/deploy" || !d.Job.Protected || d.Job.Requested != c.Request["TENANT"] || string(d.Job.Pinned) != test.pinned {
-			t.Errorf("%s: the rules saw %+v", name, d.Job)
+		if d.Subject.Project != "acme/deploy" || !d.Subject.Protected || d.Subject.Requested != c.Request["TENANT"] || string(d.Subject.Pinned) != test.pinned {
+			t.Errorf("%s: the rules saw %+v", name, d.Subject)
 		}
 	}
 }

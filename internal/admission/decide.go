@@ -15,24 +15,24 @@ import (
 
 // Case is what a decision rests on.
 type Case struct {
-	Policy   *tenant.Policy // nil: a job names its tenant, and what it asks of providers
-	Pinned   tenant.Name    // the tenant of the runner; None where it has none
-	RunAs    string         // without a policy: the unix user of all jobs; empty: the driver's
-	NoRoot   error          // what a job without a unix user is refused with; nil: it may run as the driver's user
-	WorkDir  string         // the folder beside the job's work tree; empty: not known, and not checked
+	Policy   *tenant.Policy // nil: the job names its tenant, and what it requests of providers
+	Pinned   tenant.Name    // the tenant of the runner; None if the runner has none
+	RunAs    string         // without a policy: the unix user of all jobs; empty: the driver's user
+	NoRoot   error          // refuses a job without a unix user; nil: such a job may run as the driver's user
+	WorkDir  string         // the folder beside the job's work tree; empty: unknown, and not checked
 	Response job.Response
 	Request  job.Request
 	Read     Reader
 
-	Providers []Provider // of what may be ordered; none: nothing is ordered, and who the job is counts alone
+	Providers []Provider // none: Decide only says which tenant the job is, and orders nothing
 	ReadFile  FileReader
 }
 
-// FileReader reads a file that a policy file names under key, nothing where the path
-// is empty.
+// FileReader reads the file at path, which a policy file names under key. It returns
+// nothing if path is empty.
 type FileReader func(key, path string) ([]byte, error)
 
-// Provider knows what can be ordered of one provider of credentials. It asks no
+// Provider knows what can be ordered from one provider of credentials. It asks no
 // server.
 type Provider interface {
 	// Name returns the provider's name, such as aws.
@@ -40,7 +40,7 @@ type Provider interface {
 	// Overrides reports whether a job variable of that name would win over the
 	// provider's credentials inside the job's script.
 	Overrides(variable string) bool
-	// ByJob returns the settings that a job without a policy file asks for.
+	// ByJob returns the settings that a job requests without a policy file.
 	ByJob(a Asker) (settings any, err error)
 	// Order returns what to order for a job.
 	Order(a Asker) (creds.Order, error)
@@ -49,8 +49,8 @@ type Provider interface {
 // Asker is a job of a tenant that something is ordered for.
 type Asker struct {
 	Tenant   tenant.Name
-	Settings any // the provider's, of the tenant
-	Server   any // the provider's, of the policy file; nil without one
+	Settings any // of the tenant, in the provider's type
+	Server   any // of the policy file, in the provider's type; nil without a policy file
 	Response job.Response
 	Request  job.Request
 	ReadFile FileReader
@@ -59,20 +59,20 @@ type Asker struct {
 // Decision is what a job gets.
 type Decision struct {
 	Grant    tenant.Grant
-	Settings tenant.Settings // of the policy file; its defaults where there is none
-	Token    idtoken.Token   // of a job with a tenant
-	Orders   []creds.Order   // of a job with a tenant
+	Settings tenant.Settings // of the policy file; the defaults without a policy file
+	Token    idtoken.Token   // empty for a job without a tenant
+	Orders   []creds.Order   // empty for a job without a tenant
 
-	Job    tenant.Job     // the job as the rules saw it; with a policy file only
-	Claims idtoken.Claims // of the last token that was read, also of one that was refused
+	Subject tenant.Subject // the job as the rules saw it; empty without a policy file
+	Claims  idtoken.Claims // of the last token that was read, even if it was refused
 }
 
-// Decide decides which tenant a job is and what is ordered for it, in this order: the
-// tokens are of this very job, the policy allows it, it works in its folder and has a
-// unix user, its terms can be told, and no variable of its own would win over what it
-// gets. It is the only
-// place that knows that order. An error says whose it is, by package fault; the
-// Decision beside it holds what is known by then.
+// Decide decides which tenant a job is and what is ordered for it. With a policy file
+// it checks in this order: the ID tokens belong to this very job, the policy allows the
+// job, the job works in its folder and has a unix user, an order can be made for it,
+// and no variable of the job would win over what the job gets. No other code knows that
+// order. Errors are of package fault. Beside an error, the Decision holds what is known
+// so far.
 func Decide(c Case) (Decision, error) {
 	if c.Policy == nil {
 		return c.byJob()
@@ -87,7 +87,7 @@ func (c Case) byPolicy() (Decision, error) {
 	if err != nil {
 		return d, err
 	}
-	if d.Grant, err = c.Policy.Decide(d.Job); err != nil {
+	if d.Grant, err = c.Policy.Decide(d.Subject); err != nil {
 		return d, err
 	}
 	if err := errors.Join(c.checkFolder(d), c.checkUser(d.Grant)); err != nil || d.Grant.Tenant == tenant.None {
@@ -111,36 +111,43 @@ func (c Case) byJob() (Decision, error) {
 	if err := c.checkUser(d.Grant); err != nil || d.Grant.Tenant == tenant.None {
 		return d, err
 	}
-	if err := c.checkOverrides(); err != nil {
-		return d, err
-	}
-	if err := c.giveByJob(&d.Grant); err != nil {
-		return d, err
-	}
-	if d.Orders, err = c.orders(d.Grant, nil); err != nil {
-		return d, err
-	}
-	if c.Request[d.Grant.IDToken] == "" {
-		return d, tenant.NoToken(d.Grant.Tenant, d.Grant.IDToken, "")
-	}
-	d.Token, err = c.token(d.Grant.IDToken, &d.Claims)
+	err = c.orderByJob(&d)
 	return d, err
 }
 
-// checkFolder reports an error unless the job works in the folder of its tenant and
-// trust class. The config stage gave that out by what the job claimed to be.
+// orderByJob puts into a decision what the job requests, and the token that pays for it.
+func (c Case) orderByJob(d *Decision) error {
+	err := c.checkOverrides()
+	if err != nil {
+		return err
+	}
+	if err := c.giveByJob(&d.Grant); err != nil {
+		return err
+	}
+	if d.Orders, err = c.orders(d.Grant, nil); err != nil {
+		return err
+	}
+	if c.Request[d.Grant.IDToken] == "" {
+		return tenant.NoToken(d.Grant.Tenant, d.Grant.IDToken, "")
+	}
+	d.Token, err = c.token(d.Grant.IDToken, &d.Claims)
+	return err
+}
+
+// checkFolder returns an error unless the job works in the folder of its tenant and
+// trust class. The config stage chose the folder by unverified claims.
 func (c Case) checkFolder(d Decision) error {
 	builds := d.Settings.BuildsDir
 	if builds == "" || c.WorkDir == "" {
 		return nil
 	}
 	if want := builds + "/" + d.Grant.Folder() + "/"; !strings.HasPrefix(c.WorkDir, want) {
-		return fmt.Errorf("the job works in %q and not in %s: its ID token is not what it seemed to the config stage, or the config stage read another policy file", c.WorkDir, want)
+		return fmt.Errorf("the job works in %q and not in %s: the config stage read another ID token or another policy file", c.WorkDir, want)
 	}
 	return nil
 }
 
-// checkUser refuses a job that would run as a driver's user who must not be it.
+// checkUser refuses a job without a unix user if it must not run as the driver's user.
 func (c Case) checkUser(g tenant.Grant) error {
 	if g.RunAs == "" {
 		return c.NoRoot
@@ -148,7 +155,7 @@ func (c Case) checkUser(g tenant.Grant) error {
 	return nil
 }
 
-// giveByJob puts into a grant what the job asks of each provider.
+// giveByJob puts into a grant what the job requests of each provider.
 func (c Case) giveByJob(g *tenant.Grant) error {
 	for _, p := range c.Providers {
 		settings, err := p.ByJob(c.asker(*g, nil, nil))
@@ -169,12 +176,7 @@ func (c Case) orders(g tenant.Grant, servers []tenant.Gift) ([]creds.Order, erro
 	}
 	orders := make([]creds.Order, 0, len(g.Gifts))
 	for _, gift := range g.Gifts {
-		p := c.provider(gift.Provider)
-		if p == nil {
-			return nil, fault.New(fault.Admin, fmt.Errorf("tenant %q: this program knows no provider %q", g.Tenant, gift.Provider),
-				"install all programs of one version of rolecall")
-		}
-		order, err := p.Order(c.asker(g, gift.Settings, tenant.Find(servers, gift.Provider)))
+		order, err := c.order(g, gift, servers)
 		if err != nil {
 			return nil, err
 		}
@@ -183,13 +185,23 @@ func (c Case) orders(g tenant.Grant, servers []tenant.Gift) ([]creds.Order, erro
 	return orders, nil
 }
 
+// order returns the order of one gift of a grant.
+func (c Case) order(g tenant.Grant, gift tenant.Gift, servers []tenant.Gift) (creds.Order, error) {
+	p := c.provider(gift.Provider)
+	if p == nil {
+		return creds.Order{}, fault.New(fault.Admin, fmt.Errorf("tenant %q: this program does not know the provider %q", g.Tenant, gift.Provider),
+			"install all programs of one version of rolecall")
+	}
+	return p.Order(c.asker(g, gift.Settings, tenant.Find(servers, gift.Provider)))
+}
+
 // overrides reports whether a job variable of that name would win over what the job
-// gets. Where nothing is ordered there is nothing to win over.
+// gets. Without providers the job gets nothing.
 func (c Case) overrides(name string) bool {
 	return len(c.Providers) > 0 && name == job.EnvFileVariable || slices.ContainsFunc(c.Providers, func(p Provider) bool { return p.Overrides(name) })
 }
 
-// asker returns the job as a provider is shown it.
+// asker returns the job as a provider sees it.
 func (c Case) asker(g tenant.Grant, settings, server any) Asker {
 	return Asker{Tenant: g.Tenant, Settings: settings, Server: server, Response: c.Response, Request: c.Request, ReadFile: c.ReadFile}
 }

@@ -188,7 +188,7 @@ func TestOrders(t *testing.T) {
 		err       string
 	}{
 		"two":                   {byPolicy, []admission.Provider{a, b}, []creds.Order{{Provider: "b", Session: "alpha 1 server"}, {Provider: "a", Session: "alpha 2 <nil>"}}, ""},
-		"one is unknown":        {byPolicy, []admission.Provider{b}, nil, `tenant "alpha": this program knows no provider "a"; install all programs of one version`},
+		"one is unknown":        {byPolicy, []admission.Provider{b}, nil, `tenant "alpha": this program does not know the provider "a"; install all programs of one version`},
 		"one fails":             {byPolicy, []admission.Provider{toy{name: "a", order: errors.New("x")}, b}, nil, "x"},
 		"one overrides":         {byPolicy, []admission.Provider{toy{name: "a", winning: "TENANT"}, toy{name: "b", winning: "GITLAB_OIDC_TOKEN"}}, nil, "variables of the job would override its tenant's credentials: GITLAB_OIDC_TOKEN"},
 		"none":                  {byPolicy, nil, nil, ""},

@@ -12,6 +12,7 @@ import (
 	"rolecall/internal/job"
 	"rolecall/internal/tenant"
 	"rolecall/internal/tenant/policyfile"
+	"rolecall/test/kit"
 )
 
 // policy is of two tenants with tokens of their own.
@@ -36,9 +37,7 @@ id_token = "BETA"
 func compile(t *testing.T, text string) *tenant.Policy {
 	t.Helper()
 	p, err := policyfile.Compile("p", []byte(text), grant.AWS{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	return p
 }
 

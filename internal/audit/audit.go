@@ -13,23 +13,25 @@ import (
 	"rolecall/internal/fault"
 )
 
-// lockTime bounds how long a line waits for those of other processes, lockPause how
-// often it looks.
+// lockTime is how long Write waits for other processes that write to the log, and
+// lockPause how long it waits between two attempts.
 const (
 	lockTime  = 2 * time.Second
 	lockPause = 2 * time.Millisecond
 )
 
-// Log is the audit log at Path, which is absolute. An empty Path is no log.
+// Log is the audit log at Path, an absolute path. With an empty Path, Write does
+// nothing.
 type Log struct{ Path string }
 
-// Write appends the event as one line, or nothing. A log that is not there is made,
-// for its owner only, so that one that was renamed goes on in a new file. Nobody
-// but root and the process's user may be able to change it or its folder, as
-// package adminfile has it.
+// Write appends the event as one line. If it fails, the log is unchanged. Write creates
+// a log that does not exist, with mode 0600: so logrotate(8) only needs to rename the
+// old file. It fails if anybody but root and the process's user can change the log or
+// its folder, by the rules of package adminfile.
 //
-// Errors name the path and what to do. They are a fault.Admin, but for a full disk
-// and a lock that others hold, which time may cure.
+// Errors name the path and what to do. They are a fault.Admin, except for a full or
+// read-only disk and a log that another process keeps locked: these are
+// fault.Infrastructure, since they can pass.
 func (l Log) Write(e Event) error {
 	if l.Path == "" {
 		return nil
@@ -42,7 +44,7 @@ func (l Log) Write(e Event) error {
 	return fault.New(side, fmt.Errorf("audit log %s: %w", l.Path, err), next)
 }
 
-// write appends the event.
+// write does what Write does, with errors that do not name the log.
 func (l Log) write(e Event) error {
 	line, err := e.line(time.Now())
 	if err != nil {
@@ -53,12 +55,12 @@ func (l Log) write(e Event) error {
 		return err
 	}
 	if err = lock(f); err == nil {
-		err = add(f, line)
+		err = appendLine(f, line)
 	}
 	return errors.Join(err, f.Close())
 }
 
-// open opens the log, or makes it.
+// open opens the log, or creates it, and checks it and its folder.
 func (l Log) open() (*os.File, error) {
 	if err := adminfile.Check(filepath.Dir(l.Path)); err != nil {
 		return nil, err
@@ -75,10 +77,10 @@ func (l Log) open() (*os.File, error) {
 	return f, nil
 }
 
-// errLocked says that others keep the log.
+// errLocked says that another process keeps the log locked.
 var errLocked = errors.New("another process keeps it locked")
 
-// lock waits until no other process writes to the log. Closing the file unlocks it.
+// lock locks the log against other processes. Closing the file unlocks it.
 func lock(f *os.File) error {
 	for end := time.Now().Add(lockTime); ; time.Sleep(lockPause) {
 		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
@@ -91,9 +93,9 @@ func lock(f *os.File) error {
 	}
 }
 
-// add appends a line by one write. Of a line that does not fit nothing stays. Where
-// a part of a line is left, of a crash, the new one does not go on with it.
-func add(f *os.File, line []byte) error {
+// appendLine appends line with one write. If the write is short, it truncates the file
+// to its old length. If a crash left an unfinished line, it writes a newline first.
+func appendLine(f *os.File, line []byte) error {
 	info, err := f.Stat()
 	if err != nil {
 		return err
@@ -113,24 +115,24 @@ func add(f *os.File, line []byte) error {
 	return nil
 }
 
-// advise returns who must act on an error and what to do, where the error itself
-// does not say so.
+// advise returns who must act on an error and what to do. The advice is empty if the
+// error itself says what to do.
 func advise(err error) (fault.Side, string) {
 	switch {
 	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
 		return fault.Infrastructure, "make room on its disk"
 	case errors.Is(err, errLocked):
-		return fault.Infrastructure, "find it with lsof, and let nobody but its owner read the log: chmod go-rwx"
+		return fault.Infrastructure, "find the process with lsof, and let only the owner read the log: chmod go-rwx"
 	case errors.Is(err, unix.EFBIG):
-		return fault.Admin, "rotate it, or raise LimitFSIZE of the runner's service"
+		return fault.Admin, "rotate the log, or raise LimitFSIZE of the runner's service"
 	case errors.Is(err, unix.ENOENT):
-		return fault.Admin, "make its folder: install -d -m 0750"
+		return fault.Admin, "create its folder: install -d -m 0750"
 	case errors.Is(err, unix.ELOOP):
-		return fault.Admin, "put the file itself where the link stands"
+		return fault.Admin, "replace the symbolic link by the file itself"
 	case errors.Is(err, unix.EISDIR), errors.Is(err, unix.ENXIO):
-		return fault.Admin, "let it be a regular file"
+		return fault.Admin, "the audit log must be a regular file; choose another path"
 	case errors.Is(err, unix.EROFS):
-		return fault.Infrastructure, "let it be on a disk that can be written to"
+		return fault.Infrastructure, "put the log on a disk that can be written to"
 	}
 	return fault.Admin, ""
 }

@@ -17,13 +17,13 @@ import (
 	"rolecall/test/kit"
 )
 
-// newLog returns a log that is not there yet.
+// newLog returns a log that does not exist yet.
 func newLog(t *testing.T) audit.Log {
 	t.Helper()
 	return audit.Log{Path: filepath.Join(t.TempDir(), "audit.jsonl")}
 }
 
-// content returns what is in the log.
+// content returns the content of the log.
 func content(t *testing.T, log audit.Log) string {
 	t.Helper()
 	text, err := os.ReadFile(log.Path)
@@ -31,7 +31,7 @@ func content(t *testing.T, log audit.Log) string {
 	return string(text)
 }
 
-// refused checks that nothing is written, soon, and why.
+// refused checks that Write fails soon, for the right reason, and writes nothing.
 func refused(t *testing.T, log audit.Log, side fault.Side, want ...string) {
 	t.Helper()
 	begin := time.Now()
@@ -59,7 +59,7 @@ func TestNoLog(t *testing.T) {
 	}
 }
 
-// TestRotation: a log that was renamed goes on in a new file, which is private.
+// TestRotation: after the log was renamed, Write creates a new private file.
 func TestRotation(t *testing.T) {
 	t.Parallel()
 	log := newLog(t)
@@ -79,7 +79,7 @@ func TestRotation(t *testing.T) {
 	kit.Must(t, log.Write(sample()))
 }
 
-// TestHalfLine: what a crash left is not continued.
+// TestHalfLine: a new line does not continue an unfinished one.
 func TestHalfLine(t *testing.T) {
 	t.Parallel()
 	log := newLog(t)
@@ -92,7 +92,7 @@ func TestHalfLine(t *testing.T) {
 	}
 }
 
-// TestPlanted: what stands in the log's place and is no log stays as it is.
+// TestPlanted: a file or folder in place of the log that is not a log stays unchanged.
 func TestPlanted(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -101,13 +101,13 @@ func TestPlanted(t *testing.T) {
 	}{
 		"mode 0666":      {func(t *testing.T, path string) { file(t, path); kit.Must(t, os.Chmod(path, 0o666)) }, "has mode 0666"},
 		"mode 0620":      {func(t *testing.T, path string) { file(t, path); kit.Must(t, os.Chmod(path, 0o620)) }, "; chmod go-w "},
-		"link":           {func(t *testing.T, path string) { file(t, path+".x"); kit.Must(t, os.Symlink(path+".x", path)) }, "where the link stands"},
+		"link":           {func(t *testing.T, path string) { file(t, path+".x"); kit.Must(t, os.Symlink(path+".x", path)) }, "replace the symbolic link by the file itself"},
 		"dangling":       {func(t *testing.T, path string) { kit.Must(t, os.Symlink(path+".x", path)) }, "too many levels of symbolic links"},
 		"FIFO":           {func(t *testing.T, path string) { kit.Must(t, unix.Mkfifo(path, 0o600)) }, "is not a regular file"},
-		"folder":         {func(t *testing.T, path string) { kit.Must(t, os.Mkdir(path, 0o700)) }, "let it be a regular file"},
+		"folder":         {func(t *testing.T, path string) { kit.Must(t, os.Mkdir(path, 0o700)) }, "must be a regular file"},
 		"open folder":    {func(t *testing.T, path string) { kit.Must(t, os.Chmod(filepath.Dir(path), 0o777)) }, "; chmod go-w "},
-		"sticky folder":  {func(t *testing.T, path string) { kit.Must(t, os.Chmod(filepath.Dir(path), 0o777|os.ModeSticky)) }, "choose a place"},
-		"missing folder": {func(t *testing.T, path string) { kit.Must(t, os.Remove(filepath.Dir(path))) }, "no such file or directory; make its folder"},
+		"sticky folder":  {func(t *testing.T, path string) { kit.Must(t, os.Chmod(filepath.Dir(path), 0o777|os.ModeSticky)) }, "choose a folder"},
+		"missing folder": {func(t *testing.T, path string) { kit.Must(t, os.Remove(filepath.Dir(path))) }, "no such file or directory; create its folder"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -148,7 +148,7 @@ func TestForeign(t *testing.T) {
 	}
 }
 
-// TestLocked: whoever keeps the log locked stops nobody for long.
+// TestLocked: a locked log does not stop a job for long.
 func TestLocked(t *testing.T) {
 	t.Parallel()
 	log := newLog(t)
@@ -157,7 +157,7 @@ func TestLocked(t *testing.T) {
 	kit.Must(t, err)
 	defer f.Close()
 	kit.Must(t, unix.Flock(int(f.Fd()), unix.LOCK_SH))
-	refused(t, log, fault.Infrastructure, "another process keeps it locked; find it")
+	refused(t, log, fault.Infrastructure, "another process keeps it locked; find the process")
 	var group sync.WaitGroup
 	group.Go(func() {
 		time.Sleep(300 * time.Millisecond)
@@ -170,7 +170,8 @@ func TestLocked(t *testing.T) {
 	}
 }
 
-// TestManyWriters: of many at once each has its line, also while the log is renamed.
+// TestManyWriters: each of many concurrent writers gets its line, also while the log is
+// renamed.
 func TestManyWriters(t *testing.T) {
 	t.Parallel()
 	log := newLog(t)

@@ -16,7 +16,7 @@ import (
 	"rolecall/test/kit"
 )
 
-// onDisk returns a log on a small disk of its own.
+// onDisk returns a log on a small disk that nothing else uses.
 func onDisk(t *testing.T, options string, flags uintptr) audit.Log {
 	t.Helper()
 	dir := t.TempDir()
@@ -24,8 +24,8 @@ func onDisk(t *testing.T, options string, flags uintptr) audit.Log {
 	return audit.Log{Path: filepath.Join(dir, "audit.jsonl")}
 }
 
-// TestFullDisk: a line that does not fit leaves nothing, and the log goes on when
-// there is room.
+// TestFullDisk: a line that does not fit leaves no part in the log, and later lines are
+// written when there is room.
 func TestFullDisk(t *testing.T) {
 	if !kit.InMounts(t, "full and read-only disks") {
 		return
@@ -52,10 +52,10 @@ func TestReadOnlyDisk(t *testing.T) {
 	if !kit.InMounts(t, "full and read-only disks") {
 		return
 	}
-	refused(t, onDisk(t, "", syscall.MS_RDONLY), fault.Infrastructure, "read-only file system; let it be on a disk that can be written to")
+	refused(t, onDisk(t, "", syscall.MS_RDONLY), fault.Infrastructure, "read-only file system; put the log on a disk that can be written to")
 }
 
-// TestFileSizeLimit: the signal of that limit does not end the process.
+// TestFileSizeLimit: SIGXFSZ, the signal of this limit, does not end the process.
 func TestFileSizeLimit(t *testing.T) {
 	if !kit.InChild(t, nil) {
 		return
@@ -66,12 +66,12 @@ func TestFileSizeLimit(t *testing.T) {
 	kit.Must(t, unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: uint64(len(before)) + 100, Max: unix.RLIM_INFINITY}))
 	err := log.Write(sample())
 	kit.Must(t, unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}))
-	if err == nil || !strings.Contains(err.Error(), "file too large; rotate it") || content(t, log) != before {
+	if err == nil || !strings.Contains(err.Error(), "file too large; rotate the log") || content(t, log) != before {
 		t.Errorf("error %v, and %d bytes more", err, len(content(t, log))-len(before))
 	}
 }
 
-// TestManyProcesses: the lines of many processes are whole, each.
+// TestManyProcesses: lines of concurrent processes do not mix.
 func TestManyProcesses(t *testing.T) {
 	const path = "AUDIT_CHILD_LOG"
 	if kit.IsChild(t) {

@@ -1,5 +1,5 @@
-// Package audit writes the audit log: a line of JSON for each decision and for
-// each issuance of credentials.
+// Package audit writes the audit log: one line of JSON for each decision and for each
+// time that credentials are issued.
 package audit
 
 import (
@@ -13,28 +13,29 @@ import (
 	"rolecall/internal/fault"
 )
 
-// Bounds of a line, in bytes of JSON. What is longer is cut and ends with an ellipsis.
+// Bounds of a line and of each text in it, in bytes of JSON. A longer text is cut and
+// ends with an ellipsis.
 const (
 	maxLine = 4 << 10
 	maxText = 256
 )
 
-// Kind says what an Event tells of.
+// Kind says what an Event is about.
 type Kind string
 
-// The kinds of events. Both hold the job; an issuance holds the session, too.
+// The kinds of events. Both describe the job; Issued also describes the session.
 const (
 	Decision Kind = "decision"
 	Issued   Kind = "issued"
 )
 
-// Event is a line of the audit log. What is empty is left out. What GitLab says of a
-// job has the name of the claim, and ids are texts as they are there; what AWS says of
-// a session has the name that CloudTrail knows it by, in small letters: a search for
-// the accessKeyId or the roleSessionName of a record there finds the job here.
+// Event is a line of the audit log. Empty fields are left out. Fields about the job have
+// the names of the ID token's claims, and ids are texts, as in the token. Fields about
+// the session have the names that CloudTrail uses, in snake case: search the log for the
+// accessKeyId or the roleSessionName of a CloudTrail record to find its job.
 //
-// The access key id is no secret, CloudTrail shows it; there is no field for a
-// secret, and none for the token, of which jti is the name.
+// No field holds a secret. The access key id is not a secret: CloudTrail shows it. The
+// jti identifies the ID token without showing it.
 //
 // https://docs.gitlab.com/ci/secrets/id_token_authentication/
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html
@@ -44,8 +45,8 @@ type Event struct {
 	Allowed bool      `json:"allowed"`
 
 	Side   fault.Side `json:"side,omitempty"`   // who must act on a refusal
-	Reason string     `json:"reason,omitempty"` // what a refusal rests on
-	Rule   string     `json:"rule,omitempty"`   // the rules that allowed it
+	Reason string     `json:"reason,omitempty"` // why a job was refused
+	Rule   string     `json:"rule,omitempty"`   // the rules that allowed the job
 	Tenant string     `json:"tenant,omitempty"`
 
 	RoleARN         string    `json:"role_arn,omitempty"`
@@ -71,16 +72,16 @@ type Event struct {
 	Version        string `json:"version,omitempty"` // of rolecall
 }
 
-// line returns the event as a line of at most maxLine bytes. Where that takes it,
-// the longest texts are cut, so that ids, which are short, stay whole.
+// line returns the event as a line of at most maxLine bytes. Until the line fits, it
+// cuts the longest text: ids are short and stay whole.
 func (e Event) line(now time.Time) ([]byte, error) {
 	if e.Time.IsZero() {
 		e.Time = now
 	}
-	e.Time, e.Expiration = clean(e.Time), clean(e.Expiration)
+	e.Time, e.Expiration = jsonTime(e.Time), jsonTime(e.Expiration)
 	texts := e.texts()
 	for _, text := range texts {
-		text.SetString(cut(strings.ToValidUTF8(text.String(), "\uFFFD"), maxText))
+		text.SetString(shorten(strings.ToValidUTF8(text.String(), "\uFFFD"), maxText))
 	}
 	for {
 		line, err := encode(e)
@@ -89,23 +90,24 @@ func (e Event) line(now time.Time) ([]byte, error) {
 		}
 		longest := texts[0]
 		for _, text := range texts {
-			if size(text.String()) > size(longest.String()) {
+			if jsonSize(text.String()) > jsonSize(longest.String()) {
 				longest = text
 			}
 		}
-		longest.SetString(cut(longest.String(), size(longest.String())/2))
+		longest.SetString(shorten(longest.String(), jsonSize(longest.String())/2))
 	}
 }
 
-// clean returns a time that JSON can hold, else none.
-func clean(t time.Time) time.Time {
+// jsonTime returns t in UTC, to the millisecond. It returns the zero time if JSON cannot
+// hold t: RFC 3339 has years of four digits.
+func jsonTime(t time.Time) time.Time {
 	if t = t.UTC().Truncate(time.Millisecond); t.Year() < 1 || t.Year() > 9999 {
 		return time.Time{}
 	}
 	return t
 }
 
-// texts returns all fields of the event that are texts.
+// texts returns all text fields of the event, in a form that can be set.
 func (e *Event) texts() []reflect.Value {
 	var texts []reflect.Value
 	fields := reflect.ValueOf(e).Elem()
@@ -117,15 +119,15 @@ func (e *Event) texts() []reflect.Value {
 	return texts
 }
 
-// cut returns the beginning of text that takes at most limit bytes of JSON.
-func cut(text string, limit int) string {
+// shorten returns text, cut so that it takes at most limit bytes of JSON.
+func shorten(text string, limit int) string {
 	const ellipsis = "…"
-	if len(text) <= limit && size(text) <= limit {
+	if len(text) <= limit && jsonSize(text) <= limit {
 		return text
 	}
 	end, taken := 0, len(ellipsis)
 	for _, r := range text {
-		if taken += size(string(r)); taken > limit {
+		if taken += jsonSize(string(r)); taken > limit {
 			break
 		}
 		end += utf8.RuneLen(r)
@@ -133,16 +135,16 @@ func cut(text string, limit int) string {
 	return text[:end] + ellipsis
 }
 
-// size returns how many bytes of JSON a text takes between its quotes.
-func size(text string) int {
+// jsonSize returns how many bytes of JSON a text takes, without the quotes.
+func jsonSize(text string) int {
 	encoded, err := encode(text)
 	if err != nil {
-		return 0 // no text is an error
+		return 0 // every text can be encoded
 	}
 	return len(encoded) - len(`""`+"\n")
 }
 
-// encode returns v as a line of JSON, in which &, < and > stand as they are.
+// encode returns v as a line of JSON. It does not escape &, < and >.
 func encode(v any) ([]byte, error) {
 	var line bytes.Buffer
 	encoder := json.NewEncoder(&line)

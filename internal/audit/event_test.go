@@ -17,7 +17,7 @@ import (
 	"rolecall/test/kit"
 )
 
-// sample is an event of which nothing is cut.
+// sample is an event whose texts are short enough to stay whole.
 func sample() audit.Event {
 	return audit.Event{
 		Time: time.Date(2026, 2, 3, 4, 5, 6, 789000000, time.UTC), Event: audit.Issued, Allowed: true, Rule: `projects "acme/*"`, Tenant: "alpha",
@@ -28,7 +28,7 @@ func sample() audit.Event {
 	}
 }
 
-// TestNames pins the names, by which people and their tools search.
+// TestNames pins the names of the fields: people and tools search for them.
 func TestNames(t *testing.T) {
 	t.Parallel()
 	log := newLog(t)
@@ -45,7 +45,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// TestTime: an event without a time is one of now, to the millisecond, in UTC.
+// TestTime: an event without a time gets the current time in UTC, to the millisecond.
 func TestTime(t *testing.T) {
 	t.Parallel()
 	log := newLog(t)
@@ -61,7 +61,7 @@ func TestTime(t *testing.T) {
 	}
 }
 
-// TestHostileTexts: whatever a job is called, it has one line, and its ids are whole.
+// TestHostileTexts: whatever texts a job has, its event is one line with whole ids.
 func TestHostileTexts(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
@@ -132,7 +132,7 @@ func decode(t *testing.T, text string) []audit.Event {
 	return events
 }
 
-// FuzzWrite holds that any event is one line, which reads back as it is unless it
+// FuzzWrite checks that each event is one line, and is read back unchanged unless it
 // was cut.
 func FuzzWrite(f *testing.F) {
 	f.Add("main", "ASIAIOSFODNN7EXAMPLE", int64(1790000000), true)

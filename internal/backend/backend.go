@@ -1,6 +1,6 @@
-// Package backend holds the types of the seam between the stages of a job and the
-// place that its scripts run in. What a stage wants of a backend it says itself, as
-// an interface; which backends a program has stands in its main.go.
+// Package backend holds the types of the seam between the stages of a job and the place
+// that its scripts run in. Each stage declares, as an interface, what it needs from a
+// backend. The main.go of a program names its backends.
 package backend
 
 import (
@@ -11,44 +11,45 @@ import (
 	"rolecall/internal/job"
 )
 
-// Spec is what a job needs of a place to run in. It comes from GitLab's answer and
-// from what the admin has decided, never from variables of the job alone.
+// Spec is what a job needs from the place that its scripts run in. It comes from GitLab
+// and from the admin's decisions, never from variables of the job alone.
 type Spec struct {
 	Job         job.Response
-	Folder      string // relative, of the tenant and trust class, such as alpha/protected
-	BuildsDir   string // where the work trees of all jobs lie; empty: the runner's config.toml says it
-	CacheDir    string // the same of caches
+	Folder      string // relative folder of the tenant and trust class, such as alpha/protected
+	BuildsDir   string // folder of the work trees of all jobs; empty: the one in the runner's config.toml
+	CacheDir    string // folder of the caches of all jobs; empty: the one in the runner's config.toml
 	TempProject string // the folder beside the work tree that the runner keeps for the job
-	RunAs       string // unix user of the scripts; empty: the driver's own
-	AsRoot      bool   // the admin lets scripts run as root where the driver is root
+	RunAs       string // unix user of the scripts; empty: the driver's user
+	AsRoot      bool   // the admin lets scripts run as root if the driver is root
 	Limits      Limits
 }
 
-// Limits bound the processes of a job's scripts. 0 is none.
+// Limits bound the processes of a job's scripts. 0 means no limit.
 type Limits struct {
 	OpenFiles uint64 `json:"open_files"` // of each process
 	Processes uint64 `json:"processes"`  // of the user, in all jobs together
 	Memory    uint64 `json:"memory"`     // address space of each process, in bytes
 }
 
-// Description is what GitLab Runner is told of the place.
+// Description is what the config stage tells GitLab Runner about the place.
 //
 // https://docs.gitlab.com/runner/executors/custom/#config
 type Description struct {
 	Shell     string // such as bash
 	Shared    bool   // several jobs may work in BuildsDir at once
-	BuildsDir string // absolute; empty: that of the runner's config.toml
-	CacheDir  string // the same of caches
+	BuildsDir string // absolute; empty: the one in the runner's config.toml
+	CacheDir  string // absolute; empty: the one in the runner's config.toml
 }
 
-// State is what a backend must know of a job in later stages. It is kept in the job's
-// record, so no secret is in it.
+// State is what a backend must know about a job in later stages. The job's record keeps
+// it, so it must contain no secret.
 type State struct {
 	Backend string          // the name of the backend
-	Data    json.RawMessage // the backend's own
+	Data    json.RawMessage // in a form that only the backend knows
 }
 
-// Owner is whom the files of a job must belong to, so that its scripts can read them.
+// Owner is the unix user and group that a job's files must belong to, so that its
+// scripts can read them.
 type Owner struct {
 	UID uint32
 	GID uint32
@@ -56,17 +57,17 @@ type Owner struct {
 
 // Script is a script of a stage.
 type Script struct {
-	Path   string   // of this host
+	Path   string   // on this host
 	Stage  string   // GitLab Runner's name of the stage, such as build_script
 	Env    []string // the whole environment, as NAME=value
 	Stdout io.Writer
 	Stderr io.Writer
-	Grace  time.Duration // from the end of the context to the script's death
+	Grace  time.Duration // time from the end of the context until the script is killed
 }
 
 // Result is how a script ended.
 type Result struct {
 	Code    int   // exit code, 0 to 255
 	Left    []int // processes of the script that could not be killed
-	Startup error // a startup file of the shell has ended it, and not the script: which one; nil: none
+	Startup error // says which startup file of the shell ended it; nil: the script ended by itself
 }

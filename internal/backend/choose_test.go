@@ -31,9 +31,9 @@ func TestReap(t *testing.T) {
 	}{
 		{[]kind{"host", "toy"}, "host", "host reaps {} of 7", fault.Infrastructure},
 		{[]kind{"host", "toy"}, "toy", "toy reaps {} of 7", fault.Infrastructure},
-		{[]kind{"host"}, "toy", `a place of the kind "toy", which this program does not know`, fault.Admin},
-		{[]kind{"host"}, "", `a place of the kind "", which`, fault.Admin},
-		{nil, "host", `a place of the kind "host", which`, fault.Admin},
+		{[]kind{"host"}, "toy", `this program does not know the backend "toy" that the job runs in`, fault.Admin},
+		{[]kind{"host"}, "", `does not know the backend "" that`, fault.Admin},
+		{nil, "host", `does not know the backend "host" that`, fault.Admin},
 	}
 	for _, test := range tests {
 		err := backend.Reap(test.backends)(t.Context(), test.name, json.RawMessage("{}"), 7)

@@ -1,20 +1,20 @@
-// Package cgroup keeps the processes of a job together, so that every one of them
-// can be killed: daemons with sessions of their own, processes of other users, and
-// those that fork without end. Each job has a cgroup, rolecall-<job id>, below the
-// cgroup of the driver itself, and its scripts are born in it.
+// Package cgroup keeps the processes of a job together, so that all of them can be
+// killed: daemons in other sessions, processes of other users, and fork bombs. Each job
+// has a cgroup rolecall-<job id> below the driver's own cgroup. The job's scripts start
+// in this cgroup.
 //
-// It works in the cgroup v2 hierarchy, else in that of the v1 freezer. Neither
-// needs a controller or a limit, so the driver may stay in the group above. A
-// process leaves its group only with the right to write to that group above:
-// scripts that run as root, or as the driver's own user where the cgroup is
-// delegated to that, can; so can what they have other services start for them
-// (cron, systemd, a container engine). A child subreaper finds some of those.
+// The package uses the cgroup v2 hierarchy or, if that is not usable, the freezer of
+// v1. Both work without controllers and limits, so the driver may stay in the parent
+// cgroup. A process can leave its group only if it may write to the parent. Scripts may
+// do so if they run as root, or as the driver's user and the parent is delegated to this
+// user. A process that another service starts for a script (cron, systemd, a container
+// engine) is in no group of the job. A child subreaper finds some of these processes.
 //
-// The code is our own since containerd/cgroups and opencontainers/cgroups make
-// groups for containers: they choose limits, eBPF programs and systemd units, and
-// leave the start of a process in a group to others. The one has no freezer of v1,
-// the other does not kill. They add 5.2 and 2.1 MB, and 0.7 and 0.3 ms, to a program
-// that starts ten times a job.
+// No library fits. containerd/cgroups and opencontainers/cgroups make groups for
+// containers: they choose limits, eBPF programs and systemd units, and do not start a
+// process in a group. The first does not support the v1 freezer, the second does not
+// kill. They add 5.2 and 2.1 MB, and 0.7 and 0.3 ms, to a program that starts ten times
+// a job.
 package cgroup
 
 import (
@@ -32,44 +32,45 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrUnavailable is in the error where the host lets the driver make no cgroup.
+// ErrUnavailable is wrapped by errors that say why the driver cannot create a cgroup.
 var ErrUnavailable = errors.New("no cgroup for jobs")
 
 // Kind is a kind of cgroup.
 type Kind string
 
-// The kinds, in the order in which they are tried. V2 needs Linux 5.7, which starts
-// processes in a group (CLONE_INTO_CGROUP, clone(2)).
+// The kinds, in the order in which they are tried. V2 needs Linux 5.7, which can start a
+// process in a group (CLONE_INTO_CGROUP, clone(2)).
 const (
 	V2 Kind = "cgroup v2"
 	V1 Kind = "cgroup v1 freezer"
 )
 
-// prefix is how the names of our groups begin; the rest is a job's id.
+// prefix is the beginning of a group's name. The job's id follows.
 const prefix = "rolecall-"
 
-// Parent is the cgroup that the groups of jobs lie in.
+// Parent is the cgroup that holds the groups of jobs.
 type Parent struct {
 	dir dir
-	own bool // it is that of this process
+	own bool // this process is in it
 }
 
-// Group is the cgroup of one job. Its methods need its Parent to be open.
+// Group is the cgroup of one job. Its Parent must stay open while it is used.
 type Group struct {
 	dir    dir
 	parent *Parent
 	job    int64
 	killed atomic.Bool // Kill was called
-	slow   bool        // as if the kernel had no cgroup.kill
+	slow   bool        // for tests: behave as if the kernel had no cgroup.kill
 }
 
-// Own returns the cgroup that this process is in. Where no group can be made in it,
-// the error is an ErrUnavailable and has the reason for each kind.
+// Own returns the cgroup of this process. If no group can be created in it, the error is
+// an ErrUnavailable and gives the reason for each kind.
 func Own() (*Parent, error) { return own(V2, V1) }
 
-// At returns the Parent of a Path: to kill and remove what the driver left when it
-// ran in another cgroup, as that of the runner's service is for a timer's. New
-// groups have no place there. The error is an fs.ErrNotExist where it is gone.
+// At returns the Parent at path, a result of Path. It serves to kill and remove groups
+// that were created by a driver in another cgroup: the service of a timer finds the
+// groups of the runner's service. Create does not work in it. The error is an
+// fs.ErrNotExist if the cgroup is gone.
 func At(path string) (*Parent, error) {
 	d, err := openDir(path)
 	if err != nil {
@@ -84,12 +85,12 @@ func (p *Parent) Kind() Kind { return p.dir.kind }
 // Path returns the folder of the cgroup, for At.
 func (p *Parent) Path() string { return p.dir.path }
 
-// Close releases the cgroup.
+// Close closes the descriptor. The cgroup stays.
 func (p *Parent) Close() { p.dir.close() }
 
-// Create makes the group of a job, empty: what an earlier stage of the job left is
-// killed and removed first. The error is an ErrUnavailable where the host does not
-// let it be made, else that of Remove.
+// Create creates an empty group for a job. If an earlier stage left a group, Create first
+// kills its processes and removes it, with the errors of Remove. The error is an
+// ErrUnavailable if the group cannot be created.
 func (p *Parent) Create(ctx context.Context, job int64) (*Group, error) {
 	if job <= 0 || !p.own {
 		return nil, fmt.Errorf("%w: job %d in %s", ErrUnavailable, job, p.dir.path)
@@ -107,7 +108,7 @@ func (p *Parent) Create(ctx context.Context, job int64) (*Group, error) {
 	return p.open(job)
 }
 
-// open returns the group of a job. The error is an fs.ErrNotExist where there is none.
+// open returns the group of a job. The error is an fs.ErrNotExist if there is none.
 func (p *Parent) open(job int64) (*Group, error) {
 	d, err := p.dir.open(name(job))
 	if err != nil {
@@ -116,7 +117,7 @@ func (p *Parent) open(job int64) (*Group, error) {
 	return &Group{dir: d, parent: p, job: job}, nil
 }
 
-// List returns the ids of the jobs that have a group, sorted.
+// List returns the ids of all jobs that have a group, sorted.
 func (p *Parent) List() ([]int64, error) {
 	names, err := p.dir.children()
 	if err != nil {
@@ -136,14 +137,14 @@ func (p *Parent) List() ([]int64, error) {
 // name returns the name of a job's group.
 func name(job int64) string { return prefix + strconv.FormatInt(job, 10) }
 
-// Fork calls fork, and the child that this starts is in the group before its first
-// instruction. Fork must start the child in its own goroutine, with attr, which gets
-// the group's descriptor where the kernel wants that. This process stays outside,
-// except that in v1 the calling thread is inside while fork runs: who kills the
-// group at that moment kills this process with it.
+// Fork calls fork, so that the child which fork starts is in the group before its first
+// instruction. The function fork must start the child in the calling goroutine and with
+// attr: in v2, attr gets the group's descriptor. This process stays outside of the group.
+// In v1 the calling thread is in the group while fork runs; if somebody kills the group
+// at this moment, this process dies too.
 func (g *Group) Fork(attr *syscall.SysProcAttr, fork func() error) error {
 	if g.killed.Load() {
-		return g.dir.errorf("", errors.New("was killed, create it anew"))
+		return g.dir.errorf("", errors.New("was killed; create the group again"))
 	}
 	if g.dir.kind == V2 {
 		attr.UseCgroupFD, attr.CgroupFD = true, g.dir.fd
@@ -154,7 +155,7 @@ func (g *Group) Fork(attr *syscall.SysProcAttr, fork func() error) error {
 
 // forkInside calls fork while the calling thread is in the group.
 func (g *Group) forkInside(fork func() error) (err error) {
-	runtime.LockOSThread() // the runtime makes no new thread from a locked one
+	runtime.LockOSThread() // the runtime does not clone a locked thread, so no other thread gets into the group
 	if err := g.dir.write("tasks", "0"); err != nil {
 		runtime.UnlockOSThread()
 		return err
@@ -162,15 +163,15 @@ func (g *Group) forkInside(fork func() error) (err error) {
 	defer func() {
 		if back := g.parent.dir.write("tasks", "0"); back != nil {
 			err = errors.Join(err, fmt.Errorf("leave the cgroup of the job: %w", back))
-			return // the thread stays locked: nothing else may run in it
+			return // the thread stays locked: no other goroutine may run in it
 		}
 		runtime.UnlockOSThread()
 	}()
 	return fork()
 }
 
-// Processes returns the ids of all processes in the group and the groups below it.
-// Those that are not in the driver's PID namespace are 0 in v2, and not told in v1.
+// Processes returns the ids of all processes in the group and in the groups below it.
+// For processes outside of the driver's PID namespace, v2 has the id 0 and v1 has none.
 func (g *Group) Processes() ([]int, error) {
 	var pids []int
 	err := g.dir.walk(func(d dir) error {
@@ -182,7 +183,7 @@ func (g *Group) Processes() ([]int, error) {
 			}
 			pids = append(pids, pid)
 		}
-		if errors.Is(err, unix.EOPNOTSUPP) { // a threaded group: its domain's file has them
+		if errors.Is(err, unix.EOPNOTSUPP) { // a threaded group: the file of its domain lists its processes
 			return nil
 		}
 		return err
@@ -191,5 +192,5 @@ func (g *Group) Processes() ([]int, error) {
 	return slices.Compact(pids), err
 }
 
-// Close releases the group; it stays where it is, with its processes.
+// Close closes the descriptor. The group stays, with its processes.
 func (g *Group) Close() { g.dir.close() }

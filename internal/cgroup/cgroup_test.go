@@ -18,7 +18,8 @@ import (
 	"rolecall/test/kit"
 )
 
-// TestFork: the child is inside before its first instruction, this process never is.
+// TestFork: the child is in the group before its first instruction, and this process
+// never is.
 func TestFork(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, v variant) {
@@ -50,8 +51,8 @@ func TestFork(t *testing.T) {
 	})
 }
 
-// TestForkFails: the error comes through and leaves this process outside; in a group
-// that is gone nothing starts.
+// TestForkFails: Fork returns the error of fork and leaves this process outside. In a
+// group that is gone no process starts.
 func TestForkFails(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, v variant) {
@@ -74,8 +75,8 @@ func TestForkFails(t *testing.T) {
 	})
 }
 
-// TestCreate: each stage of a job has an empty group, whatever became of the one of
-// the stage before, and in that nothing starts any more.
+// TestCreate: each stage of a job gets an empty group, whatever the stage before has
+// left. In the old group no process can start.
 func TestCreate(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, v variant) {
@@ -97,7 +98,7 @@ func TestCreate(t *testing.T) {
 		g.start(t, "sleep 1000")
 		kit.Must(t, g.Kill(soon(t)))
 		command := g.command("true")
-		if err := g.Fork(command.SysProcAttr, command.Start); err == nil || !strings.Contains(err.Error(), "create it anew") {
+		if err := g.Fork(command.SysProcAttr, command.Start); err == nil || !strings.Contains(err.Error(), "create the group again") {
 			t.Errorf("error %v", err)
 		}
 		for _, job := range []int64{0, -1} {
@@ -109,7 +110,7 @@ func TestCreate(t *testing.T) {
 	})
 }
 
-// TestList: only names that Create gives are those of jobs.
+// TestList: List returns only groups with names of the form that Create uses.
 func TestList(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, v variant) {
@@ -131,7 +132,8 @@ func TestList(t *testing.T) {
 	})
 }
 
-// TestRemove: with all that is in it, many at once, and again.
+// TestRemove: a group is removed with all its content, by several callers at once, and
+// a second time.
 func TestRemove(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, v variant) {
@@ -158,7 +160,7 @@ func TestRemove(t *testing.T) {
 	})
 }
 
-// TestDeepGroups: groups one in the other take no more descriptors than there are.
+// TestDeepGroups: deeply nested groups do not exhaust the descriptors.
 func TestDeepGroups(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, v variant) {
@@ -172,7 +174,8 @@ func TestDeepGroups(t *testing.T) {
 		deeper := deep + strings.Repeat("/a", 100)
 		kit.Must(t, os.MkdirAll(deeper, 0o755))
 		if v == (variant{cgroup.V2, false}) {
-			// A process started in the group would die at once, so this one is brought.
+			// A process that starts in the group would die at once, so this one is
+			// moved in.
 			command := g.command("sleep", "1000")
 			kit.Must(t, command.Start())
 			write(t, deeper+"/cgroup.procs", strconv.Itoa(command.Process.Pid))
@@ -180,7 +183,7 @@ func TestDeepGroups(t *testing.T) {
 			_ = command.Wait()
 			g.expectNoneMarked(t)
 		}
-		if err := g.parent.Remove(soon(t), g.job); err == nil || !strings.Contains(err.Error(), "more than 200 groups") {
+		if err := g.parent.Remove(soon(t), g.job); err == nil || !strings.Contains(err.Error(), "groups are nested more than 200 deep") {
 			t.Errorf("error %v", err)
 		}
 		for ; deeper != deep; deeper = filepath.Dir(deeper) {
@@ -189,7 +192,7 @@ func TestDeepGroups(t *testing.T) {
 	})
 }
 
-// TestAt: what is no cgroup is refused.
+// TestAt: a folder that is not a cgroup is refused.
 func TestAt(t *testing.T) {
 	t.Parallel()
 	if _, err := cgroup.At(t.TempDir()); err == nil || !strings.Contains(err.Error(), "not a cgroup") {
@@ -200,7 +203,8 @@ func TestAt(t *testing.T) {
 	}
 }
 
-// BenchmarkJob compares a process in a group, made and removed for it, with a plain one.
+// BenchmarkJob compares starting a process in a new group, which is then removed, with
+// starting it without one.
 func BenchmarkJob(b *testing.B) {
 	b.Run("plain", func(b *testing.B) {
 		for b.Loop() {

@@ -9,20 +9,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxDepth bounds how many groups of a job lie one in the other, since each takes a
+// maxDepth bounds how deep the groups of a job may be nested: each level needs a
 // descriptor.
 const maxDepth = 200
 
-// dir is the open folder of a cgroup. Everything in it is reached through its
-// descriptor; a file system of cgroups has no links.
+// dir is the open folder of a cgroup. Its files are opened relative to its descriptor.
+// There are no symbolic links in a cgroup file system.
 type dir struct {
 	fd    int
 	path  string
 	kind  Kind
-	depth int // groups between the one that openDir opened and this one
+	depth int // levels below the folder that openDir opened
 }
 
-// openDir opens the folder of a cgroup and finds out its kind.
+// openDir opens the folder of a cgroup and determines its kind.
 func openDir(path string) (dir, error) {
 	d := dir{path: path}
 	var err error
@@ -50,17 +50,17 @@ func openDir(path string) (dir, error) {
 func (d dir) open(name string) (dir, error) {
 	child := dir{path: d.path + "/" + name, kind: d.kind, depth: d.depth + 1}
 	if child.depth > maxDepth {
-		return child, child.errorf("", fmt.Errorf("more than %d groups, one in the other", maxDepth))
+		return child, child.errorf("", fmt.Errorf("groups are nested more than %d deep", maxDepth))
 	}
 	var err error
 	child.fd, err = unix.Openat(d.fd, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	return child, child.errorf("", err)
 }
 
-// close releases the descriptor.
+// close closes the descriptor.
 func (d dir) close() { _ = unix.Close(d.fd) }
 
-// errorf returns err with the path of the file name in d, nil for nil.
+// errorf returns err with the path of the file name in d before it, and nil for nil.
 func (d dir) errorf(name string, err error) error {
 	if err == nil {
 		return nil
@@ -96,7 +96,7 @@ func (d dir) write(name, value string) error {
 
 // children returns the names of the groups in d.
 func (d dir) children() ([]string, error) {
-	fd, err := unix.Openat(d.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0) // it has an offset of its own
+	fd, err := unix.Openat(d.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0) // a new descriptor starts at the first entry
 	if err != nil {
 		return nil, d.errorf("", err)
 	}
@@ -112,43 +112,43 @@ func (d dir) children() ([]string, error) {
 	return names, err
 }
 
-// walk calls visit for every group below d and then for d, whatever errors there
-// are. A group that is gone is passed over.
+// walk calls visit for each group below d, and then for d. Errors do not stop it. It
+// skips groups that are gone.
 func (d dir) walk(visit func(dir) error) error {
 	names, err := d.children()
-	err = present(err)
+	err = unlessGone(err)
 	for _, name := range names {
 		child, childErr := d.open(name)
 		if childErr == nil {
 			childErr = child.walk(visit)
 			child.close()
 		}
-		err = errors.Join(err, present(childErr))
+		err = errors.Join(err, unlessGone(childErr))
 	}
-	return errors.Join(err, present(visit(d)))
+	return errors.Join(err, unlessGone(visit(d)))
 }
 
-// remove removes the group name in d with the groups below it. What is gone is no
-// error.
+// remove removes the group name in d and the groups below it. It is not an error if they
+// are gone.
 func (d dir) remove(name string) error {
 	child, err := d.open(name)
 	if err != nil {
-		return present(err)
+		return unlessGone(err)
 	}
 	defer child.close()
 	names, err := child.children()
-	err = present(err)
+	err = unlessGone(err)
 	for _, n := range names {
 		err = errors.Join(err, child.remove(n))
 	}
 	if err != nil {
 		return err
 	}
-	return present(d.errorf(name, unix.Unlinkat(d.fd, name, unix.AT_REMOVEDIR)))
+	return unlessGone(d.errorf(name, unix.Unlinkat(d.fd, name, unix.AT_REMOVEDIR)))
 }
 
-// present returns err unless it says that a cgroup, or a file of it, is gone.
-func present(err error) error {
+// unlessGone returns err, but nil if err says that a cgroup or its file is gone.
+func unlessGone(err error) error {
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENODEV) {
 		return nil
 	}

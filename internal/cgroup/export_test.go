@@ -8,7 +8,7 @@ func OwnOf(kind Kind) (*Parent, error) { return own(kind) }
 // SetSlow makes the group kill as on a kernel without cgroup.kill.
 func (g *Group) SetSlow() { g.slow = true }
 
-// Folders is what finds the process's own cgroup.
+// Folders finds the process's own cgroup.
 var Folders = folders
 
 // KillSlowly kills the group of a job as on a kernel without cgroup.kill.
@@ -22,5 +22,5 @@ func KillSlowly(ctx context.Context, p *Parent, job int64) error {
 	return g.Kill(ctx)
 }
 
-// KillSome kills those of the processes that are in the group.
+// KillSome kills those of pids that are in the group.
 func (g *Group) KillSome(pids []int) error { return g.signalSome(pids) }

@@ -52,7 +52,8 @@ func TestFolders(t *testing.T) {
 	}
 }
 
-// FuzzFolders: a cgroup is where cgroups are mounted, whatever its name.
+// FuzzFolders: a cgroup's folder is below a mount of cgroups, whatever the cgroup's
+// name.
 func FuzzFolders(f *testing.F) {
 	f.Add(pure+others+unified+freezer, "6:freezer:/x\n0::/y\n")
 	f.Add(strings.Replace(pure, " / /", " /../x /", 1), "0::/../x/y\n")
@@ -69,7 +70,7 @@ func FuzzFolders(f *testing.F) {
 	})
 }
 
-// TestHosts: what other hosts offer. Each world is made in a namespace of its own.
+// TestHosts: hosts that offer cgroups in other ways. Each is made in its own namespace.
 func TestHosts(t *testing.T) {
 	t.Parallel()
 	kit.NeedRoot(t, "worlds of other hosts")
@@ -84,14 +85,14 @@ func TestHosts(t *testing.T) {
 		flags             uintptr
 	}{
 		"this one":          {"own", "", g.parent.Path(), 0},
-		"no cgroups":        {"own", "umount -lR /sys/fs/cgroup\n", "no cgroup for jobs; cgroup v2: is not mounted, or not this process's part of it; cgroup v1 freezer: is not mounted", syscall.CLONE_NEWNS},
+		"no cgroups":        {"own", "umount -lR /sys/fs/cgroup\n", "no cgroup for jobs; cgroup v2: is not mounted, or only a part of it without this process's cgroup; cgroup v1 freezer: is not mounted", syscall.CLONE_NEWNS},
 		"no proc":           {"own", "umount -lR /proc\n", "no cgroup for jobs: open /proc/self/mountinfo: no such file", syscall.CLONE_NEWNS},
 		"v2 alone":          {"own", mountPure, "cgroup v2 " + whole + "\n", syscall.CLONE_NEWNS},
 		"v2 read-only":      {"own", mountPure + "mount -o remount,bind,ro /sys/fs/cgroup\n", "no cgroup for jobs; cgroup v2: " + whole + "/.: read-only file system; cgroup v1", syscall.CLONE_NEWNS},
 		"v2 not permitted":  {"own", mountPure + "exec setpriv --reuid 61003 --regid 61003 --clear-groups \"$0\"\n", "no cgroup for jobs; cgroup v2: " + whole + "/.: permission denied; cgroup v1", syscall.CLONE_NEWNS},
 		"v2 hidden":         {"own", mountPure + "mount -t tmpfs none /sys/fs/cgroup\n", "no cgroup for jobs; cgroup v2: /sys/fs/cgroup", syscall.CLONE_NEWNS},
 		"namespace":         {"own", "echo $$ >" + g.path + "/cgroup.procs; exec unshare -C bash -euc '" + mountPure + "exec \"$0\"' \"$0\"\n", "cgroup v2 /sys/fs/cgroup\n", syscall.CLONE_NEWNS},
-		"not the namespace": {"own", mountPure + "echo $$ >" + whole + "/" + filepath.Base(g.path) + "/cgroup.procs; exec unshare -C \"$0\"\n", "no cgroup for jobs; cgroup v2: is not mounted, or not this process's part of it", syscall.CLONE_NEWNS},
+		"not the namespace": {"own", mountPure + "echo $$ >" + whole + "/" + filepath.Base(g.path) + "/cgroup.procs; exec unshare -C \"$0\"\n", "no cgroup for jobs; cgroup v2: is not mounted, or only a part of it without this process's cgroup", syscall.CLONE_NEWNS},
 		"no clone3":         {"own without clone3", mountPure, "no cgroup for jobs; cgroup v2: CLONE_INTO_CGROUP needs Linux 5.7 and a seccomp filter that lets clone3 pass: function not implemented", syscall.CLONE_NEWNS},
 		"no clone3, v1":     {"own without clone3", "", "cgroup v1 freezer /", 0},
 	} {

@@ -13,21 +13,21 @@ import (
 )
 
 const (
-	minPause  = 100 * time.Microsecond // between two looks at what is left
+	minPause  = 100 * time.Microsecond // between two checks of what is left; doubles up to maxPause
 	maxPause  = 10 * time.Millisecond
-	freezing  = 50 * time.Millisecond // bounds the wait for a group to freeze
-	maxPinned = 256                   // processes that are held by descriptors at once
+	freezing  = 50 * time.Millisecond // how long to wait until a group is frozen
+	maxPinned = 256                   // how many processes are held by descriptors at once
 )
 
-// Kill kills every process in the group and in the groups below it, and returns
-// when they are gone or ctx is done. An error names the processes that stay: they
-// wait for a device, or for a file server, and die when that answers. A group that
-// is gone is an empty one.
+// Kill kills every process in the group and in the groups below it, and returns when
+// they are gone or ctx is done. An error names the processes that are left: they wait
+// for a device or a file server, and die when it answers. A group that is gone counts as
+// empty.
 //
-// Nothing can start in the group after that. It is Linux that has it so: with the
-// repair of a race in 6.14, which older lines may have taken over, all that
-// CLONE_INTO_CGROUP starts in a group which knew a cgroup.kill dies at once, as
-// cgroup_css_set_fork compares the count of kills with that of the parent's group.
+// After Kill the group is dead: create it anew. Since Linux 6.14, and in stable kernels
+// with the same fix, a process that CLONE_INTO_CGROUP starts in a group whose
+// cgroup.kill was ever written is killed at birth (cgroup_css_set_fork in
+// https://github.com/torvalds/linux/blob/v6.14/kernel/cgroup/cgroup.c).
 func (g *Group) Kill(ctx context.Context) error {
 	g.killed.Store(true)
 	var struck error
@@ -39,16 +39,16 @@ func (g *Group) Kill(ctx context.Context) error {
 		if ctx.Err() != nil && pause > minPause {
 			return errors.Join(g.survivors(ctx.Err()), err, struck)
 		}
-		if err := g.outside(); err != nil {
+		if err := g.checkOutside(); err != nil {
 			return err
 		}
-		struck = g.strike(ctx) // what a fork bomb exhausts may be there again soon
-		rest(ctx, pause)
+		struck = g.killOnce(ctx) // not final: a fork bomb may have exhausted memory or ids for a moment
+		sleep(ctx, pause)
 	}
 }
 
-// outside reports an error where this process is in the group, or may be.
-func (g *Group) outside() error {
+// checkOutside fails if this process is in the group, or if that cannot be found out.
+func (g *Group) checkOutside() error {
 	groups, err := os.ReadFile("/proc/self/cgroup")
 	own, _ := membership(g.dir.kind, string(groups))
 	if err == nil && slices.Contains(strings.Split(own, "/"), name(g.job)) {
@@ -60,92 +60,92 @@ func (g *Group) outside() error {
 	return nil
 }
 
-// Remove kills the processes of a job and removes its group. None there is no
-// error.
+// Remove kills the processes of a job and removes its group. It is not an error if the
+// group does not exist.
 func (p *Parent) Remove(ctx context.Context, job int64) error {
 	g, err := p.open(job)
 	if err != nil {
-		return present(err)
+		return unlessGone(err)
 	}
 	defer g.Close()
 	for pause := minPause; ; pause = min(2*pause, maxPause) {
 		if err := g.Kill(ctx); err != nil {
 			return err
 		}
-		// It is busy while its last process ends, or if somebody started another.
+		// The group is busy until its last process has ended, and if a new one was started.
 		err := p.dir.remove(name(job))
 		if !errors.Is(err, unix.EBUSY) {
 			return err
 		}
 		if ctx.Err() != nil {
-			return fmt.Errorf("%w: processes keep coming, or are of another PID namespace", err)
+			return fmt.Errorf("%w: new processes start all the time, or some are in another PID namespace", err)
 		}
-		rest(ctx, pause)
+		sleep(ctx, pause)
 	}
 }
 
-// rest waits a while, or until ctx is done.
-func rest(ctx context.Context, pause time.Duration) {
+// sleep waits for the pause, or until ctx is done.
+func sleep(ctx context.Context, pause time.Duration) {
 	select {
 	case <-ctx.Done():
 	case <-time.After(pause):
 	}
 }
 
-// populated reports whether there is a process in the group or below it.
+// populated reports whether a process is in the group or in a group below it.
 func (g *Group) populated() (bool, error) {
 	if g.dir.kind == V2 {
 		events, err := g.dir.read("cgroup.events")
-		return strings.Contains(events, "populated 1"), present(err)
+		return strings.Contains(events, "populated 1"), unlessGone(err)
 	}
 	pids, err := g.Processes()
 	return len(pids) > 0, err
 }
 
-// survivors returns an error that names what is left.
+// survivors returns an error that names the processes that are left.
 func (g *Group) survivors(cause error) error {
 	pids, err := g.Processes()
 	if slices.Contains(pids, 0) {
-		cause = fmt.Errorf("%w (0 is any of another PID namespace)", cause)
+		cause = fmt.Errorf("%w (0 is a process in another PID namespace)", cause)
 	}
-	return errors.Join(fmt.Errorf("job %d has processes that do not die: %v: %w", g.job, pids[:min(len(pids), 20)], cause), err)
+	return errors.Join(fmt.Errorf("processes of job %d do not die: %v: %w", g.job, pids[:min(len(pids), 20)], cause), err)
 }
 
-// strike sends SIGKILL to the processes that are in the group now.
-func (g *Group) strike(ctx context.Context) error {
+// killOnce sends SIGKILL to the processes that are in the group now.
+func (g *Group) killOnce(ctx context.Context) error {
 	if g.dir.kind == V2 && !g.slow {
 		err := g.dir.write("cgroup.kill", "1") // Linux 5.14
 		if !errors.Is(err, unix.ENOENT) {
-			return present(err)
+			return unlessGone(err)
 		}
 	}
 	return errors.Join(g.freeze(ctx), g.signal(), g.thaw())
 }
 
-// freeze stops the processes of the group, so that none can fork, and waits a
-// while until they stand.
+// freeze stops the processes of the group, so that none can fork. It waits for a short
+// time until they have stopped.
 func (g *Group) freeze(ctx context.Context) error {
-	order, value, state, frozen := "freezer.state", "FROZEN", "freezer.state", "FROZEN"
+	file, value, state, frozen := "freezer.state", "FROZEN", "freezer.state", "FROZEN"
 	if g.dir.kind == V2 {
-		order, value, state, frozen = "cgroup.freeze", "1", "cgroup.events", "frozen 1"
+		file, value, state, frozen = "cgroup.freeze", "1", "cgroup.events", "frozen 1"
 	}
-	if err := g.dir.write(order, value); err != nil {
-		return present(err)
+	if err := g.dir.write(file, value); err != nil {
+		return unlessGone(err)
 	}
-	for deadline := time.Now().Add(freezing); time.Now().Before(deadline) && ctx.Err() == nil; rest(ctx, minPause) {
+	for deadline := time.Now().Add(freezing); time.Now().Before(deadline) && ctx.Err() == nil; sleep(ctx, minPause) {
 		now, err := g.dir.read(state)
 		if err != nil || strings.Contains(now, frozen) {
-			return present(err)
+			return unlessGone(err)
 		}
 	}
-	return nil // what does not stand is signalled as well
+	return nil // the processes that still run get the signal, too
 }
 
-// thaw lets the processes of the group go on, so that they die of the signal. In v1
-// a job may have frozen a group below, which would keep them.
+// thaw lets the processes of the group run, so that they can die of the signal. In v1 it
+// thaws the groups below too: a job may have frozen one, and its processes would stay.
 func (g *Group) thaw() error {
 	if g.dir.kind == V2 {
-		return present(g.dir.write("cgroup.freeze", "0"))
+		return unlessGone(g.dir.write("cgroup.freeze", "0"))
 	}
 	return g.dir.walk(func(d dir) error { return d.write("freezer.state", "THAWED") })
 }
@@ -160,9 +160,10 @@ func (g *Group) signal() error {
 	return err
 }
 
-// signalSome sends SIGKILL to those of the pids that are of the group. A process
-// may have died, and its id be that of another, since the list was read: so each
-// is pinned by a descriptor, and spared unless the group still has it after that.
+// signalSome sends SIGKILL to those of the pids that are in the group. Since pids was
+// read, a process may have died and its id may belong to a process outside. So each id
+// is first pinned by a descriptor, and then gets the signal only if the group still
+// lists it.
 func (g *Group) signalSome(pids []int) error {
 	pinned := map[int]int{}
 	for _, pid := range pids {
@@ -171,7 +172,7 @@ func (g *Group) signalSome(pids []int) error {
 		case err == nil:
 			defer func() { _ = unix.Close(fd) }()
 			pinned[pid] = fd
-		case !errors.Is(err, unix.ESRCH): // Linux before 5.3; what is frozen keeps its id
+		case !errors.Is(err, unix.ESRCH): // Linux before 5.3: a frozen process keeps its id
 			_ = unix.Kill(pid, unix.SIGKILL)
 		}
 	}

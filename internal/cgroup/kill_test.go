@@ -14,7 +14,7 @@ import (
 	"rolecall/test/kit"
 )
 
-// TestKill: whatever a job does to live on, it dies, and nothing else does.
+// TestKill: the processes of a job die, whatever they do to survive, and no others die.
 func TestKill(t *testing.T) {
 	t.Parallel()
 	const move = "mkdir -p $GROUP/a/b; (echo $BASHPID >$GROUP/a/b/cgroup.procs; exec sleep 1000) & sleep 1000\n"
@@ -52,7 +52,7 @@ func TestKill(t *testing.T) {
 	}
 }
 
-// TestFrozen: a job that may write to its own group has frozen a part of it.
+// TestFrozen: a job that may write to its own group has frozen a group below it.
 func TestFrozen(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, v variant) {
@@ -68,7 +68,7 @@ func TestFrozen(t *testing.T) {
 	})
 }
 
-// TestKillSpares: the id of a process that died may be another's by now.
+// TestKillSpares: a process outside that has got the id of a dead one is not killed.
 func TestKillSpares(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, v variant) {
@@ -86,7 +86,7 @@ func TestKillSpares(t *testing.T) {
 	})
 }
 
-// TestThreaded: the files of a threaded group do not tell its processes.
+// TestThreaded: the files of a threaded group do not list its processes.
 func TestThreaded(t *testing.T) {
 	t.Parallel()
 	for _, slow := range []bool{false, true} {
@@ -101,8 +101,8 @@ func TestThreaded(t *testing.T) {
 	}
 }
 
-// TestForkWithoutEnd: processes that fork faster than anyone can list them, bounded
-// by a limit of their user only.
+// TestForkWithoutEnd: processes that fork faster than they can be listed, bounded only
+// by a limit of their user.
 func TestForkWithoutEnd(t *testing.T) {
 	t.Parallel()
 	for i, body := range []string{"f() { f & f & }; f", "f() { f & }; f", "f() { f | f & }; f", "while :; do (:) & done"} {
@@ -125,7 +125,7 @@ func TestForkWithoutEnd(t *testing.T) {
 	}
 }
 
-// TestKillNothing: an empty group, and one that is gone.
+// TestKillNothing: Kill of an empty group, and of a group that is gone.
 func TestKillNothing(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, v variant) {
@@ -137,7 +137,7 @@ func TestKillNothing(t *testing.T) {
 	})
 }
 
-// TestKillOfThisProcess: who is in the group does not kill itself.
+// TestKillOfThisProcess: a process in the group does not kill itself.
 func TestKillOfThisProcess(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, v variant) {
@@ -149,8 +149,8 @@ func TestKillOfThisProcess(t *testing.T) {
 	})
 }
 
-// TestBoundOfKill: processes that cannot die, since the group above is frozen, are
-// named when the time is over, and die when they can.
+// TestBoundOfKill: the processes of a frozen parent group cannot die. The error names
+// them when the time has passed, and they die when the group is thawed.
 func TestBoundOfKill(t *testing.T) {
 	t.Parallel()
 	above := newGroup(t, variant{cgroup.V1, false})
@@ -184,7 +184,7 @@ func TestBoundOfKill(t *testing.T) {
 	_ = command.Wait()
 }
 
-// TestProcessOfAnotherNamespace: its id is not known to who kills it.
+// TestProcessOfAnotherNamespace: the killer does not know the id of such a process.
 func TestProcessOfAnotherNamespace(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, v variant) {
@@ -205,9 +205,9 @@ func TestProcessOfAnotherNamespace(t *testing.T) {
 			g.expectNone(t)
 			return
 		}
-		want := "[0]: context deadline exceeded (0 is any of another PID namespace)"
+		want := "[0]: context deadline exceeded (0 is a process in another PID namespace)"
 		if v.kind == cgroup.V1 {
-			want = "device or resource busy: processes keep coming, or are of another PID namespace"
+			want = "device or resource busy: new processes start all the time, or some are in another PID namespace"
 		}
 		if err == nil || !strings.Contains(string(output), want) {
 			t.Errorf("%v, output %q", err, output)

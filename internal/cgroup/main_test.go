@@ -18,7 +18,7 @@ import (
 	"rolecall/test/kit"
 )
 
-// variant is a way to kill that a host may offer.
+// variant is a way to kill that some hosts offer.
 type variant struct {
 	kind cgroup.Kind
 	slow bool // without cgroup.kill
@@ -37,12 +37,12 @@ func each(t *testing.T, test func(t *testing.T, v variant)) {
 	}
 }
 
-// last is the id of the last job; those of two test processes differ.
+// last is the id of the last job. Two test processes use different ids.
 var last atomic.Int64
 
 func newJob() int64 { return int64(os.Getpid())*1_000_000 + last.Add(1) }
 
-// own returns the test's own cgroup, or skips the test where there is none.
+// own returns the test's own cgroup, or skips the test if there is none.
 func own(t testing.TB, kind cgroup.Kind) *cgroup.Parent {
 	t.Helper()
 	kit.NeedRoot(t, "groups of other users")
@@ -81,7 +81,7 @@ func newGroup(t testing.TB, v variant) *group {
 	return g
 }
 
-// soon returns a context that leaves five seconds, also in a clean-up.
+// soon returns a context that ends in five seconds. It works in a clean-up, too.
 func soon(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	t.Cleanup(cancel)
@@ -114,7 +114,7 @@ func (g *group) marked() []int {
 	return pids
 }
 
-// await waits until there are at least so many processes with the mark.
+// await waits until at least n processes have the mark.
 func (g *group) await(t testing.TB, want int) {
 	t.Helper()
 	kit.Await(t, fmt.Sprintf("%d processes", want), func() bool { return len(g.marked()) >= want })
@@ -129,7 +129,7 @@ func (g *group) awaitFile(t testing.TB, name, want string) {
 	})
 }
 
-// expectNone checks that nothing of the group lives.
+// expectNone checks that no process of the group is alive.
 func (g *group) expectNone(t testing.TB) {
 	t.Helper()
 	g.expectNoneMarked(t)
@@ -138,7 +138,7 @@ func (g *group) expectNone(t testing.TB) {
 	}
 }
 
-// expectNoneMarked checks that nothing with the mark lives.
+// expectNoneMarked checks that no process with the mark is alive.
 func (g *group) expectNoneMarked(t testing.TB) {
 	t.Helper()
 	if pids := g.marked(); len(pids) > 0 {
@@ -146,8 +146,8 @@ func (g *group) expectNoneMarked(t testing.TB) {
 	}
 }
 
-// part names the variable that makes the test binary play a part in a process of
-// its own, which may have other rights, mounts or namespaces.
+// part names the variable that makes the test binary play a part in another process,
+// which may have other rights, mounts or namespaces.
 const part = "CGROUP_TEST_PART"
 
 func TestMain(m *testing.M) {
@@ -160,8 +160,8 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// again returns the command that plays a part, by way of a shell that may prepare
-// its world: "$0" is the test binary.
+// again returns the command that plays a part. A shell, which can prepare mounts,
+// starts the test binary "$0".
 func again(t testing.TB, name, shell string, args ...any) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()

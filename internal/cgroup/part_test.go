@@ -51,7 +51,8 @@ func play(name string) error {
 	return cgroup.KillSlowly(ctx, parent, job)
 }
 
-// live lets a job live and die in the process's own cgroup, and prints its kind and path.
+// live starts and kills a job in the process's own cgroup, and prints the cgroup's kind
+// and path.
 func live() error {
 	parent, err := cgroup.Own()
 	if err != nil {
@@ -101,7 +102,7 @@ func sleeper(job int64) error {
 	return command.Wait()
 }
 
-// forbidClone3 lets clone3 fail as a container's seccomp filter does.
+// forbidClone3 makes clone3 fail, as the seccomp filter of a container does.
 func forbidClone3() error {
 	filter := []unix.SockFilter{
 		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0}, // the number of the call

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// reapTime bounds how long the processes of one job may take to die.
+// reapTime is how long the processes of one job may take to die.
 const reapTime = 10 * time.Second
 
-// Reap kills the processes of a job and removes its group below the cgroup of that
-// path, as Parent.Path gives it. A parent or a group that does not exist is no
-// error: a reboot, or the end of the runner's service, removes them. The errors are
-// those of At and Remove.
+// Reap kills the processes of a job and removes its group below parent, a result of
+// Parent.Path. It is not an error if the parent or the group does not exist: both
+// disappear when the host reboots or the runner's service ends. The errors are those of
+// At and Remove.
 func Reap(parent string, job int64) error {
 	p, err := At(parent)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -14,26 +14,26 @@ import (
 const (
 	MaxFile  = 64 << 10 // the env file, and each File
 	maxValue = 16 << 10 // the value of a variable
-	maxName  = 64       // what is named
+	maxName  = 64       // the name of a variable, a file or a credential, and the kind of a secret
 )
 
 const (
 	upper  = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	lower  = "abcdefghijklmnopqrstuvwxyz"
 	digits = "0123456789"
-	// plain are the characters that shells, xargs and docker all take as they are.
+	// plain has the characters that are not special to shells, xargs and docker.
 	plain = upper + lower + digits + "+/=._-:,@%"
 )
 
-// Check reports an error unless the set can be written for a job: every variable can
-// stand unquoted in an env file, every file has a name that is safe in a folder, every
-// secret can be masked, and nothing stands twice. The error names what is wrong by its
-// name or kind, never by its value.
+// Check fails unless the set can be written for a job. Every variable must need no quotes
+// in an env file, every file must have a safe name, every secret must be long enough to
+// be masked, and no credential, variable or file may occur twice. The error has the name
+// or the kind of what is wrong, never the value.
 func (s Set) Check() error {
 	seen := map[string]bool{}
 	once := func(what string) error {
 		if seen[what] {
-			return fmt.Errorf("there are two of %s", what)
+			return fmt.Errorf("%s occurs twice", what)
 		}
 		seen[what] = true
 		return nil
@@ -49,11 +49,11 @@ func (s Set) Check() error {
 	return nil
 }
 
-// check checks one credential. Once reports an error where something of the set is
-// there already.
+// check checks one credential. The function once fails if it was called before with the
+// same text.
 func (c Credential) check(once func(string) error) error {
 	if c.Provider == "" || len(c.Provider) > maxName || len(c.Name) > maxName || strings.Trim(c.Provider+c.Name, plain) != "" {
-		return errors.New("a credential has no valid provider and name")
+		return errors.New("the provider or the name of a credential is not valid")
 	}
 	for _, v := range c.Env {
 		if err := errors.Join(v.check(), once("variable "+v.Name)); err != nil {
@@ -69,7 +69,7 @@ func (c Credential) check(once func(string) error) error {
 		return err
 	}
 	if len(c.Revoke) > MaxFile || c.Revoke != nil && !json.Valid(c.Revoke) {
-		return fmt.Errorf("credential %s has no valid handle to revoke it", c)
+		return fmt.Errorf("the revoke handle of credential %s is not valid", c)
 	}
 	return nil
 }
@@ -80,7 +80,7 @@ func (v Variable) check() error {
 		return err
 	}
 	if value := v.Value.Reveal(); len(value) < 1 || len(value) > maxValue || strings.Trim(value, plain) != "" {
-		return fmt.Errorf("%s is not 1 to %d of the characters %s", v.Name, maxValue, plain)
+		return fmt.Errorf("%s must have 1 to %d of the characters %s", v.Name, maxValue, plain)
 	}
 	return nil
 }
@@ -88,7 +88,7 @@ func (v Variable) check() error {
 // check checks a file.
 func (f File) check() error {
 	if len(f.Name) < 1 || len(f.Name) > maxName || f.Name[0] == '.' || strings.Trim(f.Name, upper+lower+digits+"._-") != "" {
-		return fmt.Errorf("the file of %s has a name that is not 1 to %d of letters, digits, ., _ and -, not starting with a dot", f.Variable, maxName)
+		return fmt.Errorf("the name of the file for %s is not 1 to %d letters, digits, dots, _ or -, or starts with a dot", f.Variable, maxName)
 	}
 	if len(f.Content.Reveal()) > MaxFile || !utf8.ValidString(f.Content.Reveal()) {
 		return fmt.Errorf("file %s is not UTF-8 of at most %d bytes", f.Name, MaxFile)
@@ -96,8 +96,8 @@ func (f File) check() error {
 	return checkName(f.Variable)
 }
 
-// CheckSecrets reports an error unless all secrets can be masked and told of. The error
-// names the first that cannot by its kind.
+// CheckSecrets fails unless every secret can be masked and has a kind that can be
+// printed. The error names the kind of the first bad one.
 func CheckSecrets(secrets []mask.Named) error {
 	for _, secret := range secrets {
 		if err := checkSecret(secret); err != nil {
@@ -107,10 +107,10 @@ func CheckSecrets(secrets []mask.Named) error {
 	return nil
 }
 
-// checkSecret is CheckSecrets for one.
+// checkSecret is CheckSecrets for one secret.
 func checkSecret(secret mask.Named) error {
 	if n := len(secret.Kind); n < 1 || n > maxName || strings.Trim(secret.Kind, plain+" ") != "" {
-		return errors.New("a secret has no valid kind")
+		return errors.New("the kind of a secret is not valid")
 	}
 	if n := len(secret.Value.Reveal()); n < mask.MinLen || n > MaxFile || !utf8.ValidString(secret.Value.Reveal()) {
 		return fmt.Errorf("%s is not UTF-8 of %d to %d bytes", secret.Kind, mask.MinLen, MaxFile)

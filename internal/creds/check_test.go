@@ -26,8 +26,8 @@ func TestCheckAccepts(t *testing.T) {
 	}
 }
 
-// TestCheckRefusesValues: every odd text is refused for its variable's name, and no
-// refusal holds the value.
+// TestCheckRefusesValues: each malformed text is refused with its variable's name and
+// without the value.
 func TestCheckRefusesValues(t *testing.T) {
 	t.Parallel()
 	filler := strings.Repeat("A", 20)
@@ -38,7 +38,7 @@ func TestCheckRefusesValues(t *testing.T) {
 		filler + "!", filler + "^", filler + "<", filler + ">", filler + "(", filler + "\u2028", strings.Repeat("A", 17<<10),
 	} {
 		err := of("GOOD", "x", "CLOUD_KEY", text).Check()
-		if err == nil || !strings.HasPrefix(err.Error(), "CLOUD_KEY is not 1 to 16384 of the characters ") {
+		if err == nil || !strings.HasPrefix(err.Error(), "CLOUD_KEY must have 1 to 16384 of the characters ") {
 			t.Errorf("%.60q: error %v, want one of the variable", text, err)
 		}
 		if err != nil && len(text) > 2 && strings.Contains(err.Error(), text) {
@@ -49,7 +49,7 @@ func TestCheckRefusesValues(t *testing.T) {
 
 func TestCheckRefusesNames(t *testing.T) {
 	t.Parallel()
-	const form, own = "a variable has a name that is not made of letters, digits and _", "is the shell's own"
+	const form, own = "the name of a variable is not made of letters A-Z, digits and _", "has a meaning to shells or the loader"
 	for name, want := range map[string]string{
 		"": form, "1A": form, "A-B": form, "A B": form, "A=B": form, "A\n": form, "É": form, "-n": form, strings.Repeat("A", 65): form, "A$(id)": form,
 		"PATH": own, "LD_PRELOAD": own, "BASH_ENV": own, "IFS": own, "LC_ALL": own, "PS4": own, "_": own,
@@ -66,15 +66,15 @@ func TestCheckRefusesNames(t *testing.T) {
 
 func TestCheckRefusesParts(t *testing.T) {
 	t.Parallel()
-	const noKind, noFile = "a secret has no valid kind", "the file of CLOUD_KEY_FILE has a name that is not"
+	const noKind, noFile = "the kind of a secret is not valid", "the name of the file for CLOUD_KEY_FILE is not"
 	long := strings.Repeat("x", 64<<10)
 	for _, test := range []struct {
 		want   string
 		change func(c *creds.Credential)
 	}{
-		{"a credential has no valid provider and name", func(c *creds.Credential) { c.Provider = "" }},
-		{"a credential has no valid provider and name", func(c *creds.Credential) { c.Name = "a\nb" }},
-		{"a credential has no valid provider and name", func(c *creds.Credential) { c.Name = strings.Repeat("a", 65) }},
+		{"the provider or the name of a credential is not valid", func(c *creds.Credential) { c.Provider = "" }},
+		{"the provider or the name of a credential is not valid", func(c *creds.Credential) { c.Name = "a\nb" }},
+		{"the provider or the name of a credential is not valid", func(c *creds.Credential) { c.Name = strings.Repeat("a", 65) }},
 		{noFile, func(c *creds.Credential) { c.Files[0].Name = "" }},
 		{noFile, func(c *creds.Credential) { c.Files[0].Name = "../key" }},
 		{noFile, func(c *creds.Credential) { c.Files[0].Name = "a/b" }},
@@ -83,14 +83,14 @@ func TestCheckRefusesParts(t *testing.T) {
 		{noFile, func(c *creds.Credential) { c.Files[0].Name = strings.Repeat("a", 65) }},
 		{"file key.json is not UTF-8 of at most 65536 bytes", func(c *creds.Credential) { c.Files[0].Content = mask.NewSecret(long + "x") }},
 		{"file key.json is not UTF-8", func(c *creds.Credential) { c.Files[0].Content = mask.NewSecret("\xff") }},
-		{"a variable has a name that is not", func(c *creds.Credential) { c.Files[0].Variable = "" }},
+		{"the name of a variable is not", func(c *creds.Credential) { c.Files[0].Variable = "" }},
 		{noKind, func(c *creds.Credential) { c.Secrets[0].Kind = "" }},
 		{noKind, func(c *creds.Credential) { c.Secrets[0].Kind = "a\nkind" }},
 		{"cloud key is not UTF-8 of 8 to 65536 bytes", func(c *creds.Credential) { c.Secrets[0].Value = mask.NewSecret("short") }},
 		{"cloud key is not UTF-8", func(c *creds.Credential) { c.Secrets[0].Value = mask.NewSecret("\xff" + goodSecret) }},
 		{"cloud key is not UTF-8", func(c *creds.Credential) { c.Secrets[0].Value = mask.NewSecret(long + "x") }},
-		{"credential cloud deploy has no valid handle", func(c *creds.Credential) { c.Revoke = []byte(`{"a":`) }},
-		{"credential cloud deploy has no valid handle", func(c *creds.Credential) { c.Revoke = []byte(`"` + long + `"`) }},
+		{"the revoke handle of credential cloud deploy is not valid", func(c *creds.Credential) { c.Revoke = []byte(`{"a":`) }},
+		{"the revoke handle of credential cloud deploy is not valid", func(c *creds.Credential) { c.Revoke = []byte(`"` + long + `"`) }},
 	} {
 		c := first()
 		test.change(&c)
@@ -104,8 +104,8 @@ func TestCheckRefusesParts(t *testing.T) {
 	}
 }
 
-// TestCheckRefusesTwice: what two credentials both have is refused, and what they
-// have together is bounded.
+// TestCheckRefusesTwice: two credentials must not have the same name, variable or file,
+// and their total size is bounded.
 func TestCheckRefusesTwice(t *testing.T) {
 	t.Parallel()
 	file := creds.Credential{Provider: "c", Files: []creds.File{{Name: "key.json", Variable: "OTHER", Content: mask.NewSecret("x")}}}
@@ -114,10 +114,10 @@ func TestCheckRefusesTwice(t *testing.T) {
 		many.Env = append(many.Env, variable(name, strings.Repeat("x", 16<<10)))
 	}
 	for want, set := range map[string]creds.Set{
-		"there are two of credential test":      {of("A", "x")[0], of("B", "x")[0]},
-		"there are two of variable VAULT_TOKEN": {second(), {Provider: "b", Env: second().Env}},
-		"there are two of file key.json":        {first(), file},
-		"the env file is larger than 65536":     {many},
+		"credential test occurs twice":      {of("A", "x")[0], of("B", "x")[0]},
+		"variable VAULT_TOKEN occurs twice": {second(), {Provider: "b", Env: second().Env}},
+		"file key.json occurs twice":        {first(), file},
+		"the env file is larger than 65536": {many},
 	} {
 		if err := set.Check(); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
@@ -125,7 +125,7 @@ func TestCheckRefusesTwice(t *testing.T) {
 	}
 	twice := creds.Set{first()}
 	twice[0].Files[0].Variable = "CLOUD_ID"
-	if err := twice.In(func(name string) string { return name }).Check(); err == nil || err.Error() != "there are two of variable CLOUD_ID" {
+	if err := twice.In(func(name string) string { return name }).Check(); err == nil || err.Error() != "variable CLOUD_ID occurs twice" {
 		t.Errorf("a file's variable that is another's: error %v", err)
 	}
 }

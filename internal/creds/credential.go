@@ -1,5 +1,5 @@
-// Package creds holds the credentials of a job: what any provider gives, and how it
-// is written to an env file.
+// Package creds holds the credentials of a job, in a form that suits every provider, and
+// writes them as an env file.
 package creds
 
 import (
@@ -10,42 +10,42 @@ import (
 	"rolecall/internal/mask"
 )
 
-// Credential is what a provider has issued to a job. It never prints what is in it.
+// Credential is what a provider has issued to a job. It never prints its secrets.
 type Credential struct {
 	Provider string          // such as aws
-	Name     string          // tells two of one provider apart; may be empty
-	Env      []Variable      // what a script gets, in this order
-	Files    []File          // what a script gets beside the env file
-	Secrets  []mask.Named    // what is masked, and never uploaded
-	Facts    Facts           // what logs may show
+	Name     string          // distinguishes two credentials of one provider; may be empty
+	Env      []Variable      // variables of scripts, in this order
+	Files    []File          // files that lie beside the env file
+	Secrets  []mask.Named    // texts to mask, and to keep out of uploads
+	Facts    Facts           // texts that logs may show
 	Expires  time.Time       // zero: never
-	Revoke   json.RawMessage `json:"-"` // what the provider needs to take it back; a secret; empty: it only expires
+	Revoke   json.RawMessage `json:"-"` // a secret that the provider needs to revoke the credential; empty: it cannot be revoked
 }
 
-// Variable is an environment variable of scripts. Its value never prints itself,
-// whether it is confidential or not: Credential.Secrets says what must be masked.
+// Variable is an environment variable of scripts. Its value is never printed, even if it
+// is not confidential. Credential.Secrets says which texts must be masked.
 type Variable struct {
 	Name  string
 	Value mask.Secret
 }
 
-// File is a file of scripts, and the variable that holds its path.
+// File is a file for scripts.
 type File struct {
-	Name     string // without a folder; the driver may put more before it
-	Variable string
+	Name     string      // without a folder; the driver may add a prefix
+	Variable string      // name of the variable that holds the file's path
 	Content  mask.Secret // UTF-8
 }
 
-// Fact is something about a credential that is no secret.
+// Fact is a text about a credential that is not secret.
 type Fact struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
 }
 
-// Facts are all that logs may show of a credential.
+// Facts are the only texts of a credential that logs may show.
 type Facts []Fact
 
-// Get returns the value of the fact of that name, empty if there is none.
+// Get returns the value of the fact with that name, and "" if there is none.
 func (f Facts) Get(name string) string {
 	for _, fact := range f {
 		if fact.Name == name {
@@ -66,8 +66,8 @@ func (c Credential) String() string {
 	return c.Provider + " " + c.Name
 }
 
-// same reports whether other is of the same provider and name, so that one of the
-// two takes the place of the other.
-func (c Credential) same(other Credential) bool {
+// sameName reports whether other has the same provider and name. A set may have only one
+// of the two.
+func (c Credential) sameName(other Credential) bool {
 	return c.Provider == other.Provider && c.Name == other.Name
 }

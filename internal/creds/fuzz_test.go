@@ -7,15 +7,14 @@ import (
 	"rolecall/internal/creds"
 )
 
-// hostile are pieces of text that a reader of env files could take for more
-// than a value.
+// hostile are texts in which a reader of env files could see more than a value.
 var hostile = []string{
 	"", "=", "-", "--", "$(id)", "`id`", "'", `"`, `\`, "\n", "\r\n", " ", "\t", "#", "~", "~root/", "*", "?", "$HOME", "${IFS}", ";id", "&", "|id",
 	"\x00", "\xff", "é", "!!", "%s", "export ", "A=B", "(", "{a,b}", "<x", "\nLD_PRELOAD=/x", "+/=._-", "-n", "-0", "--help", "\\n", "\ufeff",
 }
 
-// FuzzEnvFile holds that variables which pass Check read back the same by every
-// documented way, and that a refusal never holds a value.
+// FuzzEnvFile checks that each documented reader reads variables that pass Check
+// unchanged, and that a refusal never holds a value.
 func FuzzEnvFile(f *testing.F) {
 	for _, text := range hostile {
 		f.Add("A", text, "B", "x")
@@ -41,5 +40,5 @@ func FuzzEnvFile(f *testing.F) {
 }
 
 // rule has the words of Check's errors.
-const rule = "is not 1 to 16384 of the characters ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=._-:,@% " +
-	"a variable has a name that is not made of letters, digits and _ there are two of variable is the shell's own"
+const rule = "must have 1 to 16384 of the characters ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=._-:,@% " +
+	"the name of a variable is not made of letters A-Z, digits and _ variable occurs twice has a meaning to shells or the loader"

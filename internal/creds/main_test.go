@@ -23,7 +23,8 @@ func variable(name, value string) creds.Variable {
 	return creds.Variable{Name: name, Value: mask.NewSecret(value)}
 }
 
-// of returns a set of one credential with those variables, names and values by turns.
+// of returns a set with one credential. The arguments are names and values of its
+// variables, alternately.
 func of(namesAndValues ...string) creds.Set {
 	c := creds.Credential{Provider: "test"}
 	for i := 0; i < len(namesAndValues); i += 2 {
@@ -32,7 +33,7 @@ func of(namesAndValues ...string) creds.Set {
 	return creds.Set{c}
 }
 
-// first returns a credential of all parts.
+// first returns a credential that uses all fields.
 func first() creds.Credential {
 	return creds.Credential{
 		Provider: "cloud",

@@ -6,25 +6,25 @@ import (
 	"strings"
 )
 
-// checkName reports an error unless scripts can have a variable of that name: shells
-// take it, and it is none of their own or of the loader's.
+// checkName fails unless scripts can have a variable with that name. It must have the
+// form of a shell's variable, and have no meaning to shells or the dynamic loader.
 //
 // https://pubs.opengroup.org/onlinepubs/9799919799/basedefs/V1_chap08.html
 func checkName(name string) error {
 	if len(name) < 1 || len(name) > maxName || strings.Trim(name, upper+lower+digits+"_") != "" || strings.Trim(name[:1], digits) == "" {
-		return errors.New("a variable has a name that is not made of letters, digits and _")
+		return errors.New("the name of a variable is not made of letters A-Z, digits and _")
 	}
-	if isShells(name) {
-		return fmt.Errorf("variable %s is the shell's own", name)
+	if isReserved(name) {
+		return fmt.Errorf("variable %s has a meaning to shells or the loader", name)
 	}
 	return nil
 }
 
-// isShells reports whether a variable of that name belongs to a shell or to the
-// loader of programs: setting it does nothing, fails, or changes what runs.
+// isReserved reports whether a variable has a meaning to a shell or to the dynamic
+// loader: to set it would have no effect, fail, or change which code runs.
 //
 // https://www.gnu.org/software/bash/manual/html_node/Bash-Variables.html
-func isShells(name string) bool {
+func isReserved(name string) bool {
 	switch name {
 	case "_", "PATH", "IFS", "ENV", "HOME", "PWD", "OLDPWD", "SHELL", "SHELLOPTS", "SHLVL", "CDPATH", "TMPDIR",
 		"UID", "EUID", "PPID", "GROUPS", "LINENO", "RANDOM", "SRANDOM", "SECONDS", "EPOCHSECONDS", "EPOCHREALTIME",

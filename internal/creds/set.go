@@ -8,7 +8,7 @@ import (
 	"rolecall/internal/mask"
 )
 
-// Set is all credentials of a job, each with a provider and name of its own.
+// Set has all credentials of a job. No two have the same provider and name.
 type Set []Credential
 
 // Environ returns the variables as NAME=value, in the order of the set.
@@ -22,9 +22,9 @@ func (s Set) Environ() []string {
 	return environ
 }
 
-// EnvFile returns the content of the env file: a line of Environ each. What passes
-// Check reads back the same through ". FILE", through "xargs" and through
-// "docker run --env-file FILE".
+// EnvFile returns the content of the env file: one line for each entry of Environ. If the
+// set passes Check, a shell's ". FILE", xargs and "docker run --env-file FILE" read the
+// same values from it.
 func (s Set) EnvFile() []byte {
 	var content strings.Builder
 	for _, entry := range s.Environ() {
@@ -33,7 +33,7 @@ func (s Set) EnvFile() []byte {
 	return []byte(content.String())
 }
 
-// Secrets returns what must be masked and never uploaded, each with its kind.
+// Secrets returns the texts to mask, and to keep out of uploads, each with its kind.
 func (s Set) Secrets() []mask.Named {
 	var secrets []mask.Named
 	for _, c := range s {
@@ -42,7 +42,7 @@ func (s Set) Secrets() []mask.Named {
 	return secrets
 }
 
-// Expires returns when the first of the credentials expires, zero if none does.
+// Expires returns when the first credential expires, and the zero time if none does.
 func (s Set) Expires() time.Time {
 	var first time.Time
 	for _, c := range s {
@@ -53,8 +53,8 @@ func (s Set) Expires() time.Time {
 	return first
 }
 
-// In returns the set for a job that finds its files at path(name): each file's
-// variable is then one of the others. The set itself stays as it is.
+// In returns a copy of the set for a job that finds the file name at path(name). The copy
+// has a variable with this path for each file.
 func (s Set) In(path func(name string) string) Set {
 	placed := slices.Clone(s)
 	for i, c := range placed {
@@ -66,10 +66,10 @@ func (s Set) In(path func(name string) string) Set {
 	return placed
 }
 
-// Replace returns the set with c in the place of the credential of its provider and
-// name, and that one. Without such a one it returns false.
+// Replace returns a copy of the set in which c replaces the credential with the same
+// provider and name, and the old credential. If there is no such credential, ok is false.
 func (s Set) Replace(c Credential) (replaced Set, old Credential, ok bool) {
-	i := slices.IndexFunc(s, c.same)
+	i := slices.IndexFunc(s, c.sameName)
 	if i < 0 {
 		return s, Credential{}, false
 	}

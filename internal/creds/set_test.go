@@ -27,8 +27,8 @@ func TestEnviron(t *testing.T) {
 	}
 }
 
-// TestIn: the variable of a file comes after the others of its credential, and the
-// set itself does not change.
+// TestIn: the variable of a file comes after the credential's other variables, and the
+// original set is unchanged.
 func TestIn(t *testing.T) {
 	t.Parallel()
 	set := creds.Set{first(), second()}
@@ -82,7 +82,7 @@ func TestReplace(t *testing.T) {
 	}
 }
 
-// TestCredentialNeverPrintsItself: neither a verb of fmt nor JSON shows a value.
+// TestCredentialNeverPrintsItself: fmt and JSON show no value.
 func TestCredentialNeverPrintsItself(t *testing.T) {
 	t.Parallel()
 	set := creds.Set{first(), second()}

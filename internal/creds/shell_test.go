@@ -19,9 +19,9 @@ import (
 	"rolecall/internal/creds"
 )
 
-// readers are the ways in which scripts read an env file, as documented. The
-// arguments of the program are a file and the names of its variables by turns; it
-// prints what these are.
+// readers are the documented ways for scripts to read an env file. The arguments of the
+// program are alternately a file and the names of its variables; the program prints
+// their values.
 const readers = `
 print() {
   for reader_name in $1; do eval "printf '%s\\0' \"\$$reader_name\""; done
@@ -32,7 +32,7 @@ while [ $# -gt 0 ]; do
   shift 2
 done`
 
-// shells judge the env file: dash or its like, and bash.
+// shells are the shells that read the env file: sh, such as dash, and bash.
 var shells = []string{"/bin/sh", "bash"}
 
 // split returns the names and the values of environment entries.
@@ -44,8 +44,8 @@ func split(environ []string) (names, values []string) {
 	return names, values
 }
 
-// checkInShells reads the env files of batch in real shells, all with one call
-// of each shell.
+// checkInShells reads the env files of batch in real shells, with one call of each
+// shell.
 func checkInShells(t *testing.T, batch []creds.Set) {
 	t.Helper()
 	dir := t.TempDir()
@@ -111,8 +111,8 @@ func checkInDocker(t *testing.T, set creds.Set) {
 	}
 }
 
-// TestDockerEnvFile shows that the rule can fail: what a shell would take off,
-// docker keeps.
+// TestDockerEnvFile shows that the check can fail: docker keeps characters that a shell
+// removes.
 func TestDockerEnvFile(t *testing.T) {
 	t.Parallel()
 	got, err := dockerEnvFile([]byte("# x\n\n  A='1'\nB=a b # c\nHOME\nexport=1\n"))
@@ -124,8 +124,8 @@ func TestDockerEnvFile(t *testing.T) {
 	}
 }
 
-// TestEnvFileReadsBack makes 150 sets of random names and values out of all that
-// Check allows, each character also first and last.
+// TestEnvFileReadsBack makes 150 sets with random names and values of all characters
+// that Check allows. Each character is also first and last.
 func TestEnvFileReadsBack(t *testing.T) {
 	t.Parallel()
 	const names = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789"
@@ -158,7 +158,7 @@ func TestEnvFileReadsBack(t *testing.T) {
 	checkInShells(t, batch)
 }
 
-// TestShellsOwnNames: no credential has a variable that a shell sets itself.
+// TestShellsOwnNames: a credential cannot have a variable that a shell sets itself.
 func TestShellsOwnNames(t *testing.T) {
 	t.Parallel()
 	for shell, program := range map[string]string{"bash": "compgen -v", "/bin/sh": "set | sed -n 's/^\\([A-Za-z_][A-Za-z0-9_]*\\)=.*/\\1/p'"} {
@@ -173,7 +173,7 @@ func TestShellsOwnNames(t *testing.T) {
 			t.Errorf("%s has only %v", shell, names)
 		}
 		for _, name := range names {
-			if err := of(name, "x").Check(); err == nil || !strings.HasSuffix(err.Error(), "is the shell's own") {
+			if err := of(name, "x").Check(); err == nil || !strings.HasSuffix(err.Error(), "has a meaning to shells or the loader") {
 				t.Errorf("%s sets %s, error %v", shell, name, err)
 			}
 		}

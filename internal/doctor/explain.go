@@ -125,7 +125,7 @@ func explain(c admission.Case) explanation {
 	e := explanation{Rules: []rule{}, Notes: notes(c), Signature: "no ID token was read"}
 	c.Read = reader(c, &e)
 	d, err := admission.Decide(c)
-	e.Rules = append(e.Rules, rules(c, d.Job)...)
+	e.Rules = append(e.Rules, rules(c, d.Subject)...)
 	if err != nil {
 		e.Side, e.Refusal = string(fault.SideOf(err)), err.Error()
 		return e

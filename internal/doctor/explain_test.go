@@ -127,8 +127,8 @@ func TestExplainToken(t *testing.T) {
 		"standard input": {[]string{"--token", "-"}, token + "\n", 0, "allowed: tenant alpha"},
 		"a file":         {[]string{"--token", w.write(t, "token", []byte(token))}, "", 0, "allowed: tenant alpha"},
 		"no file":        {[]string{"--token", "/none"}, "", 1, "the token: open /none"},
-		"garbage":        {[]string{"--token", "-"}, "garbage", 1, "no JSON Web Token"},
-		"endless":        {[]string{"--token", "-"}, strings.Repeat("x", 1<<20), 1, "more than"},
+		"garbage":        {[]string{"--token", "-"}, "garbage", 1, "not a JSON Web Token"},
+		"endless":        {[]string{"--token", "-"}, strings.Repeat("x", 1<<20), 1, "at most 16384"},
 	} {
 		got := run(c.stdin, append(args, c.args...)...)
 		if got.code != c.code || !strings.Contains(got.out+got.errors, c.says) || strings.Contains(got.out+got.errors, token) {

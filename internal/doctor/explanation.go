@@ -39,7 +39,7 @@ type rule struct {
 // rules returns what the tenants' rules say of the job: those of the tenant that runner
 // or job name, else of those with the fewest rules against it. A job whose tokens could
 // not be read has none.
-func rules(c admission.Case, j tenant.Job) []rule {
+func rules(c admission.Case, j tenant.Subject) []rule {
 	if c.Policy == nil || j.Tokens == nil {
 		return nil
 	}

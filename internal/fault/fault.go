@@ -1,9 +1,12 @@
-// Package fault says whose an error is, and so who must act on it.
+// Package fault says who must act on an error: the job's author, the runner's admin, or
+// nobody because infrastructure failed.
 //
-// GitLab Runner knows two kinds of failure: a build failure, which is final,
-// and a system failure, which it tries three times. A mistake of the author or
-// of the runner's admin is the first, infrastructure the second; an error that
-// carries no Error of this package counts as infrastructure.
+// GitLab Runner has two kinds of failure. A build failure is final; after a system
+// failure the runner prepares the job again, up to three times. Errors of the author
+// and the admin become build failures, errors of infrastructure become system failures.
+// An error without an [Error] of this package counts as infrastructure.
+//
+// https://docs.gitlab.com/runner/executors/custom/#prepare
 package fault
 
 import (
@@ -16,27 +19,27 @@ import (
 // Side names who must act on an error.
 type Side string
 
-// The three sides of an error, as they are printed in a job log.
+// The three sides, as the job log prints them.
 const (
 	Author         Side = "author"
 	Admin          Side = "runner-admin"
 	Infrastructure Side = "infrastructure"
 )
 
-// Error is an error with the side that must act and what that side does next.
+// Error is an error with the side that must act, and what this side should do next.
 type Error struct {
 	Side Side
 	What error
 	Next string
 }
 
-// New returns an Error. What says what is wrong, next what to do about it; next
-// may hold several lines.
+// New returns an Error. The argument what says what is wrong; next says what to do, and
+// may be empty or have several lines.
 func New(side Side, what error, next string) error {
 	return &Error{Side: side, What: what, Next: next}
 }
 
-// Error returns what is wrong and what to do next, as one text.
+// Error returns what is wrong and what to do next, in one text.
 func (e *Error) Error() string {
 	if e.Next == "" {
 		return e.What.Error()
@@ -47,20 +50,20 @@ func (e *Error) Error() string {
 // Unwrap returns what is wrong.
 func (e *Error) Unwrap() error { return e.What }
 
-// SideOf returns the side of the outermost Error that err holds, or
-// Infrastructure where it holds none. What a host lacks for now is never its admin's
-// mistake, whatever it was wanted for: the runner tries again.
+// SideOf returns the side of the outermost Error in err, or Infrastructure if err has
+// none. An Admin error that was caused by a full or read-only disk, or by exhausted
+// descriptors or memory, counts as Infrastructure, so the runner tries again.
 func SideOf(err error) Side {
 	var e *Error
-	if !errors.As(err, &e) || e.Side == Admin && lacks(e) {
+	if !errors.As(err, &e) || e.Side == Admin && isShortage(e) {
 		return Infrastructure
 	}
 	return e.Side
 }
 
-// lacks reports whether err came about as the host has no room, inodes, open files
-// or memory, or a disk that cannot be written.
-func lacks(err error) bool {
+// isShortage reports whether the cause of err is that the host lacks disk space, inodes,
+// descriptors or memory, or that its disk cannot be written.
+func isShortage(err error) bool {
 	return slices.ContainsFunc([]error{
 		syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EIO,
 	}, func(errno error) bool { return errors.Is(err, errno) })

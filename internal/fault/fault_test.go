@@ -39,7 +39,7 @@ func TestSideOf(t *testing.T) {
 	}
 }
 
-// TestSidesAsPrinted pins the words, which people and log searches see.
+// TestSidesAsPrinted pins the words that people see and search logs for.
 func TestSidesAsPrinted(t *testing.T) {
 	t.Parallel()
 	got := fmt.Sprintf("%s %s %s", fault.Author, fault.Admin, fault.Infrastructure)

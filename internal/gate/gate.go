@@ -1,8 +1,8 @@
-// Package gate is what the run stage and the program gate tell each other: which
-// upload to look into for which secrets, and what was found.
+// Package gate holds the messages between the run stage and the program gate, which
+// searches uploads for secrets: the order and the report.
 //
-// Looking is a program of its own since it links what unpacks archives, and run is
-// started for every script of a job.
+// The search is a separate program because it links decoders of archives, and run must
+// start fast: the runner starts it for every script of a job.
 package gate
 
 import (
@@ -12,36 +12,35 @@ import (
 	"rolecall/internal/mask"
 )
 
-// Program is the name of the program that looks, in the folder of the others.
+// Program is the file name of the program gate. It lies in the same folder as run.
 const Program = "gate"
 
-// Order is what the program is asked, as JSON on its standard input. Its JSON alone
-// holds the secrets in the clear, for the pipe between the two; fmt prints none.
+// Order says what the program searches, as JSON on its standard input. Only this JSON
+// holds the secrets unmasked, for the pipe between the two programs; fmt prints none.
 type Order struct {
 	Stage   job.StageName
 	Project string // the work tree of the job, an absolute path
 	Uploads job.Uploads
-	Request job.Request // in which the runner's commands expand patterns
+	Request job.Request // the variables with which the runner's commands expand patterns
 	Service []string    // the environment of scripts
 	Secrets []mask.Named
 
-	MaxBytes    int64 // to read and to unpack
+	MaxBytes    int64 // bound of the bytes that are read and unpacked
 	MaxDuration time.Duration
 }
 
-// Report is what the program answers, as JSON on its standard output. What it
-// holds of names is masked.
+// Report is the program's answer, as JSON on its standard output. Names in it are masked.
 type Report struct {
-	Found   []Place // with secrets
-	Refused []Place // that could not be looked at
-	Noted   []Place // files whose bytes were searched, but which could not be unpacked
-	Files   int64   // how many were looked at
+	Found   []Place // hold secrets
+	Refused []Place // could not be searched
+	Noted   []Place // archives that could not be unpacked; their own bytes were searched
+	Files   int64   // how many files were searched
 }
 
-// Place is a file that the runner would upload, and what is to be said of it.
+// Place is a file that the runner would upload, and the result of its search.
 type Place struct {
-	Upload string // what it would be uploaded as: "artifacts", "report dotenv", "cache KEY"
+	Upload string // the upload that would contain it: "artifacts", "report dotenv", "cache KEY"
 	Name   string // relative to the project
-	Inside string // the way in archives, such as "b.tar.gz > c"
+	Inside string // the path through archives, such as "b.tar.gz > c"
 	Says   string // the kinds of secrets, or the reason
 }

@@ -10,7 +10,7 @@ import (
 	"rolecall/internal/gate"
 )
 
-// report returns a report that has something in each field.
+// report returns a report with a value in each field.
 func report() gate.Report {
 	place := func(says string) []gate.Place {
 		return []gate.Place{{Upload: "cache k", Name: "a\nb", Inside: "b.tar.gz > c", Says: says}}
@@ -18,8 +18,8 @@ func report() gate.Report {
 	return gate.Report{Found: place("ID token"), Refused: place("closed"), Noted: place("damaged"), Files: 3}
 }
 
-// overWire checks that a value arrives as it was sent, and that this says something
-// of each of its fields.
+// overWire checks that a value is received as it was sent, and that the test sets each
+// of its fields.
 func overWire[T any](t *testing.T, sent T) {
 	t.Helper()
 	fields := reflect.ValueOf(sent)

@@ -6,20 +6,20 @@ import (
 	"rolecall/internal/mask"
 )
 
-// wire is an Order on its way through the pipe, with secrets in the clear. Its
-// Secrets take the place of the Order's own in JSON.
+// wire is an Order with unmasked secrets, for the pipe. In JSON, its Secrets replace
+// those of the embedded order.
 type wire struct {
 	plain
 	Secrets []wireSecret
 }
 
-// plain is an Order without its methods, which would call themselves.
+// plain is an Order without methods: MarshalJSON would call itself.
 type plain Order
 
-// wireSecret is a mask.Named in the clear.
+// wireSecret is an unmasked mask.Named.
 type wireSecret struct{ Kind, Value string }
 
-// MarshalJSON returns the order as JSON, with the secrets in the clear.
+// MarshalJSON returns the order as JSON, with unmasked secrets.
 func (o Order) MarshalJSON() ([]byte, error) {
 	out := wire{plain: plain(o)}
 	for _, s := range o.Secrets {
@@ -28,8 +28,8 @@ func (o Order) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// UnmarshalJSON reads what MarshalJSON has written. An error is one of
-// encoding/json, which names fields and types and quotes no secret.
+// UnmarshalJSON reads the JSON of MarshalJSON. Errors are those of encoding/json. They
+// name fields and types, and hold no secret.
 func (o *Order) UnmarshalJSON(data []byte) error {
 	var in wire
 	if err := json.Unmarshal(data, &in); err != nil {

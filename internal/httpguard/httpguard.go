@@ -1,5 +1,5 @@
-// Package httpguard is the way to the servers that a stage asks: encrypted or to this
-// host only, no redirects, small answers, each within a time.
+// Package httpguard is the HTTP client of the driver. It sends requests only over https
+// or to this host, follows no redirect, and bounds the size and the time of each answer.
 package httpguard
 
 import (
@@ -14,13 +14,13 @@ import (
 	"time"
 )
 
-// MaxAnswer bounds the size of an answer, in bytes. What is longer ends there.
+// MaxAnswer bounds the size of an answer, in bytes. The rest of a longer answer is not read.
 const MaxAnswer = 1 << 20
 
-// ErrPlain is the refusal to ask a server over a network in the clear.
+// ErrPlain is the refusal to send a request unencrypted over a network.
 var ErrPlain = errors.New("not https; http is for loopback only")
 
-// Guard makes requests. It remembers the host that was asked last.
+// Guard makes requests. It remembers the host of the last one.
 type Guard struct {
 	base    http.RoundTripper
 	attempt time.Duration
@@ -28,10 +28,10 @@ type Guard struct {
 	tries   int
 }
 
-// New returns a guard that makes each request through transport, within attempt.
-// The transport is changed to HTTP/1: one request does not pay for setting up
-// HTTP/2, and what goes to this host goes through no proxy: that would carry it over
-// the network, maybe in the clear.
+// New returns a guard that makes each request through transport and ends it after the
+// time attempt. It changes transport in two ways. It uses HTTP/1 only: a single request
+// is faster without setting up HTTP/2. And it sends requests for this host directly: a
+// proxy might send them over the network, unencrypted.
 func New(transport *http.Transport, attempt time.Duration) *Guard {
 	transport.Protocols = new(http.Protocols)
 	transport.Protocols.SetHTTP1(true)
@@ -39,7 +39,8 @@ func New(transport *http.Transport, attempt time.Duration) *Guard {
 	return &Guard{base: transport, attempt: attempt}
 }
 
-// awayOnly returns the proxy that choose names, which may be nil, but none for this host.
+// awayOnly returns a function that chooses a proxy as choose does, but no proxy for this
+// host. If choose is nil, it never chooses a proxy.
 func awayOnly(choose func(*http.Request) (*url.URL, error)) func(*http.Request) (*url.URL, error) {
 	return func(r *http.Request) (*url.URL, error) {
 		if choose == nil || isLoopback(r.URL.Hostname()) {
@@ -57,14 +58,14 @@ func (g *Guard) Client() *http.Client {
 	}
 }
 
-// Host returns the host, and its port if there is one, that was asked last.
+// Host returns the host of the last request, with its port if the URL has one.
 func (g *Guard) Host() string { return g.host }
 
 // Tries returns how many requests were made.
 func (g *Guard) Tries() int { return g.tries }
 
-// RoundTrip makes one request, which ends with its answer's body. Its error is
-// ErrPlain where it would go over a network in the clear.
+// RoundTrip makes one request. Its time runs until the answer's body is closed. The error
+// is ErrPlain if the request would go unencrypted over a network.
 func (g *Guard) RoundTrip(r *http.Request) (*http.Response, error) {
 	g.host = r.URL.Host
 	g.tries++
@@ -74,8 +75,8 @@ func (g *Guard) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), g.attempt)
 	r = r.Clone(ctx)
 	if r.Body != nil {
-		// The SDK closes its body when it has the answer; its WriteTo then fails the
-		// transport's write and with it the connection that the answer comes from.
+		// This hides the body's WriteTo. The AWS SDK closes its body when the answer
+		// begins; WriteTo then fails, and so does the connection with the answer.
 		r.Body = struct{ io.ReadCloser }{r.Body}
 	}
 	response, err := g.base.RoundTrip(r)
@@ -87,12 +88,12 @@ func (g *Guard) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// isLoopback reports whether host is this host, by its name or its address.
+// isLoopback reports whether host is the name or an address of this host.
 func isLoopback(host string) bool {
 	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }
 
-// body is the bounded body of an answer; its end ends the request's context.
+// body is the bounded body of an answer. Close ends the request's context.
 type body struct {
 	io.Reader
 	closer io.Closer
@@ -105,8 +106,9 @@ func (b *body) Close() error {
 	return b.closer.Close()
 }
 
-// Cause says in our own words why a request failed: the words of an error may hold
-// a proxy's password or a part of the answer. It is empty where they have none.
+// Cause returns in fixed words why a request failed, and "" if the reason is not known.
+// The text of err itself must not be printed: it may hold a proxy's password or a part
+// of the answer.
 func Cause(err error) string {
 	var dns *net.DNSError
 	var certificate *tls.CertificateVerificationError

@@ -14,7 +14,7 @@ import (
 	"rolecall/test/kit"
 )
 
-// serve returns a server with that answer.
+// serve returns a server with this answer.
 func serve(t *testing.T, answer http.HandlerFunc) *httptest.Server {
 	t.Helper()
 	server := httptest.NewServer(answer)
@@ -27,7 +27,7 @@ func newGuard(attempt time.Duration) *httpguard.Guard {
 	return httpguard.New(&http.Transport{}, attempt)
 }
 
-// get asks for a URL.
+// get requests a URL.
 func get(t *testing.T, g *httpguard.Guard, url string) (status int, body string, err error) {
 	t.Helper()
 	response, err := g.Client().Get(url)
@@ -74,7 +74,7 @@ func TestMaxAnswer(t *testing.T) {
 	}
 }
 
-// TestAttempt: neither silence nor an answer that never ends takes longer.
+// TestAttempt: a request ends in time if the server is silent or its answer never ends.
 func TestAttempt(t *testing.T) {
 	t.Parallel()
 	for name, begins := range map[string]bool{"silence": false, "half an answer": true} {
@@ -93,7 +93,7 @@ func TestAttempt(t *testing.T) {
 	}
 }
 
-// TestProxy: a proxy carries nothing that is for this host.
+// TestProxy: the proxy gets no request for this host.
 func TestProxy(t *testing.T) {
 	t.Parallel()
 	proxy := serve(t, func(w http.ResponseWriter, r *http.Request) { http.Error(w, r.Method, http.StatusTeapot) })

@@ -13,9 +13,10 @@ import (
 	"github.com/go-jose/go-jose/v4/json"
 )
 
-// Claims are the claims of an ID token that the driver reads. Ids are texts, as
-// GitLab writes them, and times are seconds since 1970; what the token does not
-// say is empty.
+// Claims are the claims of an ID token that the driver reads. Times are seconds since
+// 1970. A claim that the token does not have is empty.
+//
+// https://docs.gitlab.com/ci/secrets/id_token_authentication/#token-payload
 type Claims struct {
 	Issuer    string   `json:"iss"`
 	Subject   string   `json:"sub"`
@@ -25,22 +26,22 @@ type Claims struct {
 	IssuedAt  int64    `json:"iat"`
 	ID        string   `json:"jti"`
 
-	JobID          flexible `json:"job_id"`
-	ProjectID      flexible `json:"project_id"`     // of a fork's merge request: the fork
-	JobProjectID   flexible `json:"job_project_id"` // the project that runs the job
-	ProjectPath    string   `json:"project_path"`
-	JobProjectPath string   `json:"job_project_path"`
-	Ref            string   `json:"ref"`
-	RefType        string   `json:"ref_type"`
-	RefProtected   string   `json:"ref_protected"` // "true" or "false"; GitLab writes a text
-	Environment    string   `json:"environment"`
-	UserLogin      string   `json:"user_login"`
-	UserID         flexible `json:"user_id"`
-	PipelineID     flexible `json:"pipeline_id"`
-	RunnerID       flexible `json:"runner_id"`
+	JobID          ID     `json:"job_id"`
+	ProjectID      ID     `json:"project_id"`     // for a merge request from a fork: the fork
+	JobProjectID   ID     `json:"job_project_id"` // the project that runs the job
+	ProjectPath    string `json:"project_path"`
+	JobProjectPath string `json:"job_project_path"`
+	Ref            string `json:"ref"`
+	RefType        string `json:"ref_type"`
+	RefProtected   string `json:"ref_protected"` // "true" or "false", as a text
+	Environment    string `json:"environment"`
+	UserLogin      string `json:"user_login"`
+	UserID         ID     `json:"user_id"`
+	PipelineID     ID     `json:"pipeline_id"`
+	RunnerID       ID     `json:"runner_id"`
 }
 
-// Audience is whom a token is for: one or several, as the job asked for.
+// Audience names the receivers of a token, one or several, as the job's id_tokens says.
 type Audience []string
 
 // UnmarshalJSON reads a text or an array of texts.
@@ -56,32 +57,31 @@ func (a *Audience) UnmarshalJSON(data []byte) error {
 	*a = make(Audience, len(list))
 	for i := range list {
 		if (*a)[i], ok = list[i].(string); !ok {
-			return errors.New("an audience is no text")
+			return errors.New("an audience is not a text")
 		}
 	}
 	return nil
 }
 
-// flexible is an id that may be written as a text or as a number.
-type flexible string
+// ID is an id in decimal. In JSON it may be a text or a number.
+type ID string
 
 // UnmarshalJSON reads a text or a number.
-func (f *flexible) UnmarshalJSON(data []byte) error {
+func (f *ID) UnmarshalJSON(data []byte) error {
 	var number stdjson.Number
 	if err := stdjson.Unmarshal(data, &number); err != nil {
-		return errors.New("an id is neither text nor number")
+		return errors.New("an id is neither a text nor a number")
 	}
-	*f = flexible(number)
+	*f = ID(number)
 	return nil
 }
 
-// readClaims reads the payload of a token, which must be one JSON object without
-// a member twice at any depth. Its error names the claim that is not as GitLab
-// writes it.
+// readClaims reads the payload of a token. The payload must be one JSON object without
+// duplicate members, at any depth. The error names the claim that has the wrong form.
 func readClaims(payload []byte) (Claims, error) {
 	errClaims := errors.New("its claims are not those of a GitLab ID token")
 	everything := json.NewDecoder(bytes.NewReader(payload))
-	everything.SetNumberType(json.UnmarshalJSONNumber) // a number that is too large for its claim is that claim's error
+	everything.SetNumberType(json.UnmarshalJSONNumber) // a number that is too large must not fail here: the error below names its claim
 	var tree map[string]any
 	if err := everything.Decode(&tree); err != nil || tree == nil {
 		return Claims{}, errClaims
@@ -94,7 +94,7 @@ func readClaims(payload []byte) (Claims, error) {
 	for _, name := range slices.Sorted(maps.Keys(tree)) {
 		one, err := json.Marshal(map[string]any{name: tree[name]})
 		if err == nil && json.Unmarshal(one, new(Claims)) != nil {
-			return Claims{}, fmt.Errorf("%w: %s is of another form", errClaims, name)
+			return Claims{}, fmt.Errorf("%w: %s has the wrong form", errClaims, name)
 		}
 	}
 	return Claims{}, errClaims

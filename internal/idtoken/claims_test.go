@@ -12,7 +12,7 @@ import (
 	"rolecall/test/kit"
 )
 
-// TestClaims: each claim of a token of GitLab is where it belongs.
+// TestClaims: each claim of a token is in its field.
 func TestClaims(t *testing.T) {
 	t.Parallel()
 	token, err := idtoken.Parse(sign(t, jose.RS256, `{"iss":"https://gitlab.example.com","sub":"s","aud":["a","b"],
@@ -32,8 +32,8 @@ func TestClaims(t *testing.T) {
 	}
 }
 
-// TestClaimsOfOtherForm: what GitLab does not write is refused, by the claim's
-// name, and never read as something near.
+// TestClaimsOfOtherForm: a claim in a form that GitLab does not write is refused with
+// its name.
 func TestClaimsOfOtherForm(t *testing.T) {
 	t.Parallel()
 	for claims, want := range map[string]string{
@@ -60,14 +60,14 @@ func TestClaimsOfOtherForm(t *testing.T) {
 		`"environment":{"name":"alpha"}`: "environment",
 	} {
 		_, err := idtoken.Parse(sign(t, jose.ES256, "{"+claims+"}"))
-		if err == nil || err.Error() != noClaims+": "+want+" is of another form" {
-			t.Errorf("%s: error %v, want that %s is of another form", claims, err, want)
+		if err == nil || err.Error() != noClaims+": "+want+" has the wrong form" {
+			t.Errorf("%s: error %v, want that %s has the wrong form", claims, err, want)
 		}
 	}
 }
 
-// TestDuplicateMembers: no object of a token has a member twice, however deep, and
-// however the names are written. Readers disagree on which of two counts.
+// TestDuplicateMembers: no object in a token may have a member twice, at any depth and
+// in any spelling. Readers disagree on which of the two they use.
 func TestDuplicateMembers(t *testing.T) {
 	t.Parallel()
 	for _, object := range []string{
@@ -85,7 +85,8 @@ func TestDuplicateMembers(t *testing.T) {
 	}
 }
 
-// TestHeaderOfItsOwn: a token brings no key, no address of one and no other rule.
+// TestHeaderOfItsOwn: a token cannot bring a key, the address of a key, or another
+// rule.
 func TestHeaderOfItsOwn(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]string{
@@ -94,7 +95,7 @@ func TestHeaderOfItsOwn(t *testing.T) {
 	} {
 		for _, v := range []string{value, "null"} {
 			_, err := idtoken.Parse(unsigned(`{"alg":"RS256","`+name+`":`+v+`}`, payload))
-			if err == nil || err.Error() != "its header has "+name+", which no ID token of GitLab has" {
+			if err == nil || err.Error() != "its header has "+name+"; GitLab's ID tokens do not" {
 				t.Errorf("%s: error %v", name, err)
 			}
 		}
@@ -106,7 +107,7 @@ func TestHeaderOfItsOwn(t *testing.T) {
 	}
 }
 
-// TestFormIsExact: other ways to write the same token are refused.
+// TestFormIsExact: other spellings of the same token are refused.
 func TestFormIsExact(t *testing.T) {
 	t.Parallel()
 	good := unsigned(`{"alg":"RS256"}`, `{"job_id":"1"}`)
@@ -145,7 +146,7 @@ func TestFormIsExact(t *testing.T) {
 	}
 }
 
-// TestAudience: one audience may stand alone.
+// TestAudience: a single audience may be a text instead of a list.
 func TestAudience(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]idtoken.Audience{`"a"`: {"a"}, `[]`: {}, `["a","b"]`: {"a", "b"}} {

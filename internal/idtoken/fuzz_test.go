@@ -9,8 +9,9 @@ import (
 	"rolecall/internal/idtoken"
 )
 
-// FuzzParse holds that no text makes Parse panic, that only the two algorithms
-// pass and nothing that the checker of signatures would refuse, and that an error never holds any of the token.
+// FuzzParse checks that no text makes Parse panic, that it accepts only the two
+// algorithms and only tokens that the checker of signatures can read, and that no error
+// holds a part of the token.
 func FuzzParse(f *testing.F) {
 	good := sign(f, jose.ES256, payload)
 	for _, seed := range []string{
@@ -45,7 +46,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		for part := range strings.SplitSeq(raw, ".") {
-			// Words shorter than these 8 stand in the errors by chance.
+			// Shorter words occur in the errors by chance.
 			if len(part) >= 8 && !strings.Contains(allErrors, part) && strings.Contains(err.Error(), part) {
 				t.Fatalf("the error %q holds the part %q of the token", err, part)
 			}
@@ -54,5 +55,5 @@ func FuzzParse(f *testing.F) {
 }
 
 // allErrors has the words of every error.
-const allErrors = noToken + noClaims + " it has bytes, more than the 16384 of any ID token its claim job_id job_project_id project_id this job's is 4711" +
-	": exp nbf iat ref_protected environment is of another form its header has nonce, which no ID token of GitLab has"
+const allErrors = noToken + noClaims + " it has bytes, an ID token has at most 16384 its claim job_id job_project_id project_id this job's is 4711" +
+	": exp nbf iat ref_protected environment has the wrong form its header has nonce; GitLab's ID tokens do not"

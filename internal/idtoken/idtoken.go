@@ -1,5 +1,5 @@
-// Package idtoken reads the ID token by which GitLab says who a job is. Whether
-// GitLab signed it is for package jwks: this one links no cryptography.
+// Package idtoken reads the ID token, in which GitLab says which job this is. Package
+// jwks checks the signature of a token: this package links no cryptography.
 //
 // https://docs.gitlab.com/ci/secrets/id_token_authentication/
 package idtoken
@@ -21,21 +21,20 @@ import (
 // maxToken bounds the size of an ID token, in bytes.
 const maxToken = 16 << 10
 
-// Token is an ID token. Its claims are what the token says, which is true only
-// of a token that package jwks has verified.
+// Token is an ID token. Its claims can be trusted only if package jwks has verified the
+// token.
 type Token struct {
 	Raw    mask.Secret
 	Claims Claims
 }
 
-// Parse reads an ID token, without checking its signature and its times. It
-// takes what GitLab signs and no more: RS256 or ES256, the compact form, no
-// member of a JSON object twice, no key that the token brings itself. Errors
-// never hold any of the token.
+// Parse reads an ID token. It does not check its signature and its times. It accepts
+// only the form in which GitLab signs: RS256 or ES256, compact, no duplicate members of
+// a JSON object, and no key in the token itself. Errors never hold a part of the token.
 func Parse(raw string) (Token, error) {
-	raw = strings.TrimSuffix(raw, "\n") // a file variable may end so
+	raw = strings.TrimSuffix(raw, "\n") // the value of a file variable may end with a newline
 	if len(raw) > maxToken {
-		return Token{}, fmt.Errorf("it has %d bytes, more than the %d of any ID token", len(raw), maxToken)
+		return Token{}, fmt.Errorf("it has %d bytes; an ID token has at most %d", len(raw), maxToken)
 	}
 	header, payload, err := split(raw)
 	if err == nil {
@@ -51,15 +50,15 @@ func Parse(raw string) (Token, error) {
 	return Token{Raw: mask.NewSecret(raw), Claims: claims}, nil
 }
 
-// errForm is the refusal of what is not signed as GitLab signs.
-var errForm = errors.New("it is no JSON Web Token signed with RS256 or ES256")
+// errForm is the refusal of a text that is not a token in GitLab's form.
+var errForm = errors.New("it is not a JSON Web Token signed with RS256 or ES256")
 
 // split returns the header and the payload of a token of three parts.
 //
 // https://www.rfc-editor.org/rfc/rfc7515#section-7.1
 func split(raw string) (header, payload []byte, err error) {
 	parts := strings.Split(raw, ".")
-	if len(parts) != 3 || parts[2] == "" || strings.ContainsAny(raw, "\r\n") { // the decoder passes over these two
+	if len(parts) != 3 || parts[2] == "" || strings.ContainsAny(raw, "\r\n") { // the decoder would skip these two
 		return nil, nil, errForm
 	}
 	var decoded [3][]byte
@@ -72,8 +71,10 @@ func split(raw string) (header, payload []byte, err error) {
 	return decoded[0], decoded[1], nil
 }
 
-// checkHeader refuses a header that names another algorithm, a key of its own or
-// a rule for reading the token.
+// checkHeader fails if the header names another algorithm, holds or names a key beside
+// kid, or changes how the token must be read.
+//
+// https://www.rfc-editor.org/rfc/rfc7515#section-4.1
 func checkHeader(data []byte) error {
 	var header map[string]any
 	if err := json.Unmarshal(data, &header); err != nil || !slices.Contains([]any{"RS256", "ES256"}, header["alg"]) {
@@ -81,7 +82,7 @@ func checkHeader(data []byte) error {
 	}
 	for _, name := range []string{"b64", "crit", "jku", "jwk", "nonce", "x5c", "x5u"} {
 		if _, ok := header[name]; ok {
-			return fmt.Errorf("its header has %s, which no ID token of GitLab has", name)
+			return fmt.Errorf("its header has %s; GitLab's ID tokens do not", name)
 		}
 	}
 	if _, ok := header["kid"].(string); !ok && header["kid"] != nil {
@@ -90,9 +91,9 @@ func checkHeader(data []byte) error {
 	return nil
 }
 
-// CheckJob reports an error unless the token was issued for this very job: a
-// token of another job that reached this one would still please STS. A server
-// that sends no job_project_id is judged by project_id.
+// CheckJob fails unless the token was issued for this job, by the ids of the job and of
+// the project that runs it. STS cannot check this: it would accept the token of another
+// job. If the token has no job_project_id, CheckJob compares project_id.
 func (t Token) CheckJob(job, project int64) error {
 	if err := check("job_id", t.Claims.JobID, job); err != nil {
 		return err
@@ -103,13 +104,13 @@ func (t Token) CheckJob(job, project int64) error {
 	return check("project_id", t.Claims.ProjectID, project)
 }
 
-// check compares the claim of a token with the id that GitLab sent.
-func check(claim string, got flexible, want int64) error {
+// check compares the claim got of a token with want, the id in the job response.
+func check(claim string, got ID, want int64) error {
 	if string(got) == strconv.FormatInt(want, 10) {
 		return nil
 	}
 	if got == "" {
 		return fmt.Errorf("it has no claim %s", claim)
 	}
-	return fmt.Errorf("its claim %s is %.40q, this job's is %d", claim, string(got), want)
+	return fmt.Errorf("its claim %s is %.40q, but this job's is %d", claim, string(got), want)
 }

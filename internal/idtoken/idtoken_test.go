@@ -14,8 +14,8 @@ import (
 const payload = `{"iss":"https://gitlab.example.com","sub":"project_path:g/p:ref_type:branch:ref:main","aud":"https://aws.example.com",
 "job_id":"4711","project_id":"12","job_project_id":"12","runner_id":7,"ref_protected":"true","user_identities":[{"a":1}],"exp":1}`
 
-// noToken is the refusal of what is not signed as GitLab signs.
-const noToken = "it is no JSON Web Token signed with RS256 or ES256"
+// noToken is the refusal of a text that is not a token in GitLab's form.
+const noToken = "it is not a JSON Web Token signed with RS256 or ES256"
 
 // noClaims is the refusal of a token that is not GitLab's.
 const noClaims = "its claims are not those of a GitLab ID token"
@@ -40,7 +40,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// TestParseOneNewline: a variable of type file often ends with one.
+// TestParseOneNewline: the value of a file variable often ends with a newline.
 func TestParseOneNewline(t *testing.T) {
 	t.Parallel()
 	raw := sign(t, jose.RS256, payload)
@@ -50,8 +50,8 @@ func TestParseOneNewline(t *testing.T) {
 	}
 }
 
-// TestParseNewlines: a token is one line, and only the last line's end may be
-// more. What is kept as the token goes to STS and to the masker as it is.
+// TestParseNewlines: a token is one line, which may end with one newline. Raw has no
+// newline: STS and the masker get it unchanged.
 func TestParseNewlines(t *testing.T) {
 	t.Parallel()
 	raw := sign(t, jose.RS256, payload)
@@ -104,8 +104,8 @@ func TestParseRefuses(t *testing.T) {
 		"job_id is true":         {sign(t, jose.ES256, `{"job_id":true}`), noClaims},
 		"aud is a number":        {sign(t, jose.ES256, `{"aud":1}`), noClaims},
 		"sub is a number":        {sign(t, jose.ES256, `{"sub":1}`), noClaims},
-		"20 KB":                  {sign(t, jose.ES256, `{"x":"`+strings.Repeat("x", 15000)+`"}`), "more than the 16384 of any ID token"},
-		"20 MB of letters":       {strings.Repeat("x", 20<<20), "more than the 16384 of any ID token"},
+		"20 KB":                  {sign(t, jose.ES256, `{"x":"`+strings.Repeat("x", 15000)+`"}`), "an ID token has at most 16384"},
+		"20 MB of letters":       {strings.Repeat("x", 20<<20), "an ID token has at most 16384"},
 	} {
 		_, err := idtoken.Parse(test.raw)
 		if err == nil || !strings.Contains(err.Error(), test.want) {
@@ -138,15 +138,15 @@ func TestCheckJob(t *testing.T) {
 		"a project id of null":        {`"job_id":"4711","project_id":"12","job_project_id":null`, ""},
 		"no job_id":                   {`"project_id":"12"`, "it has no claim job_id"},
 		"job_id null":                 {`"job_id":null,"project_id":"12"`, "it has no claim job_id"},
-		"another job":                 {`"job_id":"4712","project_id":"12"`, `its claim job_id is "4712", this job's is 4711`},
-		"a prefix":                    {`"job_id":"471","project_id":"12"`, `its claim job_id is "471", this job's is 4711`},
+		"another job":                 {`"job_id":"4712","project_id":"12"`, `its claim job_id is "4712", but this job's is 4711`},
+		"a prefix":                    {`"job_id":"471","project_id":"12"`, `its claim job_id is "471", but this job's is 4711`},
 		"a job id of another form":    {`"job_id":4711.0,"project_id":"12"`, `its claim job_id is "4711.0"`},
 		"with an exponent":            {`"job_id":4.711e3,"project_id":"12"`, `its claim job_id is "4.711e3"`},
 		"a negative job":              {`"job_id":-4711,"project_id":"12"`, `its claim job_id is "-4711"`},
-		"another project":             {`"job_id":"4711","project_id":"13"`, `its claim project_id is "13", this job's is 12`},
-		"a fork's own pipeline":       {`"job_id":"4711","project_id":"12","job_project_id":"99"`, `its claim job_project_id is "99", this job's is 12`},
+		"another project":             {`"job_id":"4711","project_id":"13"`, `its claim project_id is "13", but this job's is 12`},
+		"a fork's own pipeline":       {`"job_id":"4711","project_id":"12","job_project_id":"99"`, `its claim job_project_id is "99", but this job's is 12`},
 		"no project":                  {`"job_id":"4711"`, "it has no claim project_id"},
-		"a job id of 1000 digits":     {`"job_id":` + strings.Repeat("7", 1000), `its claim job_id is "` + strings.Repeat("7", 40) + `", this`},
+		"a job id of 1000 digits":     {`"job_id":` + strings.Repeat("7", 1000), `its claim job_id is "` + strings.Repeat("7", 40) + `", but`},
 		"claims of other letter case": {`"Job_ID":"4711","Project_ID":"12"`, "it has no claim job_id"},
 	} {
 		token, err := idtoken.Parse(sign(t, jose.ES256, "{"+test.claims+"}"))
@@ -161,7 +161,7 @@ func TestCheckJob(t *testing.T) {
 	}
 }
 
-// TestCheckJobOfZeroToken: a Token that was never parsed is of no job.
+// TestCheckJobOfZeroToken: the zero Token belongs to no job.
 func TestCheckJobOfZeroToken(t *testing.T) {
 	t.Parallel()
 	if err := (idtoken.Token{}).CheckJob(0, 0); err == nil || err.Error() != "it has no claim job_id" {

@@ -16,10 +16,10 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// rsaKey is made once: it takes a while.
+// rsaKey is shared: it takes long to make.
 var rsaKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
 
-// sign returns payload as a token really signed with algorithm.
+// sign returns a token with payload and a true signature.
 func sign(t testing.TB, algorithm jose.SignatureAlgorithm, payload string) string {
 	t.Helper()
 	key := any([]byte(strings.Repeat("k", 64)))
@@ -42,7 +42,7 @@ func sign(t testing.TB, algorithm jose.SignatureAlgorithm, payload string) strin
 	return token
 }
 
-// unsigned returns a token of that header and payload with no true signature.
+// unsigned returns a token with this header and payload and a false signature.
 func unsigned(header, payload string) string {
 	encode := base64.RawURLEncoding.EncodeToString
 	return encode([]byte(header)) + "." + encode([]byte(payload)) + "." + encode([]byte("no signature"))

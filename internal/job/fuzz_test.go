@@ -12,12 +12,12 @@ import (
 	"rolecall/test/kit"
 )
 
-// canary stands for the value of a variable in the fuzzed responses. Its letters
-// are none that an error would hold by chance.
+// canary is the value of a variable in the fuzzed responses. No error holds this text
+// by chance.
 const canary = "Qx7Zk9Wv3"
 
-// FuzzReadResponse holds that no response makes the reader panic or print a
-// value of a variable, and that what is accepted names its job.
+// FuzzReadResponse checks that no response makes the reader panic or print a variable's
+// value, and that an accepted response names its job.
 func FuzzReadResponse(f *testing.F) {
 	for _, seed := range []string{
 		whole, "", "null", "[]", "{", `{"id":1}`, `{"id":1e3,"job_info":{"project_id":1,"pipeline_id":1}}`,
@@ -49,8 +49,8 @@ func FuzzReadResponse(f *testing.F) {
 	})
 }
 
-// FuzzReadEnv holds that no variable of a job gets into the service's
-// environment, which becomes the script's, nor into what the driver obeys.
+// FuzzReadEnv checks that no variable of a job gets into the service's environment,
+// which becomes the script's, or into a setting of the driver.
 func FuzzReadEnv(f *testing.F) {
 	for _, seed := range []string{
 		"", "A=1\x00B=2", "CUSTOM_ENV_A=1\x00CUSTOM_ENV_A=2", "CUSTOM_ENV_JOB_RESPONSE_FILE=/x\x00JOB_RESPONSE_FILE=/y",
@@ -61,7 +61,7 @@ func FuzzReadEnv(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		environ := strings.Split(text, "\x00")
-		// Exec hands over other entries too, but nothing reads a name without a value.
+		// exec(2) passes such entries too, but nothing reads a name without a value.
 		environ = slices.DeleteFunc(environ, func(entry string) bool { return !strings.Contains(entry, "=") })
 		env, err := job.ReadEnv(environ)
 		if env.BuildFailure < 1 || env.BuildFailure > 255 || env.SystemFailure < 1 || env.SystemFailure > 255 || env.BuildFailure == env.SystemFailure {

@@ -14,7 +14,7 @@ import (
 	"rolecall/test/kit"
 )
 
-// whole is a job response with more in it than is read, as a server sends it.
+// whole is a job response as a server sends it, with members that are not read.
 const whole = `{
   "id": 4711, "token": "glcbt-job-token", "allow_git_fetch": true,
   "job_info": {"name": "deploy", "project_id": 12, "pipeline_id": 345, "project_full_path": "group/project"},
@@ -64,7 +64,7 @@ func TestReadResponse(t *testing.T) {
 	}
 }
 
-// TestReadResponseWithout: what a job can do without is no error.
+// TestReadResponseWithout: members that a job can do without may be absent.
 func TestReadResponseWithout(t *testing.T) {
 	t.Parallel()
 	got, err := job.ReadResponse(write(t, `{"id":1,"job_info":{"project_id":2,"pipeline_id":3},"variables":null}`))
@@ -110,8 +110,8 @@ func TestReadResponseRefuses(t *testing.T) {
 	}
 }
 
-// TestErrorHoldsNoValue: the values of variables are secrets, and a parser's
-// own errors quote what they stumble on.
+// TestErrorHoldsNoValue: the values of variables are secrets, and the errors of a JSON
+// parser quote its input.
 func TestErrorHoldsNoValue(t *testing.T) {
 	t.Parallel()
 	const secret = "18446744073709551616123"
@@ -140,7 +140,7 @@ func TestReadKey(t *testing.T) {
 	if key, err := job.ReadKey(write(t, whole)); key.ID != 4711 || err != nil {
 		t.Errorf("ReadKey = %v, %v, want 4711", key, err)
 	}
-	// Cleanup needs nothing but the id, so nothing else may spoil it.
+	// Cleanup needs only the key, so damage elsewhere must not matter.
 	if key, err := job.ReadKey(write(t, `{"id":9,"job_info":"x","variables":7}`)); key.ID != 9 || err != nil {
 		t.Errorf("ReadKey of an odd response = %v, %v, want 9", key, err)
 	}
@@ -157,8 +157,8 @@ func TestReadKey(t *testing.T) {
 	}
 }
 
-// TestProof: the proof tells jobs of one id apart by their tokens, and gives none
-// of a token away.
+// TestProof: jobs with the same id and other tokens have other proofs, and a proof
+// shows no part of the token.
 func TestProof(t *testing.T) {
 	t.Parallel()
 	seen := map[string]string{}
@@ -178,7 +178,7 @@ func TestProof(t *testing.T) {
 	if err != nil || seen[again.Proof] != `{"id":4,"token":"glcbt-one"}` {
 		t.Errorf("ReadKey of the same job, written otherwise = %v, %v", again, err)
 	}
-	// Clean-up needs the id, whatever comes after it.
+	// Cleanup needs the id, even if the response is cut after it.
 	cut, err := job.ReadKey(write(t, `{"id":4,"tok`))
 	if err != nil || cut.ID != 4 || cut.Proof != "" {
 		t.Errorf("ReadKey of a truncated response = %v, %v, want job 4", cut, err)
@@ -202,7 +202,7 @@ func TestReadWithoutFile(t *testing.T) {
 	}
 }
 
-// TestReadHuge: a sparse file of 200 MB costs no disk and must cost little time.
+// TestReadHuge: a sparse file of 200 MB is refused in little time.
 func TestReadHuge(t *testing.T) {
 	t.Parallel()
 	path := write(t, `{"id":1}`)
@@ -230,8 +230,8 @@ func TestReadAtTheLimit(t *testing.T) {
 	}
 }
 
-// TestTimeoutThatOverflows: a timeout that time.Duration cannot hold must not
-// become another one, above all no short one.
+// TestTimeoutThatOverflows: a timeout that time.Duration cannot hold must not become a
+// short one.
 func TestTimeoutThatOverflows(t *testing.T) {
 	t.Parallel()
 	got, err := job.ReadResponse(write(t, `{"id":1,"job_info":{"project_id":2,"pipeline_id":3},"runner_info":{"timeout":18446744074}}`))

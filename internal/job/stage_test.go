@@ -6,7 +6,7 @@ import (
 	"rolecall/internal/job"
 )
 
-// kinds is what a stage's name says.
+// kinds has the answers of all methods of a StageName.
 type kinds struct{ userScript, mayUpload, caches, artifacts, afterFailure bool }
 
 func TestStageName(t *testing.T) {

@@ -46,7 +46,7 @@ func TestReadUploadsOfNone(t *testing.T) {
 	}
 }
 
-// TestReadUploadsRefuses: what is not understood is no job without uploads.
+// TestReadUploadsRefuses: a broken response is an error, and not a job without uploads.
 func TestReadUploadsRefuses(t *testing.T) {
 	t.Parallel()
 	for content, want := range map[string]string{

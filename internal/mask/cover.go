@@ -5,8 +5,7 @@ import "io"
 // span is a run of covered bytes, by offset in the input.
 type span struct{ from, to int64 }
 
-// scan follows the needles through data from index i on, and notes what is
-// covered.
+// scan searches data from index i on for forms, and marks the bytes that they cover.
 func (w *Writer) scan(data []byte, i int) {
 	n, at := w.needles, w.at
 	for i < len(data) {
@@ -17,10 +16,10 @@ func (w *Writer) scan(data []byte, i int) {
 	w.at = at
 }
 
-// cover notes that the length bytes before offset end are covered, where no
-// noted offset is beyond end.
+// cover marks the length bytes before offset end as covered. No marked byte may be at or
+// after end.
 func (w *Writer) cover(end int64, length int) {
-	// What has been decided before base is covered if the form begins there.
+	// The bytes before base have been written already.
 	from := max(end-int64(length), w.base)
 	last := len(w.covered)
 	for last > 0 && w.covered[last-1].to >= from {
@@ -30,7 +29,7 @@ func (w *Writer) cover(end int64, length int) {
 	w.covered = append(w.covered[:last], span{from, end})
 }
 
-// forgetGone removes the covered bytes before base.
+// forgetGone removes the marks of bytes before base.
 func (w *Writer) forgetGone() {
 	kept := w.covered[:0]
 	for _, s := range w.covered {
@@ -41,13 +40,14 @@ func (w *Writer) forgetGone() {
 	w.covered = kept
 }
 
-// emit writes data, which begins at base, up to the offset end or the end of the
-// run of covered bytes around it, and returns how many bytes of data that are.
+// emit writes the bytes of data, which begins at base, up to the offset end. If end is
+// within covered bytes, it writes up to their end. It returns how many bytes of data it
+// has written.
 func (w *Writer) emit(data []byte, end int64) int {
 	if len(w.covered) > 0 {
 		return w.emitMasked(data, end)
 	}
-	// Of what may begin a form, covered bytes may be gone.
+	// end is before base if covered bytes of a possible form have been written already.
 	decided := max(0, int(end-w.base))
 	if decided > 0 {
 		w.masking = false
@@ -57,7 +57,7 @@ func (w *Writer) emit(data []byte, end int64) int {
 	return decided
 }
 
-// emitMasked does what emit does where bytes are covered.
+// emitMasked is emit for data with covered bytes.
 func (w *Writer) emitMasked(data []byte, end int64) int {
 	start, from := w.base, w.base
 	end = max(end, start)
@@ -83,7 +83,7 @@ func (w *Writer) emitMasked(data []byte, end int64) int {
 	return int(end - start)
 }
 
-// write writes p, if there is anything, to the underlying writer.
+// write writes p to the underlying writer, unless p is empty.
 func (w *Writer) write(p []byte) {
 	if len(p) == 0 {
 		return

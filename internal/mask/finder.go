@@ -1,31 +1,32 @@
 package mask
 
-// Finder tells which secrets are in a text that comes in pieces, however it is
-// cut. It keeps nothing of the text. A Finder must not be used by two goroutines
-// at the same time; any number of them can share Needles.
+// Finder finds the secrets in a text that comes in pieces, wherever the text is cut. It
+// keeps no part of the text. Only one goroutine at a time may use a Finder. Any number of
+// Finders can share Needles.
 type Finder struct {
 	needles *Needles
-	at      node // what the end of the text may be the beginning of
+	at      node // stands for the longest end of the text that begins a form
 	found   []bool
 }
 
-// NewFinder returns a Finder of the secrets that needles were made of.
+// NewFinder returns a Finder of the secrets of needles. With nil it finds nothing.
 func NewFinder(needles *Needles) *Finder {
 	return &Finder{needles: needles, found: make([]bool, needles.secrets())}
 }
 
-// Reset begins a new text, in which nothing has been found.
+// Reset starts a new text, and clears Found.
 func (f *Finder) Reset() {
 	f.at = root
 	clear(f.found)
 }
 
-// Found returns what has been found since the last Reset, by position in the
-// arguments of NewNeedles. It is the Finder's own and changes with it.
+// Found reports for each secret whether it was found since the last Reset. The order is
+// that of the arguments of NewNeedles. The slice belongs to the Finder and changes with
+// it.
 func (f *Finder) Found() []bool { return f.found }
 
-// Find looks at p, the next piece of the text, and reports whether it completes
-// a form of a secret that had not been found before.
+// Find searches p, the next piece of the text. It reports whether a form ends in p whose
+// secret had not been found before.
 func (f *Finder) Find(p []byte) bool {
 	n, at, news := f.needles, f.at, false
 	if n == nil {
@@ -40,9 +41,9 @@ func (f *Finder) Find(p []byte) bool {
 	return news
 }
 
-// markFound marks the secrets of all forms that end at a node: of the longest one
-// and of those that are its suffixes. It reports whether one of the secrets had
-// not been found before.
+// markFound marks the secrets of all forms that end at a node: the longest form, and
+// those that are its suffixes. It reports whether it has marked a secret for the first
+// time.
 func (f *Finder) markFound(at node) bool {
 	n, news := f.needles, false
 	for at = n.longest[at]; at != root; at = n.longest[n.fail[at]] {

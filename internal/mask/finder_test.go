@@ -9,8 +9,8 @@ import (
 	"rolecall/internal/mask"
 )
 
-// checkFinder gives chunks to a Finder, and compares what it has found after
-// each of them with a search for every form in all that there was so far.
+// checkFinder passes chunks to a Finder. After each chunk it compares Found with a
+// search of the whole text for every form.
 func checkFinder(t *testing.T, finder *mask.Finder, forms, chunks [][]byte) {
 	t.Helper()
 	finder.Reset()
@@ -74,7 +74,7 @@ func TestFinderTellsSecretsApart(t *testing.T) {
 	}
 }
 
-// TestFinderAmongPrefixes has forms right behind what begins like one.
+// TestFinderAmongPrefixes searches texts in which forms follow the beginnings of forms.
 func TestFinderAmongPrefixes(t *testing.T) {
 	t.Parallel()
 	c, random := newCredentials(), rand.New(rand.NewPCG(9, 9))
@@ -110,8 +110,8 @@ func TestFinderReset(t *testing.T) {
 	}
 }
 
-// TestWith: the secrets that were added have the positions behind the others, and
-// the Needles that they were added to still do not find them.
+// TestWith: added secrets have the positions after the others, and the original Needles
+// do not find them.
 func TestWith(t *testing.T) {
 	t.Parallel()
 	var none *mask.Needles
@@ -138,7 +138,7 @@ func TestWith(t *testing.T) {
 	}
 }
 
-// BenchmarkFinder searches a log at 256 KiB a piece.
+// BenchmarkFinder searches a log in pieces of 256 KiB.
 func BenchmarkFinder(b *testing.B) {
 	data := ciLog(16 << 20)
 	finder := mask.NewFinder(needlesOf(b, newCredentials().texts()...))

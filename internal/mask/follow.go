@@ -1,8 +1,8 @@
 package mask
 
-// follow goes on from the node at with p[i:], to the first byte that ends a form
-// or to the end of p. It returns the node it is in then, and the index in p after
-// that byte. i must be less than len(p).
+// follow reads p[i:] from the node at on, up to the first byte that ends a form, or to
+// the end of p. It returns the node after this byte, and the index in p after it. The
+// index i must be less than len(p).
 func (n *Needles) follow(at node, p []byte, i int) (node, int) {
 	edge := n.edge
 	for i < len(p) {
@@ -26,8 +26,8 @@ func (n *Needles) follow(at node, p []byte, i int) (node, int) {
 			break
 		}
 		if at == n.first[c] && at != root {
-			// Nothing begins before the last byte. Looking from there saves
-			// following what is only the first byte of a form, again and again.
+			// No form begins before c. If no form begins at c either, continue at the
+			// next possible start: this saves steps in text with many first bytes.
 			if next := n.nextStart(p, i-1); next >= i {
 				at, i = root, next
 			}
@@ -39,8 +39,8 @@ func (n *Needles) follow(at node, p []byte, i int) (node, int) {
 // endsAt reports whether a form ends at a node.
 func (n *Needles) endsAt(at node) bool { return n.edge[at]&ends != 0 }
 
-// prefix returns what a node stands for, the beginning of a form. It looks at no
-// node that is deeper: another Writer may be linking those beyond the gates.
+// prefix returns the bytes that a node stands for. It reads no deeper node: another
+// Writer may be linking the nodes beyond the gates.
 func (n *Needles) prefix(of node) []byte {
 	if n == nil {
 		return nil
@@ -54,8 +54,7 @@ func (n *Needles) prefix(of node) []byte {
 	return nil
 }
 
-// walk returns the node that stands for the beginning of a form, or the root if
-// text is none.
+// walk returns the node that stands for text, and the root if no form begins with text.
 func (n *Needles) walk(text []byte) node {
 	at := root
 	for _, c := range text {

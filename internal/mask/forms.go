@@ -7,11 +7,11 @@ import (
 	"unicode/utf8"
 )
 
-// unreserved are the bytes, besides letters and digits, that no URL escapes.
+// unreserved has the bytes that are never escaped in a URL, besides letters and digits. See RFC 3986, 2.3.
 const unreserved = "-_.~"
 
-// Forms returns the texts under which Needles finds a secret, in the clear and
-// without duplicates:
+// Forms returns the forms of a secret that Needles finds, unmasked and without
+// duplicates:
 //
 //   - the secret itself;
 //   - URL-escaped as a query (a space becomes +), as a component (%20), as a path
@@ -20,13 +20,12 @@ const unreserved = "-_.~"
 //   - JSON-escaped as encoding/json writes it, with and without the escaping of
 //     <, > and &, each with / and with \/;
 //   - base64 in the standard and in the URL alphabet, for the secret at each of
-//     the three offsets that it can have in a longer text: the characters that
-//     the secret alone determines, so without those at the edges that carry bits
-//     of its neighbours or padding.
+//     the three offsets that it can have in a longer text. Characters at the edges
+//     that also carry bits of the neighbours, or padding, are left out.
 //
-// Not covered is a secret that is reversed, in hex, compressed, encrypted,
-// escaped or encoded twice, in changed case, split by other text (line breaks in
-// base64 too), or cut short.
+// Forms does not cover a secret that is reversed, in hex, compressed, encrypted, escaped
+// or encoded twice, in changed case, split by other text (line breaks in base64 too), or
+// cut short.
 func Forms(secret Secret) [][]byte {
 	text := secret.Reveal()
 	forms := [][]byte{[]byte(text)}
@@ -48,7 +47,7 @@ func Forms(secret Secret) [][]byte {
 func urlForms(text string, add func([]byte)) {
 	kept := keep(unreserved)
 	if kept.all(text) {
-		return // A JWT needs no escape, and looking is cheaper than writing eight forms.
+		return // The text needs no escape, such as a JWT. This check is cheaper than eight forms.
 	}
 	segment, path := keep(unreserved+"$&+=:@"), keep(unreserved+"/")
 	for _, hex := range []string{"0123456789ABCDEF", "0123456789abcdef"} {
@@ -62,10 +61,10 @@ func urlForms(text string, add func([]byte)) {
 	}
 }
 
-// bytesKept tells of each byte whether it needs no escape.
+// bytesKept says for each byte whether it stays as it is.
 type bytesKept [256]bool
 
-// keep returns letters, digits and others as bytes to keep.
+// keep returns a table in which letters, digits and the bytes of others stay.
 func keep(others string) *bytesKept {
 	const alphanumeric = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 	var kept bytesKept
@@ -77,7 +76,7 @@ func keep(others string) *bytesKept {
 	return &kept
 }
 
-// all reports whether nothing in text needs an escape.
+// all reports whether all bytes of text stay.
 func (k *bytesKept) all(text string) bool {
 	for i := range len(text) {
 		if !k[text[i]] {
@@ -103,7 +102,7 @@ func (k *bytesKept) escape(text, hex string) []byte {
 // jsonForms adds the JSON-escaped forms of text.
 func jsonForms(text string, add func([]byte)) {
 	if keep(unreserved + "+/=").all(text) {
-		add(bytes.ReplaceAll([]byte(text), []byte("/"), []byte(`\/`))) // as for any other text, but quick
+		add(bytes.ReplaceAll([]byte(text), []byte("/"), []byte(`\/`))) // the same result as below, but faster
 		return
 	}
 	for _, special := range []string{"\"\\", "\"\\<>&"} {
@@ -113,8 +112,8 @@ func jsonForms(text string, add func([]byte)) {
 	}
 }
 
-// jsonEscape returns text as encoding/json writes it between quotes, where the
-// ASCII characters to escape are those of special and the control characters.
+// jsonEscape returns text as encoding/json writes it between quotes. It escapes control
+// characters and the ASCII characters in special.
 func jsonEscape(text, special string) []byte {
 	escaped := make([]byte, 0, len(text)+len(text)/8)
 	for i := 0; i < len(text); {
@@ -139,7 +138,7 @@ func jsonEscape(text, special string) []byte {
 	return escaped
 }
 
-// appendASCII appends c, escaped where JSON wants that or special contains it.
+// appendASCII appends c. It escapes c if JSON requires it or if special contains c.
 func appendASCII(to []byte, c byte, special string) []byte {
 	const controls, short = "\b\f\n\r\t", "bfnrt"
 	switch {
@@ -159,7 +158,7 @@ func appendASCII(to []byte, c byte, special string) []byte {
 func base64Forms(text string, add func([]byte)) {
 	for offset := range 3 {
 		padded := append(make([]byte, offset, offset+len(text)), text...)
-		// A character carries 6 bits: the first and the last whole ones count.
+		// A character carries 6 bits. Only characters whose bits are all of text count.
 		first, end := (8*offset+5)/6, 8*len(padded)/6
 		for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
 			encoded := make([]byte, encoding.EncodedLen(len(padded)))

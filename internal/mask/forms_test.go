@@ -13,7 +13,7 @@ import (
 	"rolecall/internal/mask"
 )
 
-// secretTexts are texts with everything that some encoding treats in a way of its own.
+// secretTexts are texts with all characters that some encoding treats specially.
 func secretTexts() []string {
 	ascii := make([]byte, 128)
 	for i := range ascii {
@@ -69,8 +69,8 @@ func TestFormsInURLs(t *testing.T) {
 	}
 }
 
-// TestFormsInBase64 finds out what the secret alone determines: what stays when
-// all bits around it change.
+// TestFormsInBase64 determines which characters depend on the secret alone: those that
+// stay when all bits around it change.
 func TestFormsInBase64(t *testing.T) {
 	t.Parallel()
 	for _, text := range secretTexts() {

@@ -7,9 +7,9 @@ import (
 	"sync"
 )
 
-// Masks masks the secrets of a process in all that it prints, also those that it
-// gets to know while it prints: each Writer of it has all of them. Without secrets
-// a Writer passes all bytes on at once. Any goroutine may use a Masks.
+// Masks masks the secrets of a process in everything that it prints. Secrets can be added
+// while it prints: all Writers of a Masks have all its secrets. A Writer without secrets
+// writes all bytes at once. Any goroutine may use a Masks.
 type Masks struct {
 	mu      sync.Mutex // guards what follows
 	needles *Needles   // nil: there are no secrets
@@ -19,8 +19,7 @@ type Masks struct {
 // NewMasks returns a Masks without secrets and Writers.
 func NewMasks() *Masks { return &Masks{} }
 
-// Writer returns a Writer that masks all secrets that there are and will be, and
-// writes to to.
+// Writer returns a Writer to to. It masks all secrets, also those that are added later.
 func (m *Masks) Writer(to io.Writer) *Writer {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -29,13 +28,14 @@ func (m *Masks) Writer(to io.Writer) *Writer {
 	return w
 }
 
-// Add adds secrets. When it has returned, no Writer shows one of them any more: in
-// the bytes that a Writer holds back and in all that is written to it they are
-// masked. What has been written on stays as it is; of a secret whose beginning has
-// been, the rest is written on too. So add a secret before anybody is told it.
+// Add adds secrets. After it has returned, each Writer masks them, in the bytes that it
+// holds back and in all later ones. Bytes that have been written cannot be masked: if
+// they end with the beginning of a secret, its rest is written too. So add a secret
+// before you give it to anybody.
 //
-// Add waits for every Write that is going on, so for who reads what it writes. It
-// refuses a secret shorter than 8 bytes, by its kind; then it adds none.
+// Add waits until each running Write has returned, and so until the reader has taken the
+// output. It fails if a secret is shorter than MinLen, names its kind, and then adds
+// none.
 func (m *Masks) Add(more ...Named) error {
 	values := make([]Secret, len(more))
 	for i, one := range more {
@@ -53,7 +53,7 @@ func (m *Masks) Add(more ...Named) error {
 	return err
 }
 
-// share gives all Writers needles, which find all that those before do.
+// share gives needles to all Writers. They must find all secrets of the old ones.
 func (m *Masks) share(needles *Needles) {
 	m.needles = needles
 	for _, w := range m.writers {
@@ -61,7 +61,7 @@ func (m *Masks) share(needles *Needles) {
 	}
 }
 
-// Close closes all Writers. The error joins those of their Close.
+// Close closes all Writers. It joins their errors.
 func (m *Masks) Close() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -82,7 +82,8 @@ func TestAddRefuses(t *testing.T) {
 	}
 }
 
-// TestMasksShareSecrets: Writers from before and after an Add have all secrets.
+// TestMasksShareSecrets: Writers that were made before and after an Add have all
+// secrets.
 func TestMasksShareSecrets(t *testing.T) {
 	t.Parallel()
 	var outs [4]bytes.Buffer
@@ -131,7 +132,7 @@ func TestMasksClose(t *testing.T) {
 	}
 }
 
-// TestWithoutSecrets: a Writer without secrets copies and holds nothing.
+// TestWithoutSecrets: a Writer without secrets copies its input and holds nothing.
 func TestWithoutSecrets(t *testing.T) {
 	t.Parallel()
 	var got [][]byte
@@ -156,9 +157,9 @@ type writerFunc func(p []byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
-// TestAddWhileOthersWrite adds secrets from one goroutine, while another writes
-// those that have been added through three Writers, which hold the beginning of one
-// between their Writes.
+// TestAddWhileOthersWrite adds secrets in one goroutine. Another goroutine writes the
+// added ones through three Writers, which hold the beginning of a secret between their
+// Writes.
 func TestAddWhileOthersWrite(t *testing.T) {
 	t.Parallel()
 	const count = 60
@@ -208,8 +209,8 @@ func TestAddWhileOthersWrite(t *testing.T) {
 	}
 }
 
-// TestAddWaits: Add does not return while a Writer writes on what it was given
-// before, so that what comes out afterwards is masked.
+// TestAddWaits: Add does not return while a Writer passes on bytes of an earlier Write,
+// so all later output is masked.
 func TestAddWaits(t *testing.T) {
 	t.Parallel()
 	var added atomic.Bool

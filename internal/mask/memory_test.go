@@ -11,7 +11,7 @@ import (
 	"rolecall/internal/mask"
 )
 
-// TestMemory writes what is the worst for memory and allocations.
+// TestMemory writes the texts that need the most memory and allocations.
 func TestMemory(t *testing.T) {
 	c := newCredentials()
 	needles := needlesOf(t, c.texts()...)
@@ -41,7 +41,7 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// TestMemoryOfDrops writes single bytes of which one is held all the time.
+// TestMemoryOfDrops writes single bytes while one byte is always held.
 func TestMemoryOfDrops(t *testing.T) {
 	t.Parallel()
 	w := mask.NewWriter(io.Discard, needlesOf(t, newCredentials().texts()...))
@@ -55,7 +55,7 @@ func TestMemoryOfDrops(t *testing.T) {
 	}
 }
 
-// TestShared lets many Writers follow a secret through the same Needles.
+// TestShared writes a secret through many Writers that share Needles.
 func TestShared(t *testing.T) {
 	t.Parallel()
 	c := newCredentials()

@@ -2,7 +2,7 @@ package mask
 
 import "fmt"
 
-// Named is a secret with the word that tells people what it is.
+// Named is a secret with a word that says what it is. It prints only this word.
 type Named struct {
 	Kind  string // such as "session token"
 	Value Secret

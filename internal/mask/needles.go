@@ -6,37 +6,35 @@ import (
 	"slices"
 )
 
-// MinLen is the length in bytes of the shortest secret that can be masked:
-// anything shorter turns up in a log by chance.
+// MinLen is the length of the shortest secret that can be masked, in bytes. A shorter
+// text occurs in a log by chance.
 const MinLen = 8
 
 const (
-	blockLen  = 4   // bytes that the table looks at
-	hashBits  = 14  // of a block; the table fits the L1 cache, few blocks collide
-	maxStride = 255 // so that the table can hold bytes
+	blockLen  = 4   // bytes of a block, the unit of the table
+	hashBits  = 14  // of a block's hash: the table fits the L1 cache, and few blocks collide
+	maxStride = 255 // the table's entries are bytes
 )
 
-// Needles finds all forms of some secrets. It never changes, so that any number
-// of Writers can share it. A nil *Needles finds nothing.
+// Needles finds all forms of some secrets. It does not change, so any number of Writers
+// can share it. A nil *Needles finds nothing.
 //
-// Two things work together. A table (after Wu and Manber, 1994) tells from four
-// bytes how many bytes further the next form can begin at the earliest: it passes
-// over what is no secret. The trie follows what may be one.
+// It has two parts. A table, after Wu and Manber (1994), says for four bytes how many
+// bytes can be skipped before a form can begin. A trie reads the text that may be a form.
 type Needles struct {
 	*trie
 	forms  [][]byte
 	owners []int // by form: the position of its secret
-	// stride is how many blocks a window has. The window of a form is its first
-	// bytes, as many for all forms.
+	// stride is the number of blocks in a window. The window of a form is its first bytes,
+	// and has the same length for all forms.
 	stride int
-	// near holds, by the hash of a block, its number in the windows, counted from
-	// 1, and the greatest if it has several; 0 means that it is in none, stride
-	// that it may end one.
+	// near holds for the hash of a block its greatest position in a window, counted from
+	// 1. 0 means that the block is in no window, and stride that it may be the last.
 	near [1 << hashBits]byte
 }
 
-// NewNeedles returns what finds the Forms of secrets. It refuses to find
-// nothing, and else what With refuses.
+// NewNeedles returns Needles that find the Forms of secrets. It fails if there are no
+// secrets, and as With does.
 func NewNeedles(secrets ...Secret) (*Needles, error) {
 	if len(secrets) == 0 {
 		return nil, errors.New("no secrets to mask")
@@ -44,10 +42,10 @@ func NewNeedles(secrets ...Secret) (*Needles, error) {
 	return (*Needles)(nil).With(secrets...)
 }
 
-// With returns what finds all that n finds, which is nothing if n is nil, and the
-// Forms of more. n stays as it is. To a Finder, more have the positions after those
-// of n. With refuses a secret shorter than 8 bytes: masking that would shred the
-// log. The error names a secret by its position in more only.
+// With returns Needles that find the forms of n and the Forms of more. It does not change
+// n, which may be nil. In Finder.Found, the secrets of more follow those of n. With fails
+// if a secret is shorter than MinLen: to mask it would make the log unreadable. The error
+// names the secret by its position in more.
 func (n *Needles) With(more ...Secret) (*Needles, error) {
 	if len(more) == 0 {
 		return n, nil
@@ -66,8 +64,8 @@ func (n *Needles) With(more ...Secret) (*Needles, error) {
 	return n.withForms(forms, owners), nil
 }
 
-// checkLen returns an error, which goes on after the name of a secret, if the secret
-// is too short to be masked.
+// checkLen fails if a secret is too short to be masked. The error's text continues a
+// sentence that begins with the secret's name.
 func checkLen(secret Secret) error {
 	if n := len(secret.Reveal()); n < MinLen {
 		return fmt.Errorf("has %d bytes, need at least %d to mask it", n, MinLen)
@@ -75,7 +73,7 @@ func checkLen(secret Secret) error {
 	return nil
 }
 
-// secrets returns how many secrets n finds.
+// secrets returns the number of secrets of n.
 func (n *Needles) secrets() int {
 	if n == nil {
 		return 0
@@ -83,7 +81,7 @@ func (n *Needles) secrets() int {
 	return n.owners[len(n.owners)-1] + 1
 }
 
-// withForms returns what finds all that n finds, and forms, with their owners.
+// withForms returns Needles with the forms of n and with forms, which have these owners.
 func (n *Needles) withForms(forms [][]byte, owners []int) *Needles {
 	if n != nil {
 		forms, owners = slices.Concat(n.forms, forms), slices.Concat(n.owners, owners)
@@ -91,8 +89,8 @@ func (n *Needles) withForms(forms [][]byte, owners []int) *Needles {
 	return newNeedles(forms, owners)
 }
 
-// newNeedles returns what finds forms, which are at least blockLen bytes long.
-// The position of each one's secret is in owners, in ascending order.
+// newNeedles returns Needles that find forms. Each form must have at least blockLen bytes.
+// For each form, owners has the position of its secret, in ascending order.
 func newNeedles(forms [][]byte, owners []int) *Needles {
 	n := &Needles{trie: newTrie(forms), forms: forms, owners: owners, stride: maxStride}
 	for _, form := range forms {
@@ -102,7 +100,7 @@ func newNeedles(forms [][]byte, owners []int) *Needles {
 	return n
 }
 
-// fillNear enters the windows of forms in the table.
+// fillNear enters the windows of forms into the table.
 func (n *Needles) fillNear(forms [][]byte) {
 	for _, form := range forms {
 		for i := range n.stride {
@@ -112,15 +110,15 @@ func (n *Needles) fillNear(forms [][]byte) {
 	}
 }
 
-// hash returns the place of a block, the first bytes of data, in the table.
+// hash returns the index of a block in the table. The block is the first 4 bytes.
 func hash(block []byte) uint32 {
-	_ = block[blockLen-1] // so that one check and one load are enough
+	_ = block[blockLen-1] // the compiler then needs only one check and one load
 	bits := uint32(block[0]) | uint32(block[1])<<8 | uint32(block[2])<<16 | uint32(block[3])<<24
 	return bits * 0x9E3779B1 >> (32 - hashBits)
 }
 
-// nextStart returns the least index, from i on, at which a form may begin in data. At
-// the end of data, where less than a window is left, a form may begin anywhere.
+// nextStart returns the first index in data, from i on, at which a form may begin. A form
+// may begin anywhere in the last bytes, which are less than a window.
 func (n *Needles) nextStart(data []byte, i int) int {
 	ahead := n.stride - 1
 	at := i + ahead
@@ -138,9 +136,9 @@ func (n *Needles) nextStart(data []byte, i int) int {
 	return at - ahead
 }
 
-// skipFours skips blocks that are in no window, most of what there is. It looks at
-// four of them at a time, which the processor does at once since none waits for
-// the answer about another.
+// skipFours skips blocks that are in no window; most blocks are. It checks four at a
+// time: the four loads do not depend on each other, so the processor does them in
+// parallel.
 func (n *Needles) skipFours(data []byte, at int) int {
 	stride := n.stride
 	for end := len(data) - 3*stride - blockLen; at <= end; at += 4 * stride {

@@ -8,17 +8,17 @@ import (
 	"rolecall/internal/mask"
 )
 
-// rule is a form and where a Writer has begun to look for it: only what begins
-// there or later is an occurrence.
+// rule is a form, and the offset from which a Writer searches for it: an occurrence
+// begins there or later.
 type rule struct {
 	form  []byte
 	since int
 }
 
-// oracle returns what a Writer has written after input, by the definition alone:
-// find all occurrences of all forms, mark their bytes, replace the runs. Unless
-// the input is over, that ends before the longest suffix that is a proper prefix
-// of a form, or after the covered bytes at the beginning of that suffix.
+// oracle returns the output of a Writer after input, by the definition alone: find all
+// occurrences of all forms, mark their bytes, replace the runs. Unless the input has
+// ended, the output ends before the longest suffix that is a proper prefix of a form,
+// or after the covered bytes at the beginning of this suffix.
 func oracle(rules []rule, input []byte, over bool) []byte {
 	covered := make([]bool, len(input))
 	for _, r := range rules {
@@ -49,8 +49,8 @@ func oracle(rules []rule, input []byte, over bool) []byte {
 	return out
 }
 
-// longestPrefix returns the length of the longest suffix of input that is one of
-// the forms without its last missing bytes, or a prefix of that.
+// longestPrefix returns the length of the longest suffix of input that is a form
+// without its last missing bytes, or a prefix of this.
 func longestPrefix(rules []rule, input []byte, missing int) int {
 	longest := 0
 	for _, r := range rules {
@@ -63,15 +63,15 @@ func longestPrefix(rules []rule, input []byte, missing int) int {
 	return longest
 }
 
-// added returns rules with one for a form that is added after input. A Writer looks
-// for it in what it took for the beginning of another form, and in what follows.
+// added returns rules with a rule for a form that is added after input. A Writer
+// searches for it in the bytes that it took for the beginning of another form, and in
+// all later ones.
 func added(rules []rule, form, input []byte) []rule {
 	return append(rules, rule{form, len(input) - longestPrefix(rules, input, 0)})
 }
 
 // check writes the chunks of a sample, each from the Writer's own buffer or not, and
-// adds forms. It compares what has come out, after each chunk and at the end, with
-// the oracle.
+// adds forms. After each chunk and at the end it compares the output with the oracle.
 func check(t *testing.T, s sample) {
 	t.Helper()
 	var out bytes.Buffer
@@ -101,9 +101,9 @@ func check(t *testing.T, s sample) {
 	}
 }
 
-// write writes text, from the Writer's own buffer if own, and then spoils what it
-// passed: a Writer must not keep or change what is not its own. It calls before
-// when it has the buffer.
+// write writes text, from the Writer's own buffer if own is set, and then overwrites
+// its own copy: a Writer must not keep or change it. It calls before when it has the
+// buffer.
 func write(t *testing.T, w *mask.Writer, text []byte, own bool, before func()) {
 	t.Helper()
 	passed := bytes.Clone(text)
@@ -135,8 +135,8 @@ func FuzzWriter(f *testing.F) {
 	})
 }
 
-// TestSeeds fails if FuzzWriter has nothing to start with, none that adds a form
-// later, or a seed that masks nothing.
+// TestSeeds checks that FuzzWriter has seeds, that some add a form later, and that each
+// seed masks something.
 func TestSeeds(t *testing.T) {
 	t.Parallel()
 	if len(seeds()) == 0 {
@@ -159,7 +159,7 @@ func TestSeeds(t *testing.T) {
 	}
 }
 
-// TestRandom tries what the fuzzer would, the same in every run.
+// TestRandom tries random samples, the same in every run.
 func TestRandom(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(5, 6))

@@ -8,7 +8,7 @@ import (
 	"rolecall/internal/mask"
 )
 
-// credentials are secrets as AWS and GitLab issue them: a key, its id, a session
+// credentials are secrets in the form of AWS's and GitLab's: a key, its id, a session
 // token of 1,200 bytes and a JWT of 2,000.
 type credentials struct{ key, id, session, jwt string }
 
@@ -36,7 +36,7 @@ func newCredentials() credentials {
 // texts returns the four texts.
 func (c credentials) texts() []string { return []string{c.key, c.id, c.session, c.jwt} }
 
-// needlesOf returns what finds the forms of texts.
+// needlesOf returns Needles for the forms of texts.
 func needlesOf(t testing.TB, texts ...string) *mask.Needles {
 	t.Helper()
 	var secrets []mask.Secret

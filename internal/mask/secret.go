@@ -3,18 +3,18 @@ package mask
 
 import "fmt"
 
-// Masked is what stands in the place of a secret.
+// Masked replaces a secret in the output.
 const Masked = "[MASKED]"
 
-// Secret is a text that never prints itself: every verb of fmt, JSON, and with
-// them logrus, show Masked. It holds a pointer, so that a Secret in an
-// unexported field, whose methods fmt does not call, shows an address.
+// Secret is a text that is never printed: fmt, JSON and logrus show Masked. It holds a
+// pointer, since fmt does not call the methods of an unexported field: for such a field
+// fmt prints the address.
 type Secret struct{ text *string }
 
 // NewSecret returns text as a Secret.
 func NewSecret(text string) Secret { return Secret{&text} }
 
-// Reveal returns the text itself.
+// Reveal returns the text, and "" for the zero Secret.
 func (s Secret) Reveal() string {
 	if s.text == nil {
 		return ""

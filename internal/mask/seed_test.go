@@ -6,13 +6,13 @@ import (
 	"slices"
 )
 
-// sample is what a Writer may be given.
+// sample is an input for a Writer.
 type sample struct {
 	known  [][]byte // the forms that are looked for from the beginning
 	chunks []chunk
 }
 
-// chunk is a piece of a text, and the forms that are added before it.
+// chunk is a piece of a text, with the forms that are added before it.
 type chunk struct {
 	add  [][]byte
 	text []byte
@@ -39,7 +39,7 @@ func (s sample) texts() [][]byte {
 // text returns the whole text.
 func (s sample) text() []byte { return bytes.Join(s.texts(), nil) }
 
-// String shows a sample to who must understand why it fails.
+// String prints a sample for the message of a failed test.
 func (s sample) String() string {
 	out := fmt.Sprintf("known %q", s.known)
 	for _, c := range s.chunks {
@@ -57,14 +57,14 @@ type seed struct {
 	needles, text, cuts []byte
 }
 
-// adds is the bit of a cut that says to add a needle there.
+// adds is the bit of a cut that means: add a needle here.
 const adds = 0x80
 
-// decode returns what a seed means, which is empty if it has no needles. Needles are
-// separated by bytes from 0xf0 on; in the text, those from 0xe0 on stand for a part
-// of a needle and those from 0xc0 on for a whole one; all other bytes are one of
-// three letters. Each cut is the length of a chunk; the last needles are added at the
-// cuts that say so.
+// decode returns the sample of a seed. It is empty if the seed has no needles. Bytes
+// from 0xf0 on separate needles. In the text, bytes from 0xe0 on stand for a part of a
+// needle, and bytes from 0xc0 on for a whole one; all other bytes are one of three
+// letters. Each cut is the length of a chunk. The last needles are added at the cuts
+// with the bit adds.
 func (s seed) decode() sample {
 	forms := s.forms()
 	if len(forms) == 0 {
@@ -128,7 +128,7 @@ func (s seed) expand(forms [][]byte) []byte {
 	return text
 }
 
-// seeds returns what FuzzWriter starts with; they run in every go test.
+// seeds returns the seeds of FuzzWriter. They run in every go test.
 func seeds() []seed {
 	ones := bytes.Repeat([]byte{1}, 100)
 	return []seed{

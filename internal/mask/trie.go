@@ -2,60 +2,62 @@ package mask
 
 import "sync"
 
-// node is the number of a node of a trie. A node stands for the bytes on the
-// way to it, a prefix of a form; node 0, the root, for none.
+// node is the number of a node of a trie. A node stands for a prefix of a form: the bytes
+// on the path to it. The root, node 0, stands for the empty prefix.
 type node int32
 
 const root node = 0
 
-// Flags of an edge, above the byte that it is for.
+// Flags of an edge, in the bits above its byte. The next node is the one with the next
+// number.
 const (
-	none   = 1 << (8 + iota) // there is no edge to the node that is next by number
+	none   = 1 << (8 + iota) // there is no edge to the next node
 	ends   = 1 << (8 + iota) // a form ends at this node
-	enters = 1 << (8 + iota) // a form ends at the node that is next by number
+	enters = 1 << (8 + iota) // a form ends at the next node
 	forks  = 1 << (8 + iota) // there are edges to other nodes
-	gate   = 1 << (8 + iota) // to go on from this node, linkBeyond must have been called
+	gate   = 1 << (8 + iota) // linkBeyond must be called before this node's edges are used
 )
 
-// gateDepth is the length in bytes of the prefixes that are gates. Few texts
-// that are no secret get there, so that few processes link the many nodes beyond.
+// gateDepth is the length of the prefixes whose nodes are gates, in bytes. A text that is
+// not a secret rarely has such a prefix, so few processes must link the many nodes
+// beyond the gates.
 const gateDepth = 12
 
-// trie is an automaton of Aho and Corasick, 1975: having read some text, it is
-// in the node of the longest suffix of the text that is a prefix of a form.
-// Nearly all nodes have one child only, which has the next number: these chains
-// keep it small, and quick to build and to follow.
+// trie is an automaton of Aho and Corasick (1975). After it has read a text, it is in the
+// node for the longest suffix of the text that is a prefix of a form. Nearly all nodes
+// have only one child, with the next number. These chains make the automaton small and
+// fast.
 type trie struct {
-	// edge holds, by node, the byte that leads to the node next by number, and
-	// flags. Where that byte is all there is to know, no flag is set.
+	// edge holds for each node the byte of the edge to the next node, and flags. In most
+	// nodes no flag is set.
 	edge []uint16
-	fail []node // by node: its longest proper suffix that is a node
-	// longest holds, by node, if it ends a form: the longest such form.
+	fail []node // for each node: the node of its longest proper suffix
+	// longest holds for each node at which a form ends: the node of the longest such form.
 	longest []node
-	fork    map[node]int // by node, if it forks: the first of its forks
-	forked  []fork       // the edges that are not to the node next by number
+	fork    map[node]int // for each node with forks: the index of the first in forked
+	forked  []fork       // the edges to other nodes than the next one
 	first   [256]node    // the edges of the root
-	whole   []node       // by form: the node that stands for all of it
-	chains  []chain      // by number of their first node
-	// frontier holds the children of the gates, and beyond links what follows.
+	whole   []node       // for each form: the node that stands for the whole form
+	chains  []chain      // sorted by first node
+	// frontier holds the children of the gates. beyond links them and the nodes below.
 	frontier []node
 	beyond   sync.Once
 }
 
-// fork is an edge to a node that is not next by number.
+// fork is an edge to another node than the next one.
 type fork struct {
 	label byte
 	to    node
-	next  int // the next fork of the same node, 0 for none
+	next  int // index of the next fork of the same node; 0: none
 }
 
-// chain is a run of nodes of which each has the next one as its child.
+// chain is a run of nodes in which each node is the parent of the next.
 type chain struct {
-	first, end node // of the nodes, end is one more than the last
-	start      int  // length in bytes of what the first node stands for
+	first, end node // end is the last node plus 1
+	start      int  // length of the first node's prefix, in bytes
 }
 
-// newTrie returns the automaton that finds forms.
+// newTrie returns the automaton for forms.
 func newTrie(forms [][]byte) *trie {
 	size := 1
 	for _, form := range forms {
@@ -66,7 +68,7 @@ func newTrie(forms [][]byte) *trie {
 		fail:    make([]node, size),
 		longest: make([]node, size),
 		fork:    make(map[node]int, len(forms)),
-		forked:  make([]fork, 1), // so that 0 can mean none
+		forked:  make([]fork, 1), // index 0 means none
 		chains:  []chain{{root, root + 1, 0}},
 	}
 	t.edge[root] = none | forks
@@ -78,7 +80,7 @@ func newTrie(forms [][]byte) *trie {
 	return t
 }
 
-// insert adds form, and returns the number after the last node, which was end.
+// insert adds form. Its new nodes have numbers from end on. It returns the number after them.
 func (t *trie) insert(form []byte, end node) node {
 	at, depth := root, 0
 	for depth < len(form) {
@@ -107,7 +109,7 @@ func (t *trie) insert(form []byte, end node) node {
 	return end
 }
 
-// branch adds an edge for c to the first node of a new chain.
+// branch adds an edge for c from a node to to, the first node of a new chain.
 func (t *trie) branch(from node, c byte, to node) {
 	if from == root {
 		t.first[c] = to
@@ -118,7 +120,7 @@ func (t *trie) branch(from node, c byte, to node) {
 	t.edge[from] |= forks
 }
 
-// child returns the child of a node for c, or the root if there is none.
+// child returns the child of a node for c, and the root if there is none.
 func (t *trie) child(of node, c byte) node {
 	if of == root {
 		return t.first[c]
@@ -137,7 +139,7 @@ func (t *trie) child(of node, c byte) node {
 	return root
 }
 
-// after returns the node to be in after the node at and the byte c.
+// after returns the node that follows the node at when the automaton reads c.
 func (t *trie) after(at node, c byte) node {
 	for {
 		if next := t.child(at, c); next != root || at == root {
@@ -147,7 +149,7 @@ func (t *trie) after(at node, c byte) node {
 	}
 }
 
-// linkShort links the nodes up to the children of the gates.
+// linkShort links all nodes up to the children of the gates.
 func (t *trie) linkShort() {
 	for _, child := range t.first {
 		if child != root {
@@ -166,8 +168,8 @@ func (t *trie) linkShort() {
 	}
 }
 
-// linkBeyond links the nodes beyond the gates, if nobody has. Whoever has not yet
-// passed a gate does not look at anything that changes.
+// linkBeyond links the nodes beyond the gates, once. It changes no node that a reader
+// uses before it has passed a gate.
 func (t *trie) linkBeyond() {
 	t.beyond.Do(func() {
 		var next []node
@@ -178,8 +180,8 @@ func (t *trie) linkBeyond() {
 	})
 }
 
-// linkLevel links the children of the nodes of one depth, and returns next with
-// them appended. Shorter prefixes must have been linked before.
+// linkLevel links the children of level, the nodes of one depth, and appends them to
+// next. The nodes of smaller depths must be linked already.
 func (t *trie) linkLevel(level, next []node) []node {
 	for _, at := range level {
 		edge := t.edge[at]
@@ -198,7 +200,7 @@ func (t *trie) linkLevel(level, next []node) []node {
 	return next
 }
 
-// linkChild sets what the child of a node for c owes to shorter prefixes.
+// linkChild sets the fail link of the child of a node for c, and marks the forms that end there.
 func (t *trie) linkChild(of node, c byte, child node) {
 	fail := t.after(t.fail[of], c)
 	t.fail[child] = fail
@@ -211,8 +213,8 @@ func (t *trie) linkChild(of node, c byte, child node) {
 	}
 }
 
-// chainOf returns the position in chains of the chain that a node is in. It tries
-// guess first: most of the time the text has gone on in the chain it was in.
+// chainOf returns the index in chains of the chain with a node. It tries guess first:
+// usually the text has continued in the same chain.
 func (t *trie) chainOf(at node, guess int) int {
 	if c := t.chains[guess]; c.first <= at && at < c.end {
 		return guess
@@ -228,8 +230,8 @@ func (t *trie) chainOf(at node, guess int) int {
 	return low
 }
 
-// depth returns the length in bytes of what a node of the chain stands for.
+// depth returns the length of the prefix of a node in the chain, in bytes.
 func (c chain) depth(at node) int { return c.start + int(at-c.first) }
 
-// depth returns the length in bytes of what a node stands for.
+// depth returns the length of the prefix of a node, in bytes.
 func (t *trie) depth(at node) int { return t.chains[t.chainOf(at, 0)].depth(at) }

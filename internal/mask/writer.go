@@ -7,64 +7,64 @@ import (
 	"sync"
 )
 
-// pieceLen bounds what a Writer handles at once, in bytes, and so its memory.
+// pieceLen bounds how many bytes a Writer handles at once, and so its memory.
 const pieceLen = 64 << 10
 
-// Writer masks the secrets in what is written to it, and writes the rest on.
+// Writer masks secrets in the bytes that are written to it, and passes the result on.
 //
-// A byte is covered if it lies in an occurrence of a form of a secret, whatever
-// other occurrences overlap that one. Each maximal run of covered bytes comes
-// out as one Masked, so that occurrences that overlap or touch share one; all
-// other bytes come out as they are and in order.
+// A byte is covered if it is in an occurrence of a form of a secret, even if other
+// occurrences overlap this one. The output has one Masked for each maximal run of covered
+// bytes, so occurrences that overlap or touch share one. All other bytes are passed on
+// unchanged and in order.
 //
-// The output does not depend on how the input is split over writes. What has
-// been written comes out at once, but for the longest suffix that is a proper
-// prefix of a form: of that, the covered bytes at its beginning are masked at
-// once, the rest is held until more bytes or Close decide about it. So a Writer
-// holds less than the longest form, and its memory is bounded.
+// The output does not depend on how the input is split over writes. Bytes are passed on at
+// once, except for the longest suffix of the input that is a proper prefix of a form.
+// Covered bytes at its beginning are masked at once; the rest is held until more bytes or
+// Close decide about it. So a Writer holds less than the longest form, and its memory is
+// bounded.
 //
-// A Writer must not be used by two goroutines at the same time. The Masks that it
-// belongs to, if any, may change its needles meanwhile.
+// Only one goroutine at a time may use a Writer. The Masks of the Writer may change its
+// needles meanwhile.
 type Writer struct {
 	mu      sync.Mutex // guards what follows
 	to      io.Writer
 	needles *Needles // nil: no bytes are covered
-	at      node     // what the end of the input may be the beginning of
-	chain   int      // of at, or of an earlier one
-	buffer  []byte   // ends with the bytes that are held
+	at      node     // stands for the longest end of the input that begins a form
+	chain   int      // index of the chain of at, or of an earlier node
+	buffer  []byte   // its last bytes are those that are held
 	held    int      // index in buffer of the first byte that is held
 	base    int64    // offset in the input of the first byte that is held
-	covered []span   // at or after base, apart from each other, in order
+	covered []span   // runs of covered bytes from base on, in order, with gaps between
 	masking bool     // the byte before base was covered
-	out     []byte   // used to put together what is written
+	out     []byte   // reused to build the output
 	err     error
 }
 
-// NewWriter returns a Writer that masks what needles find, which is nothing if they
-// are nil, and writes to to: at most once per Write of up to 64 KiB. Close it to get
-// what it holds.
+// NewWriter returns a Writer to to that masks what needles find; with nil it masks
+// nothing. For each Write of up to 64 KiB it writes to to at most once. Close writes the
+// bytes that it holds.
 func NewWriter(to io.Writer, needles *Needles) *Writer {
 	return &Writer{to: to, needles: needles}
 }
 
-// Write masks p. If it cannot write on, it returns the number of bytes of p
-// before the 64 KiB that it failed on, and the error, then and ever after.
+// Write masks p. If the underlying writer fails, Write returns its error, and the number
+// of bytes of p before the piece of 64 KiB that failed. All later calls return this error.
 func (w *Writer) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	done := 0
 	for done < len(p) && w.err == nil {
 		piece := p[done:min(done+pieceLen, len(p))]
-		if w.piece(piece); w.err == nil {
+		if w.writePiece(piece); w.err == nil {
 			done += len(piece)
 		}
 	}
 	return done, w.err
 }
 
-// Close writes what is held: the prefix of a form, which no more bytes follow,
-// is no secret. It does not close the underlying writer. A Write after it fails
-// with fs.ErrClosed, another Close does nothing.
+// Close writes the bytes that are held: a prefix of a form is not a secret if no more
+// bytes follow. It does not close the underlying writer. A later Write fails with
+// fs.ErrClosed; a second Close does nothing.
 func (w *Writer) Close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -80,12 +80,12 @@ func (w *Writer) Close() error {
 	return nil
 }
 
-// AvailableBuffer returns an empty buffer with room for up to 64 KiB. It is to
-// be filled and passed to the very next Write, which then need not copy it to
-// where the held bytes are; io.Writer allows no other way to save that.
+// AvailableBuffer returns an empty buffer with room for up to 64 KiB. The caller fills it
+// and passes it to the next Write. The buffer lies behind the held bytes, so Write need
+// not copy it.
 //
-// The buffer is the caller's until then: needles that come meanwhile neither read
-// nor move it.
+// Until then the buffer belongs to the caller: needles that are added meanwhile neither
+// read nor move it.
 func (w *Writer) AvailableBuffer() []byte {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -94,19 +94,20 @@ func (w *Writer) AvailableBuffer() []byte {
 	}
 	w.buffer, w.held = w.buffer[:copy(w.buffer, w.buffer[w.held:])], 0
 	held := len(w.buffer)
-	// What is written on is at most what a pipe takes at once, while no more
-	// than half of that is held.
+	// With at most 32 KiB held, a Write passes on at most 64 KiB, which a pipe takes at
+	// once.
 	size := max(pieceLen, held+pieceLen/2)
 	w.buffer = slices.Grow(w.buffer, size-held)
 	return w.buffer[held:held:size]
 }
 
-// use replaces the needles by others, which must find all that the old ones do. It
-// waits for a Write or Close that is going on.
+// use replaces the needles. The new ones must find all forms of the old ones. It waits
+// until a running Write or Close has returned.
 //
-// Of the text so far, the new needles see what the old ones took for the beginning
-// of a form: the held bytes, and before them covered bytes that came out masked.
-// Without the latter, the rest of an old form that has begun there would be shown.
+// The new needles search the last part of the text again, in which the old ones saw the
+// beginning of a form. This part consists of the held bytes and, before them, covered
+// bytes that were masked already. Without the latter, the rest of an old form that began
+// in them would not be masked.
 func (w *Writer) use(needles *Needles) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -118,8 +119,8 @@ func (w *Writer) use(needles *Needles) {
 	w.forgetGone()
 }
 
-// piece masks p, writes what is decided and holds the rest.
-func (w *Writer) piece(p []byte) {
+// writePiece masks p, writes the decided bytes and holds the rest.
+func (w *Writer) writePiece(p []byte) {
 	if w.needles == nil {
 		w.base += int64(len(p))
 		w.write(p)
@@ -141,19 +142,19 @@ func (w *Writer) piece(p []byte) {
 	}
 }
 
-// join returns what is held with p behind it, and whether that is in the buffer.
+// join returns the held bytes followed by p, and whether they are in the buffer.
 func (w *Writer) join(p []byte) ([]byte, bool) {
 	used := len(w.buffer)
 	if used < cap(w.buffer) && &p[0] == &w.buffer[:used+1][used] {
-		w.buffer = w.buffer[:used+len(p)] // p is AvailableBuffer's
+		w.buffer = w.buffer[:used+len(p)] // p is a result of AvailableBuffer
 		return w.buffer[w.held:], true
 	}
 	held := w.buffer[w.held:]
 	if len(held) == 0 {
 		return p, false
 	}
-	// Moving what is held only when as much has gone out before it keeps the
-	// price of a byte constant.
+	// The held bytes are moved only if at least as many before them are free: so the
+	// cost for each byte is constant.
 	if w.held >= len(held) {
 		w.buffer, w.held = w.buffer[:copy(w.buffer, held)], 0
 	}

@@ -12,7 +12,7 @@ import (
 	"rolecall/internal/mask"
 )
 
-// masked returns what comes out when chunks are written.
+// masked returns the output for chunks.
 func masked(t *testing.T, needles *mask.Needles, chunks ...string) string {
 	t.Helper()
 	var out bytes.Buffer
@@ -94,7 +94,7 @@ func TestOneByteAtATime(t *testing.T) {
 	}
 }
 
-// TestAllElseUnchanged writes much that is no secret in pieces of many sizes.
+// TestAllElseUnchanged writes much text without secrets, in pieces of many sizes.
 func TestAllElseUnchanged(t *testing.T) {
 	t.Parallel()
 	c := newCredentials()
@@ -123,7 +123,7 @@ func TestAllElseUnchanged(t *testing.T) {
 	}
 }
 
-// counter counts writes, and fails once it has taken left bytes.
+// counter counts writes, and fails after left bytes.
 type counter struct {
 	writes, left int
 	err          error

@@ -17,11 +17,11 @@ import (
 // Root is the value of --run-as that lets scripts run as root.
 const Root = "root"
 
-// errDone says that the flags asked for nothing but a text, which is printed.
+// errDone says that the flags requested only a text, which has been printed.
 var errDone = errors.New("done")
 
-// Flags are what an admin tells a stage on its command line. All four stages of a
-// runner are told the same.
+// Flags are the command line that an admin gives to a stage. All four stages of a runner
+// get the same flags.
 type Flags struct {
 	Config   string `json:"config,omitempty"`    // path of the policy file; empty: policyfile.Default
 	NoPolicy bool   `json:"no_policy,omitempty"` // there is no policy file: a job names its tenant and role
@@ -29,8 +29,8 @@ type Flags struct {
 	Tenant   string `json:"tenant,omitempty"`    // the tenant of the runner; empty: a job names it
 }
 
-// Register defines the flags in set, which then fills in f. What the flags are for,
-// --help says.
+// Register defines the flags in set. Parsing set then fills in f. The text of --help
+// explains the flags.
 func (f *Flags) Register(set *flag.FlagSet) {
 	set.StringVar(&f.Config, "config", "", "")
 	set.BoolVar(&f.NoPolicy, "no-policy", false, "")
@@ -49,13 +49,13 @@ func (f Flags) Check() error {
 	return nil
 }
 
-// Policy returns the policy file, compiled, or nil with --no-policy. What is
+// Policy returns the policy file, compiled, or nil with --no-policy. A file that is
 // missing or broken is a fault.Admin.
 func (f Flags) Policy(providers ...policyfile.Provider) (*tenant.Policy, error) {
 	if f.NoPolicy {
 		return nil, nil
 	}
-	policy, err := policyfile.Load(cmp.Or(f.Config, policyfile.Default), providers...)
+	policy, err := policyfile.Load(f.file(), providers...)
 	if f.Config == "" && errors.Is(err, fs.ErrNotExist) {
 		return nil, fault.New(fault.Admin, err,
 			"write one; or, if jobs shall name their tenant and role themselves, "+paste(Flags{NoPolicy: true, RunAs: "NAME", Tenant: f.Tenant}))
@@ -63,9 +63,11 @@ func (f Flags) Policy(providers ...policyfile.Provider) (*tenant.Policy, error) 
 	return policy, err
 }
 
-// User returns the unix user of --run-as, none where that is Root. That a driver with
-// the effective uid euid, which is not root, shall run scripts as Root is a
-// fault.Admin.
+// file returns the path of the policy file.
+func (f Flags) file() string { return cmp.Or(f.Config, policyfile.Default) }
+
+// User returns the unix user of --run-as, empty if it is Root. Root is a fault.Admin if
+// euid, the effective uid of the driver, is not root's.
 func (f Flags) User(euid int) (string, error) {
 	if f.RunAs != Root {
 		return f.RunAs, nil
@@ -89,13 +91,13 @@ func (f Flags) Pinned() (tenant.Name, error) {
 	return name, nil
 }
 
-// parseFlags reads the command line into c, and prints a text that it asks for: then
-// the error is errDone. A command line that is wrong is a fault.Admin.
+// parseFlags reads the command line into c. If the flags request a text, parseFlags
+// prints it and returns errDone. A wrong command line is a fault.Admin.
 func (p Program) parseFlags(c *Call, args []string) error {
 	set := flag.NewFlagSet(p.Name, flag.ContinueOnError)
 	set.SetOutput(io.Discard) // the error says what is wrong
 	c.Register(set)
-	asked := set.Bool("version", false, "")
+	wantsVersion := set.Bool("version", false, "")
 	err := set.Parse(args)
 	c.Args = set.Args()
 	switch {
@@ -103,13 +105,13 @@ func (p Program) parseFlags(c *Call, args []string) error {
 		return show(c.Stdout, usage, p.Name, p.Does)
 	case err != nil:
 		return fault.New(fault.Admin, err, fmt.Sprintf("correct %[1]s_args in the runner's config.toml; %[1]s --help lists the flags", p.Name))
-	case *asked:
+	case *wantsVersion:
 		return show(c.Stdout, "rolecall %s %s\n", p.Name, version.Version)
 	}
 	return c.Check()
 }
 
-// show prints a text that was asked for, and returns errDone or why it cannot.
+// show prints a requested text, and returns errDone or the error of printing it.
 func show(w io.Writer, format string, args ...any) error {
 	if _, err := fmt.Fprintf(w, format, args...); err != nil {
 		return err

@@ -10,7 +10,8 @@ import (
 // sideField is the field of a log entry that names who must act.
 const sideField = "side"
 
-// newLog returns the log of a stage. What it writes, people read in a job log.
+// newLog returns the log of a stage. Its lines appear in the job log. Each says what is
+// wrong, and after a semicolon what to do; its SIDE says who has to act.
 func newLog(w io.Writer) *logrus.Logger {
 	log := logrus.New()
 	log.SetOutput(w)

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rolecall/internal/program"
+	"rolecall/test/kit"
 )
 
 // childVariable makes this test binary the program that its value names.
@@ -40,7 +41,7 @@ func child(args, environ []string, in io.Reader, out, stderr io.Writer) int {
 func TestExit(t *testing.T) {
 	t.Parallel()
 	self, err := os.Executable()
-	must(t, err)
+	kit.Must(t, err)
 	command := exec.CommandContext(t.Context(), self, "a", "b")
 	command.Env = []string{childVariable + "=exit"}
 	command.Stdin = strings.NewReader("input")
@@ -53,13 +54,6 @@ func TestExit(t *testing.T) {
 	}
 	if want := "[a b] [" + childVariable + "=exit] input 0\n"; string(out) != want || !strings.HasPrefix(stderr.String(), "stderr <nil>\n") {
 		t.Errorf("standard output %q, want %q; standard error %q", out, want, &stderr)
-	}
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
 	}
 }
 

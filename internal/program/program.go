@@ -1,11 +1,10 @@
-// Package program is how a process of the driver begins and ends. Exit is that of
-// all programs. Program and Call are what the four stages have in common: flags,
-// environment, signals, masks, log lines, and the one place where an error becomes
-// an exit code.
+// Package program is how a process of the driver begins and ends. All programs start
+// through Exit. Program and Call are what the four stages have in common: flags,
+// environment, signals, masks, log lines, and the one place where an error becomes an
+// exit code.
 //
-// A script's own exit code comes through as it is, a mistake of the author or of
-// the admin ends the job, and anything else, a panic too, lets the runner try
-// again.
+// The exit code of a script is passed on unchanged. A mistake of the author or the admin
+// ends the job. After any other error, including a panic, the runner tries again.
 //
 // https://docs.gitlab.com/runner/executors/custom/#error-handling
 package program
@@ -26,9 +25,9 @@ import (
 
 // Call is what a stage is called with.
 type Call struct {
-	Args   []string // what the runner appended to the flags
+	Args   []string // arguments that the runner appended to the flags
 	Env    job.Env
-	Stdout io.Writer // masks what Mask was told, as Stderr does
+	Stdout io.Writer // masks the secrets of Mask, as Stderr does
 	Stderr io.Writer
 	Log    *logrus.Logger // writes to Stderr
 
@@ -39,10 +38,10 @@ type Call struct {
 
 // Program is a stage as a program.
 type Program struct {
-	Name   string            // of the stage, which is also the program's
-	Does   string            // what goes on after the name in a sentence of --help
+	Name   string            // name of the stage and of its program
+	Does   string            // what the stage does; in --help it follows the name
 	Run    func(*Call) error // does the stage's work
-	Always bool              // run even where flags or environment are wrong
+	Always bool              // run even if flags or environment are wrong
 }
 
 // ScriptError says that a user's script ended with a code other than 0.
@@ -51,13 +50,13 @@ type ScriptError int
 // Error names the code.
 func (e ScriptError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
-// Main runs the program as the process's own main and exits.
+// Main runs the program as the main function of the process and exits.
 func (p Program) Main() { Exit(p.Serve) }
 
-// Serve runs the program with args, which have no name of the program, and environ,
-// which has the form of os.Environ. Stages do not read standard input. Serve
-// reports an error or a panic of Run on stderr, and returns the exit code: 0, or
-// one of the two that environ names.
+// Serve runs the program with args, without the program's name, and with environ, in
+// the form of os.Environ. Stages do not read standard input. Serve reports an error or
+// a panic of Run on stderr. It returns the exit code: 0, or one of the two codes that
+// environ names.
 func (p Program) Serve(args, environ []string, _ io.Reader, stdout, stderr io.Writer) (code int) {
 	c := newCall(stdout, stderr)
 	code = c.exitCode(p.serve(c, args, environ))
@@ -93,16 +92,20 @@ func (p Program) serve(c *Call, args, environ []string) (err error) {
 	return p.Run(c)
 }
 
-// exitCode reports an error and returns the exit code that tells the runner.
+// exitCode reports an error, and returns the exit code of the stage.
 func (c *Call) exitCode(err error) int {
 	if err == nil {
 		return 0
 	}
-	var script ScriptError
-	if errors.As(err, &script) {
+	if script, ok := errors.AsType[ScriptError](err); ok {
 		c.leaveExitCode(int(script))
 		return c.Env.BuildFailure
 	}
+	return c.fail(err)
+}
+
+// fail logs an error, and returns the exit code that says who has to act.
+func (c *Call) fail(err error) int {
 	side := fault.SideOf(err)
 	c.Log.WithField(sideField, side).Error(err)
 	if side == fault.Infrastructure {
@@ -111,13 +114,13 @@ func (c *Call) exitCode(err error) int {
 	return c.Env.BuildFailure
 }
 
-// leaveExitCode tells the runner the exit code of a script. A runner that names
-// no file for it, or cannot be told, reports 1.
+// leaveExitCode writes the exit code of a script to the runner's file. If the runner
+// names no file, or the file cannot be written, the runner reports 1.
 func (c *Call) leaveExitCode(code int) {
 	if c.Env.ExitCodeFile == "" {
 		return
 	}
 	if err := os.WriteFile(c.Env.ExitCodeFile, []byte(strconv.Itoa(code)+"\n"), 0o600); err != nil {
-		c.Log.Warnf("the exit code %d of the script cannot be passed on: %v", code, err)
+		c.Log.Warnf("the exit code %d of the script cannot be passed to the runner: %v", code, err)
 	}
 }

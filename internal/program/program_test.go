@@ -128,7 +128,7 @@ func TestScriptError(t *testing.T) {
 		t.Errorf("the error is %q", got)
 	}
 	got := serve(ends(program.ScriptError(137)), []string{"BUILD_EXIT_CODE_FILE=/none/such"})
-	want := "rolecall: warning: the exit code 137 of the script cannot be passed on: open /none/such: no such file or directory\n"
+	want := "rolecall: warning: the exit code 137 of the script cannot be passed to the runner: open /none/such: no such file or directory\n"
 	if got != (result{1, "", want}) {
 		t.Errorf("%+v, want exit code 1 and %q", got, want)
 	}

@@ -52,9 +52,9 @@ func TestTold(t *testing.T) {
 		"same, no policy": {told: tell(t, none, nil), flags: none},
 		"nothing": {
 			flags: file, policy: policy, side: fault.Admin,
-			flagsSay: "the config stage has not said how it was started: it did not run, or is of another version; set config_exec in the runner's config.toml to the program config that lies beside this one",
+			flagsSay: "the config stage has not said how it was started: it did not run, or it has another version; set config_exec in the runner's config.toml to the program config that lies beside this one",
 		},
-		"no JSON": {told: "{", flags: file, policy: policy, side: fault.Infrastructure, flagsSay: "what the config stage handed on: unexpected end of JSON input"},
+		"no JSON": {told: "{", flags: file, policy: policy, side: fault.Infrastructure, flagsSay: "the text that the config stage passed on: unexpected end of JSON input"},
 		"a tenant": {
 			told: tell(t, program.Flags{Config: "/c", Tenant: "alpha"}, policy), flags: file, policy: policy, side: fault.Admin,
 			flagsSay: others + "--config /c --tenant alpha) than this stage (--config /c); give all four stages the same flags: set in [runners.custom] of the runner's config.toml:\n    config_args = [\"--config\", \"/c\", \"--tenant\", \"alpha\"]\n    prepare_args = ",

@@ -1,6 +1,6 @@
 package program
 
-// usage is what --help prints of a stage, given the name and what the stage does.
+// usage is the text of --help. It takes the name of a stage and what the stage does.
 const usage = `usage: %[1]s [FLAGS]
 
 %[1]s %[2]s.
@@ -23,7 +23,6 @@ Give all four the same flags, in [runners.custom] of the runner's config.toml:
     run_args = ["--config", "/etc/rolecall/ci.toml", "--tenant", "alpha"]
     cleanup_args = ["--config", "/etc/rolecall/ci.toml", "--tenant", "alpha"]
 
-The exit code is 0, or $BUILD_FAILURE_EXIT_CODE where the author or the admin
-must change something, or $SYSTEM_FAILURE_EXIT_CODE where the runner shall try
-again.
+The exit code is 0, or $BUILD_FAILURE_EXIT_CODE if the author or the admin must
+change something, or $SYSTEM_FAILURE_EXIT_CODE if the runner should try again.
 `

@@ -5,26 +5,28 @@ import (
 	"errors"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// ErrOrphaned is the cause by which a context of Watch ends when the runner has died
-// or reads no more. Nobody comes after the stage then, to clean up for instance.
+// ErrOrphaned is the cause of a context of Watch that ends because the runner has died
+// or has stopped reading. The runner then starts no later stage, such as cleanup.
 var ErrOrphaned = errors.New("the runner is gone")
 
-// errAsked is the cause where the runner asks the stage to stop.
-var errAsked = errors.New("the runner has asked to stop")
+// errStopped is the cause of a context that ends because the runner stops the stage.
+var errStopped = errors.New("the runner has asked to stop")
 
-// Watch begins to watch for the signals by which the runner asks the stage to
-// stop, for the runner's death, and for the end of who reads standard output. The
-// function that it returns waits until that is so, and returns a context that ends
-// with the first of them; a write to a closed pipe is then an error and not a death.
-// A signal that comes earlier ends the process, as there is nothing to end well.
+// Watch starts to watch three things: the signals by which the runner stops the stage,
+// the runner's death, and the end of the reader of standard output. The function that
+// Watch returns waits until signals are watched, and returns a context that ends with
+// the first of the three. From then on, a write to a closed pipe is an error and does
+// not end the process. An earlier signal ends the process, which has nothing to undo by
+// then.
 //
-// Handling signals costs a fifth of a stage's start, so it goes on beside other
-// work, and the stages that need none do without.
+// Handling signals takes a fifth of a stage's start. It therefore runs beside other
+// work, and stages that need no signals do not call Watch.
 func (c *Call) Watch() func() context.Context {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	go func() {
@@ -32,26 +34,34 @@ func (c *Call) Watch() func() context.Context {
 			cancel(ErrOrphaned)
 		}
 	}()
-	watching := make(chan struct{})
-	go func() {
-		asked := make(chan os.Signal, 1)
-		signal.Notify(asked, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE)
-		close(watching)
-		for s := range asked {
-			if s != syscall.SIGPIPE {
-				cancel(errAsked)
-			}
-		}
-	}()
-	return func() context.Context {
-		<-watching
+	watched := sync.OnceValue(func() context.Context {
+		go cancelBySignal(stopSignals(), cancel)
 		return ctx
+	})
+	go watched()
+	return watched
+}
+
+// stopSignals returns a channel of the signals by which the runner stops the stage, and
+// of SIGPIPE.
+func stopSignals() chan os.Signal {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE)
+	return signals
+}
+
+// cancelBySignal cancels at each signal but SIGPIPE, which only keeps the process alive.
+func cancelBySignal(signals chan os.Signal, cancel context.CancelCauseFunc) {
+	for s := range signals {
+		if s != syscall.SIGPIPE {
+			cancel(errStopped)
+		}
 	}
 }
 
-// runnerGone waits for the death of the parent process or for the end of who reads
-// standard output, and reports whether one of them came. Where the kernel cannot
-// tell, as those before 5.3 of a process, it does not.
+// runnerGone waits until the parent process dies or nobody reads standard output any
+// more, and reports whether that happened. Before Linux 5.3 the kernel does not report
+// the death of a process.
 func runnerGone() bool {
 	parent, err := unix.PidfdOpen(os.Getppid(), 0)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"rolecall/internal/program"
+	"rolecall/test/kit"
 )
 
 // watch waits until the runner wants it to end, and says why. Nobody may read its
@@ -52,21 +53,21 @@ func TestWatch(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			out, in, err := os.Pipe()
-			must(t, err)
+			kit.Must(t, err)
 			defer out.Close()
 			self, err := os.Executable()
-			must(t, err)
+			kit.Must(t, err)
 			var stderr strings.Builder
 			command := exec.CommandContext(t.Context(), self)
 			command.Env = []string{childVariable + "=watch"}
 			command.Stdout, command.Stderr = in, &stderr
-			must(t, command.Start())
-			must(t, in.Close())
+			kit.Must(t, command.Start())
+			kit.Must(t, in.Close())
 			line, err := bufio.NewReader(out).ReadString('\n')
 			if err != nil || line != "ready\n" {
 				t.Fatalf("the stage has printed %q, %v", line, err)
 			}
-			must(t, test.end(command.Process, out))
+			kit.Must(t, test.end(command.Process, out))
 			if err := command.Wait(); err != nil || !strings.HasPrefix(stderr.String(), test.says) {
 				t.Errorf("the stage ended with %v, want %q in\n%s", err, test.says, &stderr)
 			}

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// TestExitCodes: every code comes through as it is.
+// TestExitCodes: every exit code is returned unchanged.
 func TestExitCodes(t *testing.T) {
 	t.Parallel()
 	var texts []string
@@ -82,7 +82,7 @@ func TestOddEnds(t *testing.T) {
 	}
 }
 
-// TestDoesNotRun: what keeps a script from running is an error that names it.
+// TestDoesNotRun: if a script cannot run, the error names the reason.
 func TestDoesNotRun(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

@@ -12,14 +12,14 @@ import (
 	"rolecall/test/kit"
 )
 
-// terminate sends SIGTERM to the driver alone, as its context's end.
+// terminate sends SIGTERM only to the driver, which ends its context.
 func (d *driver) terminate(t *testing.T) {
 	t.Helper()
 	kit.Must(t, d.Process.Signal(syscall.SIGTERM))
 }
 
-// TestTermReachesTheGroup: a child that bash waits for gets SIGTERM and the time
-// to end in order. The trap is that of the scripts which the runner writes.
+// TestTermReachesTheGroup: a child that bash waits for gets SIGTERM and the time to
+// end. The trap is the one of the runner's scripts.
 func TestTermReachesTheGroup(t *testing.T) {
 	t.Parallel()
 	d := newDriver(t, `trap 'exit 1' TERM
@@ -37,7 +37,7 @@ echo not reached
 	}
 }
 
-// TestTermWithoutTrap: bash then dies of the signal itself.
+// TestTermWithoutTrap: without a trap bash dies of the signal.
 func TestTermWithoutTrap(t *testing.T) {
 	t.Parallel()
 	d := newDriver(t, ": >ready\nsleep 100\n")
@@ -49,8 +49,8 @@ func TestTermWithoutTrap(t *testing.T) {
 	}
 }
 
-// TestKilledAfterGrace: what ignores SIGTERM, or is stopped, is killed when the
-// grace is over and not before.
+// TestKilledAfterGrace: a process that ignores SIGTERM, or is stopped, is killed after
+// the grace and not before.
 func TestKilledAfterGrace(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
@@ -89,8 +89,8 @@ func TestContextThatHasEnded(t *testing.T) {
 	}
 }
 
-// TestNothingIsLeft: bash ends, and with it ends everything that the script
-// started, which does not hold Run. The driver checks that, in end.
+// TestNothingIsLeft: when bash ends, all processes of the script are killed, and Run
+// does not wait for them. The driver checks this in its method end.
 func TestNothingIsLeft(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
@@ -122,8 +122,8 @@ func TestNothingIsLeft(t *testing.T) {
 	}
 }
 
-// TestChainOfDaemons: each process of a chain starts the next one in a session of
-// its own and dies, until the hunt is over or the chain's end is reached.
+// TestChainOfDaemons: each process of a chain starts the next one in a new session and
+// dies, until all are killed or the chain ends.
 func TestChainOfDaemons(t *testing.T) {
 	t.Parallel()
 	d := newDriver(t, "./chain 400\nexit 0\n")
@@ -139,13 +139,13 @@ func TestChainOfDaemons(t *testing.T) {
 	}
 }
 
-// TestDriverIsKilled: nobody can tidy up then, but bash itself does not go on.
+// TestDriverIsKilled: no process can clean up then, but bash does not go on.
 func TestDriverIsKilled(t *testing.T) {
 	t.Parallel()
 	newDriver(t, untilKilled).dieBeforeBash(t)
 }
 
-// untilKilled is a script that tells its process id in the file pid.
+// untilKilled is a script that writes its process id to the file pid and waits.
 const untilKilled = "echo $$ >pid.new; mv pid.new pid\nsleep 100\n"
 
 // dieBeforeBash kills the driver and waits until bash, which runs untilKilled, is dead.
@@ -165,8 +165,7 @@ func (d *driver) dieBeforeBash(t *testing.T) {
 	_ = d.Wait()
 }
 
-// TestSession: the script leads a session and a process group of its own and has
-// no terminal.
+// TestSession: the script leads its session and process group, and has no terminal.
 func TestSession(t *testing.T) {
 	t.Parallel()
 	d, _ := run(t, `read -r pid comm state parent group session terminal rest </proc/$$/stat

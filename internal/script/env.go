@@ -6,8 +6,7 @@ import (
 	"strings"
 )
 
-// Clean returns an environment without the variables that keep reports for
-// dropping, by name.
+// Clean returns environ without the variables for whose names drop returns true.
 func Clean(environ []string, drop func(name string) bool) []string {
 	var kept []string
 	for _, entry := range environ {
@@ -18,25 +17,25 @@ func Clean(environ []string, drop func(name string) bool) []string {
 	return kept
 }
 
-// ShellLevel is the variable that a login shell of a script starts with. bash counts
-// it up: at level 1 the ~/.bash_logout that Debian puts into each home clears the
-// screen, which fails where there is none, and with it the script.
+// ShellLevel is an entry for the environment of a script. bash adds 1 to SHLVL. At level
+// 1, the ~/.bash_logout that Debian puts into each home clears the screen; in a job this
+// fails, and the script with it. At level 2 it does nothing.
 const ShellLevel = "SHLVL=1"
 
-// ForUser returns the environment in which a script of another user starts: as
-// su(1) makes it for a login, with the way to programs, the language, the time
-// zone and the way to the network taken from environ, the service's own. All
-// else there is the service's: sockets, caches, and maybe secrets.
+// ForUser returns the environment in which a script of another user starts. It has the
+// variables that su(1) sets for a login. From environ, the service's environment, it
+// takes only PATH and the variables of language, time zone, proxies and certificates:
+// the others are about the service's own sockets and caches, and may hold secrets.
 func ForUser(environ []string, name, home, shell string) []string {
 	kept := Clean(environ, func(name string) bool { return !isShared(name) })
-	// Programs that start $SHELL need one, though the user may not log in.
+	// Programs that start $SHELL need a shell, even if the user may not log in.
 	if base := filepath.Base(shell); !filepath.IsAbs(shell) || base == "nologin" || base == "false" {
 		shell = "/bin/sh"
 	}
 	return append(kept, "HOME="+home, "USER="+name, "LOGNAME="+name, "SHELL="+shell)
 }
 
-// isShared reports whether the variable of that name is for every user.
+// isShared reports whether the variable has the same meaning for every user.
 func isShared(name string) bool {
 	shared := []string{
 		"PATH", "LANG", "LANGUAGE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR",

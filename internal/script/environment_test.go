@@ -26,8 +26,8 @@ func TestDescriptors(t *testing.T) {
 	}
 }
 
-// TestInheritedDescriptors: what the driver inherited from the runner, or whoever
-// started that, does not get to the script.
+// TestInheritedDescriptors: the script does not get descriptors that the driver has
+// inherited.
 func TestInheritedDescriptors(t *testing.T) {
 	t.Parallel()
 	d := newDriver(t, listFDs)
@@ -54,9 +54,9 @@ func TestStdin(t *testing.T) {
 	}
 }
 
-// TestSignalsAreAsUsual: a script inherits no signal that is blocked or ignored,
-// though the driver itself handles SIGPIPE. Signals 32 and 33 are libc's own:
-// whoever starts the tests by posix_spawn, as make does, may hand them down.
+// TestSignalsAreAsUsual: the script inherits no blocked or ignored signal, though the
+// driver handles SIGPIPE. Signals 32 and 33 are libc's own: a program that starts the
+// tests by posix_spawn, such as make, may pass them on.
 func TestSignalsAreAsUsual(t *testing.T) {
 	t.Parallel()
 	d, _ := run(t, "grep -E 'Sig(Blk|Ign)' /proc/self/status\n")
@@ -70,8 +70,8 @@ func TestSignalsAreAsUsual(t *testing.T) {
 	}
 }
 
-// TestEnvironment: the script sees the environment that it is given, to the byte,
-// and none of the driver's.
+// TestEnvironment: the script gets exactly the given environment, and nothing of the
+// driver's.
 func TestEnvironment(t *testing.T) {
 	t.Parallel()
 	d := newDriver(t, "env -0\n")
@@ -95,7 +95,7 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
-// TestWorkingDirectory: the script starts where it is told, with a login shell.
+// TestWorkingDirectory: the script starts in Dir, with a login shell.
 func TestWorkingDirectory(t *testing.T) {
 	t.Parallel()
 	d, _ := run(t, "pwd -P\nshopt -q login_shell && echo login\n")
@@ -123,7 +123,8 @@ func TestClean(t *testing.T) {
 	}
 }
 
-// TestForUser: of the service's environment there stays what is for every user.
+// TestForUser: only variables with the same meaning for every user are taken from the
+// service's environment.
 func TestForUser(t *testing.T) {
 	t.Parallel()
 	kept := []string{"PATH=/a:/b", "LANG=de_DE.UTF-8", "LC_ALL=C", "TZ=UTC", "https_proxy=http://p", "NO_PROXY=x"}

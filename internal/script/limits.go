@@ -5,18 +5,19 @@ import (
 	"strings"
 )
 
-// Limits bound the processes of a script. 0 leaves what the driver itself has,
-// which no limit exceeds unless the driver may.
+// Limits bound the processes of a script, by setrlimit(2). 0 keeps the driver's own
+// limit. A higher limit than the driver's own needs CAP_SYS_RESOURCE.
 type Limits struct {
 	OpenFiles    uint64 // of each process
 	Processes    uint64 // of the user, in all jobs together
 	AddressSpace uint64 // of each process, in KiB
 }
 
-// command returns the arguments for bash, at its path, that make it the login
-// shell. With limits it is a bash of fixed text that sets them on itself, since
-// the driver, a program of many threads, might not survive them, and on a running
-// child they would come too late: it reads the user's profile at once.
+// command returns the arguments that start the program at path bash as a login shell.
+// With limits, a first bash sets them on itself by a fixed text and then becomes the
+// login shell. The driver cannot set them on itself, since its threads might exceed
+// them; and it would be too late to set them on the login shell, which reads the user's
+// profile at once.
 func (l Limits) command(bash string) []string {
 	var text strings.Builder
 	for _, limit := range []struct {
@@ -30,6 +31,6 @@ func (l Limits) command(bash string) []string {
 	if text.Len() == 0 {
 		return []string{"bash", "-l"}
 	}
-	// -p: no functions or BASH_ENV from the environment.
+	// -p: bash ignores BASH_ENV and functions in the environment.
 	return []string{"bash", "-p", "-c", text.String() + `exec -a bash "$0" -l`, bash}
 }

@@ -13,7 +13,7 @@ import (
 // hardAndSoft is a script that prints the limits that Limits has.
 const hardAndSoft = "for o in n u v; do ulimit -H$o; ulimit -S$o; done | paste -sd' '\n"
 
-// TestLimits: they hold for the user's profile already, and cannot be raised.
+// TestLimits: the limits apply to the user's profile already, and cannot be raised.
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	d := newUserDriver(t, hardAndSoft+"ulimit -n 300 2>/dev/null || echo kept\n")
@@ -25,7 +25,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestSomeLimits: those that are not given are the driver's.
+// TestSomeLimits: a limit of 0 is the driver's own.
 func TestSomeLimits(t *testing.T) {
 	t.Parallel()
 	before, _ := run(t, hardAndSoft)
@@ -38,7 +38,7 @@ func TestSomeLimits(t *testing.T) {
 	}
 }
 
-// TestLimitsThatAreTooHigh: the lower ones stay.
+// TestLimitsThatAreTooHigh: the driver's lower limits stay.
 func TestLimitsThatAreTooHigh(t *testing.T) {
 	t.Parallel()
 	d := newUserDriver(t, "ulimit -Hn\n")
@@ -53,8 +53,8 @@ func TestLimitsThatAreTooHigh(t *testing.T) {
 	}
 }
 
-// TestLimitsChangeNothingElse: the shell is the same with them and without, to
-// its environment, arguments and options.
+// TestLimitsChangeNothingElse: with limits the shell has the same environment,
+// arguments and options.
 func TestLimitsChangeNothingElse(t *testing.T) {
 	t.Parallel()
 	const look = "env -0 | sort -z; tr '\\0' ' ' </proc/$$/cmdline; echo \"$0 $- $# $BASHOPTS $SHELLOPTS\"; readlink /proc/$$/exe\n" +

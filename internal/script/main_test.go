@@ -17,9 +17,9 @@ import (
 	"rolecall/test/kit"
 )
 
-// order names the variable that makes the test binary a driver, with the path of
-// its orders: Run turns its process into a reaper of all children, which a test
-// process must not be.
+// order names the variable that makes the test binary a driver, with the path of its
+// orders. Run makes its process the reaper of all children, so it cannot run in the
+// test's own process.
 const order = "SCRIPT_TEST_ORDER"
 
 // orders is what a driver process does.
@@ -43,7 +43,7 @@ type report struct {
 	Took  time.Duration
 }
 
-// mark is in the environment of each script, so that its processes are known.
+// mark is in the environment of each script, so that its processes can be found.
 const mark = "SCRIPT_TEST_MARK"
 
 func TestMain(m *testing.M) {
@@ -127,7 +127,7 @@ func newDriver(t *testing.T, texts ...string) *driver {
 	return d
 }
 
-// start starts the driver. What it should leave behind is killed with the test.
+// start starts the driver. The test's clean-up kills processes that are left.
 func (d *driver) start(t *testing.T) {
 	t.Helper()
 	content, err := json.Marshal(d.orders)

@@ -6,25 +6,25 @@ import (
 	"os"
 )
 
-// lastLine is how GitLab Runner ends its scripts for bash.
+// lastLine is the last line of each script that GitLab Runner writes for bash.
 //
 // https://gitlab.com/gitlab-org/gitlab-runner/-/blob/main/shells/bash.go
 const lastLine = "\nexit 0\n"
 
-// Progress is how far bash has read a script that is its standard input. It tells
-// the script's own end from one that a startup file of the shell has made: bash reads
-// its profiles before the first byte, and runs ~/.bash_logout after the last line.
+// Progress is how far bash has read a script on its standard input. It says whether the
+// script has ended the shell or a startup file has: bash runs its profiles before it
+// reads the first byte, and ~/.bash_logout after the last line.
 type Progress string
 
-// What can be told of a script by how far bash has read it.
+// The values of Progress.
 const (
-	Unread  Progress = "unread"  // a profile ended the shell: nothing of the script ran
+	Unread  Progress = "unread"  // a profile ended the shell: no line of the script ran
 	Begun   Progress = "begun"   // the script ended the shell
-	AllRead Progress = "allread" // bash had read the last line, exit 0: what ends it otherwise is a logout file
+	AllRead Progress = "allread" // bash has read the last line, exit 0: another exit code comes from a logout file
 )
 
-// Read returns how far bash has read the script in f, whose offset it shares.
-// Where f does not tell, a pipe for instance, it is Begun.
+// Read returns how far bash has read the script in f. Bash and f must share a file
+// offset. If f has no offset, for instance a pipe, Read returns Begun.
 func Read(f *os.File) Progress {
 	offset, err := f.Seek(0, io.SeekCurrent)
 	if err != nil {

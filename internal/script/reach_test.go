@@ -17,8 +17,8 @@ import (
 	"rolecall/test/kit"
 )
 
-// TestDriverIsOutOfReach: the script can take nothing of the driver's, nor harm it.
-// See probeHost for what it tries.
+// TestDriverIsOutOfReach: the script cannot read anything of the driver or harm it. See
+// probeHost for its attempts.
 func TestDriverIsOutOfReach(t *testing.T) {
 	t.Parallel()
 	d := newUserDriver(t, "./helper\n"+
@@ -35,11 +35,11 @@ func TestDriverIsOutOfReach(t *testing.T) {
 	}
 }
 
-// probe names the variable that makes the test binary a program that a script runs.
+// probe names the variable that makes the test binary a program of a script.
 const probe = "SCRIPT_TEST_PROBE"
 
-// probeHost tries to get privileges and to reach the script's driver, prints what
-// succeeded, and in the end its real and effective uid.
+// probeHost tries to get privileges and to reach the script's driver. It prints each
+// success, and then its real and effective uid.
 func probeHost() {
 	runtime.LockOSThread()
 	driver := os.Getppid() // bash's, where a script is the parent
@@ -84,7 +84,8 @@ func traceOnce(pid int) error {
 	return syscall.PtraceDetach(pid)
 }
 
-// TestSetuidProgram: it gives nothing to the script, and would to others.
+// TestSetuidProgram: a setuid program gives the script no rights, though it would give
+// them to others.
 func TestSetuidProgram(t *testing.T) {
 	t.Parallel()
 	d := newUserDriver(t, "./suid | tail -1\n./sgid | tail -1\n")
@@ -101,7 +102,7 @@ func TestSetuidProgram(t *testing.T) {
 	}
 }
 
-// TestKeyring: keys in the service's session keyring are not for the script.
+// TestKeyring: the script cannot read keys in the service's session keyring.
 func TestKeyring(t *testing.T) {
 	t.Parallel()
 	runtime.LockOSThread() // and never unlocked: the keyring is the thread's
@@ -120,13 +121,13 @@ func TestKeyring(t *testing.T) {
 	}
 }
 
-// TestNoSuchUser: the driver runs no script as root or its group, nor as anybody
-// that it cannot become.
+// TestNoSuchUser: the driver runs no script as root, in root's group, or as a user that
+// it cannot become.
 func TestNoSuchUser(t *testing.T) {
 	t.Parallel()
 	for want, users := range map[string][]script.User{
-		"root, or a member of its group, is none": {{UID: 0, GID: 5}, {UID: 5, GID: 0}, {UID: 5, GID: 5, Groups: []uint32{5, 0}}},
-		"invalid argument":                        {{UID: 1<<32 - 1, GID: 5}, {UID: 5, GID: 1<<32 - 1}},
+		"it must not be root or a member of root's group": {{UID: 0, GID: 5}, {UID: 5, GID: 0}, {UID: 5, GID: 5, Groups: []uint32{5, 0}}},
+		"invalid argument": {{UID: 1<<32 - 1, GID: 5}, {UID: 5, GID: 1<<32 - 1}},
 	} {
 		for _, user := range users {
 			d := newUserDriver(t, "echo it ran\n")
@@ -139,7 +140,7 @@ func TestNoSuchUser(t *testing.T) {
 	}
 }
 
-// TestDriverWithoutRoot: it runs scripts as the user that it is, and no other.
+// TestDriverWithoutRoot: without root the driver runs scripts only as its own user.
 func TestDriverWithoutRoot(t *testing.T) {
 	t.Parallel()
 	const text = "grep -E '^(Uid|Groups|CapEff|NoNewPrivs)' /proc/self/status; umask\n" +
@@ -165,13 +166,13 @@ func TestDriverWithoutRoot(t *testing.T) {
 	}
 }
 
-// TestSealEach: kernels that cannot close a range do as well.
-func TestSealEach(t *testing.T) {
+// TestCloseEachOnExec: descriptors are closed on kernels without close_range, too.
+func TestCloseEachOnExec(t *testing.T) {
 	t.Parallel()
 	fd, err := unix.Open("/dev/null", unix.O_RDONLY, 0)
 	kit.Must(t, err)
 	defer func() { kit.Must(t, unix.Close(fd)) }()
-	kit.Must(t, script.SealEach())
+	kit.Must(t, script.CloseEachOnExec())
 	if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil || flags != unix.FD_CLOEXEC {
 		t.Errorf("flags of the descriptor: %d, %v", flags, err)
 	}
@@ -180,7 +181,8 @@ func TestSealEach(t *testing.T) {
 	}
 }
 
-// TestUnprotected: a driver that the OOM killer spares does not hand that down.
+// TestUnprotected: the script does not inherit the driver's protection from the OOM
+// killer.
 func TestUnprotected(t *testing.T) {
 	t.Parallel()
 	for before, want := range map[string]string{"-500\n": "0", "0\n": "0\n", "300\n": "300\n", "": ""} {

@@ -11,10 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// killTime bounds the hunt for what a script left behind.
+// killTime is how long killAll tries to kill the processes that a script left.
 const killTime = 5 * time.Second
 
-// wait waits for the process pid, and reaps every orphan that comes by.
+// wait waits until the process pid ends, and meanwhile reaps every orphan.
 func wait(pid int) (unix.WaitStatus, error) {
 	var status unix.WaitStatus
 	for {
@@ -28,10 +28,10 @@ func wait(pid int) (unix.WaitStatus, error) {
 	}
 }
 
-// killAll kills and reaps every process that descends from this one. A subreaper
-// inherits the children of each that dies, also of those in sessions of their
-// own, so it goes on until there are none. It returns those that stay: processes
-// of another user, or what forks faster than it can be killed.
+// killAll kills and reaps every process that descends from this one. When a process dies,
+// the subreaper becomes the parent of its children, in other sessions too; so killAll
+// repeats until there are no children. It returns the processes that are left: those of
+// another user, or those of a fork bomb.
 func killAll() []int {
 	for deadline := time.Now().Add(killTime); ; time.Sleep(time.Millisecond) {
 		if !reapDead() {
@@ -47,7 +47,7 @@ func killAll() []int {
 	}
 }
 
-// reapDead reaps the children that are dead and reports whether any other is left.
+// reapDead reaps the children that are dead, and reports whether any are alive.
 func reapDead() bool {
 	for {
 		pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil)
@@ -73,7 +73,7 @@ func children() []int {
 	return pids
 }
 
-// parent returns the parent of a process, 0 where it is gone.
+// parent returns the id of a process's parent, 0 if the process is gone.
 func parent(pid int) int {
 	stat, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	_, after, _ := strings.Cut(string(stat[max(0, strings.LastIndexByte(string(stat), ')')):]), ") ")

@@ -1,6 +1,7 @@
-// Package script runs the script of a stage: with bash as GitLab Runner's shell
-// executor does, in a session of its own, and so that nothing of it is left
-// when it ends.
+// Package script runs the script of a stage with bash, as GitLab Runner's shell executor
+// does. The script runs in a new session, and no process of it is left when it ends.
+//
+// https://docs.gitlab.com/runner/executors/shell/
 package script
 
 import (
@@ -24,44 +25,44 @@ type Script struct {
 	Dir    string
 	Stdout io.Writer
 	Stderr io.Writer
-	Grace  time.Duration // from the end of the context to SIGKILL
-	User   *User         // nil: that of the driver
-	Group  Group         // what all that the script starts is born in; nil: nothing
+	Grace  time.Duration // from SIGTERM, when the context is done, to SIGKILL
+	User   *User         // nil: the driver's own user
+	Group  Group         // all processes of the script start in it; nil: none
 	Limits Limits
 }
 
-// Group is a set of processes that a script cannot leave, and that can be killed as
-// a whole: a cgroup.
+// Group is a cgroup: a set of processes that a script cannot leave and that can be killed
+// as a whole.
 type Group interface {
-	// Fork calls fork, which starts a process with those attributes, in the group.
+	// Fork calls fork, which must start a process with attr. The process starts in the group.
 	Fork(attr *syscall.SysProcAttr, fork func() error) error
-	// Kill kills all that is in the group, and returns when it is gone or ctx done.
+	// Kill kills all processes in the group. It returns when they are gone or ctx is done.
 	Kill(ctx context.Context) error
 }
 
 // Result is how a script ended.
 type Result struct {
-	Code int      // exit code, 0 to 255; 128+n where signal n ended it
+	Code int      // exit code, 0 to 255; 128+n if signal n ended bash
 	Left []int    // processes of the script that could not be killed
 	Read Progress // how far bash had read the script
 }
 
-// Run runs the script. When ctx is done, or the output can no longer be written,
-// the script's process group gets SIGTERM and after the grace SIGKILL. When bash
-// has ended everything that the script started is killed, in whatever session it
-// is. An error means that the script did not run or its output was lost.
+// Run runs the script. If ctx is done or the output can no longer be written, the
+// script's process group gets SIGTERM, and SIGKILL after the grace. When bash has ended,
+// Run kills all processes that the script has started, in other sessions too. An error
+// means that the script did not run or that output was lost.
 //
-// Run makes the process a reaper of all that the script starts, so a process
-// calls it once and starts nothing beside it.
+// Run makes this process the reaper of all processes of the script. So a process may
+// call it only once, and must not start other processes meanwhile.
 //
-// With a User the script runs as that user, with nothing of the driver's: no
-// other groups, capabilities, keys or open files, nor a way to any, as setuid
-// programs are. Where Dir is closed to the user it starts in /. The calling
-// goroutine keeps its thread for good, and umask 077 and no core dumps hold for the
-// process. The driver needs root's capabilities CAP_SETUID, CAP_SETGID,
-// CAP_SETPCAP, CAP_CHOWN and CAP_KILL.
+// With a User, the script runs as this user and gets nothing from the driver: no other
+// groups, capabilities, keys or open files, and no way to get any, such as setuid
+// programs. If the user cannot enter Dir, the script starts in /. The calling goroutine
+// stays locked to its thread, and the process keeps umask 077 and no core dumps. The
+// driver needs the capabilities CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_CHOWN and
+// CAP_KILL.
 func (s Script) Run(ctx context.Context) (Result, error) {
-	runtime.LockOSThread() // PR_SET_PDEATHSIG watches the thread that forks
+	runtime.LockOSThread() // PR_SET_PDEATHSIG acts when the thread that forked ends
 	if s.User == nil {
 		defer runtime.UnlockOSThread()
 	}
@@ -99,8 +100,8 @@ func (s Script) Run(ctx context.Context) (Result, error) {
 	return result, errors.Join(err, stdout.drain(), stderr.drain())
 }
 
-// terminate asks the script's process group to end and, unless bash ends within
-// the grace, kills it.
+// terminate sends SIGTERM to the script's process group. If bash does not end within the
+// grace, it sends SIGKILL.
 func (s Script) terminate(bash int, ended <-chan struct{}) {
 	_ = unix.Kill(-bash, unix.SIGTERM)
 	select {
@@ -110,12 +111,12 @@ func (s Script) terminate(bash int, ended <-chan struct{}) {
 	}
 }
 
-// start starts bash in a new session and returns its process id, which is that
-// of its process group too.
+// start starts bash in a new session and returns its process id, which is also the id of
+// its process group.
 func (s Script) start(script *os.File, stdout, stderr *stream) (int, error) {
 	bash, err := exec.LookPath("bash")
 	if err != nil {
-		return 0, fmt.Errorf("the shell of the stages: %w", err)
+		return 0, fmt.Errorf("the shell for scripts: %w", err)
 	}
 	out, err := stdout.pipe()
 	if err != nil {
@@ -127,7 +128,7 @@ func (s Script) start(script *os.File, stdout, stderr *stream) (int, error) {
 		return 0, err
 	}
 	defer errs.Close()
-	if err := seal(); err != nil {
+	if err := closeOnExec(); err != nil {
 		return 0, err
 	}
 	process := &syscall.ProcAttr{
@@ -136,28 +137,34 @@ func (s Script) start(script *os.File, stdout, stderr *stream) (int, error) {
 		Files: []uintptr{script.Fd(), out.Fd(), errs.Fd()},
 		Sys:   &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL},
 	}
-	fork := syscall.ForkExec
-	if s.User != nil {
-		fork = s.User.fork
-	}
-	var pid int
-	begin := func() (err error) {
-		pid, err = fork(bash, s.Limits.command(bash), process)
-		return err
-	}
-	if s.Group == nil {
-		err = begin()
-	} else {
-		err = s.Group.Fork(process.Sys, begin)
-	}
+	pid, err := s.fork(bash, process)
 	if err != nil {
 		return 0, fmt.Errorf("start %s in %s: %w", bash, s.Dir, err)
 	}
 	return pid, nil
 }
 
-// killGroup kills what is in the group, also what forks faster than processes can
-// be killed one by one. What it cannot kill is among those that stay.
+// fork starts the program at path bash as the user and in the group.
+func (s Script) fork(bash string, process *syscall.ProcAttr) (pid int, err error) {
+	fork := syscall.ForkExec
+	if s.User != nil {
+		fork = s.User.fork
+	}
+	start := func() (err error) {
+		pid, err = fork(bash, s.Limits.command(bash), process)
+		return err
+	}
+	if s.Group == nil {
+		err = start()
+	} else {
+		err = s.Group.Fork(process.Sys, start)
+	}
+	return pid, err
+}
+
+// killGroup kills the processes in the group, also a fork bomb, which starts processes
+// faster than they can be killed one by one. Its error is dropped: killAll finds the
+// processes that are left.
 func (s Script) killGroup() {
 	if s.Group == nil {
 		return

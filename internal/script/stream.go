@@ -10,23 +10,23 @@ import (
 )
 
 const (
-	// quietTime is how long an output may be silent, once the script has ended,
-	// before it counts as complete though somebody holds the pipe.
+	// quietTime is how long to wait for more output when the script has ended but a
+	// process still holds the pipe.
 	quietTime = time.Second
-	// tailSize bounds what is carried after the script has ended, in bytes: more
-	// than a pipe can hold.
+	// tailSize bounds the output after the script has ended, in bytes. It is more than
+	// a pipe can hold.
 	tailSize = 2 << 20
 )
 
-// stream carries one output of the script. The script never holds the driver's
-// own descriptor: whoever keeps that open keeps the runner waiting.
+// stream copies one output of the script to a writer. The script never gets the driver's
+// own descriptor: the runner would wait until every process has closed it.
 type stream struct {
 	to     io.Writer
 	from   *os.File
 	ended  atomic.Bool   // the script is dead
-	tail   int           // bytes that may still come then
-	broken chan struct{} // closed when to takes no more
-	done   chan error    // gets one value when all has been carried
+	tail   int           // how many bytes may still be copied after that
+	broken chan struct{} // closed when a write to to has failed
+	done   chan error    // gets one value when all output has been copied
 }
 
 // newStream returns a stream that writes to to.
@@ -34,28 +34,31 @@ func newStream(to io.Writer) *stream {
 	return &stream{to: to, tail: tailSize, broken: make(chan struct{}), done: make(chan error, 1)}
 }
 
-// pipe begins the stream and returns the end that the script writes to.
+// pipe starts the stream and returns the end of the pipe that the script writes to.
 func (s *stream) pipe() (*os.File, error) {
 	from, to, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("pipe for the script: %w", err)
 	}
 	s.from = from
-	go s.carry()
+	go s.copyAll()
 	return to, nil
 }
 
-// carry copies until nobody holds the script's end of the pipe, or the script is
-// dead and the pipe silent.
-func (s *stream) carry() {
-	available := s.available()
+// bufferSize is how much is read at once, in bytes, if the writer lends no buffer.
+const bufferSize = 64 << 10
+
+// copyAll copies the output until no process holds the script's end of the pipe, or until
+// the script is dead and the pipe is silent.
+func (s *stream) copyAll() {
+	nextBuffer := s.buffers()
 	for {
-		buffer := available()
+		buffer := nextBuffer()
 		n, err := s.read(buffer)
 		if _, broken := s.to.Write(buffer[:n]); broken != nil {
 			close(s.broken)
-			_, _ = io.Copy(io.Discard, s.from) // so that the script dies of our SIGTERM, not of SIGPIPE
-			s.done <- fmt.Errorf("the runner takes no more output: %w", broken)
+			_, _ = io.Copy(io.Discard, s.from) // so the script dies of the driver's SIGTERM and not of SIGPIPE
+			s.done <- fmt.Errorf("the runner stopped reading the job log: %w", broken)
 			return
 		}
 		if err != nil {
@@ -65,17 +68,24 @@ func (s *stream) carry() {
 	}
 }
 
-// available returns what gives the buffer for each read: the writer's own, where
-// it has one to spare it a copy, as a bufio.Writer does.
-func (s *stream) available() func() []byte {
-	if w, ok := s.to.(interface{ AvailableBuffer() []byte }); ok {
-		return func() []byte {
-			buffer := w.AvailableBuffer()
-			return buffer[:cap(buffer)]
+// buffers returns a function that returns the buffer for the next read. This is the
+// writer's own buffer if it offers one, as a bufio.Writer does: that saves a copy. A
+// writer may have no room at the moment, like an empty bytes.Buffer: a read into an
+// empty buffer would never end.
+func (s *stream) buffers() func() []byte {
+	var own []byte
+	lender, _ := s.to.(interface{ AvailableBuffer() []byte })
+	return func() []byte {
+		if lender != nil {
+			if lent := lender.AvailableBuffer(); cap(lent) > 0 {
+				return lent[:cap(lent)]
+			}
 		}
+		if own == nil {
+			own = make([]byte, bufferSize)
+		}
+		return own
 	}
-	buffer := make([]byte, 64<<10)
-	return func() []byte { return buffer }
 }
 
 // read reads from the script's end of the pipe.
@@ -85,7 +95,7 @@ func (s *stream) read(p []byte) (int, error) {
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return n, err
 		}
-		// drain's deadline passed while this was not looking.
+		// drain has set the deadline, and it passed before this goroutine read.
 	}
 	_ = s.from.SetReadDeadline(time.Now().Add(quietTime))
 	n, err := s.from.Read(p)
@@ -95,7 +105,7 @@ func (s *stream) read(p []byte) (int, error) {
 	return n, err
 }
 
-// realError returns err unless it is one of the ways in which a stream ends.
+// realError returns err, but nil if err is the normal end of a stream.
 func realError(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, os.ErrDeadlineExceeded) {
 		return nil
@@ -103,8 +113,7 @@ func realError(err error) error {
 	return err
 }
 
-// drain waits until the output of the dead script has been carried, and ends the
-// stream.
+// drain waits until the output of the dead script has been copied, and ends the stream.
 func (s *stream) drain() error {
 	if s.from == nil {
 		return nil

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"rolecall/internal/script"
 	"rolecall/test/kit"
 )
 
@@ -27,8 +28,8 @@ func randomFile(t *testing.T, path string, n int64) [32]byte {
 	return [32]byte(digest.Sum(nil))
 }
 
-// TestMuchOutput: 50 MB of any bytes come through exactly, and the last of it
-// has no newline.
+// TestMuchOutput: 50 MB of random bytes arrive unchanged, also the end without a
+// newline.
 func TestMuchOutput(t *testing.T) {
 	t.Parallel()
 	d := newDriver(t, "cat big; cat small >&2\nexit 9\n")
@@ -45,7 +46,7 @@ func TestMuchOutput(t *testing.T) {
 	}
 }
 
-// TestBytes: every byte comes through, and in its place.
+// TestBytes: every byte arrives, in order.
 func TestBytes(t *testing.T) {
 	t.Parallel()
 	var all []byte
@@ -61,8 +62,48 @@ func TestBytes(t *testing.T) {
 	}
 }
 
+// full is a writer whose buffer has no room now and then.
+type full struct {
+	bytes.Buffer
+
+	calls int
+}
+
+func (f *full) AvailableBuffer() []byte {
+	if f.calls++; f.calls%2 == 0 {
+		return nil
+	}
+	return make([]byte, 0, 3)
+}
+
+// TestNoRoomInWriter: a writer that lends its buffer may have none to lend.
+func TestNoRoomInWriter(t *testing.T) {
+	t.Parallel()
+	for _, output := range []string{"", "a", strings.Repeat("all of it\n", 5000)} {
+		var empty bytes.Buffer
+		var now full
+		for _, to := range []interface {
+			io.Writer
+			String() string
+		}{&empty, &now, &strings.Builder{}} {
+			done := make(chan error, 1)
+			go func() { done <- script.Carry(to, output) }()
+			select {
+			case err := <-done:
+				if err != nil || to.String() != output {
+					t.Errorf("%T: %d bytes of %d came, %v", to, len(to.String()), len(output), err)
+				}
+			case <-time.After(10 * time.Second):
+				t.Fatalf("%T: a script of %d bytes does not end", to, len(output))
+			}
+		}
+	}
+}
+
 // TestSlowReader: the runner reads nothing until long after the script's end, and
 // a daemon holds the script's pipe. All that was written comes.
+// TestSlowReader: the runner reads only long after the script's end, while a daemon
+// holds the script's pipe. All output arrives.
 func TestSlowReader(t *testing.T) {
 	t.Parallel()
 	const size = 150 << 10 // more than one pipe, less than what is held on the way
@@ -85,8 +126,8 @@ func TestSlowReader(t *testing.T) {
 	}
 }
 
-// TestCloggedReader: the reader takes a little now and then, with pauses longer
-// than any time that counts as silence.
+// TestCloggedReader: the runner reads a little at a time, with pauses longer than
+// quietTime.
 func TestCloggedReader(t *testing.T) {
 	t.Parallel()
 	d := newDriver(t, "cat data\nexit 2\n")
@@ -111,7 +152,7 @@ func TestCloggedReader(t *testing.T) {
 	}
 }
 
-// TestPrompt: what has no newline is seen at once, while the script goes on.
+// TestPrompt: output without a newline arrives at once, while the script runs.
 func TestPrompt(t *testing.T) {
 	t.Parallel()
 	d := newDriver(t, "printf 'password: '\nsleep 100\n")
@@ -131,8 +172,8 @@ func TestPrompt(t *testing.T) {
 	d.end(t)
 }
 
-// TestBrokenOutput: nobody takes the output any more. The script gets SIGTERM, no
-// SIGPIPE, then ends, and Run says so.
+// TestBrokenOutput: the runner no longer reads. The script gets SIGTERM and not
+// SIGPIPE, and Run returns an error.
 func TestBrokenOutput(t *testing.T) {
 	t.Parallel()
 	for name, redirect := range map[string]string{"stdout": "", "stderr": " >&2"} {
@@ -152,7 +193,7 @@ func TestBrokenOutput(t *testing.T) {
 			kit.Must(t, err)
 			kit.Must(t, reader.Close())
 			r := d.end(t)[0]
-			if !strings.Contains(r.Err, "the runner takes no more output: ") || !strings.Contains(r.Err, "broken pipe") {
+			if !strings.Contains(r.Err, "the runner stopped reading the job log: ") || !strings.Contains(r.Err, "broken pipe") {
 				t.Errorf("error %q, want one of the output", r.Err)
 			}
 			if _, err := os.Stat(d.file("termed")); err != nil || r.Code != 7 {
@@ -165,7 +206,8 @@ func TestBrokenOutput(t *testing.T) {
 	}
 }
 
-// TestBrokenOutputOfDeafScript: what ignores SIGTERM dies after the grace.
+// TestBrokenOutputOfDeafScript: a script that ignores SIGTERM is killed after the
+// grace.
 func TestBrokenOutputOfDeafScript(t *testing.T) {
 	t.Parallel()
 	d := newDriver(t, "trap '' TERM\nwhile :; do echo x; sleep 0.01; done\n")
@@ -177,7 +219,7 @@ func TestBrokenOutputOfDeafScript(t *testing.T) {
 	kit.Must(t, writer.Close())
 	kit.Must(t, reader.Close())
 	r := d.end(t)[0]
-	if r.Code != 137 || !strings.Contains(r.Err, "takes no more output") || r.Took > 5*time.Second {
+	if r.Code != 137 || !strings.Contains(r.Err, "stopped reading the job log") || r.Took > 5*time.Second {
 		t.Errorf("code %d, error %q after %v", r.Code, r.Err, r.Took)
 	}
 }

@@ -16,13 +16,13 @@ import (
 	"rolecall/test/kit"
 )
 
-// tenant is a user that the host does not know.
+// tenant is a user that the host does not have.
 func tenant() *script.User {
 	return &script.User{UID: 64123, GID: 64124, Groups: []uint32{64124, 64125}}
 }
 
-// newUserDriver returns a driver that will run scripts of these texts as tenant,
-// in a folder of that user.
+// newUserDriver returns a driver that runs these scripts as tenant, in a folder that
+// belongs to tenant.
 func newUserDriver(t *testing.T, texts ...string) *driver {
 	t.Helper()
 	kit.NeedRoot(t, "scripts of another user")
@@ -33,7 +33,7 @@ func newUserDriver(t *testing.T, texts ...string) *driver {
 	return d
 }
 
-// copyTo puts a copy of this test program, with that mode, into the script's folder.
+// copyTo copies this test program into the script's folder, with this mode.
 func (d *driver) copyTo(t *testing.T, name string, mode os.FileMode) {
 	t.Helper()
 	self, err := os.Open("/proc/self/exe")
@@ -47,7 +47,7 @@ func (d *driver) copyTo(t *testing.T, name string, mode os.FileMode) {
 	kit.Must(t, os.Chmod(d.file(name), mode))
 }
 
-// output runs the driver's one script, which exits with 0, and returns what it prints.
+// output runs the driver's only script, which must exit with 0, and returns its output.
 func (d *driver) output(t *testing.T) string {
 	t.Helper()
 	d.start(t)
@@ -57,8 +57,8 @@ func (d *driver) output(t *testing.T) string {
 	return d.stdout.String()
 }
 
-// TestUser: all ids are the user's, its groups exact, and nothing of root is left
-// though the driver hands down what it can.
+// TestUser: all ids are the user's, the groups are exact, and the script gets nothing
+// of root's.
 func TestUser(t *testing.T) {
 	t.Parallel()
 	d := newUserDriver(t, "grep -E '^(Uid|Gid|Groups|Cap...|NoNewPrivs):' /proc/$$/status\numask\n"+
@@ -95,7 +95,7 @@ func readFile(t *testing.T, path string) []byte {
 	return content
 }
 
-// TestUserHasNoGroups: a user of no groups keeps none of the driver's.
+// TestUserHasNoGroups: a user without groups keeps none of the driver's.
 func TestUserHasNoGroups(t *testing.T) {
 	t.Parallel()
 	d := newUserDriver(t, "grep Groups /proc/self/status\n")
@@ -106,7 +106,8 @@ func TestUserHasNoGroups(t *testing.T) {
 	}
 }
 
-// TestUserDescriptors: 0, 1 and 2, and those by all their names.
+// TestUserDescriptors: the script has descriptors 0, 1 and 2, and can open them by all
+// their names.
 func TestUserDescriptors(t *testing.T) {
 	t.Parallel()
 	d := newUserDriver(t, listFDs+"echo a >/dev/stdout; echo b >/dev/stderr; echo c | tee /dev/stderr\necho d >/proc/self/fd/1\n"+
@@ -123,7 +124,8 @@ func TestUserDescriptors(t *testing.T) {
 	}
 }
 
-// TestUserEnds: codes, leftovers, SIGTERM and the grace are as for any script.
+// TestUserEnds: exit codes, left processes, SIGTERM and the grace are the same as
+// without a user.
 func TestUserEnds(t *testing.T) {
 	t.Parallel()
 	texts := map[string]int{
@@ -153,7 +155,7 @@ func TestUserDriverIsKilled(t *testing.T) {
 	newUserDriver(t, untilKilled).dieBeforeBash(t)
 }
 
-// TestUserFolder: a script starts in / where its folder is not for its user.
+// TestUserFolder: the script starts in / if the user cannot enter Dir.
 func TestUserFolder(t *testing.T) {
 	t.Parallel()
 	closed := t.TempDir()

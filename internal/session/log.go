@@ -21,13 +21,13 @@ const (
 	keyFact     = "access_key_id"
 )
 
-// log is the audit log, with what is known of the job.
+// log is the audit log, with the fields that describe the job.
 type log struct {
 	audit.Log
 	event audit.Event
 }
 
-// newLog returns the log at path for a job, of which a token has claimed c.
+// newLog returns the log at path for a job whose ID token has the claims c.
 func newLog(path string, response job.Response, c idtoken.Claims) log {
 	return log{audit.Log{Path: path}, audit.Event{
 		Version:        version.Version,
@@ -49,28 +49,31 @@ func newLog(path string, response job.Response, c idtoken.Claims) log {
 	}}
 }
 
-// decided writes the decision: what the job gets, or why nothing.
+// decided writes the decision: what the job gets, or why it gets nothing.
 func (l log) decided(d admission.Decision, refused error) error {
 	e := l.event
 	e.Event, e.Allowed = audit.Decision, refused == nil
 	e.Tenant, e.Rule = string(d.Grant.Tenant), d.Grant.Why
 	for _, o := range d.Orders {
-		if role := o.Facts.Get(roleFact); role != "" { // other providers have no session of that kind
+		if role := o.Facts.Get(roleFact); role != "" { // other providers have no role session
 			e.RoleARN, e.RoleSessionName = role, o.Session
 		}
 	}
 	if refused != nil {
-		e.Side, e.Reason = fault.SideOf(refused), refused.Error()
-		e.Rule = ""
-	}
-	var r *tenant.Refusal
-	if errors.As(refused, &r) {
-		e.Tenant, e.Rule = string(r.Tenant), r.Rule
+		refuse(&e, refused)
 	}
 	return l.Write(e)
 }
 
-// issued writes that a provider has given a credential.
+// refuse puts into the event of a decision why the job was refused.
+func refuse(e *audit.Event, err error) {
+	e.Side, e.Reason, e.Rule = fault.SideOf(err), err.Error(), ""
+	if r, ok := errors.AsType[*tenant.Refusal](err); ok {
+		e.Tenant, e.Rule = string(r.Tenant), r.Rule
+	}
+}
+
+// issued writes that a provider has issued a credential.
 func (l log) issued(g tenant.Grant, c creds.Credential) error {
 	e := l.event
 	e.Event, e.Allowed = audit.Issued, true

@@ -18,6 +18,7 @@ import (
 	"rolecall/internal/mask"
 	"rolecall/internal/session"
 	"rolecall/internal/tenant"
+	"rolecall/test/kit"
 )
 
 // secret is a part of all that no log may hold.
@@ -63,9 +64,7 @@ func vault() provider { return provider{name: "vault", asked: new(int)} }
 func newCase(t *testing.T, path string, providers ...provider) admission.Case {
 	t.Helper()
 	project, err := tenant.ParseProject("acme/deploy")
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	alpha := tenant.Tenant{Name: "alpha", IDToken: "TOKEN", Audience: "aud", Projects: []tenant.Pattern{project}, RefTypes: []string{"branch"}}
 	c := admission.Case{
 		Response: job.Response{Key: job.Key{ID: 7}, Project: 42, Pipeline: 9, ProjectPath: "acme/deploy"},
@@ -113,9 +112,7 @@ func lines(t *testing.T, path string) []audit.Event {
 	var events []audit.Event
 	for decoder := json.NewDecoder(bytes.NewReader(content)); decoder.More(); {
 		var e audit.Event
-		if err := decoder.Decode(&e); err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, decoder.Decode(&e))
 		e.Time, e.Version = time.Time{}, ""
 		events = append(events, e)
 	}

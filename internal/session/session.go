@@ -1,5 +1,5 @@
-// Package session is what a job has from admission to its end: who it is, what is
-// ordered for it, what was issued, and what the audit log is told of that.
+// Package session is what a job has from admission on: who it is, what is ordered and
+// issued for it, and the lines about that in the audit log.
 package session
 
 import (
@@ -18,8 +18,8 @@ import (
 type Issuer interface {
 	// Name returns the provider's name, such as aws.
 	Name() string
-	// Issue issues what was ordered for a job, for its ID token. Errors are of package
-	// fault, and hold no secret and no word of a server.
+	// Issue exchanges a job's ID token for the credential that was ordered. Errors are
+	// of package fault; they contain no secret and quote no server.
 	Issue(ctx context.Context, o creds.Order, token idtoken.Token) (creds.Credential, error)
 }
 
@@ -30,9 +30,9 @@ type Session struct {
 	log log
 }
 
-// Open decides about a job and tells the audit log. What is allowed but cannot be told
-// is not given. What is refused is refused in any case: an error of the audit log then
-// goes to warn.
+// Open decides about a job and writes the decision to the audit log. If the line cannot
+// be written, an allowed job gets nothing, and the error says so. A refused job stays
+// refused, and the error of the audit log goes to warn.
 func Open(c admission.Case, warn func(error)) (*Session, error) {
 	d, err := admission.Decide(c)
 	s := &Session{d, newLog(d.Settings.AuditLog, c.Response, d.Claims)}
@@ -49,9 +49,9 @@ func Open(c admission.Case, warn func(error)) (*Session, error) {
 	return s, err
 }
 
-// Issue asks the issuers for all that is ordered, tells the audit log of each, and
-// hands all to keep. What one of them has given before another fails only expires:
-// nobody has it.
+// Issue gets all credentials that are ordered, writes each to the audit log, and hands
+// all to keep. If one issuer fails, nobody receives the credentials that were issued
+// before, and they expire.
 func (s *Session) Issue(ctx context.Context, issuers []Issuer, keep func(creds.Set) error) (creds.Set, error) {
 	set := make(creds.Set, 0, len(s.Orders))
 	for _, order := range s.Orders {
@@ -67,12 +67,12 @@ func (s *Session) Issue(ctx context.Context, issuers []Issuer, keep func(creds.S
 	return set, keep(set)
 }
 
-// issue asks the issuer of an order.
+// issue gets a credential from the issuer that an order names.
 func issue(ctx context.Context, issuers []Issuer, o creds.Order, token idtoken.Token) (creds.Credential, error) {
 	for _, i := range issuers {
 		if i.Name() == o.Provider {
 			return i.Issue(ctx, o, token)
 		}
 	}
-	return creds.Credential{}, fault.New(fault.Admin, errors.New("this program asks no server of provider "+o.Provider), "install all programs of one version of rolecall")
+	return creds.Credential{}, fault.New(fault.Admin, errors.New("this program does not know the servers of provider "+o.Provider), "install all programs of one version of rolecall")
 }

@@ -17,6 +17,7 @@ import (
 	"rolecall/internal/fault"
 	"rolecall/internal/idtoken"
 	"rolecall/internal/session"
+	"rolecall/test/kit"
 )
 
 // noWarning fails where it is called.
@@ -106,9 +107,7 @@ func TestOpenWithoutLog(t *testing.T) {
 func opened(t *testing.T, c admission.Case) *session.Session {
 	t.Helper()
 	s, err := session.Open(c, noWarning(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	return s
 }
 
@@ -166,7 +165,7 @@ func TestIssueFails(t *testing.T) {
 	}{
 		"the first":  {failing, aws(), issuers(aws(), failing), nil, `tenant "alpha": the server refuses; correct it`, fault.Admin, "", 0},
 		"the second": {aws(), failing, issuers(aws(), failing), nil, `tenant "alpha": the server refuses; correct it`, fault.Admin, "KEY-aws", 0},
-		"no issuer":  {aws(), vault(), issuers(aws()), nil, `tenant "alpha": this program asks no server of provider vault; install all programs of one version`, fault.Admin, "KEY-aws", 0},
+		"no issuer":  {aws(), vault(), issuers(aws()), nil, `tenant "alpha": this program does not know the servers of provider vault; install all programs of one version`, fault.Admin, "KEY-aws", 0},
 		"keep":       {aws(), vault(), issuers(aws(), vault()), full, "no room", fault.Infrastructure, "KEY-aws KEY-vault", 1},
 	} {
 		path, kept := newLog(t), 0
@@ -193,9 +192,7 @@ func TestIssueWithoutLog(t *testing.T) {
 	t.Parallel()
 	path, second := newLog(t), vault()
 	s := opened(t, newCase(t, path, aws(), second))
-	if err := os.Chmod(path, 0o622); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.Chmod(path, 0o622))
 	set, err := s.Issue(t.Context(), issuers(aws(), second), func(creds.Set) error {
 		t.Error("it is kept")
 		return nil

@@ -10,31 +10,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"rolecall/internal/state"
+	"rolecall/test/kit"
 )
 
-// inMounts runs the test in a child process with mounts of its own, and reports
-// whether this process is that child.
-func inMounts(t *testing.T) bool {
-	t.Helper()
-	if os.Getenv(childTest) != t.Name() {
-		needRoot(t, "full and read-only disks: small mounts")
-	}
-	return inChild(t, &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS})
-}
-
-// mount makes path a tmpfs with those options.
-func mount(t *testing.T, path, options string, flags uintptr) {
-	t.Helper()
-	must(t, os.MkdirAll(path, 0o700))
-	must(t, syscall.Mount("tmpfs", path, "tmpfs", flags, "mode=0700,"+options))
-	t.Cleanup(func() { must(t, syscall.Unmount(path, syscall.MNT_DETACH)) })
-}
+// smallMounts says what goes untested without root.
+const smallMounts = "full and read-only disks: small mounts"
 
 // fill writes to the file system of dir until it is full.
 func fill(t *testing.T, dir string) {
 	t.Helper()
 	file, err := os.Create(filepath.Join(dir, "filler"))
-	must(t, err)
+	kit.Must(t, err)
 	defer file.Close()
 	for err == nil {
 		_, err = file.Write(make([]byte, 4096))
@@ -47,7 +33,7 @@ func fill(t *testing.T, dir string) {
 // TestFullDisk: where the disk is full the error says so and no part of a file is
 // left, above all no part of an env file.
 func TestFullDisk(t *testing.T) {
-	if !inMounts(t) {
+	if !kit.InMounts(t, smallMounts) {
 		return
 	}
 	const full = "no space left on device"
@@ -61,14 +47,14 @@ func TestFullDisk(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPlace(t)
-			mount(t, p.root, test.root, 0)
-			mount(t, filepath.Dir(p.builds), test.builds, 0)
+			kit.Mount(t, p.root, test.root, 0)
+			kit.Mount(t, filepath.Dir(p.builds), test.builds, 0)
 			if strings.HasPrefix(test.root, "size") {
 				fill(t, p.root)
 			}
 			_, err := state.Create(p.root, key(7), state.Record{Tenant: "alpha"}, p.builds)
 			wantError(t, "Create", err, full)
-			must(t, os.RemoveAll(filepath.Join(p.root, "filler")))
+			kit.Must(t, os.RemoveAll(filepath.Join(p.root, "filler")))
 			if diff := cmp.Diff(map[string]string{}, modes(t, p.root)); diff != "" {
 				t.Errorf("the root is not empty:\n%s", diff)
 			}
@@ -79,11 +65,11 @@ func TestFullDisk(t *testing.T) {
 
 // TestFullDiskAtWrite: the record takes the only page, so the env file has none.
 func TestFullDiskAtWrite(t *testing.T) {
-	if !inMounts(t) {
+	if !kit.InMounts(t, smallMounts) {
 		return
 	}
 	p := newPlace(t)
-	mount(t, p.root, "size=4k", 0)
+	kit.Mount(t, p.root, "size=4k", 0)
 	f := create(t, p, 7)
 	wantError(t, "Write", f.Write(credentials()), p.issued(7)+": no space left on device")
 	for _, path := range []string{p.issued(7), p.env(7), filepath.Join(p.folder(7), "kept", ".aws.alpha.env")} {
@@ -99,18 +85,18 @@ func TestFullDiskAtWrite(t *testing.T) {
 // also not beside a planted file with a hole, which takes room when it is
 // overwritten.
 func TestRemoveOnFullDisk(t *testing.T) {
-	if !inMounts(t) {
+	if !kit.InMounts(t, smallMounts) {
 		return
 	}
 	for _, planted := range []bool{false, true} {
 		t.Run(map[bool]string{false: "alone", true: "beside a hole"}[planted], func(t *testing.T) {
 			p := newPlace(t)
-			mount(t, p.root, "size=64k", 0)
+			kit.Mount(t, p.root, "size=64k", 0)
 			p.write(t, 7)
 			if planted {
 				hole := filepath.Join(p.own(7), ".aws.hole.env")
-				must(t, os.WriteFile(hole, nil, 0o600))
-				must(t, os.Truncate(hole, 32<<10))
+				kit.Must(t, os.WriteFile(hole, nil, 0o600))
+				kit.Must(t, os.Truncate(hole, 32<<10))
 			}
 			fill(t, p.root)
 			p.remove(t, 7)
@@ -121,12 +107,12 @@ func TestRemoveOnFullDisk(t *testing.T) {
 
 // TestReadOnly: nothing can be made, and the error says where and why.
 func TestReadOnly(t *testing.T) {
-	if !inMounts(t) {
+	if !kit.InMounts(t, smallMounts) {
 		return
 	}
 	const readOnly = "read-only file system"
 	p := newPlace(t)
-	mount(t, filepath.Dir(p.builds), "", syscall.MS_RDONLY)
+	kit.Mount(t, filepath.Dir(p.builds), "", syscall.MS_RDONLY)
 	_, err := state.Create(p.root, key(7), state.Record{Tenant: "alpha"}, p.builds)
 	wantError(t, "a read-only builds directory", err, "build directory: ")
 	wantError(t, "a read-only builds directory", err, readOnly)
@@ -134,7 +120,7 @@ func TestReadOnly(t *testing.T) {
 		t.Errorf("the root is not empty:\n%s", diff)
 	}
 	frozen := filepath.Join(p.dir, "frozen")
-	mount(t, frozen, "", syscall.MS_RDONLY)
+	kit.Mount(t, frozen, "", syscall.MS_RDONLY)
 	_, err = state.Create(frozen, key(7), state.Record{Tenant: "alpha"}, "")
 	wantError(t, "a read-only root", err, readOnly)
 }
@@ -142,12 +128,12 @@ func TestReadOnly(t *testing.T) {
 // TestChooseReadOnly: a root that cannot be made is passed over, whatever keeps
 // this user from making it. Containers often have a /run that is read-only.
 func TestChooseReadOnly(t *testing.T) {
-	if !inMounts(t) {
+	if !kit.InMounts(t, smallMounts) {
 		return
 	}
 	p := newPlace(t)
 	frozen := filepath.Join(p.dir, "frozen")
-	mount(t, frozen, "", syscall.MS_RDONLY)
+	kit.Mount(t, frozen, "", syscall.MS_RDONLY)
 	got, err := state.Choose([]string{filepath.Join(frozen, "rolecall"), p.root})
 	if err != nil || got != p.root {
 		t.Errorf("Choose = %q, %v, want the next root", got, err)

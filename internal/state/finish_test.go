@@ -13,6 +13,7 @@ import (
 	"rolecall/internal/fault"
 	"rolecall/internal/job"
 	"rolecall/internal/state"
+	"rolecall/test/kit"
 )
 
 // reaped is a job of a backend, and what its Reap is to do.
@@ -29,10 +30,10 @@ func newReaped(t *testing.T) *reaped {
 	r := &reaped{place: newPlace(t), t: t, do: func() error { return nil }}
 	record := state.Record{Tenant: "alpha", Lease: deadLease(t), Backend: "toy", Data: json.RawMessage(`{"n":1}`)}
 	f, err := state.Create(r.root, key(7), record, r.builds)
-	must(t, err)
+	kit.Must(t, err)
 	f.Close()
-	must(t, os.WriteFile(r.env(7), credentials().EnvFile(), 0o600))
-	must(t, os.WriteFile(r.issued(7), credentials().EnvFile(), 0o600))
+	kit.Must(t, os.WriteFile(r.env(7), credentials().EnvFile(), 0o600))
+	kit.Must(t, os.WriteFile(r.issued(7), credentials().EnvFile(), 0o600))
 	return r
 }
 
@@ -138,16 +139,16 @@ func TestFinishNothing(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	finish := func(k job.Key) error { return state.Finish(t.Context(), p.root, k, noReap(t)) }
-	must(t, finish(key(7)))
+	kit.Must(t, finish(key(7)))
 	if left, err := os.ReadDir(p.dir); err != nil || len(left) > 0 {
 		t.Errorf("made %v, %v", left, err)
 	}
 	p.write(t, 7)
-	must(t, finish(key(8)))
-	must(t, finish(key(7)))
+	kit.Must(t, finish(key(8)))
+	kit.Must(t, finish(key(7)))
 	p.gone(t, 7)
 	f, err := state.Create(p.root, job.Key{ID: 7, Proof: "a"}, state.Record{Backend: "toy"}, "")
-	must(t, err)
+	kit.Must(t, err)
 	f.Close()
 	wantError(t, "Finish", finish(job.Key{ID: 7, Proof: "b"}), "is of a job of another GitLab server and is left alone")
 }

@@ -13,6 +13,7 @@ import (
 	"rolecall/internal/creds"
 	"rolecall/internal/mask"
 	"rolecall/internal/state"
+	"rolecall/test/kit"
 )
 
 // asIssued is the driver's own copy of withFile.
@@ -27,7 +28,7 @@ const asIssued = `{"credentials":[` +
 func (p place) writeFile(t *testing.T) *state.Folder {
 	t.Helper()
 	f := create(t, p, 7)
-	must(t, f.Write(withFile()))
+	kit.Must(t, f.Write(withFile()))
 	return f
 }
 
@@ -45,7 +46,7 @@ func TestIssued(t *testing.T) {
 		t.Errorf("the driver's copy: %v\n%s", err, diff)
 	}
 	set, err := f.Read()
-	must(t, err)
+	kit.Must(t, err)
 	want := append(credentials().Environ(), "VAULT_FILE="+p.file())
 	if diff := cmp.Diff(want, set.Environ()); diff != "" {
 		t.Errorf("the environment differs:\n%s", diff)
@@ -86,11 +87,11 @@ func TestWriteRefuses(t *testing.T) {
 		huge[i] = mask.Named{Kind: "long", Value: mask.NewSecret(strings.Repeat("x", 64<<10))}
 	}
 	for want, change := range map[string]func(c *creds.Credential){
-		"CLOUD_ID is not 1 to ":              func(c *creds.Credential) { c.Env[0] = variable("CLOUD_ID", secret+"$(id)") },
-		"there are two of variable CLOUD_ID": func(c *creds.Credential) { c.Files[0].Variable = "CLOUD_ID" },
-		"the file of VAULT_FILE has a name":  func(c *creds.Credential) { c.Files[0].Name = "../x" },
-		"what was issued cannot be written":  func(c *creds.Credential) { c.Expires = time.Date(20000, 1, 1, 0, 0, 0, 0, time.UTC) },
-		"what was issued takes more than":    func(c *creds.Credential) { c.Secrets = huge },
+		"CLOUD_ID must have 1 to ":            func(c *creds.Credential) { c.Env[0] = variable("CLOUD_ID", secret+"$(id)") },
+		"variable CLOUD_ID occurs twice":      func(c *creds.Credential) { c.Files[0].Variable = "CLOUD_ID" },
+		"the name of the file for VAULT_FILE": func(c *creds.Credential) { c.Files[0].Name = "../x" },
+		"what was issued cannot be written":   func(c *creds.Credential) { c.Expires = time.Date(20000, 1, 1, 0, 0, 0, 0, time.UTC) },
+		"what was issued takes more than":     func(c *creds.Credential) { c.Secrets = huge },
 	} {
 		p := newPlace(t)
 		f := create(t, p, 7)
@@ -111,7 +112,7 @@ func TestPlantedFile(t *testing.T) {
 		p := newPlace(t)
 		f := create(t, p, 7)
 		planted := filepath.Join(p.folder(7), where, ".rolecall.vault.json")
-		must(t, os.WriteFile(planted, []byte(victim), 0o600))
+		kit.Must(t, os.WriteFile(planted, []byte(victim), 0o600))
 		wantError(t, where, f.Write(withFile()), "something stands there already; it is left alone")
 		if content, err := os.ReadFile(planted); err != nil || string(content) != victim {
 			t.Errorf("%s: what was planted reads %q, %v", where, content, err)
@@ -151,7 +152,7 @@ func TestReadRefuses(t *testing.T) {
 	} {
 		p := newPlace(t)
 		f := p.writeFile(t)
-		must(t, os.WriteFile(p.issued(7), []byte(test.content), 0o600))
+		kit.Must(t, os.WriteFile(p.issued(7), []byte(test.content), 0o600))
 		set, err := f.Read()
 		wantError(t, name, err, test.want)
 		wantError(t, name, err, p.issued(7))

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rolecall/internal/state"
+	"rolecall/test/kit"
 )
 
 // changes are the system calls that change files, before each of which a stage is
@@ -39,16 +40,16 @@ func part(t *testing.T, p place) {
 	runtime.LockOSThread()
 	var pid int
 	_, err := fmt.Sscan(os.Getenv(runnerID), &pid)
-	must(t, err)
+	kit.Must(t, err)
 	lease := newLease(t, pid)
 	_, _, code := syscall.RawSyscall(syscall.SYS_PTRACE, syscall.PTRACE_TRACEME, 0, 0)
 	if code != 0 {
 		t.Fatal(code)
 	}
-	must(t, unix.Tgkill(os.Getpid(), unix.Gettid(), unix.SIGUSR1))
+	kit.Must(t, unix.Tgkill(os.Getpid(), unix.Gettid(), unix.SIGUSR1))
 	switch os.Getenv(killedPart) {
 	case "remove":
-		must(t, state.Remove(p.root, key(7)))
+		kit.Must(t, state.Remove(p.root, key(7)))
 	case "replace":
 		replaceOnce(t, p)
 	default:
@@ -64,8 +65,8 @@ func makeJob(t *testing.T, p place, lease state.Lease) {
 		record.Owner = &state.Owner{UID: jobUID, GID: jobUID}
 	}
 	f, err := state.Create(p.root, key(7), record, p.builds)
-	must(t, err)
-	must(t, f.Write(withFile()))
+	kit.Must(t, err)
+	kit.Must(t, f.Write(withFile()))
 	f.Close()
 }
 
@@ -78,7 +79,7 @@ func strikeBefore(t *testing.T, binary string, n int, strike func(child int)) bo
 	command := exec.Command(binary, "-test.run=^"+strings.Split(t.Name(), "/")[0]+"$")
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	command.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
-	must(t, command.Start())
+	kit.Must(t, command.Start())
 	pid := command.Process.Pid
 	defer func() { _ = command.Wait() }()
 	entering, seen := true, 0
@@ -88,7 +89,7 @@ func strikeBefore(t *testing.T, binary string, n int, strike func(child int)) bo
 		if errors.Is(err, syscall.ECHILD) || tid == pid && (status.Exited() || status.Signaled()) {
 			return seen >= n
 		}
-		must(t, err)
+		kit.Must(t, err)
 		deliver := 0
 		switch {
 		case !status.Stopped():
@@ -110,7 +111,7 @@ func strikeBefore(t *testing.T, binary string, n int, strike func(child int)) bo
 			deliver = int(status.StopSignal())
 		}
 		if err := syscall.PtraceSyscall(tid, deliver); !errors.Is(err, syscall.ESRCH) {
-			must(t, err)
+			kit.Must(t, err)
 		}
 	}
 }
@@ -142,13 +143,13 @@ func TestKilled(t *testing.T) {
 		part(t, p)
 		return
 	}
-	binary := executable(t)
+	binary := kit.Executable(t)
 	least := map[string]int{"make": 37, "makeanother": 33, "remove": 52, "removeanother": 42, "orphan": 37, "orphananother": 33}
 	for _, part := range []string{"make", "remove", "orphan"} {
 		for _, user := range []string{"", "another"} {
 			t.Run(part+user, func(t *testing.T) {
 				if user != "" {
-					needRoot(t, "a job of another user")
+					kit.NeedRoot(t, "a job of another user")
 				}
 				t.Setenv(killedPart, part)
 				t.Setenv(killedUser, user)
@@ -177,7 +178,7 @@ func killedAt(t *testing.T, binary, part string, n int) bool {
 	if part == "remove" {
 		makeJob(t, p, lease)
 	}
-	strike := func(child int) { must(t, syscall.Kill(child, syscall.SIGKILL)) }
+	strike := func(child int) { kit.Must(t, syscall.Kill(child, syscall.SIGKILL)) }
 	if part == "orphan" {
 		strike = func(int) { die(runner) }
 	}
@@ -187,7 +188,7 @@ func killedAt(t *testing.T, binary, part string, n int) bool {
 	}
 	if part == "remove" {
 		_, err := state.Sweep(t.Context(), p.root, noReap(t))
-		must(t, err)
+		kit.Must(t, err)
 		p.wholeOrGone(t, n)
 	}
 	if n%2 == 0 && part != "orphan" { // the runner lives, and tries again

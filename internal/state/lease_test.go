@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"rolecall/internal/state"
+	"rolecall/test/kit"
 )
 
 // newLease returns the lease of a job whose runner is that process.
 func newLease(t *testing.T, pid int) state.Lease {
 	t.Helper()
 	l, err := state.NewLease(pid, time.Hour)
-	must(t, err)
+	kit.Must(t, err)
 	return l
 }
 
@@ -33,9 +34,9 @@ func deadLease(t *testing.T) state.Lease {
 func startRunner(t *testing.T) *exec.Cmd {
 	t.Helper()
 	path := t.TempDir() + "/a) Z 1 (b) 2"
-	must(t, os.Symlink("/bin/sleep", path))
+	kit.Must(t, os.Symlink("/bin/sleep", path))
 	runner := exec.Command(path, "1000")
-	must(t, runner.Start())
+	kit.Must(t, runner.Start())
 	t.Cleanup(func() { die(runner) })
 	return runner
 }
@@ -83,7 +84,7 @@ func TestLeaseOfZombie(t *testing.T) {
 	if !l.Alive() {
 		t.Error("a runner that lives is dead")
 	}
-	must(t, runner.Process.Kill())
+	kit.Must(t, runner.Process.Kill())
 	for begin := time.Now(); l.Alive(); {
 		if time.Since(begin) > 5*time.Second {
 			t.Fatal("a zombie is alive")
@@ -118,7 +119,7 @@ func TestRunner(t *testing.T) {
 		return
 	}
 	t.Setenv(started, "1")
-	test := executable(t) + " -test.run=^TestRunner$ -test.v; true"
+	test := kit.Executable(t) + " -test.run=^TestRunner$ -test.v; true"
 	for _, script := range []string{"exec " + test, test, "sh -c '" + test + "'; true"} {
 		stage := exec.Command("sh", "-c", script)
 		stage.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -135,9 +136,9 @@ func TestWriteWithoutRunner(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	f, err := state.Create(p.root, key(7), state.Record{Tenant: "alpha", Lease: deadLease(t)}, p.builds)
-	must(t, err)
+	kit.Must(t, err)
 	defer f.Close()
-	must(t, os.WriteFile(p.env(7), nil, 0o600)) // no file of the job's would be made after all
+	kit.Must(t, os.WriteFile(p.env(7), nil, 0o600)) // no file of the job's would be made after all
 	wantError(t, "Write", f.Write(credentials()), "the runner of this job, process ")
 	p.gone(t, 7)
 }
@@ -148,7 +149,7 @@ func TestRunnerDiesDuringWrite(t *testing.T) {
 	for range 20 {
 		p, runner := newPlace(t), startRunner(t)
 		f, err := state.Create(p.root, key(7), state.Record{Tenant: "alpha", Lease: newLease(t, runner.Process.Pid)}, p.builds)
-		must(t, err)
+		kit.Must(t, err)
 		dead := make(chan struct{})
 		go func() { die(runner); close(dead) }()
 		err = f.Write(credentials())
@@ -156,7 +157,7 @@ func TestRunnerDiesDuringWrite(t *testing.T) {
 		f.Close()
 		if err == nil { // it was faster, so a Sweep must do it
 			_, err = state.Sweep(t.Context(), p.root, noReap(t))
-			must(t, err)
+			kit.Must(t, err)
 		}
 		p.gone(t, 7)
 	}

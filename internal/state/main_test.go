@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -17,6 +16,7 @@ import (
 	"rolecall/internal/job"
 	"rolecall/internal/mask"
 	"rolecall/internal/state"
+	"rolecall/test/kit"
 )
 
 // The values of the test's credentials.
@@ -25,9 +25,6 @@ const (
 	secret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 	token  = "IQoJb3JpZ2luX2VjEJr//////////wEaCXVzLWVhc3QtMSJHMEUC"
 )
-
-// childTest names the variable that says which test runs in a child process.
-const childTest = "STORE_CHILD_TEST"
 
 // variable returns a variable.
 func variable(name, value string) creds.Variable {
@@ -89,9 +86,7 @@ func (p place) linkFolder(id job.ID) string { return filepath.Join(p.builds, "ro
 func (p place) write(t *testing.T, id job.ID) *state.Folder {
 	t.Helper()
 	f := create(t, p, id)
-	if err := f.Write(credentials()); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, f.Write(credentials()))
 	return f
 }
 
@@ -99,9 +94,7 @@ func (p place) write(t *testing.T, id job.ID) *state.Folder {
 func create(t *testing.T, p place, id job.ID) *state.Folder {
 	t.Helper()
 	f, err := state.Create(p.root, key(id), state.Record{Tenant: "alpha"}, p.builds)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	t.Cleanup(f.Close)
 	return f
 }
@@ -144,14 +137,6 @@ func (p place) noSecret(t *testing.T) {
 	}
 }
 
-// must stops a test whose own preparations fail.
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // wantError checks that err says want.
 func wantError(t *testing.T, what string, err error, want string) {
 	t.Helper()
@@ -160,58 +145,6 @@ func wantError(t *testing.T, what string, err error, want string) {
 	}
 	if err != nil && (strings.Contains(err.Error(), secret[:12]) || strings.Contains(err.Error(), token[:12])) {
 		t.Errorf("%s: the error holds a secret: %v", what, err)
-	}
-}
-
-// inChild runs the test in a process of its own, because what it does is
-// process-wide, and reports whether this process is that child. The user is
-// that of attributes.
-func inChild(t *testing.T, attributes *syscall.SysProcAttr) bool {
-	t.Helper()
-	if os.Getenv(childTest) == t.Name() {
-		return true
-	}
-	child := exec.Command(executable(t), "-test.run=^"+t.Name()+"$", "-test.v", "-test.count=1")
-	child.Dir = "/"
-	child.Env = append(os.Environ(), childTest+"="+t.Name(), "TMPDIR="+openDir(t),
-		"GORACE=atexit_sleep_ms=0") // the race detector would wait a second
-	child.SysProcAttr = attributes
-	out, err := child.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
-		t.Errorf("in a child process: %v\n%s", err, out)
-	}
-	return false
-}
-
-// openDir returns a temporary folder that every user can use.
-func openDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "state") //nolint:usetesting // t.TempDir is closed to others
-	must(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	must(t, os.Chmod(dir, 0o777))
-	return dir
-}
-
-// executable returns a copy of the test binary that every user can run: go test
-// builds it in a folder of its own user.
-func executable(t *testing.T) string {
-	t.Helper()
-	self, err := os.Executable()
-	must(t, err)
-	content, err := os.ReadFile(self)
-	must(t, err)
-	path := filepath.Join(openDir(t), "state.test")
-	must(t, os.WriteFile(path, content, 0o755))
-	must(t, os.Chmod(path, 0o755))
-	return path
-}
-
-// needRoot skips a test that only root can do.
-func needRoot(t *testing.T, why string) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skipf("NOT TESTED, run as root: %s", why)
 	}
 }
 

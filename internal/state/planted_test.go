@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"rolecall/internal/state"
+	"rolecall/test/kit"
 )
 
 // victim is what nobody may touch.
@@ -23,21 +24,21 @@ type plant struct {
 
 // plants are all kinds of things. Each put also gets the path of a victim.
 var plants = []plant{
-	{"link to a folder", func(t *testing.T, path, target string) { must(t, os.Symlink(target, path)) }},
-	{"link to a file", func(t *testing.T, path, target string) { must(t, os.Symlink(filepath.Join(target, "file"), path)) }},
-	{"dangling link", func(t *testing.T, path, target string) { must(t, os.Symlink(filepath.Join(target, "new"), path)) }},
-	{"FIFO", func(t *testing.T, path, _ string) { must(t, syscall.Mkfifo(path, 0o666)) }},
-	{"file", func(t *testing.T, path, _ string) { must(t, os.WriteFile(path, []byte(victim), 0o666)) }},
+	{"link to a folder", func(t *testing.T, path, target string) { kit.Must(t, os.Symlink(target, path)) }},
+	{"link to a file", func(t *testing.T, path, target string) { kit.Must(t, os.Symlink(filepath.Join(target, "file"), path)) }},
+	{"dangling link", func(t *testing.T, path, target string) { kit.Must(t, os.Symlink(filepath.Join(target, "new"), path)) }},
+	{"FIFO", func(t *testing.T, path, _ string) { kit.Must(t, syscall.Mkfifo(path, 0o666)) }},
+	{"file", func(t *testing.T, path, _ string) { kit.Must(t, os.WriteFile(path, []byte(victim), 0o666)) }},
 	{"folder", func(t *testing.T, path, _ string) {
-		must(t, os.Mkdir(path, 0o777))
-		must(t, os.WriteFile(filepath.Join(path, "file"), []byte(victim), 0o666))
+		kit.Must(t, os.Mkdir(path, 0o777))
+		kit.Must(t, os.WriteFile(filepath.Join(path, "file"), []byte(victim), 0o666))
 	}},
 	{"socket", func(t *testing.T, path, _ string) {
 		fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
-		must(t, err)
-		defer func() { must(t, syscall.Close(fd)) }()
+		kit.Must(t, err)
+		defer func() { kit.Must(t, syscall.Close(fd)) }()
 		t.Chdir(filepath.Dir(path)) // the path of a socket must be short
-		must(t, syscall.Bind(fd, &syscall.SockaddrUnix{Name: filepath.Base(path)}))
+		kit.Must(t, syscall.Bind(fd, &syscall.SockaddrUnix{Name: filepath.Base(path)}))
 	}},
 }
 
@@ -45,8 +46,8 @@ var plants = []plant{
 func (p place) newVictim(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(p.dir, "victim")
-	must(t, os.Mkdir(dir, 0o755))
-	must(t, os.WriteFile(filepath.Join(dir, "file"), []byte(victim), 0o644))
+	kit.Must(t, os.Mkdir(dir, 0o755))
+	kit.Must(t, os.WriteFile(filepath.Join(dir, "file"), []byte(victim), 0o644))
 	return dir
 }
 
@@ -115,7 +116,7 @@ func TestPlantedJobFolder(t *testing.T) {
 		}
 		t.Run(plant.name, func(t *testing.T) {
 			p := newPlace(t)
-			must(t, os.Mkdir(p.root, 0o700))
+			kit.Must(t, os.Mkdir(p.root, 0o700))
 			plant.put(t, p.folder(7), p.newVictim(t))
 			before := modes(t, filepath.Join(p.dir, "victim"))
 			within(t, 5*time.Second, func() {
@@ -167,7 +168,7 @@ func TestPlantedRecord(t *testing.T) {
 		t.Run(plant.name, func(t *testing.T) {
 			p := newPlace(t)
 			p.write(t, 7)
-			must(t, os.Remove(filepath.Join(p.folder(7), "job.json")))
+			kit.Must(t, os.Remove(filepath.Join(p.folder(7), "job.json")))
 			plant.put(t, filepath.Join(p.folder(7), "job.json"), p.newVictim(t))
 			within(t, 5*time.Second, func() {
 				_, err := state.Open(p.root, key(7))
@@ -177,83 +178,5 @@ func TestPlantedRecord(t *testing.T) {
 			p.untouched(t)
 			p.noSecret(t)
 		})
-	}
-}
-
-// TestPlantedLinkFolder: something stands where the job's folder in the build
-// directory goes. It is refused and stays as it is, and the state of the job,
-// which has no use without it, goes.
-func TestPlantedLinkFolder(t *testing.T) {
-	for _, plant := range plants {
-		t.Run(plant.name, func(t *testing.T) {
-			p := newPlace(t)
-			must(t, os.MkdirAll(p.builds, 0o755))
-			plant.put(t, p.linkFolder(7), p.newVictim(t))
-			before := modes(t, p.builds)
-			within(t, 5*time.Second, func() {
-				_, err := state.Create(p.root, key(7), state.Record{Tenant: "alpha"}, p.builds)
-				wantError(t, "Create", err, p.linkFolder(7)+": something stands there already; it is left alone")
-			})
-			if diff := cmp.Diff(before, modes(t, p.builds)); diff != "" {
-				t.Errorf("the build directory differs:\n%s", diff)
-			}
-			p.untouched(t)
-			p.noSecret(t)
-		})
-	}
-}
-
-// TestPlantedBuildDirectory: the folder beside the work tree is planted. A folder
-// is what belongs there.
-func TestPlantedBuildDirectory(t *testing.T) {
-	for _, plant := range plants {
-		if plant.name == "folder" {
-			continue
-		}
-		t.Run(plant.name, func(t *testing.T) {
-			p := newPlace(t)
-			must(t, os.Mkdir(filepath.Dir(p.builds), 0o755))
-			plant.put(t, p.builds, p.newVictim(t))
-			within(t, 5*time.Second, func() {
-				_, err := state.Create(p.root, key(7), state.Record{Tenant: "alpha"}, p.builds)
-				wantError(t, "Create", err, "build directory: ")
-			})
-			p.untouched(t)
-			if diff := cmp.Diff(map[string]string{}, modes(t, p.root)); diff != "" {
-				t.Errorf("the root is not empty:\n%s", diff)
-			}
-		})
-	}
-}
-
-// TestUnfinishedLinkFolder: a stage died that was to make the job's folder in the
-// build directory. What stands there goes only where nobody else can have made it.
-func TestUnfinishedLinkFolder(t *testing.T) {
-	t.Parallel()
-	for name, test := range map[string]struct {
-		put  func(p place) error
-		stay bool
-	}{
-		"nothing":      {func(p place) error { return os.Remove(p.linkFolder(7)) }, false},
-		"empty":        {func(place) error { return nil }, false},
-		"our link":     {func(p place) error { return os.Symlink(p.env(7), p.linkFolder(7)+"/.aws.alpha.env") }, false},
-		"another link": {func(p place) error { return os.Symlink("/", p.linkFolder(7)+"/.aws.alpha.env") }, true},
-		"a file":       {func(p place) error { return os.WriteFile(p.linkFolder(7)+"/file", nil, 0o600) }, true},
-	} {
-		p := newPlace(t)
-		create(t, p, 7).Close()
-		must(t, os.Rename(filepath.Join(p.folder(7), "job.json"), filepath.Join(p.folder(7), "intent.json")))
-		must(t, os.Remove(p.linkFolder(7)+"/.aws.alpha.env"))
-		must(t, test.put(p))
-		before := modes(t, filepath.Dir(p.builds))
-		p.remove(t, 7)
-		if diff := cmp.Diff(before, modes(t, filepath.Dir(p.builds))); test.stay && diff != "" {
-			t.Errorf("%s: it is not left alone:\n%s", name, diff)
-		} else if !test.stay {
-			p.gone(t, 7)
-		}
-		if _, err := os.Lstat(p.folder(7)); err == nil {
-			t.Errorf("%s: the state is left", name)
-		}
 	}
 }

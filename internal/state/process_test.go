@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"rolecall/internal/state"
+	"rolecall/test/kit"
 )
 
 // nobody is a user who is not root.
@@ -31,7 +32,7 @@ func asUser() *syscall.SysProcAttr {
 // hands down. The build directory is made with that umask, as a script would make
 // it, but for the rights of its owner.
 func TestUmask(t *testing.T) {
-	if !inChild(t, asUser()) {
+	if !kit.InChild(t, asUser()) {
 		return
 	}
 	for _, mask := range []int{0o000, 0o777, 0o022, 0o277} {
@@ -44,7 +45,7 @@ func TestUmask(t *testing.T) {
 				f.Close()
 			}
 			after := syscall.Umask(old)
-			must(t, err)
+			kit.Must(t, err)
 			if after != mask {
 				t.Errorf("the umask is %04o afterwards, was %04o", after, mask)
 			}
@@ -63,7 +64,7 @@ func TestUmask(t *testing.T) {
 // TestModesTakenAway: a job takes rights away from what is its own. It runs as a
 // user to whom modes matter.
 func TestModesTakenAway(t *testing.T) {
-	if !inChild(t, asUser()) {
+	if !kit.InChild(t, asUser()) {
 		return
 	}
 	for _, test := range []struct {
@@ -87,10 +88,10 @@ func TestModesTakenAway(t *testing.T) {
 func removeAfterChmod(t *testing.T, path func(p place) string, mode fs.FileMode) {
 	p := newPlace(t)
 	p.write(t, 7)
-	must(t, os.Mkdir(filepath.Join(p.folder(7), "own"), 0o700))
-	must(t, os.WriteFile(filepath.Join(p.folder(7), "own", "file"), nil, 0o600))
+	kit.Must(t, os.Mkdir(filepath.Join(p.folder(7), "own"), 0o700))
+	kit.Must(t, os.WriteFile(filepath.Join(p.folder(7), "own", "file"), nil, 0o600))
 	changed := path(p)
-	must(t, os.Chmod(changed, mode))
+	kit.Must(t, os.Chmod(changed, mode))
 	p.remove(t, 7)
 	_ = os.Chmod(changed, 0o700) // so that what is left can be seen, and removed
 	p.gone(t, 7)
@@ -99,11 +100,11 @@ func removeAfterChmod(t *testing.T, path func(p place) string, mode fs.FileMode)
 // TestForeignRoot: a folder of another user is nothing to put secrets in, and
 // what is in it is no concern of this user's cleanup.
 func TestForeignRoot(t *testing.T) {
-	needRoot(t, "a state folder that belongs to another user")
+	kit.NeedRoot(t, "a state folder that belongs to another user")
 	t.Parallel()
 	p := newPlace(t)
 	p.write(t, 7)
-	must(t, os.Lchown(p.root, nobody, nobody))
+	kit.Must(t, os.Lchown(p.root, nobody, nobody))
 	const want = "root belongs to user 65534, not to user 0 who runs the driver; remove it"
 	_, err := state.Create(p.root, key(8), state.Record{Tenant: "alpha"}, p.builds)
 	wantError(t, "Create", err, want)
@@ -115,8 +116,8 @@ func TestForeignRoot(t *testing.T) {
 	}
 	memory := shm(t)
 	foreign := filepath.Join(memory, "root")
-	must(t, os.Mkdir(foreign, 0o700))
-	must(t, os.Lchown(foreign, nobody, nobody))
+	kit.Must(t, os.Mkdir(foreign, 0o700))
+	kit.Must(t, os.Lchown(foreign, nobody, nobody))
 	_, err = state.Choose([]string{foreign, filepath.Join(p.dir, "last")})
 	wantError(t, "Choose", err, want)
 }
@@ -124,16 +125,16 @@ func TestForeignRoot(t *testing.T) {
 // TestForeignJobFolder: the same for the folder of one job and for the folder
 // that the link goes to.
 func TestForeignJobFolder(t *testing.T) {
-	needRoot(t, "folders that belong to another user")
+	kit.NeedRoot(t, "folders that belong to another user")
 	t.Parallel()
 	p := newPlace(t)
 	p.write(t, 7)
-	must(t, os.Lchown(p.folder(7), nobody, nobody))
+	kit.Must(t, os.Lchown(p.folder(7), nobody, nobody))
 	_, err := state.Open(p.root, key(7))
 	wantError(t, "Open", err, "7 belongs to user 65534")
 	wantError(t, "Remove", state.Remove(p.root, key(7)), "7 belongs to user 65534")
-	must(t, os.Lchown(p.folder(7), 0, 0))
-	must(t, os.Lchown(p.builds, nobody, nobody))
+	kit.Must(t, os.Lchown(p.folder(7), 0, 0))
+	kit.Must(t, os.Lchown(p.builds, nobody, nobody))
 	_, err = state.Create(p.root, key(8), state.Record{Tenant: "alpha"}, p.builds)
 	wantError(t, "Create", err, "project.tmp belongs to user 65534")
 	if _, err := os.Lstat(p.folder(8)); !errors.Is(err, fs.ErrNotExist) {
@@ -148,14 +149,13 @@ func TestChooseAsUser(t *testing.T) {
 	const variable = "STORE_MEMORY"
 	memory := os.Getenv(variable)
 	if memory == "" {
-		needRoot(t, "a user who finds root's state folder")
+		kit.NeedRoot(t, "a user who finds root's state folder")
 		memory = shm(t)
-		must(t, os.Chmod(memory, 0o755))
-		must(t, os.Mkdir(filepath.Join(memory, "closed"), 0o700))
-		must(t, os.Mkdir(filepath.Join(memory, "open"), 0o755))
-		t.Setenv(variable, memory)
+		kit.Must(t, os.Chmod(memory, 0o755))
+		kit.Must(t, os.Mkdir(filepath.Join(memory, "closed"), 0o700))
+		kit.Must(t, os.Mkdir(filepath.Join(memory, "open"), 0o755))
 	}
-	if !inChild(t, asUser()) {
+	if !kit.InChild(t, asUser(), variable+"="+memory) {
 		return
 	}
 	last := filepath.Join(t.TempDir(), "last")

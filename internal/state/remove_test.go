@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"rolecall/internal/state"
+	"rolecall/test/kit"
 )
 
 // TestRemoveHardLink: a job may give the file a second name.
@@ -25,7 +26,7 @@ func TestRemoveHardLink(t *testing.T) {
 	p := newPlace(t)
 	p.write(t, 7)
 	keep := filepath.Join(p.dir, "keep")
-	must(t, os.Link(p.env(7), keep))
+	kit.Must(t, os.Link(p.env(7), keep))
 	p.remove(t, 7)
 	p.gone(t, 7)
 	content, err := os.ReadFile(keep)
@@ -58,7 +59,7 @@ func TestRemoveWhatAJobDid(t *testing.T) {
 			t.Parallel()
 			p := newPlace(t)
 			p.write(t, 7)
-			must(t, do(p))
+			kit.Must(t, do(p))
 			p.remove(t, 7)
 			p.gone(t, 7)
 			if _, err := os.Stat(p.dir); err != nil {
@@ -74,16 +75,16 @@ func TestRemoveDeepTree(t *testing.T) {
 	p := newPlace(t)
 	p.write(t, 7)
 	root, err := os.OpenRoot(p.own(7))
-	must(t, err)
+	kit.Must(t, err)
 	const depth = 4000
 	for range depth {
-		must(t, root.Mkdir("deeper-and-deeper", 0o700))
+		kit.Must(t, root.Mkdir("deeper-and-deeper", 0o700))
 		below, err := root.OpenRoot("deeper-and-deeper")
-		must(t, err)
-		must(t, root.Close())
+		kit.Must(t, err)
+		kit.Must(t, root.Close())
 		root = below
 	}
-	must(t, root.Close())
+	kit.Must(t, root.Close())
 	p.remove(t, 7)
 	p.gone(t, 7)
 }
@@ -137,7 +138,7 @@ func TestBadRecord(t *testing.T) {
 	} {
 		p := newPlace(t)
 		p.write(t, 7)
-		must(t, os.WriteFile(filepath.Join(p.folder(7), "job.json"), []byte(test.content), 0o600))
+		kit.Must(t, os.WriteFile(filepath.Join(p.folder(7), "job.json"), []byte(test.content), 0o600))
 		_, err := state.Open(p.root, key(7))
 		wantError(t, name, err, filepath.Join(p.folder(7), "job.json")+": ")
 		wantError(t, name, err, test.want)
@@ -162,16 +163,16 @@ func TestTamperedLinkDir(t *testing.T) {
 			p := newPlace(t)
 			p.write(t, 7)
 			for _, dir := range []string{"victim/rolecall-7", "victim/rolecall-8", "victim/rolecall-77"} {
-				must(t, os.MkdirAll(filepath.Join(p.dir, dir), 0o755))
-				must(t, os.WriteFile(filepath.Join(p.dir, dir, "file"), []byte(victim), 0o644))
+				kit.Must(t, os.MkdirAll(filepath.Join(p.dir, dir), 0o755))
+				kit.Must(t, os.WriteFile(filepath.Join(p.dir, dir, "file"), []byte(victim), 0o644))
 			}
-			must(t, os.WriteFile(filepath.Join(p.dir, "file"), []byte(victim), 0o644))
-			must(t, os.WriteFile(filepath.Join(p.dir, "victim", "file"), []byte(victim), 0o644))
-			must(t, os.Symlink("victim", filepath.Join(p.dir, "link")))
+			kit.Must(t, os.WriteFile(filepath.Join(p.dir, "file"), []byte(victim), 0o644))
+			kit.Must(t, os.WriteFile(filepath.Join(p.dir, "victim", "file"), []byte(victim), 0o644))
+			kit.Must(t, os.Symlink("victim", filepath.Join(p.dir, "link")))
 			before := modes(t, filepath.Join(p.dir, "victim"))
 			record, err := json.Marshal(state.Record{Version: 3, Tenant: "alpha", LinkDir: p.dir + "/" + elsewhere})
-			must(t, err)
-			must(t, os.WriteFile(filepath.Join(p.folder(7), "job.json"), record, 0o600))
+			kit.Must(t, err)
+			kit.Must(t, os.WriteFile(filepath.Join(p.folder(7), "job.json"), record, 0o600))
 			err = state.Remove(p.root, key(7))
 			if isPath := strings.HasPrefix(elsewhere, "file/") || elsewhere == "link/rolecall-7"; isPath {
 				wantError(t, elsewhere, err, "a link or a file stands where a folder must be")
@@ -195,13 +196,13 @@ func TestTamperedTenant(t *testing.T) {
 	for _, name := range []string{"x/../../outside", "x/y", "../x", "", strings.Repeat("a", 300), "a\nb"} {
 		p := newPlace(t)
 		p.write(t, 7)
-		must(t, os.Mkdir(filepath.Join(p.folder(7), ".aws.x"), 0o700))
+		kit.Must(t, os.Mkdir(filepath.Join(p.folder(7), ".aws.x"), 0o700))
 		other := credentials()
 		other[0].Env[2] = variable("CLOUD_REGION", "us-east-1")
-		must(t, os.WriteFile(filepath.Join(p.root, "outside.env"), other.EnvFile(), 0o600))
+		kit.Must(t, os.WriteFile(filepath.Join(p.root, "outside.env"), other.EnvFile(), 0o600))
 		record, err := json.Marshal(state.Record{Version: 3, Tenant: name})
-		must(t, err)
-		must(t, os.WriteFile(filepath.Join(p.folder(7), "job.json"), record, 0o600))
+		kit.Must(t, err)
+		kit.Must(t, os.WriteFile(filepath.Join(p.folder(7), "job.json"), record, 0o600))
 		f, err := state.Open(p.root, key(7))
 		if err != nil {
 			continue
@@ -221,7 +222,7 @@ func TestRemoveManyPlanted(t *testing.T) {
 	p.root = filepath.Join(shm(t), "root")
 	p.write(t, 7)
 	for i := range 10000 {
-		must(t, os.WriteFile(filepath.Join(p.own(7), fmt.Sprintf(".aws.%d.env", i)), nil, 0o600))
+		kit.Must(t, os.WriteFile(filepath.Join(p.own(7), fmt.Sprintf(".aws.%d.env", i)), nil, 0o600))
 	}
 	begin := time.Now()
 	p.remove(t, 7)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"rolecall/internal/state"
+	"rolecall/test/kit"
 )
 
 // TestReplaceKilled: a stage is killed before each system call by which it replaces a
@@ -20,11 +21,11 @@ func TestReplaceKilled(t *testing.T) {
 		part(t, p)
 		return
 	}
-	binary := executable(t)
+	binary := kit.Executable(t)
 	for _, user := range []string{"", "another"} {
 		t.Run("user"+user, func(t *testing.T) {
 			if user != "" {
-				needRoot(t, "a job of another user")
+				kit.NeedRoot(t, "a job of another user")
 			}
 			t.Setenv(killedPart, "replace")
 			t.Setenv(killedUser, user)
@@ -49,12 +50,12 @@ func replaceKilledAt(t *testing.T, binary string, n int) bool {
 	t.Setenv(runnerID, fmt.Sprint(runner.Process.Pid))
 	makeJob(t, p, newLease(t, runner.Process.Pid))
 	p.linkAside(t, "before")
-	struck := strikeBefore(t, binary, n, func(child int) { must(t, syscall.Kill(child, syscall.SIGKILL)) })
+	struck := strikeBefore(t, binary, n, func(child int) { kit.Must(t, syscall.Kill(child, syscall.SIGKILL)) })
 	p.checkWhole(t)
 	p.linkAside(t, "killed")
 	f, err := state.Open(p.root, key(7))
-	must(t, err)
-	must(t, f.Replace(fresh(2)))
+	kit.Must(t, err)
+	kit.Must(t, f.Replace(fresh(2)))
 	f.Close()
 	p.checkWhole(t)
 	if env, err := os.ReadFile(p.env(7)); err != nil || string(env) != p.envOf(fresh(2)) {
@@ -73,11 +74,11 @@ func replaceKilledAt(t *testing.T, binary string, n int) bool {
 func (p place) linkAside(t *testing.T, name string) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(p.own(7), ".*"))
-	must(t, err)
+	kit.Must(t, err)
 	if len(files) < 2 {
 		t.Errorf("the job has only %v", files)
 	}
 	for i, file := range files {
-		must(t, os.Link(file, filepath.Join(p.dir, fmt.Sprint(name, i))))
+		kit.Must(t, os.Link(file, filepath.Join(p.dir, fmt.Sprint(name, i))))
 	}
 }

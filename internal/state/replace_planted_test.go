@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"rolecall/internal/state"
+	"rolecall/test/kit"
 )
 
 // TestReplacePlanted: whatever a job puts in the place of its own files, Replace takes
@@ -17,7 +18,7 @@ func TestReplacePlanted(t *testing.T) {
 			f := p.writeFile(t)
 			target := p.newVictim(t)
 			for _, path := range []string{p.env(7), p.file()} {
-				must(t, os.Remove(path))
+				kit.Must(t, os.Remove(path))
 				plant.put(t, path, target)
 			}
 			within(t, 5*time.Second, func() {
@@ -61,7 +62,7 @@ func TestReplaceForUser(t *testing.T) {
 func replaceOnce(t *testing.T, p place) {
 	t.Helper()
 	f, err := state.Open(p.root, key(7))
-	must(t, err)
-	must(t, f.Replace(fresh(1)))
+	kit.Must(t, err)
+	kit.Must(t, f.Replace(fresh(1)))
 	f.Close()
 }

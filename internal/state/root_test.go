@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"rolecall/internal/state"
+	"rolecall/test/kit"
 )
 
 func TestRoots(t *testing.T) {
@@ -35,7 +36,7 @@ func TestOnTmpfs(t *testing.T) {
 func shm(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "state") //nolint:usetesting // t.TempDir may be on a disk
-	must(t, err)
+	kit.Must(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	if !state.OnTmpfs(dir) {
 		t.Fatal("/dev/shm is no tmpfs: these tests need one there")
@@ -48,7 +49,7 @@ func disk(t *testing.T) string {
 	t.Helper()
 	for _, dir := range []string{t.TempDir(), "/var/tmp", "."} {
 		own, err := os.MkdirTemp(dir, "state") //nolint:usetesting // t.TempDir may be on a tmpfs
-		must(t, err)
+		kit.Must(t, err)
 		t.Cleanup(func() { _ = os.RemoveAll(own) })
 		if !state.OnTmpfs(own) {
 			return own
@@ -117,7 +118,7 @@ func TestChooseNone(t *testing.T) {
 		t.Errorf("Choose of none = %q, %v", got, err)
 	}
 	file := filepath.Join(t.TempDir(), "file")
-	must(t, os.WriteFile(file, nil, 0o600))
+	kit.Must(t, os.WriteFile(file, nil, 0o600))
 	_, err := state.Choose([]string{filepath.Join(file, "root")})
 	wantError(t, "a file above the last root", err, "not a directory")
 }
@@ -128,8 +129,8 @@ func TestRootOpenToOthers(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []fs.FileMode{0o701, 0o710, 0o704, 0o750, 0o777, 0o702} {
 		p := newPlace(t)
-		must(t, os.Mkdir(p.root, 0o700))
-		must(t, os.Chmod(p.root, mode))
+		kit.Must(t, os.Mkdir(p.root, 0o700))
+		kit.Must(t, os.Chmod(p.root, mode))
 		_, err := state.Create(p.root, key(7), state.Record{Tenant: "alpha"}, p.builds)
 		wantError(t, mode.String(), err, fmt.Sprintf("(mode %04o); chmod it to 0700", mode))
 		if entries, _ := os.ReadDir(p.root); len(entries) > 0 || strings.Contains(fmt.Sprint(entries), "7") {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"rolecall/internal/mask"
+	"rolecall/test/kit"
 )
 
 // TestFileIsShredded: whoever has the file of a credential open reads zeros after
@@ -23,15 +24,15 @@ func TestFileIsShredded(t *testing.T) {
 		p := newPlace(t)
 		p.writeFile(t)
 		held, err := os.Open(p.file())
-		must(t, err)
-		must(t, move(p))
+		kit.Must(t, err)
+		kit.Must(t, move(p))
 		p.remove(t, 7)
 		content := make([]byte, 4096)
 		n, _ := held.Read(content)
 		if n == 0 || len(bytes.Trim(content[:n], "\x00")) > 0 {
 			t.Errorf("%s: the open file reads %q, want zeros", name, content[:n])
 		}
-		must(t, held.Close())
+		kit.Must(t, held.Close())
 		p.gone(t, 7)
 	}
 }
@@ -43,9 +44,9 @@ func TestOlderCopyIsShredded(t *testing.T) {
 	p := newPlace(t)
 	create(t, p, 7).Close()
 	older := filepath.Join(p.folder(7), "issued.env")
-	must(t, os.WriteFile(older, credentials().EnvFile(), 0o600))
+	kit.Must(t, os.WriteFile(older, credentials().EnvFile(), 0o600))
 	held, err := os.Open(older)
-	must(t, err)
+	kit.Must(t, err)
 	defer held.Close()
 	p.remove(t, 7)
 	content := make([]byte, 4096)
@@ -65,9 +66,9 @@ func TestLargeCopyIsShredded(t *testing.T) {
 	for range 10 {
 		set[0].Secrets = append(set[0].Secrets, mask.Named{Kind: "long", Value: mask.NewSecret(strings.Repeat("x", 64<<10))})
 	}
-	must(t, f.Write(set))
+	kit.Must(t, f.Write(set))
 	held, err := os.Open(p.issued(7))
-	must(t, err)
+	kit.Must(t, err)
 	defer held.Close()
 	p.remove(t, 7)
 	content := make([]byte, 1<<20)

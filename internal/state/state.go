@@ -28,9 +28,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"rolecall/internal/creds"
 	"rolecall/internal/job"
-	"rolecall/internal/mask"
 )
 
 const (
@@ -223,43 +221,4 @@ func (f *Folder) envName() string { return ".aws." + f.record.Tenant + ".env" }
 // filePath returns where the job finds the file of a credential.
 func (f *Folder) filePath(name string) string {
 	return filepath.Join(f.dir.path, jobName, filePrefix+name)
-}
-
-// Read returns what was issued, from the driver's own copy, with the variables of
-// files among the others. The error holds nothing of the content.
-func (f *Folder) Read() (creds.Set, error) {
-	set, _, err := f.ReadAll()
-	return set, err
-}
-
-// Secrets returns all that was ever issued to the job, each with its kind: also what
-// Replace has replaced, which may still be valid, and in a log or file of the job. The
-// error holds nothing of it.
-func (f *Folder) Secrets() ([]mask.Named, error) {
-	_, secrets, err := f.ReadAll()
-	return secrets, err
-}
-
-// ReadAll is Read and Secrets, with one look at the file.
-func (f *Folder) ReadAll() (creds.Set, []mask.Named, error) {
-	i, err := f.readIssued()
-	return i.set.In(f.filePath), append(i.set.Secrets(), i.old...), err
-}
-
-// readIssued reads the driver's own copy. A Replace overwrites the one that it takes
-// away, which this may just have opened: the next try then opens the new one.
-func (f *Folder) readIssued() (issued, error) {
-	var problem error
-	for range 3 {
-		content, err := f.dir.read(issuedName, maxIssued)
-		if err != nil {
-			return issued{}, err
-		}
-		i, err := parseIssued(content)
-		if err == nil {
-			return i, nil
-		}
-		problem = err
-	}
-	return issued{}, f.dir.errorf(issuedName, problem)
 }

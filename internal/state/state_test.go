@@ -2,7 +2,6 @@ package state_test
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 
 	"rolecall/internal/job"
 	"rolecall/internal/state"
+	"rolecall/test/kit"
 )
 
 // modes returns the mode of every file and folder below dir, by its path in dir.
@@ -29,7 +29,7 @@ func modes(t *testing.T, dir string) map[string]string {
 		}
 		return err
 	})
-	must(t, err)
+	kit.Must(t, err)
 	return got
 }
 
@@ -64,7 +64,7 @@ func TestCreateWriteReadRemove(t *testing.T) {
 		t.Errorf("the job reads %v:\n%s", err, through)
 	}
 	opened, err := state.Open(p.root, key(7))
-	must(t, err)
+	kit.Must(t, err)
 	defer opened.Close()
 	c, err := opened.Read()
 	if err != nil || string(c.EnvFile()) != string(through) || opened.Path() != f.Path() || opened.Tenant() != "alpha" {
@@ -81,14 +81,14 @@ func TestWithoutTenant(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	f, err := state.Create(p.root, key(7), state.Record{}, p.builds)
-	must(t, err)
+	kit.Must(t, err)
 	f.Close()
 	want := map[string]string{"root": "drwx------", "root/7": "drwx------", "root/7/job.json": "-rw-------"}
 	if diff := cmp.Diff(want, modes(t, p.dir)); diff != "" {
 		t.Errorf("files differ:\n%s", diff)
 	}
 	opened, err := state.Open(p.root, key(7))
-	must(t, err)
+	kit.Must(t, err)
 	defer opened.Close()
 	if opened.Tenant() != "" {
 		t.Errorf("tenant %q, want none", opened.Tenant())
@@ -102,9 +102,9 @@ func TestWithoutBuildDirectory(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	f, err := state.Create(p.root, key(7), state.Record{Tenant: "alpha"}, "")
-	must(t, err)
+	kit.Must(t, err)
 	defer f.Close()
-	must(t, f.Write(credentials()))
+	kit.Must(t, f.Write(credentials()))
 	if f.Path() != p.env(7) {
 		t.Errorf("path %s, want %s", f.Path(), p.env(7))
 	}
@@ -118,7 +118,7 @@ func TestCreateRefusesBuildDirectory(t *testing.T) {
 	_, err := state.Create(p.root, key(7), state.Record{Tenant: "alpha"}, "builds/project.tmp")
 	wantError(t, "a relative build directory", err, "is not absolute; set builds_dir")
 	p.gone(t, 7)
-	must(t, os.WriteFile(filepath.Join(p.dir, "builds"), nil, 0o600))
+	kit.Must(t, os.WriteFile(filepath.Join(p.dir, "builds"), nil, 0o600))
 	_, err = state.Create(p.root, key(7), state.Record{Tenant: "alpha"}, p.builds)
 	wantError(t, "a file in place of the builds directory", err, "build directory: ")
 	p.gone(t, 7)
@@ -151,7 +151,7 @@ func TestJobsAreApart(t *testing.T) {
 	p.remove(t, 77)
 	for _, id := range []job.ID{7, 770} {
 		f, err := state.Open(p.root, key(id))
-		must(t, err)
+		kit.Must(t, err)
 		if _, err := f.Read(); err != nil {
 			t.Errorf("job %s: %v", id, err)
 		}
@@ -162,46 +162,6 @@ func TestJobsAreApart(t *testing.T) {
 	}
 	if _, err := state.Open(p.root, key(77)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("Open of a removed job: %v, want that it does not exist", err)
-	}
-}
-
-// TestRemovedWhileOpen: cleanup may come while a run stage still lives.
-func TestRemovedWhileOpen(t *testing.T) {
-	t.Parallel()
-	p := newPlace(t)
-	f := p.write(t, 7)
-	p.remove(t, 7)
-	if _, err := f.Read(); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("Read after Remove: %v, want that it does not exist", err)
-	}
-	if err := f.Write(credentials()); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("Write after Remove: %v, want that it cannot", err)
-	}
-	if _, err := state.Open(p.root, key(7)); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("Open after Remove: %v", err)
-	}
-	p.gone(t, 7)
-}
-
-// TestOpenFileSeesNoSecretAfterRemove: a process that kept the file open reads
-// zeros.
-func TestOpenFileSeesNoSecretAfterRemove(t *testing.T) {
-	t.Parallel()
-	p := newPlace(t)
-	f := p.write(t, 7)
-	held, err := os.Open(f.Path())
-	must(t, err)
-	defer held.Close()
-	issued, err := os.Open(p.issued(7))
-	must(t, err)
-	defer issued.Close()
-	p.remove(t, 7)
-	for _, file := range []*os.File{held, issued} {
-		content := make([]byte, 4096)
-		n, err := file.Read(content)
-		if err != nil || strings.Trim(string(content[:n]), "\x00") != "" || n == 0 {
-			t.Errorf("the open file reads %q, %v, want zeros", content[:n], err)
-		}
 	}
 }
 
@@ -225,47 +185,6 @@ func TestOpenMakesNothing(t *testing.T) {
 	}
 }
 
-func TestRemoveMissing(t *testing.T) {
-	t.Parallel()
-	p := newPlace(t)
-	p.remove(t, 7) // no root
-	if _, err := os.Lstat(p.root); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("Remove made the root: %v", err)
-	}
-	p.write(t, 8)
-	p.remove(t, 7) // no job
-	p.remove(t, 0)
-	if _, err := os.Stat(p.env(8)); err != nil {
-		t.Errorf("another job lost its file: %v", err)
-	}
-}
-
-// TestRemoveHalfMade: whatever part of the job's files a stage got to make, or a
-// job removed, the rest goes.
-func TestRemoveHalfMade(t *testing.T) {
-	t.Parallel()
-	for _, missing := range [][]string{
-		{"root/7/job/.aws.alpha.env"},
-		{"root/7/job"},
-		{"root/7/kept", "root/7/issued.json"},
-		{"builds"},
-		{"builds/project.tmp/rolecall-7"},
-		{"builds/project.tmp/rolecall-7/.aws.alpha.env"},
-		{"root/7/job/.aws.alpha.env", "builds"},
-	} {
-		p := newPlace(t)
-		p.write(t, 7)
-		for _, name := range missing {
-			must(t, os.RemoveAll(filepath.Join(p.dir, name)))
-		}
-		t.Run(fmt.Sprint(missing), func(t *testing.T) {
-			t.Parallel()
-			p.remove(t, 7)
-			p.gone(t, 7)
-		})
-	}
-}
-
 // TestAnotherServer: a job of the same id on another GitLab server neither gets
 // the credentials of this one nor takes them away.
 func TestAnotherServer(t *testing.T) {
@@ -273,8 +192,8 @@ func TestAnotherServer(t *testing.T) {
 	p := newPlace(t)
 	ours, theirs := job.Key{ID: 7, Proof: "a"}, job.Key{ID: 7, Proof: "b"}
 	f, err := state.Create(p.root, ours, state.Record{Tenant: "alpha"}, p.builds)
-	must(t, err)
-	must(t, f.Write(credentials()))
+	kit.Must(t, err)
+	kit.Must(t, f.Write(credentials()))
 	f.Close()
 	before := modes(t, p.dir)
 	_, created := state.Create(p.root, theirs, state.Record{Tenant: "beta"}, p.builds)
@@ -288,10 +207,10 @@ func TestAnotherServer(t *testing.T) {
 		t.Errorf("files differ:\n%s", diff)
 	}
 	f, err = state.Open(p.root, ours)
-	must(t, err)
+	kit.Must(t, err)
 	_, err = f.Read()
-	must(t, err)
+	kit.Must(t, err)
 	f.Close()
-	must(t, state.Remove(p.root, ours))
+	kit.Must(t, state.Remove(p.root, ours))
 	p.gone(t, 7)
 }

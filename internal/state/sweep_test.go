@@ -16,6 +16,7 @@ import (
 
 	"rolecall/internal/job"
 	"rolecall/internal/state"
+	"rolecall/test/kit"
 )
 
 // itoa is strconv.Itoa.
@@ -43,14 +44,14 @@ func (p place) sweep(t *testing.T, want ...job.ID) {
 func (p place) leased(t *testing.T, id job.ID, l state.Lease) {
 	t.Helper()
 	f, err := state.Create(p.root, key(id), state.Record{Tenant: "alpha", Lease: l}, p.builds)
-	must(t, err)
+	kit.Must(t, err)
 	defer f.Close()
 	if l.Alive() {
-		must(t, f.Write(credentials()))
+		kit.Must(t, f.Write(credentials()))
 		return
 	}
-	must(t, os.WriteFile(p.issued(id), credentials().EnvFile(), 0o600)) // the runner died later
-	must(t, os.WriteFile(p.env(id), credentials().EnvFile(), 0o600))
+	kit.Must(t, os.WriteFile(p.issued(id), credentials().EnvFile(), 0o600)) // the runner died later
+	kit.Must(t, os.WriteFile(p.env(id), credentials().EnvFile(), 0o600))
 }
 
 // record changes the record of a job.
@@ -58,13 +59,13 @@ func (p place) record(t *testing.T, id job.ID, change func(record map[string]any
 	t.Helper()
 	path := filepath.Join(p.folder(id), "job.json")
 	content, err := os.ReadFile(path)
-	must(t, err)
+	kit.Must(t, err)
 	record := map[string]any{}
-	must(t, json.Unmarshal(content, &record))
+	kit.Must(t, json.Unmarshal(content, &record))
 	change(record)
 	content, err = json.Marshal(record)
-	must(t, err)
-	must(t, os.WriteFile(path, content, 0o600))
+	kit.Must(t, err)
+	kit.Must(t, os.WriteFile(path, content, 0o600))
 }
 
 // TestSweep: what a dead runner left goes and what is of a living one stays, also
@@ -84,8 +85,8 @@ func TestSweep(t *testing.T) {
 			record["version"], record["id_token"], record["new"] = "4.0", []int{1}, "key"
 		})
 	}
-	must(t, os.WriteFile(filepath.Join(p.folder(10), "job.json"), []byte(`{"version":2`), 0o600)) // young
-	must(t, os.WriteFile(filepath.Join(p.folder(11), "job.json"), []byte(`{"version":2`), 0o600))
+	kit.Must(t, os.WriteFile(filepath.Join(p.folder(10), "job.json"), []byte(`{"version":2`), 0o600)) // young
+	kit.Must(t, os.WriteFile(filepath.Join(p.folder(11), "job.json"), []byte(`{"version":2`), 0o600))
 	p.sweep(t, 2, 3, 4, 6)
 	for _, id := range []job.ID{2, 3, 4, 6} {
 		if _, err := os.Lstat(p.linkFolder(id)); !errors.Is(err, fs.ErrNotExist) {
@@ -113,10 +114,10 @@ func TestSweepLocked(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	first, err := state.Create(p.root, key(7), state.Record{Tenant: "alpha", Lease: deadLease(t)}, p.builds)
-	must(t, err)
+	kit.Must(t, err)
 	p.sweep(t)
 	second, err := state.Open(p.root, key(7))
-	must(t, err)
+	kit.Must(t, err)
 	first.Close()
 	p.sweep(t)
 	second.Close()
@@ -131,9 +132,9 @@ func TestSweepAfterRemove(t *testing.T) {
 	p := newPlace(t)
 	p.leased(t, 7, newLease(t, os.Getpid()))
 	f, err := state.Open(p.root, key(7))
-	must(t, err)
+	kit.Must(t, err)
 	defer f.Close()
-	must(t, os.Rename(filepath.Join(p.folder(7), "job.json"), filepath.Join(p.folder(7), "removed.json")))
+	kit.Must(t, os.Rename(filepath.Join(p.folder(7), "job.json"), filepath.Join(p.folder(7), "removed.json")))
 	_, err = state.Open(p.root, key(7))
 	wantError(t, "Open", err, "the job is over")
 	p.sweep(t, 7)
@@ -149,34 +150,34 @@ func TestSweepAge(t *testing.T) {
 		make func(t *testing.T, p place)
 		age  time.Duration
 	}{
-		{"no record", func(t *testing.T, p place) { must(t, os.MkdirAll(p.folder(7), 0o700)) }, time.Minute},
+		{"no record", func(t *testing.T, p place) { kit.Must(t, os.MkdirAll(p.folder(7), 0o700)) }, time.Minute},
 		{"half a record", func(t *testing.T, p place) {
-			must(t, os.MkdirAll(p.folder(7), 0o700))
-			must(t, os.WriteFile(filepath.Join(p.folder(7), "intent.json"), []byte(`{"ver`), 0o600))
+			kit.Must(t, os.MkdirAll(p.folder(7), 0o700))
+			kit.Must(t, os.WriteFile(filepath.Join(p.folder(7), "intent.json"), []byte(`{"ver`), 0o600))
 		}, time.Minute},
 		{"no lease", func(t *testing.T, p place) { p.leased(t, 7, state.Lease{}) }, 25 * time.Hour},
 		{"version 1", func(t *testing.T, p place) {
-			must(t, os.MkdirAll(p.folder(7), 0o700))
-			must(t, os.WriteFile(filepath.Join(p.folder(7), "job.json"), []byte(`{"version":1,"proof":"","tenant":"alpha","link_dir":"`+p.linkFolder(7)+`"}`), 0o600))
-			must(t, os.WriteFile(filepath.Join(p.folder(7), ".aws.alpha.env"), credentials().EnvFile(), 0o600))
-			must(t, os.MkdirAll(p.linkFolder(7), 0o700))
-			must(t, os.Symlink(filepath.Join(p.folder(7), ".aws.alpha.env"), filepath.Join(p.linkFolder(7), ".aws.alpha.env")))
+			kit.Must(t, os.MkdirAll(p.folder(7), 0o700))
+			kit.Must(t, os.WriteFile(filepath.Join(p.folder(7), "job.json"), []byte(`{"version":1,"proof":"","tenant":"alpha","link_dir":"`+p.linkFolder(7)+`"}`), 0o600))
+			kit.Must(t, os.WriteFile(filepath.Join(p.folder(7), ".aws.alpha.env"), credentials().EnvFile(), 0o600))
+			kit.Must(t, os.MkdirAll(p.linkFolder(7), 0o700))
+			kit.Must(t, os.Symlink(filepath.Join(p.folder(7), ".aws.alpha.env"), filepath.Join(p.linkFolder(7), ".aws.alpha.env")))
 		}, 25 * time.Hour},
 		{"version 2", func(t *testing.T, p place) {
-			must(t, os.MkdirAll(p.own(7), 0o700))
-			must(t, os.WriteFile(filepath.Join(p.folder(7), "job.json"), []byte(`{"version":2,"proof":"","tenant":"alpha","link_dir":""}`), 0o600))
-			must(t, os.WriteFile(filepath.Join(p.folder(7), "issued.env"), credentials().EnvFile(), 0o600))
-			must(t, os.WriteFile(p.env(7), credentials().EnvFile(), 0o600))
+			kit.Must(t, os.MkdirAll(p.own(7), 0o700))
+			kit.Must(t, os.WriteFile(filepath.Join(p.folder(7), "job.json"), []byte(`{"version":2,"proof":"","tenant":"alpha","link_dir":""}`), 0o600))
+			kit.Must(t, os.WriteFile(filepath.Join(p.folder(7), "issued.env"), credentials().EnvFile(), 0o600))
+			kit.Must(t, os.WriteFile(p.env(7), credentials().EnvFile(), 0o600))
 		}, 25 * time.Hour},
 		{"broken", func(t *testing.T, p place) {
-			must(t, os.MkdirAll(p.folder(7), 0o700))
-			must(t, os.WriteFile(filepath.Join(p.folder(7), "job.json"), []byte(`{`), 0o600))
+			kit.Must(t, os.MkdirAll(p.folder(7), 0o700))
+			kit.Must(t, os.WriteFile(filepath.Join(p.folder(7), "job.json"), []byte(`{`), 0o600))
 		}, 25 * time.Hour},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			p := newPlace(t)
-			must(t, os.Mkdir(p.root, 0o700))
+			kit.Must(t, os.Mkdir(p.root, 0o700))
 			test.make(t, p)
 			p.sweep(t)
 			if got, err := state.SweepAt(p.root, test.age-time.Minute/2); err != nil || len(got) > 0 {
@@ -195,7 +196,7 @@ func TestSweepForeign(t *testing.T) {
 	for _, plant := range plants {
 		t.Run(plant.name, func(t *testing.T) {
 			p := newPlace(t)
-			must(t, os.Mkdir(p.root, 0o700))
+			kit.Must(t, os.Mkdir(p.root, 0o700))
 			victim := p.newVictim(t)
 			for _, name := range []string{"keys", "0", "-1", "07", "7x", "99999999999999999999", ".7", "+7"} {
 				plant.put(t, filepath.Join(p.root, name), victim)
@@ -225,14 +226,14 @@ func TestSweepNothing(t *testing.T) {
 	if _, err := os.Lstat(p.root); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("Sweep made the root: %v", err)
 	}
-	needRoot(t, "a root of another user")
+	kit.NeedRoot(t, "a root of another user")
 	p.leased(t, 7, deadLease(t))
-	must(t, os.Lchown(p.folder(7), nobody, nobody))
+	kit.Must(t, os.Lchown(p.folder(7), nobody, nobody))
 	p.sweep(t)
-	must(t, os.Lchown(p.folder(7), 0, 0))
-	must(t, os.Lchown(p.root, nobody, nobody))
+	kit.Must(t, os.Lchown(p.folder(7), 0, 0))
+	kit.Must(t, os.Lchown(p.root, nobody, nobody))
 	p.sweep(t)
-	must(t, os.Lchown(p.root, 0, 0))
+	kit.Must(t, os.Lchown(p.root, 0, 0))
 	p.sweep(t, 7)
 	p.gone(t, 7)
 }

@@ -13,6 +13,7 @@ import (
 
 	"rolecall/internal/job"
 	"rolecall/internal/state"
+	"rolecall/test/kit"
 )
 
 // TestSweepsAtOnce: ten at once remove each dead job once and harm none of those
@@ -74,8 +75,8 @@ func TestCreateWaitsForSweep(t *testing.T) {
 	p := newPlace(t)
 	p.leased(t, 7, deadLease(t))
 	held, err := os.Open(p.folder(7))
-	must(t, err)
-	must(t, syscall.Flock(int(held.Fd()), syscall.LOCK_EX))
+	kit.Must(t, err)
+	kit.Must(t, syscall.Flock(int(held.Fd()), syscall.LOCK_EX))
 	_, err = state.Open(p.root, key(7))
 	wantError(t, "Open", err, "another stage works with it or removes it")
 	time.AfterFunc(200*time.Millisecond, func() { _ = held.Close() })

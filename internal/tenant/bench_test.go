@@ -26,7 +26,7 @@ func many(b *testing.B, n int) *tenant.Policy {
 }
 
 // lastJob is a job that the last of n tenants allows, and no other.
-func lastJob(n int) tenant.Job {
+func lastJob(n int) tenant.Subject {
 	return job("GITLAB_OIDC_TOKEN", alphaClaims(func(c *tenant.Claims) {
 		c.Project = fmt.Sprintf("acme/team-%05d/deploy", n-1)
 		c.JobProject, c.Environment = c.Project, "prod/eu"

@@ -65,16 +65,16 @@ func alphaClaims(changes ...func(*tenant.Claims)) tenant.Claims {
 }
 
 // job returns a job of acme/deploy with a token of those claims.
-func job(variable string, c tenant.Claims) tenant.Job {
+func job(variable string, c tenant.Claims) tenant.Subject {
 	project := c.JobProject
 	if project == "" {
 		project = c.Project
 	}
-	return tenant.Job{Project: project, Tokens: map[string]tenant.Claims{variable: c}}
+	return tenant.Subject{Project: project, Tokens: map[string]tenant.Claims{variable: c}}
 }
 
 // betaJob returns a job of a project and ref with the token of beta.
-func betaJob(project, refType, ref string) tenant.Job {
+func betaJob(project, refType, ref string) tenant.Subject {
 	return job("BETA_TOKEN", tenant.Claims{Audience: []string{"beta"}, Project: project, JobProject: project, Ref: ref, RefType: refType, Protected: "false"})
 }
 
@@ -99,30 +99,30 @@ func TestPolicyGrants(t *testing.T) {
 	prod := tenant.Grant{Tenant: "beta-prod", IDToken: "BETA_TOKEN", Why: "projects beta/*; ref_types tag; refs v*", Gifts: role("prod")}
 	ok := job("GITLAB_OIDC_TOKEN", alphaClaims())
 	for name, test := range map[string]struct {
-		job    tenant.Job
-		change func(*tenant.Job)
+		job    tenant.Subject
+		change func(*tenant.Subject)
 		want   tenant.Grant
 	}{
 		"the only tenant":             {ok, nil, alpha},
-		"requested":                   {ok, func(j *tenant.Job) { j.Requested = "alpha" }, alpha},
-		"pinned":                      {ok, func(j *tenant.Job) { j.Pinned = "alpha" }, alpha},
-		"both":                        {ok, func(j *tenant.Job) { j.Pinned, j.Requested = "alpha", "alpha" }, alpha},
-		"a server that sends no path": {ok, func(j *tenant.Job) { j.Project = "" }, alpha},
+		"requested":                   {ok, func(j *tenant.Subject) { j.Requested = "alpha" }, alpha},
+		"pinned":                      {ok, func(j *tenant.Subject) { j.Pinned = "alpha" }, alpha},
+		"both":                        {ok, func(j *tenant.Subject) { j.Pinned, j.Requested = "alpha", "alpha" }, alpha},
+		"a server that sends no path": {ok, func(j *tenant.Subject) { j.Project = "" }, alpha},
 		"a server without job_project_path": {job("GITLAB_OIDC_TOKEN", alphaClaims(func(c *tenant.Claims) {
 			c.JobProject, c.Project, c.Ref = "", "acme/infra/x", "release/1"
 		})), nil, infra},
 		"a fork of the tenant's": {job("GITLAB_OIDC_TOKEN", alphaClaims(func(c *tenant.Claims) { c.Project = "acme/infra/fork" })), nil, fork},
 		"one of two candidates":  {betaJob("beta/a/b", "branch", "any/ref"), nil, beta},
-		"requested of two":       {betaJob("beta/a", "tag", "v1"), func(j *tenant.Job) { j.Requested = "beta-prod" }, prod},
-		"tokens of other tenants too": {ok, func(j *tenant.Job) {
+		"requested of two":       {betaJob("beta/a", "tag", "v1"), func(j *tenant.Subject) { j.Requested = "beta-prod" }, prod},
+		"tokens of other tenants too": {ok, func(j *tenant.Subject) {
 			j.Tokens = map[string]tenant.Claims{"GITLAB_OIDC_TOKEN": alphaClaims(), "BETA_TOKEN": alphaClaims(), "OTHER": {}}
 		}, alpha},
-		"no token, nothing asked":        {tenant.Job{Project: "acme/deploy"}, nil, tenant.Grant{}},
-		"no token, protected":            {tenant.Job{Project: "acme/deploy", Protected: true}, nil, tenant.Grant{Protected: true}},
-		"no token, pinned":               {tenant.Job{Project: "acme/deploy", Pinned: "alpha", Protected: true}, nil, tenant.Grant{Protected: true}},
-		"another token, pinned":          {betaJob("acme/deploy", "branch", "main"), func(j *tenant.Job) { j.Pinned = "alpha" }, tenant.Grant{}},
+		"no token, nothing asked":        {tenant.Subject{Project: "acme/deploy"}, nil, tenant.Grant{}},
+		"no token, protected":            {tenant.Subject{Project: "acme/deploy", Protected: true}, nil, tenant.Grant{Protected: true}},
+		"no token, pinned":               {tenant.Subject{Project: "acme/deploy", Pinned: "alpha", Protected: true}, nil, tenant.Grant{Protected: true}},
+		"another token, pinned":          {betaJob("acme/deploy", "branch", "main"), func(j *tenant.Subject) { j.Pinned = "alpha" }, tenant.Grant{}},
 		"a token that no tenant asks":    {job("OTHER", alphaClaims()), nil, tenant.Grant{}},
-		"one required of other projects": {tenant.Job{Project: "must/a/b"}, nil, tenant.Grant{}},
+		"one required of other projects": {tenant.Subject{Project: "must/a/b"}, nil, tenant.Grant{}},
 	} {
 		if test.change != nil {
 			test.change(&test.job)
@@ -196,7 +196,7 @@ func TestPolicyExplain(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the verdicts differ:\n%s", diff)
 	}
-	for _, v := range compile(t, shared).Explain(tenant.Job{Project: "must/x"}) {
+	for _, v := range compile(t, shared).Explain(tenant.Subject{Project: "must/x"}) {
 		for _, r := range v.Rules {
 			if v.Allows || r.OK {
 				t.Errorf("without a token, tenant %s: %+v", v.Tenant, r)

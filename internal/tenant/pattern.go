@@ -12,9 +12,9 @@ import (
 // maxPath bounds the length of a pattern and of what it matches, in bytes.
 const maxPath = 1024
 
-// Pattern matches the paths of projects, refs or environments, as a whole and in
-// their very letters. In a pattern, * stands for any run of characters within a
-// segment, and a segment ** for one or more segments.
+// Pattern matches whole paths of projects, refs or environments, and respects case. In
+// a pattern, * stands for any run of characters within a segment, and a segment ** for
+// one or more segments.
 type Pattern struct {
 	text     string
 	segments []string // with ** as *, **: there ** stands for none or more
@@ -23,12 +23,12 @@ type Pattern struct {
 // String returns the pattern as it is written.
 func (p Pattern) String() string { return p.text }
 
-// Match reports whether the pattern matches the whole of value. None matches a
-// value of more than 1024 bytes, one with an empty, . or .. segment, and one with
-// control characters.
+// Match reports whether the pattern matches the whole of value. No pattern matches a
+// value of more than 1024 bytes, with an empty, . or .. segment, or with control
+// characters.
 func (p Pattern) Match(value string) bool { return p.match(segmentsOf(value)) }
 
-// match is Match for a value that is cut already.
+// match is Match for a value that is already cut into segments.
 func (p Pattern) match(value []string) bool {
 	return value != nil && glob(len(p.segments), len(value),
 		func(i int) bool { return p.segments[i] == "**" },
@@ -45,10 +45,11 @@ func matchSegment(pattern, value string) bool {
 		func(i, j int) bool { return pattern[i] == value[j] })
 }
 
-// glob reports whether a pattern of n elements matches a value of m, where star
-// tells the elements that stand for any run and fits holds another against an
-// element of the value. Only the last star is ever tried again: what stands before
-// it has matched as early as it can, so the time is at most n times m.
+// glob reports whether a pattern of n elements matches a value of m elements. Star
+// reports whether element i of the pattern stands for any run; fits reports whether
+// another element i matches element j of the value. Only the last star is ever tried
+// again, since all before it has matched as early as possible: the time is at most n
+// times m.
 func glob(n, m int, star func(i int) bool, fits func(i, j int) bool) bool {
 	i, j, again, from := 0, 0, -1, 0
 	for j < m {
@@ -83,22 +84,21 @@ func segmentsOf(value string) []string {
 	return segments
 }
 
-// isNoName reports whether a segment of a path names nothing of its own.
+// isNoName reports whether a segment of a path is not a name.
 func isNoName(segment string) bool { return segment == "" || segment == "." || segment == ".." }
 
-// ParseProject reads a pattern of projects' paths that may match one. ParseRef and
-// ParseEnvironment do that for branches' and tags' names, and for environments'. An
-// error says why none can match.
+// ParseProject reads a pattern of projects' paths. An error says why the pattern can
+// match no project's path.
 func ParseProject(text string) (Pattern, error) { return parsePattern(text, checkProject) }
 
-// ParseRef reads a pattern of branches' and tags' names.
+// ParseRef does for names of branches and tags what ParseProject does for projects.
 func ParseRef(text string) (Pattern, error) { return parsePattern(text, checkRef) }
 
-// ParseEnvironment reads a pattern of environments' names.
+// ParseEnvironment does for names of environments what ParseProject does for projects.
 func ParseEnvironment(text string) (Pattern, error) { return parsePattern(text, checkEnvironment) }
 
-// parsePattern reads a pattern that may match something. Check looks for what
-// cannot stand in what the pattern is for.
+// parsePattern reads a pattern. Check returns an error if no path of the pattern's kind
+// can match.
 func parsePattern(text string, check func(text string, segments []string) error) (Pattern, error) {
 	segments := strings.Split(text, "/")
 	err := checkSegments(text, segments)
@@ -108,6 +108,11 @@ func parsePattern(text string, check func(text string, segments []string) error)
 	if err != nil {
 		return Pattern{}, fmt.Errorf("%s: %w", Quote(text), err)
 	}
+	return newPattern(text, segments), nil
+}
+
+// newPattern returns the pattern of a text that can match.
+func newPattern(text string, segments []string) Pattern {
 	p := Pattern{text: text}
 	for _, segment := range segments {
 		if segment == "**" {
@@ -115,24 +120,24 @@ func parsePattern(text string, check func(text string, segments []string) error)
 		}
 		p.segments = append(p.segments, segment)
 	}
-	return p, nil
+	return p
 }
 
-// checkSegments checks what holds for every pattern.
+// checkSegments checks what every pattern must fulfil.
 func checkSegments(text string, segments []string) error {
 	switch {
 	case len(text) > maxPath:
-		return fmt.Errorf("it has more than %d bytes, and such a value never matches", maxPath)
+		return fmt.Errorf("it has more than %d bytes, and no value of that length matches", maxPath)
 	case strings.Contains(text, "|"):
-		return errors.New("it cannot match: | is no wildcard; write two patterns")
+		return errors.New("it cannot match: | is not a wildcard; write two patterns")
 	case strings.ContainsFunc(text, unicode.IsControl):
 		return errors.New("it cannot match: it has a control character")
 	case slices.Contains(segments, ""):
-		return errors.New("it cannot match: it has an empty segment; write no / at either end and none twice")
+		return errors.New("it cannot match: it has an empty segment; remove a / at either end, or one of two")
 	case slices.ContainsFunc(segments, isNoName):
-		return errors.New("it cannot match: a segment . or .. is in no path")
+		return errors.New("it cannot match: no path has a segment . or .. in it")
 	case slices.ContainsFunc(segments, func(s string) bool { return s != "**" && strings.Contains(s, "**") }):
-		return errors.New("** must be a segment of its own, such as acme/**")
+		return errors.New("** must be a whole segment, such as acme/**")
 	}
 	return nil
 }
@@ -149,12 +154,15 @@ func checkProject(text string, segments []string) error {
 	if len(segments) == 1 && text != "**" {
 		return errors.New("it cannot match: a project's path has a group and a name, such as acme/deploy, or acme/** for all of a group")
 	}
-	for _, s := range segments {
-		if strings.HasPrefix(s, "-") || strings.HasSuffix(s, ".git") || strings.HasSuffix(s, ".atom") {
-			return errors.New("it cannot match: no part of a project's path starts with - or ends in .git or .atom")
-		}
+	if slices.ContainsFunc(segments, isReserved) {
+		return errors.New("it cannot match: no part of a project's path starts with - or ends in .git or .atom")
 	}
 	return nil
+}
+
+// isReserved reports whether GitLab allows no part of a project's path to be segment.
+func isReserved(segment string) bool {
+	return strings.HasPrefix(segment, "-") || strings.HasSuffix(segment, ".git") || strings.HasSuffix(segment, ".atom")
 }
 
 // checkEnvironment checks a pattern of environments' names.
@@ -164,7 +172,7 @@ func checkEnvironment(text string, _ []string) error {
 	return onlyOf(text, "environment", lettersAndDigits+" -_/.${}*")
 }
 
-// onlyOf reports an error unless text is made of the letters that a thing may have.
+// onlyOf returns an error unless text consists of letters that a thing may have.
 func onlyOf(text, thing, letters string) error {
 	if i := strings.IndexFunc(text, func(r rune) bool { return !strings.ContainsRune(letters, r) }); i >= 0 {
 		r, _ := utf8.DecodeRuneInString(text[i:])
@@ -173,8 +181,8 @@ func onlyOf(text, thing, letters string) error {
 	return nil
 }
 
-// checkRef checks a pattern of branches' and tags' names. Of what git allows in
-// them, some is refused that reads like a regular expression's.
+// checkRef checks a pattern of branches' and tags' names. It also refuses some
+// characters that git allows, since they look like a regular expression.
 //
 // https://git-scm.com/docs/git-check-ref-format
 func checkRef(text string, segments []string) error {
@@ -182,10 +190,10 @@ func checkRef(text string, segments []string) error {
 		return fmt.Errorf("it cannot match: no ref has %q in it; the only wildcards are * and **", text[i])
 	}
 	if i := strings.IndexAny(text, `{}()$"`); i >= 0 {
-		return fmt.Errorf("%q is no wildcard; where a ref has it, write * in its place", text[i])
+		return fmt.Errorf("%q is not a wildcard; if a ref contains it, write * in its place", text[i])
 	}
 	if strings.HasPrefix(text, "refs/heads/") || strings.HasPrefix(text, "refs/tags/") {
-		return errors.New("it cannot match: GitLab's claim is the short name; write it without refs/heads/ or refs/tags/, and choose by ref_types")
+		return errors.New("it cannot match: GitLab's claim is the short name; write it without refs/heads/ or refs/tags/, and choose the type by ref_types")
 	}
 	if text == "@" || strings.HasPrefix(text, "-") || strings.HasSuffix(text, ".") || strings.Contains(text, "..") {
 		return errors.New("it cannot match: no ref is @, starts with -, ends in . or has .. in it")

@@ -66,8 +66,8 @@ func TestParsePatternRefuses(t *testing.T) {
 	for key, patterns := range map[string]map[string]string{
 		"projects": {
 			"": "empty segment", "acme": "a group and a name", "*": "a group and a name", "/acme/x": "empty segment", "acme/x/": "empty segment",
-			"acme//x": "empty segment", "acme/../x": ". or ..", "acme/.": ". or ..", "acme/x|acme/y": "write two patterns", "acme/x**": "** must be a segment",
-			"acme/***": "** must be a segment", "acme/?": `'?'`, "acme/[ab]": `'['`, "acme/{a,b}": `'{'`, `acme/\*`: `'\\'`, "acme/x$": `'$'`, "^acme/x": `'^'`,
+			"acme//x": "empty segment", "acme/../x": ". or ..", "acme/.": ". or ..", "acme/x|acme/y": "write two patterns", "acme/x**": "** must be a whole segment",
+			"acme/***": "** must be a whole segment", "acme/?": `'?'`, "acme/[ab]": `'['`, "acme/{a,b}": `'{'`, `acme/\*`: `'\\'`, "acme/x$": `'$'`, "^acme/x": `'^'`,
 			"acme/a b": `' '`, "acme/x ": `' '`, "acme/ä": `'ä'`, "acme/(a)": `'('`, "acme/a+": `'+'`, "acme/a,b": `','`, "!acme/x": `'!'`, "https://a.example/b": `empty segment`,
 			"acme/-x": "starts with -", "-acme/x": "starts with -", "acme/x.git": ".git or .atom", "acme/*.git": ".git or .atom", "acme/x.atom": ".git or .atom",
 			"acme.git/x": ".git or .atom", "acme/\n": "control character", "acme/x\x00": "control character", "acme/x%2f": `'%'`, "acme/@x": `'@'`,
@@ -75,13 +75,13 @@ func TestParsePatternRefuses(t *testing.T) {
 		"refs": {
 			"": "empty segment", "a|b": "write two patterns", "main|": "write two patterns", "/main": "empty segment", "main/": "empty segment", "a//b": "empty segment",
 			"release/../main": ". or ..", "..": ". or ..", ".": ". or ..", "a..b": "has .. in it", "refs/heads/main": "short name", "refs/tags/v1": "short name", "refs/heads/*": "short name",
-			"ma in": `' '`, "~x": `'~'`, "^main": `'^'`, "a:b": `':'`, "v?": `'?'`, "v[0-9]": `'['`, `a\b`: `'\\'`, "a@{1}": `'{' is no wildcard`, "(main)": `'(' is no wildcard`,
-			"main$": `'$' is no wildcard`, "a\"b": `'"' is no wildcard`, "x.lock": ".lock", "x.lock/y": ".lock", "a/.b": "starts with .", ".b": "starts with .", "a.": "ends in .",
-			"@": "no ref is @", "-x": "starts with -", "v**": "** must be a segment", "**v/x": "** must be a segment", "a\tb": "control character", "a\x7f": "control character", "a\u0085": "control character",
+			"ma in": `' '`, "~x": `'~'`, "^main": `'^'`, "a:b": `':'`, "v?": `'?'`, "v[0-9]": `'['`, `a\b`: `'\\'`, "a@{1}": `'{' is not a wildcard`, "(main)": `'(' is not a wildcard`,
+			"main$": `'$' is not a wildcard`, "a\"b": `'"' is not a wildcard`, "x.lock": ".lock", "x.lock/y": ".lock", "a/.b": "starts with .", ".b": "starts with .", "a.": "ends in .",
+			"@": "no ref is @", "-x": "starts with -", "v**": "** must be a whole segment", "**v/x": "** must be a whole segment", "a\tb": "control character", "a\x7f": "control character", "a\u0085": "control character",
 		},
 		"environments": {
 			"": "empty segment", "prod|dev": "write two patterns", "/prod": "empty segment", "prod/": "empty segment", "a//b": "empty segment", "a/../b": ". or ..",
-			"prod?": `'?'`, "[ab]": `'['`, "^prod": `'^'`, "pröd": `'ö'`, "prod**": "** must be a segment", "a:b": `':'`, "a\\b": `'\\'`, "a\nb": "control character",
+			"prod?": `'?'`, "[ab]": `'['`, "^prod": `'^'`, "pröd": `'ö'`, "prod**": "** must be a whole segment", "a:b": `':'`, "a\\b": `'\\'`, "a\nb": "control character",
 		},
 	} {
 		patterns[strings.Repeat("a/", 600)+"b"] = "more than 1024 bytes"

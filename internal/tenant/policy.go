@@ -12,23 +12,23 @@ type Policy struct {
 	hash     string
 }
 
-// NewPolicy returns a policy of those settings and tenants, which become its own.
-// The hash tells the file from another.
+// NewPolicy returns a policy of these settings and tenants. The caller must not change
+// them afterwards. Hash is the hash of the policy file's content.
 func NewPolicy(settings Settings, tenants []Tenant, hash string) *Policy {
 	return &Policy{settings, tenants, hash}
 }
 
-// Hash returns a hash of the file that the policy was compiled from. It tells one
-// state of the file from another, and is no proof against people who can write it.
+// Hash returns the hash of the file that the policy was compiled from. It shows that
+// the file has changed; it does not protect against people who can write the file.
 func (p *Policy) Hash() string { return p.hash }
 
-// Settings are what a policy file says beside its tenants.
+// Settings are what a policy file says outside of its tenants.
 type Settings struct {
 	BuildsDir, CacheDir, CredentialsDir, AuditLog string
 
-	RunAs      string // unix user of the jobs of no tenant; empty: none
-	SharedUser bool   // tenants may have a unix user in common
-	RunAsRoot  bool   // jobs without a unix user may run as root, where the driver is root
+	RunAs      string // unix user of the jobs without a tenant; empty: none
+	SharedUser bool   // several tenants may run as the same unix user
+	RunAsRoot  bool   // jobs without a unix user may run as root if the driver is root
 
 	GitLab  GitLab
 	Gate    Gate
@@ -45,12 +45,12 @@ type GitLab struct {
 
 // Gate bounds the search for secrets before an upload.
 type Gate struct {
-	Warn        bool // upload what could not be looked at, and say so
+	Warn        bool // upload files that could not be searched, and warn
 	MaxBytes    int64
 	MaxDuration time.Duration
 }
 
-// Tenant is a tenant of a policy file: whom it serves, and what it gives them.
+// Tenant is a tenant of a policy file: which jobs it serves, and what it gives them.
 type Tenant struct {
 	Name         Name
 	IDToken      string // name of the variable that holds the ID token
@@ -59,21 +59,21 @@ type Tenant struct {
 	Refs         []Pattern // empty: any
 	RefTypes     []string
 	Protected    bool
-	Environments []Pattern // empty: any, and none
+	Environments []Pattern // empty: any environment, or none
 	Required     bool
-	RunAs        string // unix user of its jobs; empty: the runner's own
+	RunAs        string // unix user of its jobs; empty: the runner's user
 	Limits       Limits
 
 	Gifts []Gift // what it gives
 }
 
-// What a policy file says by saying nothing of it.
+// The defaults of [gate].
 const (
 	gateBytes    = 10 << 30
 	gateDuration = 10 * time.Minute
 )
 
-// Defaults returns what holds where there is no policy file.
+// Defaults returns the settings of a runner without a policy file.
 func Defaults() Settings {
 	return Settings{Gate: Gate{MaxBytes: gateBytes, MaxDuration: gateDuration}}
 }
@@ -88,25 +88,30 @@ func Find(gifts []Gift, provider string) any {
 	return nil
 }
 
-// Limits bound the processes of a job's scripts. 0 is no limit but the runner's own.
+// Limits bound the processes of a job's scripts. With 0 only the limit that the runner
+// itself has applies.
 type Limits struct {
 	OpenFiles uint64 // of each process
 	Processes uint64 // of the unix user, in all jobs together
 	Memory    uint64 // address space of each process, in bytes
 }
 
-// Settings returns what is said beside the tenants.
+// Settings returns what the policy file says outside of its tenants.
 func (p *Policy) Settings() Settings { return p.settings }
 
 // Tenants returns a copy of the tenants, in the order of the file.
 func (p *Policy) Tenants() []Tenant {
 	tenants := slices.Clone(p.tenants)
 	for i := range tenants {
-		t := &tenants[i]
-		t.Projects, t.Refs, t.Environments = slices.Clone(t.Projects), slices.Clone(t.Refs), slices.Clone(t.Environments)
-		t.RefTypes, t.Gifts = slices.Clone(t.RefTypes), slices.Clone(t.Gifts)
+		tenants[i].unshare()
 	}
 	return tenants
+}
+
+// unshare gives the tenant copies of its lists, which a caller may then change.
+func (t *Tenant) unshare() {
+	t.Projects, t.Refs, t.Environments = slices.Clone(t.Projects), slices.Clone(t.Refs), slices.Clone(t.Environments)
+	t.RefTypes, t.Gifts = slices.Clone(t.RefTypes), slices.Clone(t.Gifts)
 }
 
 // find returns the tenant of that name, or nil.

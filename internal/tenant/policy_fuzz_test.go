@@ -31,7 +31,7 @@ func FuzzDecide(f *testing.F) {
 			Audience: strings.Split(audience, ","), Project: project, JobProject: jobProject,
 			Ref: ref, RefType: refType, Protected: protected, Environment: environment,
 		}
-		j := tenant.Job{Pinned: tenant.Name(pinned), Requested: requested, Tokens: map[string]tenant.Claims{}}
+		j := tenant.Subject{Pinned: tenant.Name(pinned), Requested: requested, Tokens: map[string]tenant.Claims{}}
 		for i, name := range []string{"GITLAB_OIDC_TOKEN", "BETA_TOKEN", "MUST_TOKEN"} {
 			if which>>i&1 == 1 {
 				j.Tokens[name] = c
@@ -68,7 +68,7 @@ func FuzzDecide(f *testing.F) {
 }
 
 // oracleAllows says whether a tenant allows a job with a token of those claims.
-func oracleAllows(one tenant.Tenant, j tenant.Job, c tenant.Claims) bool {
+func oracleAllows(one tenant.Tenant, j tenant.Subject, c tenant.Claims) bool {
 	match := func(patterns []tenant.Pattern, value string) bool {
 		for _, p := range patterns {
 			if oracleMatch(p.String(), value) {

@@ -13,7 +13,7 @@ import (
 
 // checkRefusal holds that a job is refused by a rule, on the author's side, in those
 // words.
-func checkRefusal(t *testing.T, policy *tenant.Policy, j tenant.Job, rule, want string) {
+func checkRefusal(t *testing.T, policy *tenant.Policy, j tenant.Subject, rule, want string) {
 	t.Helper()
 	name := want[:min(len(want), 60)]
 	got, err := policy.Decide(j)
@@ -83,24 +83,24 @@ func TestPolicyRefuses(t *testing.T) {
 	long := strings.Repeat("x", 300)
 	ok := job("GITLAB_OIDC_TOKEN", alphaClaims())
 	for _, test := range map[string]struct {
-		job        tenant.Job
-		change     func(*tenant.Job)
+		job        tenant.Subject
+		change     func(*tenant.Subject)
 		rule, want string
 	}{
-		"pinned, another requested":       {ok, func(j *tenant.Job) { j.Pinned, j.Requested = "alpha", "beta" }, "tenant", `the job asks for tenant "beta", this runner serves tenant "alpha" only; choose a runner of that tenant by its tags`},
-		"pinned, a bad name":              {ok, func(j *tenant.Job) { j.Pinned, j.Requested = "alpha", "../alpha" }, "tenant", `the job asks for tenant "../alpha", this runner serves tenant "alpha" only; choose a runner of that tenant by its tags`},
-		"a bad name":                      {ok, func(j *tenant.Job) { j.Requested = "a\nb" }, "tenant", `variable TENANT: tenant name "a\nb": want 1 to 63 of a-z, 0-9, - and _, not starting with -; correct TENANT in .gitlab-ci.yml`},
-		"an unknown tenant":               {ok, func(j *tenant.Job) { j.Requested = "gamma" }, "tenant", `this runner serves no tenant "gamma"; correct TENANT in .gitlab-ci.yml, or ask the runner's admin`},
-		"the tenant none":                 {ok, func(j *tenant.Job) { j.Requested = "none" }, "tenant", `this runner serves no tenant "none"; correct TENANT in .gitlab-ci.yml, or ask the runner's admin`},
-		"no token, requested":             {tenant.Job{Requested: "alpha"}, nil, "id_token", `tenant "alpha": the job has no ID token in GITLAB_OIDC_TOKEN` + alphaYAML},
-		"no token, both":                  {tenant.Job{Requested: "alpha", Pinned: "alpha"}, nil, "id_token", `tenant "alpha": the job has no ID token in GITLAB_OIDC_TOKEN` + alphaYAML},
-		"another token, requested":        {betaJob("beta/a", "branch", "x"), func(j *tenant.Job) { j.Requested = "alpha" }, "id_token", `tenant "alpha": the job has no ID token in GITLAB_OIDC_TOKEN` + alphaYAML},
-		"no token, required":              {tenant.Job{Project: "must/x"}, nil, "id_token", mustYAML},
-		"no token, required and pinned":   {tenant.Job{Project: "eve/x", Pinned: "must"}, nil, "id_token", mustYAML},
+		"pinned, another requested":       {ok, func(j *tenant.Subject) { j.Pinned, j.Requested = "alpha", "beta" }, "tenant", `the job asks for tenant "beta", this runner serves tenant "alpha" only; choose a runner of that tenant by its tags`},
+		"pinned, a bad name":              {ok, func(j *tenant.Subject) { j.Pinned, j.Requested = "alpha", "../alpha" }, "tenant", `the job asks for tenant "../alpha", this runner serves tenant "alpha" only; choose a runner of that tenant by its tags`},
+		"a bad name":                      {ok, func(j *tenant.Subject) { j.Requested = "a\nb" }, "tenant", `variable TENANT: tenant name "a\nb": want 1 to 63 of a-z, 0-9, - and _, not starting with -; correct TENANT in .gitlab-ci.yml`},
+		"an unknown tenant":               {ok, func(j *tenant.Subject) { j.Requested = "gamma" }, "tenant", `this runner serves no tenant "gamma"; correct TENANT in .gitlab-ci.yml, or ask the runner's admin`},
+		"the tenant none":                 {ok, func(j *tenant.Subject) { j.Requested = "none" }, "tenant", `this runner serves no tenant "none"; correct TENANT in .gitlab-ci.yml, or ask the runner's admin`},
+		"no token, requested":             {tenant.Subject{Requested: "alpha"}, nil, "id_token", `tenant "alpha": the job has no ID token in GITLAB_OIDC_TOKEN` + alphaYAML},
+		"no token, both":                  {tenant.Subject{Requested: "alpha", Pinned: "alpha"}, nil, "id_token", `tenant "alpha": the job has no ID token in GITLAB_OIDC_TOKEN` + alphaYAML},
+		"another token, requested":        {betaJob("beta/a", "branch", "x"), func(j *tenant.Subject) { j.Requested = "alpha" }, "id_token", `tenant "alpha": the job has no ID token in GITLAB_OIDC_TOKEN` + alphaYAML},
+		"no token, required":              {tenant.Subject{Project: "must/x"}, nil, "id_token", mustYAML},
+		"no token, required and pinned":   {tenant.Subject{Project: "eve/x", Pinned: "must"}, nil, "id_token", mustYAML},
 		"an empty token":                  {job("GITLAB_OIDC_TOKEN", tenant.Claims{}), nil, "tenant", `no tenant of this runner's policy allows project "", ref "" (type "", not protected); set TENANT to learn which rule of a tenant refuses, or ask the runner's admin`},
 		"several":                         {betaJob("beta/a", "tag", "v1"), nil, "tenant", "several tenants allow the job: beta, beta-prod; set TENANT to one of them"},
 		"none":                            {betaJob("acme/deploy", "tag", "v1"), nil, "tenant", `no tenant of this runner's policy allows project "acme/deploy", ref "v1" (tag, not protected); set TENANT to learn which rule of a tenant refuses, or ask the runner's admin`},
-		"the token is of another project": {ok, func(j *tenant.Job) { j.Project, j.Requested = "acme/infra/x", "alpha" }, "projects", `tenant "alpha" refused for project "acme/deploy", ref "main" (branch, protected): rule projects: GitLab says that the job is of project "acme/infra/x"; let id_tokens: set the token, or ask the runner's admin`},
+		"the token is of another project": {ok, func(j *tenant.Subject) { j.Project, j.Requested = "acme/infra/x", "alpha" }, "projects", `tenant "alpha" refused for project "acme/deploy", ref "main" (branch, protected): rule projects: GitLab says that the job is of project "acme/infra/x"; let id_tokens: set the token, or ask the runner's admin`},
 		"the token under another's name":  {job("GITLAB_OIDC_TOKEN", betaJob("beta/a", "branch", "x").Tokens["BETA_TOKEN"]), nil, "tenant", `no tenant of this runner's policy allows project "beta/a", ref "x" (branch, not protected); set TENANT to learn which rule of a tenant refuses, or ask the runner's admin`},
 		"long texts":                      {betaJob(long, long, long), nil, "tenant", `no tenant of this runner's policy allows project "` + long[:80] + `"…, ref "` + long[:80] + `"… (type "` + long[:80] + `"…, not protected); set TENANT to learn which rule of a tenant refuses, or ask the runner's admin`},
 	} {
@@ -109,7 +109,7 @@ func TestPolicyRefuses(t *testing.T) {
 		}
 		checkRefusal(t, policy, test.job, test.rule, test.want)
 	}
-	_, err := policy.Decide(tenant.Job{Pinned: "gamma", Requested: "alpha"})
+	_, err := policy.Decide(tenant.Subject{Pinned: "gamma", Requested: "alpha"})
 	if err == nil || fault.SideOf(err) != fault.Admin || !strings.HasPrefix(err.Error(), `--tenant "gamma" is not in the policy file; `) {
 		t.Errorf("pinned to an unknown tenant: %v, want an error of the admin's", err)
 	}

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// subject is a job as the rules of tenants see it, by one of its tokens.
-type subject struct {
+// view is a job as the rules of a tenant see it, through one of the job's ID tokens.
+type view struct {
 	claims      Claims
 	project     string   // path of the project that runs the job
 	mismatch    bool     // the token names another project than GitLab does
@@ -16,16 +16,16 @@ type subject struct {
 	environment []string
 }
 
-// newSubject returns the subject of a job and a token of it.
-func newSubject(j Job, c Claims) *subject {
+// newView returns the view of a job through the token with the claims c.
+func newView(s Subject, c Claims) *view {
 	project := c.JobProject
-	if project == "" { // an old server: project_path is that of the project that runs the job
+	if project == "" { // an old server: project_path names the project that runs the job
 		project = c.Project
 	}
-	return &subject{
+	return &view{
 		claims:      c,
 		project:     project,
-		mismatch:    j.Project != "" && j.Project != project,
+		mismatch:    s.Project != "" && s.Project != project,
 		source:      segmentsOf(c.Project),
 		runs:        segmentsOf(project),
 		ref:         segmentsOf(c.Ref),
@@ -33,36 +33,36 @@ func newSubject(j Job, c Claims) *subject {
 	}
 }
 
-// ruleNames returns the keys of a policy file that are rules, in the order in which
-// they are held against a job.
+// ruleNames returns the keys of a policy file that are rules, in the order in which a
+// job is checked against them.
 func ruleNames() [6]string {
 	return [...]string{"audience", "projects", "ref_types", "refs", "protected", "environments"}
 }
 
-// holds reports whether a rule of the tenant allows the subject.
-func (t *Tenant) holds(rule string, s *subject) bool {
+// holds reports whether a rule of the tenant allows the job.
+func (t *Tenant) holds(rule string, v *view) bool {
 	switch rule {
 	case "audience":
-		return len(s.claims.Audience) == 1 && s.claims.Audience[0] == t.Audience
+		return len(v.claims.Audience) == 1 && v.claims.Audience[0] == t.Audience
 	case "projects":
-		return !s.mismatch && matches(t.Projects, s.source) && matches(t.Projects, s.runs)
+		return !v.mismatch && matches(t.Projects, v.source) && matches(t.Projects, v.runs)
 	case "ref_types":
-		return slices.Contains(t.RefTypes, s.claims.RefType)
+		return slices.Contains(t.RefTypes, v.claims.RefType)
 	case "refs":
-		return len(t.Refs) == 0 || matches(t.Refs, s.ref)
+		return len(t.Refs) == 0 || matches(t.Refs, v.ref)
 	case "protected":
-		return !t.Protected || s.claims.Protected == "true"
+		return !t.Protected || v.claims.Protected == "true"
 	case "environments":
-		return len(t.Environments) == 0 || matches(t.Environments, s.environment)
+		return len(t.Environments) == 0 || matches(t.Environments, v.environment)
 	}
 	return false
 }
 
-// refuses returns the first rule of the tenant that does not allow the subject, or
-// an empty text.
-func (t *Tenant) refuses(s *subject) string {
+// refuses returns the first rule of the tenant that does not allow the job, or an
+// empty text.
+func (t *Tenant) refuses(v *view) string {
 	for _, rule := range ruleNames() {
-		if !t.holds(rule, s) {
+		if !t.holds(rule, v) {
 			return rule
 		}
 	}
@@ -72,71 +72,80 @@ func (t *Tenant) refuses(s *subject) string {
 // matches reports whether one of the patterns matches.
 func matches(patterns []Pattern, value []string) bool { return matching(patterns, value) >= 0 }
 
-// matching returns the first of the patterns that matches, or -1.
+// matching returns the index of the first pattern that matches, or -1.
 func matching(patterns []Pattern, value []string) int {
 	return slices.IndexFunc(patterns, func(p Pattern) bool { return p.match(value) })
 }
 
-// why returns what of the tenant's rules allowed the subject.
-func (t *Tenant) why(s *subject) string {
-	text := "projects " + t.Projects[matching(t.Projects, s.runs)].text
-	if source := t.Projects[matching(t.Projects, s.source)].text; s.claims.Project != s.project {
-		text += " and " + source
-	}
-	text += "; ref_types " + s.claims.RefType
-	if i := matching(t.Refs, s.ref); i >= 0 {
+// why names the rules, and of each rule the pattern, that allowed the job.
+func (t *Tenant) why(v *view) string {
+	text := t.whyProjects(v) + "; ref_types " + v.claims.RefType
+	if i := matching(t.Refs, v.ref); i >= 0 {
 		text += "; refs " + t.Refs[i].text
 	}
 	if t.Protected {
 		text += "; protected"
 	}
-	if i := matching(t.Environments, s.environment); i >= 0 {
+	if i := matching(t.Environments, v.environment); i >= 0 {
 		text += "; environments " + t.Environments[i].text
 	}
 	return text
 }
 
-// Verdict is what the rules of one tenant say of a job.
+// whyProjects names the pattern of the project that runs the job, and of its fork.
+func (t *Tenant) whyProjects(v *view) string {
+	text := "projects " + t.Projects[matching(t.Projects, v.runs)].text
+	if v.claims.Project != v.project {
+		text += " and " + t.Projects[matching(t.Projects, v.source)].text
+	}
+	return text
+}
+
+// Verdict is what the rules of one tenant say about a job.
 type Verdict struct {
 	Tenant Name
 	Allows bool
 	Rules  []Rule
 }
 
-// Rule is one rule of a tenant, held against a job.
+// Rule is the answer of one rule of a tenant about a job.
 type Rule struct {
 	Name string // key of the policy file
 	Want string // what the file says
-	Got  string // what the job has; what comes from outside is in quotes
+	Got  string // what the job has; text that the job chose is in quotes
 	OK   bool
 }
 
-// Explain holds the rules of every tenant against a job, in the order of the file,
-// those after the first that fails too. The rule id_token is whether the job has
-// the tenant's token. Pinned and Requested count for nothing: which tenant it will
-// be is for Decide.
-func (p *Policy) Explain(j Job) []Verdict {
+// Explain checks a job against all rules of every tenant, in the order of the file,
+// and goes on after a rule that refuses the job. The rule id_token says whether the job
+// has the tenant's token. Explain ignores Pinned and Requested: only Decide says which
+// tenant the job is.
+func (p *Policy) Explain(s Subject) []Verdict {
 	verdicts := make([]Verdict, 0, len(p.tenants))
 	for i := range p.tenants {
-		t := &p.tenants[i]
-		claims, has := j.Tokens[t.IDToken]
-		got := "no token"
-		if has {
-			got = "a token"
-		}
-		s := newSubject(j, claims)
-		v := Verdict{Tenant: t.Name, Allows: has, Rules: []Rule{{"id_token", t.IDToken, got, has}}}
-		for _, rule := range ruleNames() {
-			ok := has && t.holds(rule, s)
-			v.Rules = append(v.Rules, Rule{rule, t.want(rule), s.got(rule), ok})
-			v.Allows = v.Allows && ok
-		}
-		verdicts = append(verdicts, v)
+		verdicts = append(verdicts, p.tenants[i].explain(s))
 	}
 	return verdicts
 }
 
-// want returns what a rule of the tenant asks for.
+// explain checks a job against all rules of the tenant.
+func (t *Tenant) explain(s Subject) Verdict {
+	claims, has := s.Tokens[t.IDToken]
+	got := "no token"
+	if has {
+		got = "a token"
+	}
+	v := newView(s, claims)
+	verdict := Verdict{Tenant: t.Name, Allows: has, Rules: []Rule{{"id_token", t.IDToken, got, has}}}
+	for _, rule := range ruleNames() {
+		ok := has && t.holds(rule, v)
+		verdict.Rules = append(verdict.Rules, Rule{rule, t.want(rule), v.got(rule), ok})
+		verdict.Allows = verdict.Allows && ok
+	}
+	return verdict
+}
+
+// want returns what a rule of the tenant requires.
 func (t *Tenant) want(rule string) string {
 	switch rule {
 	case "audience":
@@ -168,31 +177,37 @@ func anyOf(patterns []Pattern) string {
 	return strings.Join(texts, ", ")
 }
 
-// got returns what the subject has that a rule looks at.
-func (s *subject) got(rule string) string {
+// got returns what the job has that a rule looks at.
+func (v *view) got(rule string) string {
 	switch rule {
 	case "audience":
-		texts := make([]string, len(s.claims.Audience))
-		for i, a := range s.claims.Audience {
-			texts[i] = Quote(a)
-		}
-		return "[" + list(texts) + "]"
+		return v.audiences()
 	case "projects":
-		return s.projects()
+		return v.projects()
 	case "ref_types":
-		return Quote(s.claims.RefType)
+		return Quote(v.claims.RefType)
 	case "refs":
-		return Quote(s.claims.Ref)
+		return Quote(v.claims.Ref)
 	case "protected":
-		return Quote(s.claims.Protected)
+		return Quote(v.claims.Protected)
 	}
-	return Quote(s.claims.Environment)
+	return Quote(v.claims.Environment)
 }
 
-// projects names the project that runs the job, and the fork that it is for.
-func (s *subject) projects() string {
-	if s.claims.Project == s.project {
-		return Quote(s.project)
+// audiences returns the audiences of the job's token as a list.
+func (v *view) audiences() string {
+	texts := make([]string, len(v.claims.Audience))
+	for i, a := range v.claims.Audience {
+		texts[i] = Quote(a)
 	}
-	return Quote(s.project) + " for the fork " + Quote(s.claims.Project)
+	return "[" + list(texts) + "]"
+}
+
+// projects names the project that runs the job, and the fork whose merge request it
+// is for.
+func (v *view) projects() string {
+	if v.claims.Project == v.project {
+		return Quote(v.project)
+	}
+	return Quote(v.project) + " for the fork " + Quote(v.claims.Project)
 }

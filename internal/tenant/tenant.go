@@ -1,9 +1,9 @@
 // Package tenant decides which tenant a job is.
 //
-// There are two sets of rules. Those of a Policy are the admin's, in a file, and are
-// held against what GitLab has signed. Without a file there is ZeroConfig: the job
-// names its tenant, and what it asks of a provider of credentials only that provider
-// judges.
+// There are two sets of rules. A Policy has the admin's rules, from the policy file,
+// and checks them against what GitLab has signed. Without a policy file there is
+// ZeroConfig: the job names its tenant, and only the provider of credentials judges
+// what the job requests.
 package tenant
 
 import (
@@ -18,10 +18,10 @@ import (
 // It stands in file names and on log lines.
 type Name string
 
-// None is the tenant of a job that asks for no credentials.
+// None is the tenant of a job that gets no credentials.
 const None Name = ""
 
-// Nobody names the folder of the jobs of None; no tenant of a policy file has it.
+// Nobody names the folder of jobs without a tenant; no tenant may have this name.
 const Nobody Name = "none"
 
 // ParseName checks the name of a tenant.
@@ -48,21 +48,21 @@ type Grant struct {
 	Tenant    Name
 	IDToken   string // name of the variable that holds the ID token
 	Protected bool   // the trust class of the job: whether its ref is protected
-	RunAs     string // unix user of the job; empty: the runner's own
+	RunAs     string // unix user of the job; empty: the runner's user
 	Limits    Limits
-	Gifts     []Gift // what the tenant gives the job; with a policy file only
-	Why       string // the rules that allowed it, for the audit log; with a policy file only
+	Gifts     []Gift // what the tenant gives the job; empty without a policy file
+	Why       string // the rules that allowed the job, for the audit log; empty without a policy file
 }
 
-// Gift is what a tenant gives its jobs of one provider of credentials.
+// Gift is what a tenant gives its jobs from one provider of credentials.
 type Gift struct {
 	Provider string // the name of the provider, such as aws
-	Settings any    // the provider's own; it never changes
+	Settings any    // of a type that only the provider knows; it never changes
 }
 
-// Folder returns the folder, below the builds_dir and cache_dir of a policy file,
-// that the jobs of a tenant and trust class have for themselves: what a job of an
-// unprotected ref leaves there must not meet one of a protected ref.
+// Folder returns the folder of the job's tenant and trust class, relative to the
+// builds_dir and cache_dir of a policy file. Each trust class has its own folder, so
+// that a job of a protected ref does not meet what a job of an unprotected ref left.
 func (g Grant) Folder() string {
 	class := "unprotected"
 	if g.Protected {
@@ -71,13 +71,13 @@ func (g Grant) Folder() string {
 	return string(cmp.Or(g.Tenant, Nobody)) + "/" + class
 }
 
-// ZeroConfig are the rules without a policy file. Pinned is the tenant of the
-// runner, None where the job names it.
+// ZeroConfig are the rules without a policy file. Pinned is the tenant of the runner;
+// with None the job names its tenant.
 type ZeroConfig struct{ Pinned Name }
 
-// Decide returns the grant for a job that requests a tenant by its variable TENANT,
-// which may be empty. A job that names no tenant, on a runner that has none pinned,
-// gets a Grant of tenant None. Errors are a fault.Author.
+// Decide returns the grant of a job whose variable TENANT has the value requested,
+// which may be empty. If neither the job nor the runner names a tenant, the Grant has
+// tenant None. Errors are a fault.Author.
 func (z ZeroConfig) Decide(requested string) (Grant, error) {
 	name, err := z.name(requested)
 	if err != nil || name == None {
@@ -86,7 +86,7 @@ func (z ZeroConfig) Decide(requested string) (Grant, error) {
 	return Grant{Tenant: name, IDToken: IDToken}, nil
 }
 
-// name returns the tenant of a job that asks for requested.
+// name returns the tenant of a job whose variable TENANT is requested.
 func (z ZeroConfig) name(requested string) (Name, error) {
 	if requested == "" || requested == string(z.Pinned) {
 		return z.Pinned, nil

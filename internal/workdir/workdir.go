@@ -1,4 +1,4 @@
-// Package workdir makes the folders that the jobs of a unix user work in.
+// Package workdir creates the folders that the jobs of a unix user work in.
 package workdir
 
 import (
@@ -13,14 +13,16 @@ import (
 	"rolecall/internal/adminfile"
 )
 
-// Make makes the folder at names, such as alpha/protected, below base, where they
-// are not there. The last one is the user's own, and closed to all others; base and
-// those between are the driver's, and others can do no more than pass through. So a
-// job can neither see nor replace the folder of another user.
+// Make creates the folder names below base, such as alpha/protected, and all folders on
+// the way that do not exist. The last folder belongs to uid and gid and is closed to all
+// others (mode 0700). Base and the folders between belong to the driver's user; others
+// can only pass through them (mode 0711). So a job can neither see nor replace the
+// folder of another user.
 //
-// Base must be one that nobody but root and the driver's user can change, as package
-// adminfile has it; it is made if its parent is such a one. Everything is reached by
-// descriptor, and no link is followed. Errors name the folder that is in the way.
+// Only root and the driver's user may be able to change base, by the rules of package
+// adminfile. Make creates base itself only if the same is true of its parent. It opens
+// each folder below base relative to its parent's descriptor and follows no symbolic
+// link. Errors name the folder that is in the way.
 func Make(base, names string, uid, gid uint32) error {
 	if err := makeBase(base); err != nil {
 		return err
@@ -33,17 +35,17 @@ func Make(base, names string, uid, gid uint32) error {
 	for name := range strings.SplitSeq(filepath.Dir(names), "/") {
 		path = filepath.Join(path, name)
 		parent := fd
-		fd, err = enter(parent, name, path)
+		fd, err = openPassage(parent, name, path)
 		_ = unix.Close(parent)
 		if err != nil {
 			return err
 		}
 	}
 	defer func() { _ = unix.Close(fd) }()
-	return give(fd, filepath.Base(names), filepath.Join(path, filepath.Base(names)), int(uid), int(gid))
+	return makeOwned(fd, filepath.Base(names), filepath.Join(path, filepath.Base(names)), int(uid), int(gid))
 }
 
-// makeBase makes base where it is not there, and checks it.
+// makeBase creates base if it does not exist, and checks it.
 func makeBase(base string) error {
 	if err := adminfile.Check(filepath.Dir(base)); err != nil {
 		return err
@@ -54,8 +56,9 @@ func makeBase(base string) error {
 	return adminfile.Check(base)
 }
 
-// enter makes and opens a folder of the driver's own.
-func enter(parent int, name, path string) (int, error) {
+// openPassage opens a folder that belongs to the driver's user and that others can only
+// pass through. It creates the folder if it does not exist.
+func openPassage(parent int, name, path string) (int, error) {
 	if err := unix.Mkdirat(parent, name, 0o711); err != nil && !errors.Is(err, unix.EEXIST) {
 		return -1, fmt.Errorf("%s: %w", path, err)
 	}
@@ -65,13 +68,18 @@ func enter(parent int, name, path string) (int, error) {
 	}
 	if int(stat.Uid) != os.Geteuid() || stat.Mode&0o022 != 0 {
 		_ = unix.Close(fd)
-		return -1, fmt.Errorf("%s belongs to user %d and has mode %04o; it must be the driver's own, and closed to others for writing", path, stat.Uid, stat.Mode&0o7777)
+		return -1, fmt.Errorf("%s belongs to user %d and has mode %04o; it must belong to the driver's user, and others must not be able to write to it", path, stat.Uid, stat.Mode&0o7777)
 	}
-	return fd, unix.Fchmod(fd, 0o711) // whatever the umask took
+	if err := unix.Fchmod(fd, 0o711); err != nil { // the umask may have cleared bits of Mkdirat's mode
+		_ = unix.Close(fd)
+		return -1, fmt.Errorf("%s: %w", path, err)
+	}
+	return fd, nil
 }
 
-// give makes a folder and gives it to the user.
-func give(parent int, name, path string, uid, gid int) error {
+// makeOwned creates a folder that belongs to the user. A folder that exists already must
+// belong to the user or to the driver's user.
+func makeOwned(parent int, name, path string, uid, gid int) error {
 	err := unix.Mkdirat(parent, name, 0o700)
 	fresh := err == nil
 	if err != nil && !errors.Is(err, unix.EEXIST) {
@@ -85,7 +93,7 @@ func give(parent int, name, path string, uid, gid int) error {
 	if fresh || int(stat.Uid) == os.Geteuid() {
 		err = errors.Join(unix.Fchmod(fd, 0o700), unix.Fchown(fd, uid, gid))
 	} else if int(stat.Uid) != uid {
-		return fmt.Errorf("%s belongs to user %d, the job runs as %d; remove it, or give it to the user with chown -R", path, stat.Uid, uid)
+		return fmt.Errorf("%s belongs to user %d, but the job runs as user %d; remove the folder, or change its owner with chown -R", path, stat.Uid, uid)
 	} else if stat.Mode&0o077 != 0 {
 		err = unix.Fchmod(fd, 0o700)
 	}
@@ -95,12 +103,12 @@ func give(parent int, name, path string, uid, gid int) error {
 	return nil
 }
 
-// open opens the folder name, which is no link.
+// open opens the folder name in parent. It fails if name is a symbolic link.
 func open(parent int, name, path string) (int, unix.Stat_t, error) {
 	var stat unix.Stat_t
 	fd, err := unix.Openat(parent, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return -1, stat, fmt.Errorf("%s: %w; remove what stands there", path, err)
+		return -1, stat, fmt.Errorf("%s: %w; remove what is at this path", path, err)
 	}
 	if err := unix.Fstat(fd, &stat); err != nil {
 		_ = unix.Close(fd)

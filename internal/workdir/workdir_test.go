@@ -12,10 +12,10 @@ import (
 	"rolecall/test/kit"
 )
 
-// The user whose folders are made.
+// The user that the folders are made for.
 const uid, gid = 65531, 65532
 
-// describe returns mode and owner of a path.
+// describe returns the mode and the owner of a path, or why it cannot be read.
 func describe(t *testing.T, path string) string {
 	t.Helper()
 	info, err := os.Lstat(path)
@@ -48,7 +48,7 @@ func TestMake(t *testing.T) {
 	}
 }
 
-// TestMakeOpen: what was open to others is closed.
+// TestMakeOpen: a folder that is open to others is closed.
 func TestMakeOpen(t *testing.T) {
 	t.Parallel()
 	kit.NeedRoot(t, "folders of other users")
@@ -75,7 +75,7 @@ func TestMakeRefuses(t *testing.T) {
 		"a link for the class":           {func(b string) error { return link(b+"/alpha", "/etc", "protected") }, "alpha/protected: not a directory"},
 		"a file":                         {func(b string) error { return os.WriteFile(b+"/alpha", nil, 0o600) }, "alpha: not a directory"},
 		"the tenant's folder is a job's": {func(b string) error { return give(b+"/alpha", uid) }, "alpha belongs to user 65531"},
-		"the class is of another user":   {func(b string) error { return join(os.Mkdir(b+"/alpha", 0o755), give(b+"/alpha/protected", uid+1)) }, "alpha/protected belongs to user 65532, the job runs as 65531"},
+		"the class is of another user":   {func(b string) error { return join(os.Mkdir(b+"/alpha", 0o755), give(b+"/alpha/protected", uid+1)) }, "alpha/protected belongs to user 65532, but the job runs as user 65531"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -102,12 +102,12 @@ func join(errs ...error) error {
 	return nil
 }
 
-// give makes a folder of that user.
+// give makes a folder that belongs to the user.
 func give(path string, uid int) error {
 	return join(os.Mkdir(path, 0o700), os.Chown(path, uid, gid))
 }
 
-// link makes a folder with a link in it.
+// link makes a folder with a symbolic link in it.
 func link(dir, target, name string) error {
 	return join(os.Mkdir(dir, 0o755), os.Symlink(target, filepath.Join(dir, name)))
 }

@@ -11,10 +11,11 @@ import (
 	"time"
 )
 
-// longPoll is how long a request for a job is held while there is none. GitLab does the same,
-// for longer; a held request keeps one of the runner's workers from serving other runners.
+// longPoll is how long a request for a job waits if there is none. GitLab waits longer.
+// A waiting request keeps one of the runner's workers from serving other runners.
 const longPoll = 2 * time.Second
 
+// routes returns the handlers of the runner API, git and OpenID Connect, by path.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/openid-configuration", s.serveDiscovery)
@@ -29,18 +30,20 @@ func (s *Server) routes() http.Handler {
 	return mux
 }
 
+// writeJSON answers with body as JSON.
 func writeJSON(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(body) // The client may be gone.
 }
 
+// writeError answers with a status, in the form of GitLab's errors.
 func writeError(w http.ResponseWriter, status int) {
 	message := fmt.Sprintf("%d %s", status, http.StatusText(status))
 	writeJSON(w, status, map[string]string{"message": message})
 }
 
-// runnerToken reads the token of a runner's request, whose body is JSON.
+// runnerToken returns the runner's token in a request. The body of the request is JSON.
 func runnerToken(r *http.Request) string {
 	var body struct {
 		Token string `json:"token"`
@@ -51,6 +54,7 @@ func runnerToken(r *http.Request) string {
 	return body.Token
 }
 
+// verifyRunner accepts every runner token that is not empty.
 func (s *Server) verifyRunner(w http.ResponseWriter, r *http.Request) {
 	token := runnerToken(r)
 	if token == "" {
@@ -60,7 +64,7 @@ func (s *Server) verifyRunner(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, object{"id": s.RunnerID(token), "token": token, "token_expires_at": nil})
 }
 
-// requestJob hands the next job to a runner, or holds the request for a while.
+// requestJob answers with the runner's next job, or waits for one for a while.
 func (s *Server) requestJob(w http.ResponseWriter, r *http.Request) {
 	token := runnerToken(r)
 	if token == "" {
@@ -89,6 +93,7 @@ func (s *Server) requestJob(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// send sends the job to its runner.
 func (r *Run) send(w http.ResponseWriter) {
 	payload, err := r.render()
 	if err != nil {
@@ -103,7 +108,8 @@ func (r *Run) send(w http.ResponseWriter) {
 	_, _ = w.Write(payload) // A runner that is gone loses the job, as with GitLab.
 }
 
-// ofJob finds the job of a request, which must carry the job's token.
+// ofJob returns a handler that finds the job of a request. The request must have the
+// job's token.
 func (s *Server) ofJob(handle func(*Run, http.ResponseWriter, *http.Request)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		id, _ := strconv.ParseInt(r.PathValue("id"), 10, 64)
@@ -119,7 +125,7 @@ func (s *Server) ofJob(handle func(*Run, http.ResponseWriter, *http.Request)) ht
 	}
 }
 
-// update takes the runner's word on the job's state.
+// update sets the job's state to the one that the runner reports.
 func (r *Run) update(w http.ResponseWriter, request *http.Request) {
 	var body struct {
 		State         string `json:"state"`
@@ -139,13 +145,14 @@ func (r *Run) update(w http.ResponseWriter, request *http.Request) {
 	writeJSON(w, http.StatusOK, object{})
 }
 
-// writeStatus tells the runner what GitLab wants of the job. It needs the lock.
+// writeStatus writes the state that GitLab wants for the job. The caller must hold the
+// lock.
 func (r *Run) writeStatus(w http.ResponseWriter) {
 	w.Header().Set("Job-Status", r.status)
 	w.Header().Set("X-GitLab-Trace-Update-Interval", "1")
 }
 
-// appendLog takes a piece of the log, if it begins where the log ends.
+// appendLog appends a piece of the log. The piece must begin where the log ends.
 func (r *Run) appendLog(w http.ResponseWriter, request *http.Request) {
 	piece, err := io.ReadAll(request.Body)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 )
 
+// storeArtifact stores a file that the runner uploads.
 func (r *Run) storeArtifact(w http.ResponseWriter, request *http.Request) {
 	file, header, err := request.FormFile("file")
 	if err != nil {
@@ -32,7 +33,7 @@ func (r *Run) storeArtifact(w http.ResponseWriter, request *http.Request) {
 	writeJSON(w, http.StatusCreated, object{})
 }
 
-// serveArchive answers a job that needs this one.
+// serveArchive sends this job's archive to a job that needs it.
 func (r *Run) serveArchive(w http.ResponseWriter, _ *http.Request) {
 	for _, upload := range r.Artifacts() {
 		if upload.Type == "archive" {

@@ -1,9 +1,5 @@
-// Package coordinator stands in for a GitLab server on loopback, as far as a runner and the
-// receivers of ID tokens can see it.
-//
-// It serves the runner API (jobs, logs, artifacts), git over HTTP, and OpenID Connect
-// discovery. Like GitLab it signs a job's ID tokens when a runner takes the job, and sends
-// the job's variables in GitLab's order, so that later ones of the same name win.
+// Package coordinator is a stand-in for a GitLab server on loopback. It has the
+// interfaces that a runner and the receivers of ID tokens use.
 package coordinator
 
 import (
@@ -16,8 +12,9 @@ import (
 	"time"
 )
 
-// Server is a GitLab server with no projects, users or database: tests tell it which jobs to
-// hand out and read from it what the runner reported. Its methods may be called concurrently.
+// Server is a GitLab server without projects, users or a database. Tests say which jobs
+// it gives to runners, and read what the runners report. Its methods may be called
+// concurrently.
 type Server struct {
 	url  string
 	http *http.Server
@@ -33,7 +30,7 @@ type Server struct {
 	repos   map[string]*Repo
 }
 
-// Start starts a server on a free loopback port, with a signing key of its own.
+// Start starts a server on a free loopback port, with a new signing key.
 func Start() (*Server, error) {
 	key, err := newSigningKey()
 	if err != nil {
@@ -58,13 +55,13 @@ func Start() (*Server, error) {
 	return s, nil
 }
 
-// URL is the server's address without a trailing slash, which is also CI_SERVER_URL.
+// URL returns the server's address without a trailing slash. It is also CI_SERVER_URL.
 func (s *Server) URL() string { return s.url }
 
-// Issuer is the iss claim of the server's ID tokens.
+// Issuer returns the claim iss of the server's ID tokens.
 func (s *Server) Issuer() string { return s.url }
 
-// Close stops the server and drops its connections. Only the first call does anything.
+// Close stops the server and closes its connections. A second call does nothing.
 func (s *Server) Close() {
 	s.mu.Lock()
 	select {
@@ -76,14 +73,14 @@ func (s *Server) Close() {
 	_ = s.http.Close()
 }
 
-// RunnerID is the id that the server gave to the runner with this token.
+// RunnerID returns the id that the server has given to the runner with this token.
 func (s *Server) RunnerID(token string) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.runnerID(token)
 }
 
-// runnerID needs the lock.
+// runnerID is RunnerID for a caller that holds the lock.
 func (s *Server) runnerID(token string) int64 {
 	id, ok := s.runners[token]
 	if !ok {
@@ -93,16 +90,15 @@ func (s *Server) runnerID(token string) int64 {
 	return id
 }
 
-// Host serves repo as the repository of the project with this path, for jobs that are
-// enqueued from now on.
+// Host makes repo the repository of the project with this path, for jobs that are
+// enqueued later.
 func (s *Server) Host(projectPath string, repo *Repo) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.repos[projectPath] = repo
 }
 
-// Enqueue makes job the next one, after those enqueued before it, for the runner with this
-// token.
+// Enqueue appends job to the queue of the runner with this token.
 func (s *Server) Enqueue(runnerToken string, job Job) *Run {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -123,7 +119,8 @@ func (s *Server) Enqueue(runnerToken string, job Job) *Run {
 	return run
 }
 
-// take removes and returns the first queued run of a runner, or nil. It needs the lock.
+// take removes the first queued run of a runner and returns it, or nil if there is
+// none. The caller must hold the lock.
 func (s *Server) take(runnerToken string) *Run {
 	for i, run := range s.queue {
 		if run.runnerToken == runnerToken {
@@ -137,13 +134,13 @@ func (s *Server) take(runnerToken string) *Run {
 	return nil
 }
 
-// broadcast wakes whoever waits for a change. It needs the lock.
+// broadcast wakes all goroutines that wait for a change. The caller must hold the lock.
 func (s *Server) broadcast() {
 	close(s.changed)
 	s.changed = make(chan struct{})
 }
 
-// wait returns when holds, which is called with the lock held, is true.
+// wait waits until holds returns true. It calls holds with the lock held.
 func (s *Server) wait(ctx context.Context, holds func() bool) error {
 	for {
 		s.mu.Lock()

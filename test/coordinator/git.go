@@ -17,7 +17,7 @@ type Repo struct {
 	SHA string
 }
 
-// NewRepo makes a repository in dir whose one commit has files, by their paths.
+// NewRepo creates a repository in dir. Its only commit has files, by path.
 func NewRepo(dir string, files map[string]string) (*Repo, error) {
 	for name, content := range files {
 		path := filepath.Join(dir, name)
@@ -46,7 +46,7 @@ func NewRepo(dir string, files map[string]string) (*Repo, error) {
 	return &Repo{Dir: dir, SHA: strings.TrimSpace(sha)}, nil
 }
 
-// git runs git without any configuration of the machine or its user.
+// git runs git without the configuration of the machine and the user.
 func git(args ...string) (string, error) {
 	cmd := exec.Command("git", args...)
 	cmd.Env = append(gitEnvironment(),
@@ -63,11 +63,12 @@ func git(args ...string) (string, error) {
 	return string(out), nil
 }
 
+// gitEnvironment returns an environment in which git reads no configuration.
 func gitEnvironment() []string {
 	return []string{"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull, "HOME=" + os.DevNull}
 }
 
-// serveGit serves the hosted repositories, for reading, at /<project path>.git.
+// serveGit serves the hosted repositories at /<project path>.git, read-only.
 func (s *Server) serveGit(w http.ResponseWriter, r *http.Request) {
 	project, _, ok := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), ".git/")
 	s.mu.Lock()

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Job is what a pipeline author and GitLab's settings make of one job. The zero value is a
-// job without a script of group/project, on the unprotected branch main.
+// Job is a job as its author and GitLab's settings define it. The zero value is a job
+// without a script, in project group/project, on the unprotected branch main.
 type Job struct {
 	Name    string // default "test"
 	Stage   string // default "test"
@@ -17,8 +17,9 @@ type Job struct {
 	RefType    string // "branch", the default, or "tag"
 	Protected  bool
 	SHA        string // default: that of the project's repository
-	// RepoURL is where the runner clones from. By default that is the repository that Host
-	// gave to the project; for a project without one, GIT_STRATEGY is none.
+	// RepoURL is the address that the runner clones from. By default it is the
+	// repository that Host has given to the project. A project without a repository
+	// gets GIT_STRATEGY none.
 	RepoURL string
 
 	Script      []string
@@ -36,9 +37,10 @@ type Job struct {
 	// Needs are the finished jobs whose archives and dotenv reports this job gets.
 	Needs []*Run
 
-	// Mutate has the last word on the JSON of the job, as encoding/json decodes it.
+	// Mutate changes the JSON of the job, as encoding/json decodes it, before it is
+	// sent.
 	Mutate func(job map[string]any)
-	// MutateClaims has the last word on the claims of each ID token.
+	// MutateClaims changes the claims of each ID token before it is signed.
 	MutateClaims func(claims map[string]any)
 }
 
@@ -48,7 +50,7 @@ type Project struct {
 	Path string // default "group/project"
 }
 
-// Variable is a CI/CD variable as the runner gets it.
+// Variable is a CI/CD variable as the runner receives it.
 type Variable struct {
 	Key    string `json:"key"`
 	Value  string `json:"value"`
@@ -58,7 +60,7 @@ type Variable struct {
 	Raw    bool   `json:"raw"`
 }
 
-// Step is a part of a job that runs as a stage of its own.
+// Step is a part of a job that runs as a separate stage.
 type Step struct {
 	Name   string
 	Script []string
@@ -84,10 +86,12 @@ type Cache struct {
 	When      string // default "on_success"
 }
 
+// projectPath returns the path of the job's project, or the default.
 func (j Job) projectPath() string {
 	return cmp.Or(j.Project.Path, "group/project")
 }
 
+// withDefaults returns the job with its defaults filled in.
 func (j Job) withDefaults(id int64, serverURL string, repo *Repo) Job {
 	j.Name = cmp.Or(j.Name, "test")
 	j.Stage = cmp.Or(j.Stage, "test")
@@ -107,6 +111,7 @@ func (j Job) withDefaults(id int64, serverURL string, repo *Repo) Job {
 	return j
 }
 
+// withDefaults returns the artifact with its defaults filled in.
 func (a Artifact) withDefaults() Artifact {
 	a.Type = cmp.Or(a.Type, "archive")
 	if a.Type == "archive" {
@@ -118,6 +123,7 @@ func (a Artifact) withDefaults() Artifact {
 	return a
 }
 
+// withDefaults returns the cache with its defaults filled in.
 func (c Cache) withDefaults() Cache {
 	c.Key = cmp.Or(c.Key, "default")
 	c.Policy = cmp.Or(c.Policy, "pull-push")

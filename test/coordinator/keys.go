@@ -15,8 +15,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// signingKey is the key of a server's ID tokens, which can change, and what is known of the
-// requests for it.
+// signingKey is the key of a server's ID tokens, which tests can replace, and the
+// number of requests for it.
 type signingKey struct {
 	mu       sync.Mutex
 	public   jose.JSONWebKey
@@ -25,12 +25,13 @@ type signingKey struct {
 	failure  int // status of the answers; 0: the keys
 }
 
+// newSigningKey returns a new RSA key.
 func newSigningKey() (*signingKey, error) {
 	key := new(signingKey)
 	return key, key.rotate(jose.RS256)
 }
 
-// rotate makes a new key.
+// rotate replaces the key by a new one.
 func (k *signingKey) rotate(algorithm jose.SignatureAlgorithm) error {
 	private, err := newPrivateKey(algorithm)
 	if err != nil {
@@ -58,6 +59,7 @@ func (k *signingKey) rotate(algorithm jose.SignatureAlgorithm) error {
 	return nil
 }
 
+// newPrivateKey returns a new private key for an algorithm.
 func newPrivateKey(algorithm jose.SignatureAlgorithm) (crypto.Signer, error) {
 	if algorithm == jose.ES256 {
 		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -65,35 +67,36 @@ func newPrivateKey(algorithm jose.SignatureAlgorithm) (crypto.Signer, error) {
 	return rsa.GenerateKey(rand.Reader, 2048)
 }
 
-// RotateKey makes a new RSA key, which signs from now on and is the only one that the server
-// publishes. It panics where no key can be made.
+// RotateKey makes a new RSA key. It signs later tokens, and is the only key that the
+// server publishes. It panics if no key can be made.
 func (s *Server) RotateKey() { s.rotate(jose.RS256) }
 
-// RotateToECKey is RotateKey with a key of the curve P-256, which signs by ES256.
+// RotateToECKey is RotateKey with a key of the curve P-256, which signs with ES256.
 func (s *Server) RotateToECKey() { s.rotate(jose.ES256) }
 
+// rotate replaces the server's key. It panics if no key can be made.
 func (s *Server) rotate(algorithm jose.SignatureAlgorithm) {
 	if err := s.key.rotate(algorithm); err != nil {
 		panic(fmt.Sprintf("a new signing key: %v", err))
 	}
 }
 
-// FailKeys lets every request for the keys fail with an HTTP status, from now on; 0 ends that.
+// FailKeys makes all later requests for the keys fail with an HTTP status. 0 ends that.
 func (s *Server) FailKeys(status int) {
 	s.key.mu.Lock()
 	defer s.key.mu.Unlock()
 	s.key.failure = status
 }
 
-// KeyRequests is how many requests for the keys there were.
+// KeyRequests returns the number of requests for the keys.
 func (s *Server) KeyRequests() int {
 	s.key.mu.Lock()
 	defer s.key.mu.Unlock()
 	return s.key.requests
 }
 
-// SignToken signs claims, as they are, with the key of the server's ID tokens. It panics when
-// claims cannot be JSON, as a test that passes such claims is wrong.
+// SignToken returns a token with these claims, signed with the server's key. It panics
+// if claims cannot be JSON: then the test is wrong.
 func (s *Server) SignToken(claims map[string]any) string {
 	payload, err := json.Marshal(claims)
 	if err != nil {
@@ -113,6 +116,7 @@ func (s *Server) SignToken(claims map[string]any) string {
 	return token
 }
 
+// serveKeys answers with the public key as a JSON Web Key Set, or fails as FailKeys says.
 func (s *Server) serveKeys(w http.ResponseWriter, _ *http.Request) {
 	s.key.mu.Lock()
 	s.key.requests++

@@ -14,8 +14,8 @@ import (
 // object is a JSON object.
 type object = map[string]any
 
-// render builds the JSON of a job for its runner. It signs the job's tokens, so it is called
-// once for a job.
+// render returns the JSON of a job for its runner. It signs the job's tokens, so it
+// must be called only once for a job.
 func (r *Run) render() ([]byte, error) {
 	variables := r.variables()
 	payload, err := json.Marshal(r.document(variables))
@@ -39,6 +39,7 @@ func (r *Run) render() ([]byte, error) {
 	return payload, nil
 }
 
+// mutate returns the JSON in payload after change has changed it.
 func mutate(payload []byte, change func(map[string]any)) ([]byte, error) {
 	var decoded map[string]any
 	if err := json.Unmarshal(payload, &decoded); err != nil {
@@ -48,6 +49,7 @@ func mutate(payload []byte, change func(map[string]any)) ([]byte, error) {
 	return json.Marshal(decoded)
 }
 
+// document returns the job in the format of common/spec.Job in GitLab Runner.
 func (r *Run) document(variables []Variable) object {
 	return object{
 		"id":              r.id,
@@ -73,6 +75,7 @@ func (r *Run) document(variables []Variable) object {
 	}
 }
 
+// jobInfo returns the part about the job, its project and its pipeline.
 func (r *Run) jobInfo() object {
 	project := r.job.Project
 	return object{
@@ -91,13 +94,13 @@ func (r *Run) jobInfo() object {
 	}
 }
 
-// namespaceID is the id of a group, always the same for the same path.
+// namespaceID returns the id of a group. It depends only on the path.
 func namespaceID(group string) int64 {
 	return 1 + int64(crc32.ChecksumIEEE([]byte(group))%1_000_000)
 }
 
-// gitInfo fetches the commit by its hash, as GitLab does, so a job's ref may be of any name
-// without there being such a branch.
+// gitInfo returns the git part of the job. The runner fetches the commit by its hash,
+// as with GitLab, so a branch with the name of the ref need not exist.
 func (r *Run) gitInfo() object {
 	return object{
 		"repo_url":           r.repoURL(),
@@ -112,7 +115,8 @@ func (r *Run) gitInfo() object {
 	}
 }
 
-// repoURL is the job's repository with the job's token in it, as GitLab sends it.
+// repoURL returns the URL of the job's repository, with the job's token, as GitLab
+// sends it.
 func (r *Run) repoURL() string {
 	if rest, ok := strings.CutPrefix(r.job.RepoURL, "http://"); ok {
 		return "http://gitlab-ci-token:" + r.token + "@" + rest
@@ -120,6 +124,7 @@ func (r *Run) repoURL() string {
 	return r.job.RepoURL
 }
 
+// steps returns the job's script, its other steps and its after_script.
 func (r *Run) steps() []object {
 	steps := []object{r.step("script", r.job.Script, "on_success")}
 	for _, s := range r.job.Steps {
@@ -133,6 +138,7 @@ func (r *Run) steps() []object {
 	return steps
 }
 
+// step returns one step of the job.
 func (r *Run) step(name string, script []string, when string) object {
 	return object{
 		"name":          name,
@@ -143,6 +149,7 @@ func (r *Run) step(name string, script []string, when string) object {
 	}
 }
 
+// hooks returns the job's hooks.
 func (r *Run) hooks() []object {
 	hooks := []object{}
 	for _, name := range slices.Sorted(maps.Keys(r.job.Hooks)) {
@@ -151,6 +158,7 @@ func (r *Run) hooks() []object {
 	return hooks
 }
 
+// artifacts returns the artifacts that the runner must upload.
 func (r *Run) artifacts() []object {
 	artifacts := []object{}
 	for _, a := range r.job.Artifacts {
@@ -169,6 +177,7 @@ func (r *Run) artifacts() []object {
 	return artifacts
 }
 
+// caches returns the caches that the runner must restore and archive.
 func (r *Run) caches() []object {
 	caches := []object{}
 	for _, c := range r.job.Cache {
@@ -185,6 +194,7 @@ func (r *Run) caches() []object {
 	return caches
 }
 
+// dependencies returns the jobs whose archives the runner must download.
 func (r *Run) dependencies() []object {
 	dependencies := []object{}
 	for _, need := range r.job.Needs {
@@ -203,7 +213,8 @@ func (r *Run) dependencies() []object {
 	return dependencies
 }
 
-// failureReasons are the reasons that the runner may report; others it maps to one of these.
+// failureReasons returns the reasons that the runner may report. It maps all others to
+// one of these.
 func failureReasons() []string {
 	return []string{
 		"unknown_failure", "script_failure", "api_failure", "stuck_or_timeout_failure",

@@ -18,7 +18,7 @@ const (
 	statusFailed    = "failed"
 )
 
-// Run is an enqueued job and what the runner reported of it.
+// Run is an enqueued job, with the reports of its runner.
 type Run struct {
 	server      *Server
 	id          int64
@@ -46,43 +46,44 @@ type Result struct {
 	Took          time.Duration // from then until the runner reported the end
 }
 
-// ID is the job's id.
+// ID returns the job's id.
 func (r *Run) ID() int64 { return r.id }
 
-// JobToken is the job's CI_JOB_TOKEN.
+// JobToken returns the job's CI_JOB_TOKEN.
 func (r *Run) JobToken() string { return r.token }
 
-// IDToken is the token that was signed for a variable of the job's IDTokens, or "" when no
-// runner has taken the job yet.
+// IDToken returns the token for a variable of the job's IDTokens, and "" if no runner
+// has taken the job yet.
 func (r *Run) IDToken(variable string) string {
 	r.server.mu.Lock()
 	defer r.server.mu.Unlock()
 	return r.idTokens[variable]
 }
 
-// Payload is the JSON that the runner got, or nil when none has taken the job yet.
+// Payload returns the JSON that the runner has received, and nil if no runner has taken
+// the job yet.
 func (r *Run) Payload() []byte {
 	r.server.mu.Lock()
 	defer r.server.mu.Unlock()
 	return r.payload
 }
 
-// Log is what has arrived of the job's log, as the runner sent it.
+// Log returns the job's log so far, as the runner has sent it.
 func (r *Run) Log() string {
 	r.server.mu.Lock()
 	defer r.server.mu.Unlock()
 	return string(r.log)
 }
 
-// Artifacts are the files that the runner has uploaded, in order.
+// Artifacts returns the files that the runner has uploaded, in order.
 func (r *Run) Artifacts() []Upload {
 	r.server.mu.Lock()
 	defer r.server.mu.Unlock()
 	return slices.Clone(r.uploads)
 }
 
-// Wait waits until the runner reports the job's end, also of a canceled job. The runner
-// reports it after its clean-up stage.
+// Wait waits until the runner reports the job's end. It does so after its clean-up
+// stage, also for a canceled job.
 func (r *Run) Wait(ctx context.Context) (Result, error) {
 	if err := r.server.wait(ctx, func() bool { return r.ended }); err != nil {
 		return Result{}, fmt.Errorf("waiting for job %d, which is %s: %w", r.id, r.state(), err)
@@ -90,8 +91,9 @@ func (r *Run) Wait(ctx context.Context) (Result, error) {
 	return r.result, nil
 }
 
-// WaitLog waits until the log, as Text is, contains what. A runner sends the first part of a log three
-// seconds after it took the job, then every second.
+// WaitLog waits until the log, in the form of Text, contains what. A runner sends the
+// first part of a log three seconds after it has taken the job, and then one part a
+// second.
 func (r *Run) WaitLog(ctx context.Context, what string) error {
 	var found bool
 	err := r.server.wait(ctx, func() bool {
@@ -112,15 +114,17 @@ func (r *Run) WaitPicked(ctx context.Context) error {
 	return r.server.wait(ctx, func() bool { return r.status != statusPending })
 }
 
-// Cancel cancels the job as the button in GitLab does: the runner stops the script, and still
-// runs after_script. The runner learns of it when it next sends a piece of the log, so a
-// script that prints nothing goes on for half a minute.
+// Cancel cancels the job as GitLab's button does: the runner stops the script, and
+// still runs after_script. The runner sees it when it sends the next piece of the log,
+// so a script that prints nothing continues for half a minute.
 func (r *Run) Cancel() { r.stop(statusCanceling) }
 
-// Abort cancels the job as the button "force cancel" does: no further stage runs but the
-// executor's own clean-up. The runner learns of it as with Cancel.
+// Abort cancels the job as GitLab's button "force cancel" does: only the executor's
+// cleanup stage still runs. The runner sees it as with Cancel.
 func (r *Run) Abort() { r.stop(statusCanceled) }
 
+// stop sets the status that tells the runner to cancel the job. If no runner has taken
+// the job, stop removes it from the queue and ends it.
 func (r *Run) stop(status string) {
 	r.server.mu.Lock()
 	defer r.server.mu.Unlock()
@@ -137,13 +141,14 @@ func (r *Run) stop(status string) {
 	r.server.broadcast()
 }
 
+// state returns the job's state.
 func (r *Run) state() string {
 	r.server.mu.Lock()
 	defer r.server.mu.Unlock()
 	return r.status
 }
 
-// finish needs the lock.
+// finish sets the result of the job. The caller must hold the lock.
 func (r *Run) finish(result Result) {
 	if r.status == statusCanceling || r.status == statusCanceled {
 		result.State = statusCanceled

@@ -5,13 +5,13 @@ import "strings"
 // timestampLength is the length of "2006-01-02T15:04:05.000000Z".
 const timestampLength = 27
 
-// Text is the log as GitLab shows it: without the runner's timestamps, and with lines whole.
-// A runner cuts long or slow lines, so what a script printed in one line need not be in one
-// piece in Log.
+// Text returns the log as GitLab shows it: without the runner's timestamps and with
+// whole lines. The runner cuts long or slow lines, so one line of a script may be in
+// several pieces in Log.
 func (r *Run) Text() string { return text(r.Log()) }
 
-// text undoes the runner's framing: each of its lines is a timestamp, a stream such as "00O",
-// then "+" where the line continues the last one of that stream, else a space.
+// text removes the runner's framing. Each line of the runner has a timestamp, a stream
+// such as "00O", and "+" if it continues the last line of the stream, else a space.
 func text(log string) string {
 	var lines []*strings.Builder
 	last := make(map[string]*strings.Builder)
@@ -30,7 +30,8 @@ func text(log string) string {
 	return joined.String()
 }
 
-// parseLine takes a line that has no such frame as it is.
+// parseLine splits a line of the runner. A line without the framing is returned as
+// content.
 func parseLine(line string) (stream, content string, continued bool) {
 	const frame = timestampLength + len(" 00O+")
 	if len(line) < frame || line[timestampLength-1:timestampLength+1] != "Z " {

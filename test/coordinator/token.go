@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// Claims is the claims of GitLab's ID token for the job, as of now and without MutateClaims.
-// Claims that GitLab sets only behind feature flags or for other integrations, such as
-// groups_direct, user_identities and target_audience, are absent, as they are there.
+// Claims returns the claims of GitLab's ID token for the job, as of now and without
+// MutateClaims. It leaves out claims that GitLab sets only behind feature flags or for
+// other integrations, such as groups_direct, user_identities and target_audience.
 func (r *Run) Claims(audience string) map[string]any {
 	now := time.Now()
 	project := r.job.Project
@@ -50,6 +50,7 @@ func (r *Run) Claims(audience string) map[string]any {
 	return claims
 }
 
+// addProjectClaims adds the claims about a project. Their names begin with prefix.
 func addProjectClaims(claims map[string]any, prefix string, project Project) {
 	namespace := path.Dir(project.Path)
 	claims[prefix+"namespace_id"] = strconv.FormatInt(namespaceID(namespace), 10)
@@ -58,6 +59,7 @@ func addProjectClaims(claims map[string]any, prefix string, project Project) {
 	claims[prefix+"project_path"] = project.Path
 }
 
+// addEnvironmentClaims adds the claims about the job's environment, if it has one.
 func addEnvironmentClaims(claims map[string]any, job Job) {
 	if job.Environment == "" {
 		return
@@ -68,11 +70,13 @@ func addEnvironmentClaims(claims map[string]any, job Job) {
 	claims["environment_action"] = "start"
 }
 
+// configRefURI returns the claim ci_config_ref_uri.
 func (r *Run) configRefURI() string {
 	host := r.server.url[len("http://"):]
 	return fmt.Sprintf("%s/%s//.gitlab-ci.yml@%s", host, r.job.Project.Path, refPath(r.job))
 }
 
+// refPath returns the full name of the job's ref, such as refs/heads/main.
 func refPath(job Job) string {
 	if job.RefType == "tag" {
 		return "refs/tags/" + job.Ref
@@ -89,6 +93,7 @@ func newUUID() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
+// serveDiscovery answers with the OpenID configuration.
 func (s *Server) serveDiscovery(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]any{
 		"issuer":                                s.Issuer(),

@@ -18,7 +18,8 @@ type Upload struct {
 	Data   []byte // as sent
 }
 
-// Files is what an upload contains, by path. A symbolic link's content is its target.
+// Files returns the content of an upload, by path. The content of a symbolic link is
+// its target.
 func (u Upload) Files() (map[string][]byte, error) {
 	switch u.Format {
 	case "zip":
@@ -29,6 +30,7 @@ func (u Upload) Files() (map[string][]byte, error) {
 	return map[string][]byte{u.Name: u.Data}, nil
 }
 
+// unzip returns the files of a zip, by name.
 func unzip(data []byte) (map[string][]byte, error) {
 	archive, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
@@ -48,6 +50,7 @@ func unzip(data []byte) (map[string][]byte, error) {
 	return files, nil
 }
 
+// readZipEntry returns the content of an entry of a zip.
 func readZipEntry(entry *zip.File) ([]byte, error) {
 	file, err := entry.Open()
 	if err != nil {
@@ -57,7 +60,7 @@ func readZipEntry(entry *zip.File) ([]byte, error) {
 	return io.ReadAll(file)
 }
 
-// gunzip reads the members of data, one a file, whose headers hold the files' names.
+// gunzip returns the members of data by the file names in their headers.
 func gunzip(data []byte) (map[string][]byte, error) {
 	source := bytes.NewReader(data)
 	reader, err := gzip.NewReader(source)
@@ -78,7 +81,7 @@ func gunzip(data []byte) (map[string][]byte, error) {
 	return files, nil
 }
 
-// dotenv is the variables in the dotenv reports among uploads.
+// dotenv returns the variables in the dotenv reports of uploads.
 func dotenv(uploads []Upload) []Variable {
 	var variables []Variable
 	for _, upload := range uploads {

@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// The one user of the server, who triggers every job.
+// The only user of the server, who triggers every job.
 const (
 	userID    = 7
 	userLogin = "alice"
 	userEmail = "alice@example.com"
 )
 
-// variables is the job's variables in GitLab's order: those of the job itself, its ID tokens,
-// those of project and pipeline, and then whatever users set.
+// variables returns the job's variables in GitLab's order: those of the job itself, its
+// ID tokens, those of project and pipeline, and then those that users set.
 func (r *Run) variables() []Variable {
 	return slices.Concat(
 		r.persistedVariables(),
@@ -29,6 +29,7 @@ func (r *Run) variables() []Variable {
 	)
 }
 
+// persistedVariables returns the variables with the ids and tokens of job and pipeline.
 func (r *Run) persistedVariables() []Variable {
 	started := r.picked.UTC().Format(time.RFC3339)
 	return []Variable{
@@ -46,7 +47,7 @@ func (r *Run) persistedVariables() []Variable {
 	}
 }
 
-// tokenVariables signs the job's ID tokens.
+// tokenVariables signs the job's ID tokens and returns them.
 func (r *Run) tokenVariables() []Variable {
 	var variables []Variable
 	for _, name := range slices.Sorted(maps.Keys(r.job.IDTokens)) {
@@ -59,10 +60,12 @@ func (r *Run) tokenVariables() []Variable {
 	return variables
 }
 
+// predefinedVariables returns the variables that GitLab sets for every job.
 func (r *Run) predefinedVariables() []Variable {
 	return slices.Concat(r.jobVariables(), r.projectVariables(), r.pipelineVariables(), r.runnerVariables())
 }
 
+// jobVariables returns the variables about the job and its commit.
 func (r *Run) jobVariables() []Variable {
 	variables := []Variable{
 		public("CI_JOB_NAME", r.job.Name),
@@ -80,6 +83,7 @@ func (r *Run) jobVariables() []Variable {
 	return variables
 }
 
+// projectVariables returns the variables about the project and the server.
 func (r *Run) projectVariables() []Variable {
 	project := r.job.Project
 	return []Variable{
@@ -104,6 +108,7 @@ func (r *Run) projectVariables() []Variable {
 	}
 }
 
+// pipelineVariables returns the variables about the pipeline.
 func (r *Run) pipelineVariables() []Variable {
 	variables := []Variable{
 		public("CI_PIPELINE_SOURCE", "push"),
@@ -119,6 +124,7 @@ func (r *Run) pipelineVariables() []Variable {
 	return append(variables, public("CI_COMMIT_BRANCH", r.job.Ref))
 }
 
+// runnerVariables returns the variables about the runner and the user.
 func (r *Run) runnerVariables() []Variable {
 	return []Variable{
 		public("CI_RUNNER_ID", strconv.FormatInt(r.server.RunnerID(r.runnerToken), 10)),
@@ -129,6 +135,7 @@ func (r *Run) runnerVariables() []Variable {
 	}
 }
 
+// dependencyVariables returns the variables in the dotenv reports of the jobs in Needs.
 func (r *Run) dependencyVariables() []Variable {
 	var variables []Variable
 	for _, need := range r.job.Needs {
@@ -137,6 +144,7 @@ func (r *Run) dependencyVariables() []Variable {
 	return variables
 }
 
+// environmentVariables returns the variables about the job's environment, if it has one.
 func (r *Run) environmentVariables() []Variable {
 	if r.job.Environment == "" {
 		return nil
@@ -147,20 +155,23 @@ func (r *Run) environmentVariables() []Variable {
 	}
 }
 
+// projectURL returns the URL of the project's page.
 func (r *Run) projectURL() string {
 	return r.server.url + "/" + r.job.Project.Path
 }
 
+// public returns a variable that is shown in logs.
 func public(key, value string) Variable {
 	return Variable{Key: key, Value: value, Public: true}
 }
 
+// secret returns a masked variable.
 func secret(key, value string) Variable {
 	return Variable{Key: key, Value: value, Masked: true}
 }
 
-// slug is GitLab's slug of a name: lower case, without anything but letters, digits and
-// single inner hyphens, and at most 63 bytes long.
+// slug returns GitLab's slug of a name: lower case, only letters, digits and single
+// inner hyphens, at most 63 bytes.
 func slug(name string) string {
 	fields := strings.FieldsFunc(strings.ToLower(name), func(c rune) bool {
 		return (c < 'a' || c > 'z') && (c < '0' || c > '9')

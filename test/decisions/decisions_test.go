@@ -130,7 +130,7 @@ func wanted() map[string]int {
 	all := map[string]int{
 		"allowed": 150, "allowed without a tenant": 20, "rule projects": 10, "rule refs": 2, "rule audience": 2, "rule ref_types": 2, "rule protected": 2,
 		"rule environments": 2, "rule id_token": 5, "rule region": 10, "rule tenant": 10,
-		"has two different values": 5, "its claim job_id": 5, "signature is not by": 5, "has signed this token": 5, "no JSON Web Token": 5, "its claim iss": 3,
+		"has two different values": 5, "its claim job_id": 5, "does not verify with": 5, "has signed this token": 5, "not a JSON Web Token": 5, "its claim iss": 3,
 		"several tenants allow": 1, "no tenant of this runner's policy allows": 5, "would override": 10, "is not an AWS region": 10,
 		"session_policy_file": 3, "sts.ca_bundle": 2, "is not in the policy file": 10, "this runner serves tenant": 10, "ROLE_ARN": 5,
 	}

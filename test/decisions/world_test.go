@@ -24,6 +24,7 @@ import (
 	"rolecall/internal/stage/prepare"
 	"rolecall/internal/tenant/policyfile"
 	"rolecall/test/coordinator"
+	"rolecall/test/kit"
 	"rolecall/test/toy"
 )
 
@@ -34,14 +35,6 @@ type world struct {
 	gitlab, forger *coordinator.Server
 }
 
-// must ends a test that cannot go on.
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // newWorld returns a world whose policy files can name keys.json, ca.pem and
 // session.json.
 func newWorld(t *testing.T) *world {
@@ -49,16 +42,16 @@ func newWorld(t *testing.T) *world {
 	w := &world{dir: t.TempDir()}
 	for _, server := range []**coordinator.Server{&w.gitlab, &w.forger} {
 		started, err := coordinator.Start()
-		must(t, err)
+		kit.Must(t, err)
 		t.Cleanup(started.Close)
 		started.RotateToECKey() // it signs fast
 		*server = started
 	}
 	response, err := http.Get(w.gitlab.URL() + "/oauth/discovery/keys")
-	must(t, err)
+	kit.Must(t, err)
 	defer func() { _ = response.Body.Close() }()
 	keys, err := io.ReadAll(response.Body)
-	must(t, err)
+	kit.Must(t, err)
 	for name, content := range map[string]string{"keys.json": string(keys), "ca.pem": "PEM", "session.json": "{}"} {
 		w.write(t, name, content)
 	}
@@ -69,7 +62,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) write(t *testing.T, name, content string) string {
 	t.Helper()
 	path := filepath.Join(w.dir, name)
-	must(t, os.WriteFile(path, []byte(content), 0o600))
+	kit.Must(t, os.WriteFile(path, []byte(content), 0o600))
 	return path
 }
 
@@ -102,6 +95,9 @@ func (i *issuer) Issue(_ context.Context, o creds.Order, _ idtoken.Token) (creds
 
 // Ignores reports false.
 func (*issuer) Ignores(string) bool { return false }
+
+// Report returns nothing.
+func (*issuer) Report(creds.Facts) creds.Report { return creds.Report{} }
 
 // args returns the flags of a stage, or of explain, as on a command line.
 func args(f program.Flags) []string {
@@ -139,7 +135,7 @@ func (w *world) respond(t *testing.T, c candidate) string {
 		"id": c.id, "token": "glcbt-x", "job_info": map[string]any{"project_id": 42, "pipeline_id": 9, "project_full_path": c.project},
 		"git_info": map[string]any{"protected": c.protected}, "runner_info": map[string]any{"timeout": 3600}, "variables": c.variables,
 	})
-	must(t, err)
+	kit.Must(t, err)
 	return w.write(t, "response.json", string(content))
 }
 
@@ -148,7 +144,7 @@ func (w *world) config(t *testing.T, c candidate) (handed []string, builds strin
 	t.Helper()
 	if c.flags.NoPolicy { // it would choose a folder of this host
 		told, err := (&program.Call{Flags: c.flags}).Tell(nil)
-		must(t, err)
+		kit.Must(t, err)
 		return []string{"ROLECALL_STORE=" + filepath.Join(w.dir, "run"), "ROLECALL_FLAGS=" + told}, ""
 	}
 	stage := config.New(config.Parts{Backends: []config.Backend{host.New()}, Providers: []policyfile.Provider{grant.AWS{}}})
@@ -160,7 +156,7 @@ func (w *world) config(t *testing.T, c candidate) (handed []string, builds strin
 		BuildsDir string            `json:"builds_dir"`
 		JobEnv    map[string]string `json:"job_env"`
 	}
-	must(t, json.Unmarshal([]byte(out), &answer))
+	kit.Must(t, json.Unmarshal([]byte(out), &answer))
 	for name, value := range answer.JobEnv {
 		handed = append(handed, name+"="+value)
 	}
@@ -174,15 +170,15 @@ func (w *world) prepare(t *testing.T, c candidate, handed []string, builds strin
 	if builds == "" {
 		builds = filepath.Join(w.dir, "plain")
 	}
-	must(t, os.MkdirAll(builds, 0o700))
-	must(t, os.RemoveAll(filepath.Join(w.dir, "audit")))
+	kit.Must(t, os.MkdirAll(builds, 0o700))
+	kit.Must(t, os.RemoveAll(filepath.Join(w.dir, "audit")))
 	sts := &issuer{}
 	stage := prepare.New(prepare.Parts{Backends: []prepare.Backend{&toy.Backend{}}, Providers: []prepare.Provider{sts}})
 	_, side, failure := w.serve(stage, c, append(handed, "CUSTOM_ENV_RUNNER_TEMP_PROJECT_DIR="+builds+"/deploy.tmp")...)
-	must(t, os.RemoveAll(filepath.Join(w.dir, "run", fmt.Sprint(c.id)))) // the next config need not look at it
+	kit.Must(t, os.RemoveAll(filepath.Join(w.dir, "run", fmt.Sprint(c.id)))) // the next config need not look at it
 	var told audit.Event
 	if content, err := os.ReadFile(filepath.Join(w.dir, "audit")); err == nil {
-		must(t, json.Unmarshal(content, &told)) // it is one line
+		kit.Must(t, json.Unmarshal(content, &told)) // it is one line
 	}
 	switch {
 	case failure == "":

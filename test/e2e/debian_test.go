@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"rolecall/test/coordinator"
+	"rolecall/test/kit"
 	"rolecall/test/lab"
 )
 
@@ -25,9 +26,7 @@ func onHost(t *testing.T) bool {
 	if os.Getenv(ownHost) != "" {
 		return true
 	}
-	if os.Geteuid() != 0 {
-		t.Skip("NOT TESTED, run as root: users are made as an admin makes them")
-	}
+	kit.NeedRoot(t, "users are made as an admin makes them")
 	const script = `mount -t tmpfs none "$1" && cp -a /etc "$1/etc" && mkdir "$1/home" && mount --bind "$1/etc" /etc && mount --bind "$1/home" /home && exec "$2" -test.v -test.run="^$3$"`
 	command := exec.CommandContext(t.Context(), "sh", "-ec", script, "sh", t.TempDir(), os.Args[0], t.Name())
 	command.Env = append(os.Environ(), ownHost+"=yes")

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"rolecall/test/coordinator"
+	"rolecall/test/kit"
 	"rolecall/test/lab"
 )
 
@@ -70,9 +71,7 @@ func exampleConfig(t *testing.T, gitlab *coordinator.Server, dir string) string 
 // ships and runs a job on each of its runners.
 func TestExampleConfig(t *testing.T) {
 	t.Parallel()
-	if os.Geteuid() != 0 {
-		t.Skip("NOT TESTED, run as root: the examples, whose jobs run as other users")
-	}
+	kit.NeedRoot(t, "the examples, whose jobs run as other users")
 	gitlab := startGitLab(t)
 	config := exampleConfig(t, gitlab, t.TempDir())
 	programs, err := lab.Parts()

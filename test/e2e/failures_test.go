@@ -38,7 +38,7 @@ func failures() map[string]failure {
 		},
 		"garbage": {
 			answer: fakests.HTML(200), reason: system, requests: 9,
-			log: []string{"the answer, HTTP status 200, is none of STS"},
+			log: []string{"the answer with HTTP status 200 is not from STS"},
 		},
 		"no ID token": {
 			change: func(j *coordinator.Job) { j.IDTokens = nil }, reason: author,

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"rolecall/test/coordinator"
+	"rolecall/test/kit"
 	"rolecall/test/lab"
 )
 
@@ -23,9 +24,7 @@ const (
 // runner's admin would set it up.
 func newIsolatedWorld(t *testing.T) *policyWorld {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("SKIPPED, as only root can run jobs as other users")
-	}
+	kit.NeedRoot(t, "run jobs as other users")
 	dir, err := os.MkdirTemp("/tmp", "isolated") //nolint:usetesting // users must be able to pass through it
 	if err == nil {
 		err = os.Chmod(dir, 0o711)

@@ -45,7 +45,7 @@ func shortages() map[string]shortage {
 		},
 		"the clock is ahead": {
 			claims: map[string]int64{"iat": -1200, "nbf": -1205, "exp": -600}, reason: "script_failure",
-			log: []string{`rolecall: error \[author\]: .*the ID token is over since .*the clock of the runner's host is ahead: check NTP`},
+			log: []string{`rolecall: error \[author\]: .*the ID token expired at .*the clock of the runner's host is ahead: check NTP`},
 		},
 	}
 }

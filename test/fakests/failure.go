@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// requestID is the id that every answer carries.
+// requestID is the request id in every answer.
 const requestID = "01234567-89ab-cdef-0123-456789abcdef"
 
 // errorResponse is the XML of a refusal.
@@ -21,7 +21,7 @@ type errorResponse struct {
 	RequestID string   `xml:"RequestId"`
 }
 
-// Error answers with an error of STS's.
+// Error answers with an error of STS.
 func Error(status int, code, message string) Answer {
 	return func(x *Exchange) {
 		fault := "Sender"
@@ -32,7 +32,7 @@ func Error(status int, code, message string) Answer {
 	}
 }
 
-// HTML answers with a page, as a proxy or load balancer does.
+// HTML answers with an HTML page, as a proxy or load balancer does.
 func HTML(status int) Answer {
 	return func(x *Exchange) {
 		x.Header().Set("Content-Type", "text/html")
@@ -41,8 +41,8 @@ func HTML(status int) Answer {
 	}
 }
 
-// Huge answers with n bytes of XML that never gets to the point. Request.Sent tells how many
-// of them went out.
+// Huge answers with n bytes of XML without credentials. Request.Sent says how many of
+// them were sent.
 func Huge(n int64) Answer {
 	return func(x *Exchange) {
 		startXML(x, http.StatusOK)
@@ -56,7 +56,7 @@ func Huge(n int64) Answer {
 	}
 }
 
-// Drip answers without an end, at a rate.
+// Drip sends an endless answer, at a rate.
 func Drip(bytesPerSecond int) Answer {
 	return func(x *Exchange) {
 		startXML(x, http.StatusOK)
@@ -77,7 +77,7 @@ func Drip(bytesPerSecond int) Answer {
 	}
 }
 
-// Redirect answers with a redirection to another address.
+// Redirect answers with a redirect to another address.
 func Redirect(url string, status int) Answer {
 	return func(x *Exchange) {
 		x.Header().Set("Location", url)
@@ -104,18 +104,21 @@ func Reset() Answer {
 	}
 }
 
+// startXML begins an answer of XML.
 func startXML(x *Exchange, status int) {
 	x.Header().Set("Content-Type", "text/xml")
 	x.Header().Set("X-Amzn-RequestId", requestID)
 	x.WriteHeader(status)
 }
 
+// writeXML answers with body as XML.
 func writeXML(x *Exchange, status int, body any) {
 	startXML(x, status)
 	_, _ = x.Write(encode(body))
 }
 
-// encode panics when body cannot be XML, which none of this package's types allows.
+// encode returns body as XML. It panics if body cannot be written, which is impossible
+// for the types of this package.
 func encode(body any) []byte {
 	encoded, err := xml.Marshal(body)
 	if err != nil {

@@ -28,7 +28,7 @@ type Server struct {
 	requests []Request
 }
 
-// Request is a request that the server got, and what became of it.
+// Request is a request that the server has received, and its result.
 type Request struct {
 	Time   time.Time
 	Header http.Header
@@ -64,6 +64,7 @@ func (x *Exchange) Write(piece []byte) (int, error) {
 	return n, err
 }
 
+// record changes the recorded request.
 func (x *Exchange) record(change func(*Request)) {
 	x.server.mu.Lock()
 	defer x.server.mu.Unlock()
@@ -86,7 +87,7 @@ func Start(answers ...Answer) (*Server, error) {
 	return s, nil
 }
 
-// URL is the server's address, for AWS_ENDPOINT_URL_STS.
+// URL returns the server's address, for AWS_ENDPOINT_URL_STS.
 func (s *Server) URL() string { return s.url }
 
 // Close stops the server and drops its connections.
@@ -95,7 +96,7 @@ func (s *Server) Close() {
 	_ = s.http.Close()
 }
 
-// Requests are the requests so far, in the order of their arrival.
+// Requests returns the requests so far, in the order of their arrival.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -112,6 +113,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer(&Exchange{ResponseWriter: w, Form: r.Form, Gone: ctx.Done(), server: s, index: index})
 }
 
+// next records a request, and returns its answer and its index in requests.
 func (s *Server) next(request Request) (Answer, int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

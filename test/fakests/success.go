@@ -12,19 +12,20 @@ import (
 	"time"
 )
 
-// Credentials is what an OK answer says. Fields that are empty get values as STS's own would
-// look: fresh keys, and an expiry and an assumed role that fit the request.
+// Credentials says what an OK answer holds. Empty fields get values as STS would
+// choose: new keys, and an expiry and an assumed role that fit the request.
 type Credentials struct {
 	AccessKeyID     string
 	SecretAccessKey string
 	SessionToken    string
-	// Expiration is a time as in "2006-01-02T15:04:05Z", or anything else to break it.
+	// Expiration is a time such as "2006-01-02T15:04:05Z", or any other text for a
+	// malformed answer.
 	Expiration     string
 	AssumedRoleARN string
 	AssumedRoleID  string
 }
 
-// Expires formats a time as STS does, for Credentials.
+// Expires returns a time in STS's format, for Credentials.
 func Expires(t time.Time) string {
 	return t.UTC().Format("2006-01-02T15:04:05Z")
 }
@@ -51,7 +52,7 @@ func OK(c Credentials) Answer {
 	}
 }
 
-// TruncatedXML answers like OK, and ends in the middle of the credentials.
+// TruncatedXML answers as OK does, but ends in the middle of the credentials.
 func TruncatedXML() Answer {
 	return func(x *Exchange) {
 		body := encode(response(Credentials{}.withDefaults(x.Form)))
@@ -60,6 +61,7 @@ func TruncatedXML() Answer {
 	}
 }
 
+// response returns the XML of credentials.
 func response(c Credentials) assumeRoleResponse {
 	return assumeRoleResponse{
 		Subject:   "project_path:group/project:ref_type:branch:ref:main",
@@ -73,6 +75,7 @@ func response(c Credentials) assumeRoleResponse {
 	}
 }
 
+// withDefaults returns the credentials with empty fields filled in, for a request's form.
 func (c Credentials) withDefaults(form url.Values) Credentials {
 	session := form.Get("RoleSessionName")
 	fill := func(field *string, value func() string) {
@@ -89,13 +92,14 @@ func (c Credentials) withDefaults(form url.Values) Credentials {
 	return c
 }
 
-// random is n random bytes, in base64 without padding.
+// random returns n random bytes, in base64 without padding.
 func random(n int) string {
 	b := make([]byte, n)
 	rand.Read(b)
 	return base64.RawStdEncoding.EncodeToString(b)
 }
 
+// duration returns the requested duration, an hour by default.
 func duration(form url.Values) time.Duration {
 	seconds, err := strconv.Atoi(form.Get("DurationSeconds"))
 	if err != nil {
@@ -104,7 +108,7 @@ func duration(form url.Values) time.Duration {
 	return time.Duration(seconds) * time.Second
 }
 
-// assumedRole is the ARN of a session of a role, whose own ARN may contain a path.
+// assumedRole returns the ARN of a session of a role. The role's ARN may have a path.
 func assumedRole(role, session string) string {
 	account, name, _ := strings.Cut(role, ":role/")
 	name = name[strings.LastIndexByte(name, '/')+1:]

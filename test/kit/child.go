@@ -11,15 +11,15 @@ import (
 // childTest names the variable that says which test runs in a child process.
 const childTest = "ROLECALL_TEST_CHILD"
 
-// IsChild says whether this process was started by Child for this very test.
+// IsChild reports whether this process was started by Child for this test.
 func IsChild(t testing.TB) bool {
 	t.Helper()
 	return os.Getenv(childTest) == t.Name()
 }
 
-// Child returns a command that runs this test in a process with those attributes,
-// which may be nil. Beside the environment of this process it has environ. The
-// process of another user has a binary and a TMPDIR that every user can use.
+// Child returns a command that runs this test in another process with these attributes,
+// which may be nil. Its environment is this process's and environ. If the process has
+// another user, it gets a binary and a TMPDIR that every user can use.
 func Child(t testing.TB, attributes *syscall.SysProcAttr, environ ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
@@ -34,9 +34,9 @@ func Child(t testing.TB, attributes *syscall.SysProcAttr, environ ...string) *ex
 	return child
 }
 
-// InChild runs the test in a Child, since what it does is process-wide, and returns
-// true in that child. In the parent it returns false, and the test has failed unless
-// it passed in the child; a test that is skipped there has not passed.
+// InChild runs the test in a Child, for tests that change their process, and returns
+// true in the child. In the parent it returns false, and fails the test unless it has
+// passed in the child. A test that is skipped in the child has not passed.
 func InChild(t testing.TB, attributes *syscall.SysProcAttr, environ ...string) bool {
 	t.Helper()
 	if IsChild(t) {
@@ -49,17 +49,17 @@ func InChild(t testing.TB, attributes *syscall.SysProcAttr, environ ...string) b
 	return false
 }
 
-// InMounts is InChild with mounts of its own, which the host does not see. It needs
-// root; why is that of NeedRoot.
+// InMounts is InChild in a new mount namespace, whose mounts the host does not see. It
+// needs root; why is as for NeedRoot.
 func InMounts(t testing.TB, why string) bool {
 	t.Helper()
 	NeedRoot(t, why)
 	return InChild(t, &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS})
 }
 
-// Mount makes dir a tmpfs of mode 0700 until the test ends: only in a child of
-// InMounts. Options are those of tmpfs(5), such as "size=8k"; flags those of
-// mount(2).
+// Mount mounts a tmpfs with mode 0700 at dir until the test ends. Call it only in a
+// child of InMounts. Options are those of tmpfs(5), such as "size=8k"; flags are those
+// of mount(2).
 func Mount(t testing.TB, dir, options string, flags uintptr) {
 	t.Helper()
 	Must(t, os.MkdirAll(dir, 0o700))

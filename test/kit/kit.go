@@ -21,8 +21,8 @@ func Must(t testing.TB, err error) {
 	}
 }
 
-// NeedRoot skips a test that only root can do. Why names what is then not tested,
-// such as "files of other users".
+// NeedRoot skips a test that needs root. Why says what is not tested then, such as
+// "files of other users".
 func NeedRoot(t testing.TB, why string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -30,8 +30,8 @@ func NeedRoot(t testing.TB, why string) {
 	}
 }
 
-// Await waits until so returns true, for 20 seconds at most. What names that in the
-// error.
+// Await waits until so returns true, for at most 20 seconds. What describes the
+// condition in the error.
 func Await(t testing.TB, what string, so func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !so(); time.Sleep(5 * time.Millisecond) {
@@ -52,8 +52,8 @@ func OpenDir(t testing.TB) string {
 	return dir
 }
 
-// Executable returns the path of a copy of the test binary that every user can run:
-// go test builds it in a folder of its own user.
+// Executable returns the path of a copy of the test binary that every user can run.
+// Only the user of go test can run the original.
 func Executable(t testing.TB) string {
 	t.Helper()
 	self, err := os.Executable()

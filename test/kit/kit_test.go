@@ -16,7 +16,7 @@ import (
 // nobody is a user who is not root.
 const nobody = 65534
 
-// recorder is a test that may fail.
+// recorder is a test whose failures are recorded.
 type recorder struct {
 	testing.TB
 	says string
@@ -26,7 +26,7 @@ func (r *recorder) Errorf(format string, args ...any) { r.says += fmt.Sprintf(fo
 
 func (r *recorder) Fatal(args ...any) { r.says += fmt.Sprint(args...); runtime.Goexit() }
 
-// ofRecorder returns what a test says that does so.
+// ofRecorder returns the failures of a test that runs does.
 func ofRecorder(t *testing.T, does func(t testing.TB)) string {
 	t.Helper()
 	r := &recorder{TB: t}
@@ -80,8 +80,8 @@ func TestInChild(t *testing.T) {
 	}
 }
 
-// TestOtherUser: a child of another user runs, has a folder for its files, and
-// skips what needs root.
+// TestOtherUser: a child of another user can run, has a folder for its files, and skips
+// tests that need root.
 func TestOtherUser(t *testing.T) {
 	if !kit.IsChild(t) {
 		kit.NeedRoot(t, "a process of another user")

@@ -15,9 +15,9 @@ type Process struct {
 	Command string // the arguments, each with a space after it
 }
 
-// Marked returns the living processes that began with the entry, of the form
-// NAME=VALUE, in their environment, as far as this user may see it. A process that
-// has ended and is not yet reaped has none.
+// Marked returns the living processes that have entry, in the form NAME=VALUE, in their
+// initial environment, as far as this user can see them. It does not return a process
+// that has ended but is not yet reaped.
 func Marked(entry string) []Process {
 	var found []Process
 	paths, _ := filepath.Glob("/proc/[0-9]*/environ")

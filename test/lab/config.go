@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// configuration is the text of config.toml. Its strings and lists are written as JSON, whose
-// notation of them is also TOML's.
+// configuration returns the text of config.toml. Strings and lists are written as JSON,
+// which is also valid TOML.
 func (r *RunnerService) configuration(opts RunnerOptions) (string, error) {
 	var toml strings.Builder
 	setting(&toml, "concurrent", cmp.Or(opts.Concurrent, 4+len(opts.Runners)))
@@ -24,7 +24,7 @@ func (r *RunnerService) configuration(opts RunnerOptions) (string, error) {
 		setting(&toml, "executor", executor)
 		setting(&toml, "builds_dir", r.BuildsDir)
 		setting(&toml, "cache_dir", r.CacheDir)
-		// The login shell of a user who is not root sets a PATH of its own.
+		// The login shell of a user who is not root sets its own PATH.
 		setting(&toml, "environment", append([]string{"PATH=" + r.searchPath}, runner.Environment...))
 		toml.WriteString(runner.Settings + "\n")
 		if executor != "custom" {
@@ -40,7 +40,8 @@ func (r *RunnerService) configuration(opts RunnerOptions) (string, error) {
 	return toml.String(), nil
 }
 
-// setting writes a line of the configuration. It panics on a value that cannot be JSON.
+// setting writes a line of the configuration. It panics if value cannot be written as
+// JSON.
 func setting(toml *strings.Builder, name string, value any) {
 	encoded, err := json.Marshal(value)
 	if err != nil {
@@ -49,6 +50,7 @@ func setting(toml *strings.Builder, name string, value any) {
 	fmt.Fprintf(toml, "%s = %s\n", name, encoded)
 }
 
+// writeDriver writes the command lines of the custom executor's stages.
 func writeDriver(toml *strings.Builder, driver Driver) {
 	toml.WriteString("[runners.custom]\n")
 	for _, stage := range []struct {
@@ -65,7 +67,8 @@ func writeDriver(toml *strings.Builder, driver Driver) {
 	}
 }
 
-// driver is the runner's driver with rolecall's binaries where it names no others.
+// driver returns the runner's driver. An empty command line becomes that of rolecall's
+// binary.
 func (r Runner) driver() (Driver, error) {
 	d := r.Driver
 	if d.Config == nil || d.Prepare == nil || d.Run == nil || d.Cleanup == nil {
@@ -91,7 +94,8 @@ func cmpArgv(argv []string, program string) []string {
 	return argv
 }
 
-// nonNil makes a list that is written as [] and not as null.
+// nonNil returns list, and an empty list for nil: JSON writes that as [] and not as
+// null.
 func nonNil(list []string) []string {
 	return append([]string{}, list...)
 }

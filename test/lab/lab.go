@@ -17,14 +17,14 @@ import (
 	"syscall"
 )
 
-// Programs are the paths of the binaries that a lab is built of.
+// Programs are the paths of the binaries that a lab uses.
 type Programs struct {
 	GitLabRunner, MinIO, S3Job          string
 	Config, Prepare, Run, Cleanup, Gate string
 }
 
-// Parts finds the binaries that are not rolecall's own. Its error names the make target that
-// builds a missing one.
+// Parts finds the binaries that are not rolecall's own. The error names the make target
+// that builds a missing one.
 func Parts() (Programs, error) {
 	var p Programs
 	root, err := moduleRoot()
@@ -39,7 +39,7 @@ func Parts() (Programs, error) {
 	return p, err
 }
 
-// Binaries finds all the binaries, rolecall's own too, or tells as Parts does.
+// Binaries finds all binaries, rolecall's own too. Errors are as those of Parts.
 func Binaries() (Programs, error) {
 	p, err := Parts()
 	if err != nil {
@@ -59,6 +59,8 @@ func Binaries() (Programs, error) {
 	return p, err
 }
 
+// find sets path to the binary name below root. If the binary is missing, the error names
+// target, the make target that builds it.
 func find(path *string, root, name, target string) error {
 	*path = filepath.Join(root, name)
 	if _, err := os.Stat(*path); err != nil {
@@ -67,7 +69,8 @@ func find(path *string, root, name, target string) error {
 	return nil
 }
 
-// moduleRoot is the folder, this one or one above, with the go.mod of module rolecall.
+// moduleRoot returns the folder with the go.mod of module rolecall: this one or one
+// above.
 func moduleRoot() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -95,7 +98,7 @@ type service struct {
 	err     error
 }
 
-// startService starts cmd in a session of its own, and kills it when ctx ends.
+// startService starts cmd in a new session, and kills it when ctx ends.
 func startService(ctx context.Context, cmd *exec.Cmd, logPath string) (*service, error) {
 	log, err := os.Create(logPath)
 	if err != nil {
@@ -103,7 +106,7 @@ func startService(ctx context.Context, cmd *exec.Cmd, logPath string) (*service,
 	}
 	defer log.Close()
 	cmd.Stdout, cmd.Stderr = log, log
-	// The death of the test takes the process along, even when no clean-up runs.
+	// If the test dies, the process dies too, even if no clean-up runs.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		return nil, err
@@ -118,7 +121,7 @@ func startService(ctx context.Context, cmd *exec.Cmd, logPath string) (*service,
 	return s, nil
 }
 
-// log is what the process has printed.
+// log returns the output of the process.
 func (s *service) log() string {
 	content, err := os.ReadFile(s.logPath)
 	if err != nil {
@@ -127,21 +130,22 @@ func (s *service) log() string {
 	return string(content)
 }
 
-// kill ends the process, if it has not ended by itself, and waits for that.
+// kill kills the process, unless it has ended, and waits for its end.
 func (s *service) kill() {
 	_ = s.cmd.Process.Kill()
 	<-s.exited
 }
 
-// fail is an error with the end of the process's log in it.
+// fail returns an error with the end of the process's log.
 func (s *service) fail(err error) error {
 	const end = 4000
 	log := s.log()
 	return fmt.Errorf("%s: %w; its log ends:\n%s", s.name, err, log[max(0, len(log)-end):])
 }
 
-// environment is that of a service: nothing of the test's own, a home of its own, and bin/test
-// on the PATH, as job scripts call gitlab-runner and s3job by name.
+// environment returns the environment of a service. It has nothing of the test's own,
+// another home, and bin/test on the PATH, since job scripts call gitlab-runner and
+// s3job by name.
 func environment(dir, home string, extra []string) []string {
 	base := []string{
 		"PATH=" + searchPath(dir),
@@ -152,6 +156,7 @@ func environment(dir, home string, extra []string) []string {
 	return append(base, extra...)
 }
 
+// searchPath returns a PATH that begins with the folder binaries.
 func searchPath(binaries string) string {
 	return strings.Join([]string{
 		binaries, "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin",

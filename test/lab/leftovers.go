@@ -11,9 +11,10 @@ import (
 	"time"
 )
 
-// killLeftovers kills the processes that came from a runner: those in its session, those that
-// run in dir, and those whose environment names dir, as that of every job does. It goes on
-// until there are none, since a process that is being killed may be starting another.
+// killLeftovers kills the processes that came from a runner: those in its session,
+// those that run in dir, and those whose environment names dir, as the environment of
+// each job does. It repeats until there are none: a process may start another before it
+// dies.
 func killLeftovers(dir string, session int) error {
 	deadline := time.Now().Add(5 * time.Second)
 	for {
@@ -31,8 +32,8 @@ func killLeftovers(dir string, session int) error {
 	}
 }
 
-// Leftovers are the ids of the processes that jobs of the runner have left behind, or are
-// running.
+// Leftovers returns the ids of the processes that jobs of the runner have left or still
+// run.
 func (r *RunnerService) Leftovers() []int {
 	var others []int
 	for _, pid := range leftovers(r.dir, r.PID()) {
@@ -55,7 +56,8 @@ func leftovers(dir string, session int) []int {
 	return pids
 }
 
-// cameFrom treats a process that has ended or belongs to someone else as none of the lab's.
+// cameFrom reports whether a process came from a runner. It returns false for a process
+// that has ended or belongs to another user.
 func cameFrom(folder, dir string, session int) bool {
 	state, processSession := status(folder)
 	if state == "Z" {
@@ -72,8 +74,8 @@ func cameFrom(folder, dir string, session int) bool {
 	return bytes.Contains(environ, []byte(dir+"/"))
 }
 
-// status reads a process's state and session from its stat file, where the command's name,
-// which may contain anything, stands in parentheses before them.
+// status reads a process's state and session from its stat file, proc_pid_stat(5). The
+// command's name before them is in parentheses and may have any characters.
 func status(folder string) (state string, session int) {
 	stat, _ := os.ReadFile(filepath.Join(folder, "stat"))
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))

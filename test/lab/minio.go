@@ -20,15 +20,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// MinIOOptions say what to start.
+// MinIOOptions say how to start MinIO.
 type MinIOOptions struct {
 	Dir     string // an empty folder for the server's files
 	Issuer  string // whose ID tokens it takes; must be up
 	Tenants map[string]Tenant
 }
 
-// Tenant is a role that tokens of one audience may assume. There is a bucket of the tenant's
-// name for each tenant.
+// Tenant is a role that tokens of one audience may assume. Each tenant has a bucket
+// with its name.
 type Tenant struct {
 	Audience string
 	// Policy is the role's policy as JSON. By default it lets the role do everything with
@@ -36,7 +36,7 @@ type Tenant struct {
 	Policy string
 }
 
-// MinIO is a running server that answers as STS and S3 at one address.
+// MinIO is a running server that serves STS and S3 at one address.
 type MinIO struct {
 	URL string
 
@@ -45,11 +45,11 @@ type MinIO struct {
 	tenants map[string]Tenant
 }
 
-// region is the one that the server's own client signs for; MinIO takes any.
+// region is the region of the server's own client; MinIO accepts any.
 const region = "us-east-1"
 
-// StartMinIO starts a server and waits until it is ready and has its buckets and policies.
-// The server ends with ctx or Close.
+// StartMinIO starts a server, and waits until it is ready and has its buckets and
+// policies. The server ends with ctx or Close.
 func StartMinIO(ctx context.Context, opts MinIOOptions) (*MinIO, error) {
 	programs, err := Parts()
 	if err != nil {
@@ -84,8 +84,8 @@ func StartMinIO(ctx context.Context, opts MinIOOptions) (*MinIO, error) {
 	return m, nil
 }
 
-// freeAddress is a loopback address that was free a moment ago: MinIO cannot choose its own
-// port and say which.
+// freeAddress returns a loopback address that was free a moment ago. MinIO cannot
+// choose a port and report it.
 func freeAddress() (string, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -94,6 +94,7 @@ func freeAddress() (string, error) {
 	return listener.Addr().String(), listener.Close()
 }
 
+// settings returns MinIO's configuration, as environment variables.
 func (m *MinIO) settings(issuer string) []string {
 	env := []string{
 		"MINIO_ROOT_USER=" + m.root.AccessKeyID,
@@ -112,6 +113,7 @@ func (m *MinIO) settings(issuer string) []string {
 	return env
 }
 
+// setUp waits until the server is ready, and creates each tenant's bucket and policy.
 func (m *MinIO) setUp(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -134,7 +136,7 @@ func (m *MinIO) setUp(ctx context.Context) error {
 	return nil
 }
 
-// waitReady waits until the server has printed each tenant's role, which it does when its
+// waitReady waits until the server has printed each tenant's role. It does so when its
 // identity system is up.
 func (m *MinIO) waitReady(ctx context.Context) error {
 	for {
@@ -151,6 +153,7 @@ func (m *MinIO) waitReady(ctx context.Context) error {
 	}
 }
 
+// printedRoles reports whether the log has each tenant's role.
 func (m *MinIO) printedRoles(log string) bool {
 	for name := range m.tenants {
 		if !strings.Contains(log, m.RoleARN(name)) {
@@ -160,13 +163,13 @@ func (m *MinIO) printedRoles(log string) bool {
 	return true
 }
 
-// RoleARN is the ARN of a tenant's role. MinIO derives it from the audience.
+// RoleARN returns the ARN of a tenant's role. MinIO derives it from the audience.
 func (m *MinIO) RoleARN(tenant string) string {
 	sum := sha1.Sum([]byte(m.tenants[tenant].Audience))
 	return "arn:minio:iam:::role/" + base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// Root is an S3 client that may do everything.
+// Root returns an S3 client with all rights.
 func (m *MinIO) Root() *s3.Client {
 	return s3.New(s3.Options{
 		BaseEndpoint: &m.URL,
@@ -178,7 +181,7 @@ func (m *MinIO) Root() *s3.Client {
 	})
 }
 
-// Log is what the server has printed.
+// Log returns the output of the server.
 func (m *MinIO) Log() string { return m.service.log() }
 
 // Close ends the server.

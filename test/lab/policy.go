@@ -14,10 +14,11 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
 
-// policyName is the policy of a tenant's role. A role may name a policy that does not exist
-// yet: MinIO looks for it when a request needs it.
+// policyName returns the name of the policy of a tenant's role. The policy need not
+// exist yet: MinIO looks it up for each request.
 func policyName(tenant string) string { return "tenant-" + tenant }
 
+// bucketPolicy returns a policy that allows everything with a bucket.
 func bucketPolicy(bucket string) string {
 	return fmt.Sprintf(`{
 		"Version": "2012-10-17",
@@ -29,7 +30,7 @@ func bucketPolicy(bucket string) string {
 	}`, bucket)
 }
 
-// addPolicy calls MinIO's own administration API, which wants requests signed like S3's.
+// addPolicy calls MinIO's administration API, whose requests are signed as those of S3.
 func (m *MinIO) addPolicy(ctx context.Context, name, policy string) error {
 	address := m.URL + "/minio/admin/v3/add-canned-policy?name=" + url.QueryEscape(name)
 	body := []byte(policy)

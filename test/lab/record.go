@@ -18,23 +18,22 @@ import (
 // maxForm bounds the size of a request to STS, and of its answer, in bytes.
 const maxForm = 1 << 20
 
-// Issued is what STS was asked for, and what it gave. Where its answer is cut off, so are the
-// fields.
+// Issued is a request to STS and its answer. If the answer is cut, so are the fields.
 type Issued struct {
 	RoleARN, SessionName, IDToken              string
 	AccessKeyID, SecretAccessKey, SessionToken string
 	Expiration                                 string // as STS wrote it
 }
 
-// Call is a request to any other API, such as S3's.
+// Call is a request to another API, such as S3.
 type Call struct {
 	Method, Path string
 	AccessKeyID  string // of who signed the request; empty where nobody did
 	Status       int
 }
 
-// Recorder is a proxy on loopback that remembers what passes through it on the way to STS and
-// S3. Its methods may be called concurrently.
+// Recorder is a proxy on loopback that records the requests to STS and S3 which pass
+// it. Its methods may be called concurrently.
 type Recorder struct {
 	url  string
 	http *http.Server
@@ -68,28 +67,29 @@ func Record(target string) (*Recorder, error) {
 	return r, nil
 }
 
-// URL is the recorder's address, to be used in place of the target's.
+// URL returns the recorder's address, to be used instead of the target's.
 func (r *Recorder) URL() string { return r.url }
 
 // Close ends the recorder and drops its connections.
 func (r *Recorder) Close() { _ = r.http.Close() }
 
-// Issued is what STS has issued so far, in the order of its answers.
+// Issued returns what STS has issued so far, in the order of its answers.
 func (r *Recorder) Issued() []Issued {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.issued)
 }
 
-// Calls are the other requests so far, in the order of their answers.
+// Calls returns the other requests so far, in the order of their answers.
 func (r *Recorder) Calls() []Call {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.calls)
 }
 
-// Secrets are the secret keys and session tokens that STS has issued, and the ID tokens that it
-// was shown, also in vain. An access key id is no secret.
+// Secrets returns the secret keys and session tokens that STS has issued, and the ID
+// tokens that it has received, also those that it refused. An access key id is not a
+// secret.
 func (r *Recorder) Secrets() []string {
 	var secrets []string
 	for _, i := range r.Issued() {
@@ -98,7 +98,7 @@ func (r *Recorder) Secrets() []string {
 	return slices.DeleteFunc(secrets, func(s string) bool { return s == "" })
 }
 
-// remember takes note of an exchange whose answer has begun to arrive.
+// remember records an exchange when its answer begins to arrive.
 func (r *Recorder) remember(answer *http.Response) error {
 	request := answer.Request
 	form := formOf(request)
@@ -108,7 +108,7 @@ func (r *Recorder) remember(answer *http.Response) error {
 		r.calls = append(r.calls, Call{request.Method, request.URL.Path, signer(request), answer.StatusCode})
 		return nil
 	}
-	// The client is to get the very answer, and its error too where there is one.
+	// The client gets exactly the server's answer, and its error if there is one.
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxForm))
 	rest := answer.Body
 	answer.Body = struct {
@@ -129,7 +129,7 @@ func (r *Recorder) remember(answer *http.Response) error {
 	return nil
 }
 
-// failing reads as nothing, and ends with err, or io.EOF where that is nil.
+// failing is a reader without content. It ends with err, or io.EOF if err is nil.
 type failing struct{ err error }
 
 // Read returns the error.
@@ -140,8 +140,9 @@ func (f failing) Read([]byte) (int, error) {
 	return 0, f.err
 }
 
-// element is the text of the first XML element of that name, or what there is of it. It needs
-// no well-formed document: half an answer may hold a whole secret.
+// element returns the text of the first XML element with this name, or the part of it
+// that is there. The document need not be well-formed: half an answer may hold a whole
+// secret.
 func element(body []byte, name string) string {
 	_, after, _ := strings.Cut(string(body), "<"+name+">")
 	text, _, _ := strings.Cut(after, "<")
@@ -151,7 +152,8 @@ func element(body []byte, name string) string {
 // formKey is the key of a request's form in its context.
 type formKey struct{}
 
-// keepForm reads the form of each request that has one, and leaves it to be read again.
+// keepForm reads the form of each request, and passes the request on with its body
+// unread.
 func keepForm(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		form := r.URL.Query()
@@ -169,13 +171,13 @@ func keepForm(next http.Handler) http.Handler {
 	})
 }
 
-// formOf is the form of a request that has passed keepForm.
+// formOf returns the form of a request that has passed keepForm.
 func formOf(r *http.Request) url.Values {
 	form, _ := r.Context().Value(formKey{}).(url.Values)
 	return form
 }
 
-// signer is the access key id in the signature of a request.
+// signer returns the access key id in the signature of a request.
 func signer(r *http.Request) string {
 	_, credential, ok := strings.Cut(r.Header.Get("Authorization"), "Credential=")
 	if !ok {

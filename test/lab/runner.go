@@ -14,10 +14,10 @@ import (
 	"time"
 )
 
-// RunnerOptions say what to start.
+// RunnerOptions say how to start a runner.
 type RunnerOptions struct {
-	// Dir is an empty folder for the runner's files, builds and caches. It must have nothing
-	// else in it: Close ends every process that works in it.
+	// Dir is an empty folder for the runner's files, builds and caches. Do not use it
+	// for anything else: Close kills every process that works in it.
 	Dir         string
 	Coordinator string // the URL of the GitLab server
 	Runners     []Runner
@@ -58,8 +58,9 @@ type RunnerService struct {
 	close      func() error
 }
 
-// StartRunner starts a runner and waits until it looks for jobs. When ctx ends the runner is
-// killed; after that, or instead, Close waits for its end and ends what jobs left running.
+// StartRunner starts a runner and waits until it looks for jobs. When ctx ends, the
+// runner is killed. Close waits for its end and kills the processes that jobs have
+// left.
 func StartRunner(ctx context.Context, opts RunnerOptions) (*RunnerService, error) {
 	programs, err := Parts()
 	if err != nil {
@@ -96,6 +97,7 @@ func StartRunner(ctx context.Context, opts RunnerOptions) (*RunnerService, error
 	return r, nil
 }
 
+// newRunnerService returns a service with its folders below dir.
 func newRunnerService(dir string) *RunnerService {
 	r := &RunnerService{
 		dir:       dir,
@@ -111,8 +113,9 @@ func newRunnerService(dir string) *RunnerService {
 	return r
 }
 
-// makeFolders makes the runner's folders. The home holds a profile, without which a login
-// shell would take bin/test off the PATH again; an installed runner is on the PATH anyway.
+// makeFolders creates the runner's folders. The home has a profile that puts bin/test
+// back on the PATH: a login shell would remove it. An installed runner is on the PATH
+// anyway.
 func (r *RunnerService) makeFolders(binaries string) error {
 	for _, dir := range []string{r.BuildsDir, r.CacheDir, r.TempDir, r.HomeDir} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -123,6 +126,7 @@ func (r *RunnerService) makeFolders(binaries string) error {
 	return os.WriteFile(filepath.Join(r.HomeDir, ".profile"), []byte(profile), 0o600)
 }
 
+// waitReady waits until the runner has printed that it looks for jobs.
 func (r *RunnerService) waitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -138,19 +142,19 @@ func (r *RunnerService) waitReady(ctx context.Context) error {
 	return nil
 }
 
-// Log is what the runner has printed.
+// Log returns the output of the runner.
 func (r *RunnerService) Log() string { return r.service.log() }
 
-// PID is the process id of the runner.
+// PID returns the process id of the runner.
 func (r *RunnerService) PID() int { return r.service.cmd.Process.Pid }
 
-// Signal sends the runner a signal. SIGQUIT lets it finish its jobs before it ends, SIGTERM
-// makes it abort them.
+// Signal sends the runner a signal. After SIGQUIT it finishes its jobs before it ends;
+// after SIGTERM it aborts them.
 func (r *RunnerService) Signal(signal os.Signal) error {
 	return r.service.cmd.Process.Signal(signal)
 }
 
-// Wait waits for the runner's end.
+// Wait waits until the runner has ended.
 func (r *RunnerService) Wait(ctx context.Context) error {
 	select {
 	case <-r.service.exited:
@@ -160,7 +164,7 @@ func (r *RunnerService) Wait(ctx context.Context) error {
 	}
 }
 
-// Stop ends the runner gracefully: it takes no more jobs and finishes those that it has.
+// Stop ends the runner gracefully: it takes no more jobs and finishes its own.
 func (r *RunnerService) Stop(ctx context.Context) error {
 	if err := r.Signal(syscall.SIGQUIT); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
@@ -171,9 +175,9 @@ func (r *RunnerService) Stop(ctx context.Context) error {
 	return r.service.err
 }
 
-// Kill ends the runner as a crash does. What it started goes on.
+// Kill ends the runner as a crash does. Processes that it has started go on.
 func (r *RunnerService) Kill() { r.service.kill() }
 
-// Close ends the runner, and every process that its jobs left behind. It reports processes
-// that it could not end.
+// Close ends the runner, and kills every process that its jobs have left. It reports
+// processes that it cannot kill.
 func (r *RunnerService) Close() error { return r.close() }

@@ -17,20 +17,16 @@ import (
 )
 
 const (
-	// maxNested is how deep archives in archives are searched.
+	// maxNested is how deep archives may be nested to be searched.
 	maxNested = 4
-	// maxUnpacked bounds what one file unpacks to, in bytes.
+	// maxUnpacked bounds the unpacked size of a file, in bytes.
 	maxUnpacked = 256 << 20
 )
 
-// Search looks for secrets in all files below the folders, or in files where dirs name such: in
-// their content, also unpacked where it is gzip, zlib as git's, or zip; in their names and in
-// the targets of symbolic links. It finds a secret as it is and as a URL writes it. A folder
-// that does not exist holds nothing.
-//
-// Files is how many files, links and entries of archives it has looked into; found names those
-// with a secret, without the secret. What it cannot read is an error, and so is a search for
-// nothing.
+// Search searches all files below dirs for secrets. A path in dirs may also be a file,
+// and need not exist. It searches contents, also unpacked (gzip, zlib as git uses it,
+// zip), names, and the targets of symbolic links. It finds a secret unchanged and
+// URL-escaped.
 func Search(secrets []string, dirs ...string) (files int, found []string, err error) {
 	s := newSearch(secrets)
 	if len(s.needles) == 0 {
@@ -51,13 +47,14 @@ func Search(secrets []string, dirs ...string) (files int, found []string, err er
 	return s.files, s.found, errors.Join(errs...)
 }
 
-// search is a search that is going on.
+// search is the state of a search.
 type search struct {
 	needles [][]byte
 	files   int
 	found   []string
 }
 
+// newSearch returns a search for the secrets, unchanged and URL-escaped.
 func newSearch(secrets []string) *search {
 	s := &search{}
 	for _, secret := range secrets {
@@ -70,7 +67,7 @@ func newSearch(secrets []string) *search {
 	return s
 }
 
-// visit looks into one file, and at the name of anything else.
+// visit searches one file, or the name of anything else.
 func (s *search) visit(path string, entry fs.DirEntry) error {
 	s.text(path, "its name", entry.Name())
 	switch {
@@ -89,7 +86,7 @@ func (s *search) visit(path string, entry fs.DirEntry) error {
 	return nil
 }
 
-// text takes note where a text that belongs to a path holds a secret. The name of what is found
+// text records that a text which belongs to a path holds a secret. The recorded name
 // must not hold it.
 func (s *search) text(path, what, text string) {
 	if s.holds([]byte(text)) {
@@ -97,7 +94,8 @@ func (s *search) text(path, what, text string) {
 	}
 }
 
-// content looks into the content of the file at path, and into what is packed in it.
+// content searches the content of the file at path, and the content that is packed in
+// it.
 func (s *search) content(path string, content []byte, depth int) error {
 	s.files++
 	if s.holds(content) {
@@ -116,7 +114,8 @@ func (s *search) content(path string, content []byte, depth int) error {
 	return s.content(path+" (unpacked)", unpacked, depth+1)
 }
 
-// archive looks into the entries of a zip file. Their names stand in the file as they are.
+// archive searches the entries of a zip file. Their names are in the file unpacked, so
+// content has searched them.
 func (s *search) archive(path string, archive *zip.Reader, depth int) error {
 	for _, entry := range archive.File {
 		name := path + " (" + entry.Name + ")"
@@ -135,7 +134,8 @@ func (s *search) archive(path string, archive *zip.Reader, depth int) error {
 	return nil
 }
 
-// unpack unpacks gzip and zlib, as far as they can be read, and gives nil for anything else.
+// unpack unpacks gzip and zlib, as far as they can be read. It returns nil for anything
+// else.
 func unpack(content []byte) ([]byte, error) {
 	var reader io.Reader
 	var err error
@@ -157,10 +157,12 @@ func unpack(content []byte) ([]byte, error) {
 	return unpacked, nil
 }
 
+// holds reports whether a text holds a secret.
 func (s *search) holds(text []byte) bool {
 	return slices.ContainsFunc(s.needles, func(n []byte) bool { return bytes.Contains(text, n) })
 }
 
+// redact returns a path with its secrets replaced.
 func (s *search) redact(path string) string {
 	for _, needle := range s.needles {
 		path = strings.ReplaceAll(path, string(needle), "[secret]")

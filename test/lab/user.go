@@ -11,8 +11,8 @@ import (
 	"rolecall/internal/account"
 )
 
-// NoPolicy returns the flags of a runner without a policy file: where the test is root its
-// scripts run as a user that every Debian has.
+// NoPolicy returns the flags of a runner without a policy file. If the test is root,
+// its scripts run as a user that every Debian has.
 func NoPolicy() []string {
 	if os.Geteuid() != 0 {
 		return []string{"--no-policy"}
@@ -20,8 +20,8 @@ func NoPolicy() []string {
 	return []string{"--no-policy", "--run-as", "www-data"}
 }
 
-// AsRoot returns the flags of a runner without a policy file whose scripts run as the test's own
-// user, as those of the shell executor do.
+// AsRoot returns the flags of a runner without a policy file whose scripts run as the
+// test's own user, as on the shell executor.
 func AsRoot() []string {
 	if os.Geteuid() != 0 {
 		return []string{"--no-policy"}
@@ -29,8 +29,8 @@ func AsRoot() []string {
 	return []string{"--no-policy", "--run-as", "root"}
 }
 
-// handOver gives the folders of jobs to the user of --run-as, if a runner has one, and lets it
-// pass through those above, as far as they are temporary.
+// handOver makes the user of --run-as, if a runner has one, the owner of the folders of
+// jobs, and lets the user pass through the temporary folders above.
 func (r *RunnerService) handOver(runners []Runner) error {
 	name := userOf(runners)
 	if name == "" || os.Geteuid() != 0 {
@@ -52,7 +52,7 @@ func (r *RunnerService) handOver(runners []Runner) error {
 	return nil
 }
 
-// userOf returns the user of --run-as, none where it is root.
+// userOf returns the user of --run-as, and "" if it is root or absent.
 func userOf(runners []Runner) string {
 	for _, r := range runners {
 		if i := slices.Index(r.Args, "--run-as"); i >= 0 && r.Args[i+1] != "root" {

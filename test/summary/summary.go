@@ -21,7 +21,7 @@ type event struct {
 	Output  string // a line or a part of one
 }
 
-// summary is what is known of the tests until now.
+// summary is the state of all tests so far.
 type summary struct {
 	out     io.Writer
 	running map[string]*results // by package
@@ -30,7 +30,7 @@ type summary struct {
 	failed  bool
 }
 
-// results are those of one package.
+// results are the results of one package.
 type results struct {
 	output strings.Builder // of the package itself
 	tests  []*test         // in the order in which they began
@@ -43,9 +43,9 @@ type test struct {
 	ended  string // "pass", "skip", "fail", or empty: the test was cut off
 }
 
-// summarize reads events, writes what they say to out, and returns the exit code.
-// With strict, a skipped test is a failure. A line that is no event is written as
-// it is.
+// summarize reads events, writes the summary to out, and returns the exit code. If
+// strict is set, a skipped test counts as a failure. It copies a line that is not an
+// event.
 func summarize(events io.Reader, out io.Writer, strict bool) int {
 	s := summary{out: out, running: map[string]*results{}}
 	lines := bufio.NewReader(events)
@@ -88,7 +88,7 @@ func (s *summary) add(e event) {
 	}
 }
 
-// test returns the test of that name.
+// test returns the test with this name, and adds it if it is new.
 func (r *results) test(name string) *test {
 	for _, t := range slices.Backward(r.tests) {
 		if t.name == name {
@@ -100,7 +100,7 @@ func (r *results) test(name string) *test {
 	return t
 }
 
-// endPackage prints what go test prints of a package that has ended.
+// endPackage prints the results of a package that has ended, as go test does.
 func (s *summary) endPackage(name, action string) {
 	r := s.running[name]
 	delete(s.running, name)
@@ -121,7 +121,7 @@ func (s *summary) endPackage(name, action string) {
 	}
 }
 
-// depth returns how many tests a subtest is in.
+// depth returns how many tests contain a subtest.
 func (r *results) depth(t *test) int {
 	n := 0
 	for _, other := range r.tests {
@@ -132,8 +132,8 @@ func (r *results) depth(t *test) int {
 	return n
 }
 
-// failure returns the output of a test, with the line that names it first, and
-// four spaces before each line for every test that it is in.
+// failure returns the output of a failed test. It begins with the line that names the
+// test, and is indented by four spaces for each test that contains it.
 func (t *test) failure(depth int) string {
 	var head, body string
 	indent := strings.Repeat("    ", depth)
@@ -149,10 +149,10 @@ func (t *test) failure(depth int) string {
 	return head + body
 }
 
-// place matches what comes before the text of t.Log.
+// place matches the position that precedes the text of t.Log.
 var place = regexp.MustCompile(`^\s*\S+\.go:\d+: `)
 
-// reason returns why a test was skipped, in one line.
+// reason returns in one line why a test was skipped.
 func (t *test) reason() string {
 	var reasons []string
 	for line := range strings.Lines(t.output.String()) {
@@ -167,7 +167,7 @@ func (t *test) reason() string {
 	return strings.Join(reasons, " ")
 }
 
-// end prints what was not tested and returns the exit code.
+// end prints the tests that were skipped, and returns the exit code.
 func (s *summary) end(strict bool) int {
 	for _, name := range slices.Sorted(maps.Keys(s.running)) {
 		s.endPackage(name, "fail")
@@ -189,5 +189,5 @@ func (s *summary) end(strict bool) int {
 	return 0
 }
 
-// print writes a text. Where it cannot be written, go run reports the broken pipe.
+// print writes a text. Errors are ignored: if out is broken, go run reports it.
 func (s *summary) print(text string) { _, _ = io.WriteString(s.out, text) }

@@ -33,9 +33,9 @@ func (*Backend) Name() string { return "toy" }
 // Ready has nothing to begin.
 func (*Backend) Ready() {}
 
-// Describe names folders as they are, and a shell that is none.
+// Describe names the folders of the tenant, and a shell that is none.
 func (*Backend) Describe(s backend.Spec) (backend.Description, error) {
-	return backend.Description{Shell: "toy", BuildsDir: s.BuildsDir, CacheDir: s.CacheDir}, nil
+	return backend.Description{Shell: "toy", BuildsDir: s.BuildsDir + "/" + s.Folder, CacheDir: s.CacheDir + "/" + s.Folder}, nil
 }
 
 // Place needs nothing of a job.

@@ -12,21 +12,19 @@ import (
 	"rolecall/internal/job"
 )
 
-// groupTime bounds the making and the removing of a cgroup, in which processes may
-// have to die.
+// groupTime bounds the time to make a cgroup, and the time to kill and remove it.
 const groupTime = 5 * time.Second
 
-// group is the cgroup of the job, in that of the runner.
+// group is the cgroup of the job, below the cgroup of the runner.
 type group struct {
 	*cgroup.Group
 	parent *cgroup.Parent
 }
 
-// Begin begins to make the cgroup of the job, where its record says that it can be
-// made. That goes on beside other work; Run waits for it. The function that it
-// returns must be called when the script has ended or was not run: it removes the
-// cgroup with all that is in it, and its error says that this stays. Where Begin
-// itself returns an error there is no such function.
+// Begin starts to make the cgroup of the job, if the job's record names a parent for it.
+// The cgroup is made beside other work, and Run waits for it. The caller must call end
+// once the script has ended, or if no script is run: end kills and removes the cgroup,
+// and returns an error if the cgroup stays. If Begin returns an error, end is nil.
 func (b *Backend) Begin(data json.RawMessage, id job.ID) (end func() error, err error) {
 	p, err := open(data)
 	if err != nil {
@@ -37,20 +35,25 @@ func (b *Backend) Begin(data json.RawMessage, id job.ID) (end func() error, err 
 	return func() error { return b.end(id) }, nil
 }
 
-// newGroup makes the cgroup in that of the path. It is nil where the host has none for
-// us.
+// newGroup makes the job's cgroup below the cgroup at path. It returns nil if the host
+// lets us have none.
 func newGroup(path string, id job.ID) (*group, error) {
 	if path == "" {
 		return nil, nil
 	}
 	parent, err := cgroup.Own()
 	if err != nil {
-		return nil, nil //nolint:nilerr // it was there for prepare, and is for cleanup to look for
+		return nil, nil //nolint:nilerr // prepare found it, and cleanup looks for it again
 	}
 	if parent.Path() != path {
 		parent.Close()
 		return nil, nil
 	}
+	return newGroupIn(parent, id)
+}
+
+// newGroupIn makes the job's cgroup below parent, which it closes if there is no cgroup.
+func newGroupIn(parent *cgroup.Parent, id job.ID) (*group, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), groupTime)
 	defer cancel()
 	made, err := parent.Create(ctx, int64(id))
@@ -64,18 +67,23 @@ func newGroup(path string, id job.ID) (*group, error) {
 	return nil, err
 }
 
-// end removes the cgroup, with all that is in it.
+// end kills and removes the cgroup.
 func (b *Backend) end(id job.ID) error {
-	g, _ := b.group() // Run has told why there is none
+	g, _ := b.group() // Run has reported the error
 	if g == nil {
 		return nil
 	}
+	return g.remove(id)
+}
+
+// remove kills and removes the cgroup, and closes all that is open.
+func (g *group) remove(id job.ID) error {
 	g.Close()
 	defer g.parent.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), groupTime)
 	defer cancel()
 	if err := g.parent.Remove(ctx, int64(id)); err != nil {
-		return fmt.Errorf("the cgroup of the job stays until clean-up: %w", err)
+		return fmt.Errorf("the cgroup of the job stays until the cleanup stage: %w", err)
 	}
 	return nil
 }

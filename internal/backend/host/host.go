@@ -1,5 +1,5 @@
-// Package host is the backend that runs scripts on this host: with bash, as a unix
-// user, in a cgroup where there is one.
+// Package host is the backend that runs scripts on this host: with bash, as a unix user,
+// and in a cgroup if the host allows one.
 package host
 
 import (
@@ -20,13 +20,13 @@ import (
 // Name is the name of the backend.
 const Name = "host"
 
-// Backend runs scripts on this host. It is of one job and one script.
+// Backend runs scripts on this host. One Backend serves one job and at most one script.
 type Backend struct {
-	parent func() string          // path of the cgroup that those of jobs lie in
-	group  func() (*group, error) // that of the job
+	parent func() string          // returns the path of the parent of jobs' cgroups
+	group  func() (*group, error) // returns the job's cgroup
 }
 
-// New returns the backend.
+// New returns a backend that has no cgroup for a job yet.
 func New() *Backend {
 	return &Backend{sync.OnceValue(findParent), func() (*group, error) { return nil, nil }}
 }
@@ -34,15 +34,15 @@ func New() *Backend {
 // Name returns Name.
 func (*Backend) Name() string { return Name }
 
-// Describe returns what the runner is told. Jobs of one tenant and trust class have
-// one folder, in which the runner gives each of those that run at once another.
+// Describe returns what the config stage tells the runner. Jobs of one tenant and trust
+// class share a folder. The runner gives each job that runs at the same time a subfolder.
 func (*Backend) Describe(s backend.Spec) (backend.Description, error) {
 	return backend.Description{
 		Shell: "bash", Shared: true, BuildsDir: below(s.BuildsDir, s.Folder), CacheDir: below(s.CacheDir, s.Folder),
 	}, nil
 }
 
-// below returns the folder in dir, or an empty path where there is no dir.
+// below returns the folder in dir, or an empty path if dir is empty.
 func below(dir, folder string) string {
 	if dir == "" {
 		return ""
@@ -50,9 +50,9 @@ func below(dir, folder string) string {
 	return filepath.Join(dir, folder)
 }
 
-// Reap kills the processes of a job in its cgroup, and removes that. It takes at most
-// ten seconds. Where the record names no cgroup there is nothing to do: run has
-// killed what it could find.
+// Reap kills the processes in the job's cgroup, and removes the cgroup. It takes at most
+// ten seconds. If the record names no cgroup, there is nothing to do: run has killed the
+// processes that it could find.
 func (*Backend) Reap(_ context.Context, data json.RawMessage, id job.ID) error {
 	p, err := parse(data)
 	if err != nil || p.Cgroup == "" {
@@ -63,14 +63,14 @@ func (*Backend) Reap(_ context.Context, data json.RawMessage, id job.ID) error {
 
 // place is where a job runs, as the record has it.
 type place struct {
-	User   *user          `json:"user,omitempty"`    // nil: the driver's own
-	AsRoot bool           `json:"as_root,omitempty"` // the admin lets the job run as root where the driver is root
-	Cgroup string         `json:"cgroup,omitempty"`  // path of the cgroup that the job's own is in; empty: none
+	User   *user          `json:"user,omitempty"`    // nil: the driver's user
+	AsRoot bool           `json:"as_root,omitempty"` // the admin lets the job run as root if the driver is root
+	Cgroup string         `json:"cgroup,omitempty"`  // path of the parent of the job's cgroup; empty: no cgroup
 	Temp   string         `json:"temp,omitempty"`    // folder for temporary files of another user's job
 	Limits backend.Limits `json:"limits,omitzero"`
 }
 
-// user is as whom the scripts of a job run.
+// user is the unix user that the scripts of a job run as.
 type user struct {
 	Name   string   `json:"name"`
 	UID    uint32   `json:"uid"`
@@ -84,18 +84,18 @@ type user struct {
 func parse(data json.RawMessage) (place, error) {
 	var p place
 	if err := json.Unmarshal(data, &p); err != nil {
-		return place{}, fmt.Errorf("where the job runs cannot be read from its record: %w", err)
+		return place{}, fmt.Errorf("the place of the job cannot be read from its record: %w", err)
 	}
 	return p, nil
 }
 
-// open is parse, for all that runs something: a fault.Admin where a driver that is
-// root would run it as root, which nobody has asked for.
+// open is parse for callers that start a process. If the process would run as root and
+// the admin has not allowed that, the error is a fault.Admin.
 func open(data json.RawMessage) (place, error) {
 	p, err := parse(data)
 	if err == nil && p.User == nil && !p.AsRoot && os.Geteuid() == 0 {
 		err = fault.New(fault.Admin, errors.New("the record of the job names no unix user, and its scripts would be root's"),
-			"let the runner start the job anew: another version of rolecall has prepared it")
+			"start the job again: another version of rolecall has prepared it")
 	}
 	return p, err
 }

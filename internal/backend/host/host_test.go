@@ -151,7 +151,7 @@ func TestReap(t *testing.T) {
 		`{}`:                                    "",
 		`{"cgroup":"/sys/fs/cgroup/none/such"}`: "",
 		`{"cgroup":"/proc","user":{"uid":61001}}`: "/proc: not a cgroup",
-		``: "where the job runs cannot be read from its record",
+		``: "the place of the job cannot be read from its record",
 	} {
 		err := host.New().Reap(t.Context(), json.RawMessage(data), 7)
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
@@ -168,7 +168,7 @@ func TestStartup(t *testing.T) {
 		ended      script.Result
 		want       string
 	}{
-		{"", "/root", script.Result{Read: script.Unread}, "of the service's user ended with 0 before it read the script: one of its profiles did that; correct /etc/profile, a file in /etc/profile.d, or the first that is there of /root/.bash_profile, "},
+		{"", "/root", script.Result{Read: script.Unread}, "of the service's user ended with 0 before it read the script: one of its profiles did that; correct /etc/profile, a file in /etc/profile.d, or the first that exists of /root/.bash_profile, "},
 		{"", "", script.Result{Read: script.AllRead, Code: 3}, "remove //.bash_logout"},
 		{"ada", "/home/ada", script.Result{Read: script.AllRead, Code: 3}, `of user "ada" then ended with 3: its logout file did that; remove /home/ada/.bash_logout`},
 		{"ada", "/home/ada", script.Result{Read: script.AllRead}, ""},

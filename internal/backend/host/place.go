@@ -18,12 +18,12 @@ import (
 	"rolecall/internal/workdir"
 )
 
-// Ready begins to find the cgroup that those of jobs lie in. That takes a while, and
-// goes on beside other work; Place waits for it.
+// Ready starts to find the parent of jobs' cgroups. That takes a while and runs beside
+// other work; Place waits for it.
 func (b *Backend) Ready() { go b.parent() }
 
-// findParent returns the path of the cgroup that those of jobs lie in, empty where
-// the host has none for us: run then hunts for processes one by one.
+// findParent returns the path of the parent of jobs' cgroups. It is empty if the host
+// lets us have none: run then finds and kills leftover processes one by one.
 func findParent() string {
 	parent, err := cgroup.Own()
 	if err != nil {
@@ -33,9 +33,9 @@ func findParent() string {
 	return parent.Path()
 }
 
-// Place finds the unix user of a job, and makes the folders that it works in or finds
-// that the user can make them. The owner is nil where scripts are of the driver's own
-// user. What the admin has to correct is a fault.Admin.
+// Place finds the unix user of a job. It makes the folders that the job works in, or
+// checks that the user can make them. The owner is nil if scripts run as the driver's
+// user. Mistakes of the admin are a fault.Admin.
 func (b *Backend) Place(_ context.Context, s backend.Spec) (backend.State, *backend.Owner, error) {
 	p := place{AsRoot: s.AsRoot, Cgroup: b.parent(), Limits: s.Limits}
 	var owner *backend.Owner
@@ -49,7 +49,7 @@ func (b *Backend) Place(_ context.Context, s backend.Spec) (backend.State, *back
 	return backend.State{Backend: Name, Data: data}, owner, err
 }
 
-// settle fills in the user, and sees to its folders.
+// settle fills in the user of the job, and makes or checks the folders of its work.
 func (p *place) settle(s backend.Spec) error {
 	var err error
 	p.User, err = lookup(s.RunAs)
@@ -77,28 +77,37 @@ func lookup(name string) (*user, error) {
 	}, nil
 }
 
-// checkWorkDir reports an error unless a user can make the folder that a job works
-// in, which is beside temp. Only its owner and mode count: the scripts that make it
-// would fail without a word of whose mistake that is.
+// checkWorkDir returns an error unless a user can make the folder that a job works in,
+// which lies beside temp. Without this check the runner's script would fail to make the
+// folder, and its message would not say whose mistake that is.
 func checkWorkDir(temp string, as *user) error {
-	dir := filepath.Dir(temp)
+	dir, info, err := nearest(filepath.Dir(temp))
+	if err != nil || as.canMakeIn(info) {
+		return err
+	}
+	return fault.New(fault.Admin, fmt.Errorf("user %q cannot make folders in %s, where its jobs work", as.Name, dir),
+		fmt.Sprintf("let builds_dir and cache_dir of the runner's config.toml belong to it: chown %s %s", as.Name, dir))
+}
+
+// nearest returns dir if it exists, else the first folder above it that does.
+func nearest(dir string) (string, os.FileInfo, error) {
 	info, err := os.Stat(dir)
 	for errors.Is(err, fs.ErrNotExist) && dir != filepath.Dir(dir) {
 		dir = filepath.Dir(dir)
 		info, err = os.Stat(dir)
 	}
-	if err != nil {
-		return err
+	return dir, info, err
+}
+
+// canMakeIn reports whether owner, groups and mode of a folder let the user make files
+// in it.
+func (u *user) canMakeIn(dir os.FileInfo) bool {
+	stat, ok := dir.Sys().(*syscall.Stat_t)
+	if !ok {
+		return true
 	}
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || stat.Uid == as.UID && info.Mode()&0o300 == 0o300 || info.Mode()&0o003 == 0o003 {
-		return nil
-	}
-	if slices.Contains(as.Groups, stat.Gid) && info.Mode()&0o030 == 0o030 {
-		return nil
-	}
-	return fault.New(fault.Admin, fmt.Errorf("user %q cannot make folders in %s, where its jobs work", as.Name, dir),
-		fmt.Sprintf("let builds_dir and cache_dir of the runner's config.toml belong to it: chown %s %s", as.Name, dir))
+	has := func(rights os.FileMode) bool { return dir.Mode()&rights == rights }
+	return stat.Uid == u.UID && has(0o300) || slices.Contains(u.Groups, stat.Gid) && has(0o030) || has(0o003)
 }
 
 // makeFolders makes the folders of the tenant and trust class.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,56 +13,28 @@ import (
 	"rolecall/internal/backend"
 	"rolecall/internal/backend/host"
 	"rolecall/internal/job"
+	"rolecall/test/kit"
 )
 
-// inChild runs the test in a process of its own, since a script makes its process a
-// reaper of all children, and reports whether this process is that child.
-func inChild(t *testing.T) bool {
-	t.Helper()
-	const child = "HOST_CHILD_TEST"
-	if os.Getenv(child) == t.Name() {
-		return true
-	}
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(self, "-test.run=^"+t.Name()+"$", "-test.v", "-test.count=1")
-	cmd.Env = append(os.Environ(), child+"="+t.Name(), "GORACE=atexit_sleep_ms=0")
-	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()+" ") {
-		t.Errorf("in a child process: %v\n%s", err, out)
-	}
-	return false
-}
-
 // TestRun: a script runs from beginning to end of a job's stage: in the group that
-// was begun, in its HOME, and with nothing left but its exit code.
+// was begun, in its HOME, and with nothing left but its exit code. It runs in a child,
+// since a script makes its process a reaper of all children.
 func TestRun(t *testing.T) {
-	if !inChild(t) {
+	if !kit.InChild(t, nil) {
 		return
 	}
 	b, id := host.New(), job.ID(1<<41+int64(os.Getpid()))
 	b.Ready()
 	state, _, err := b.Place(t.Context(), backend.Spec{AsRoot: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	var data struct{ Cgroup string }
-	if err := json.Unmarshal(state.Data, &data); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, json.Unmarshal(state.Data, &data))
 	end, err := b.Begin(state.Data, id)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	home, path := t.TempDir(), filepath.Join(t.TempDir(), "script")
-	if err := os.WriteFile(path, []byte("pwd; cat /proc/self/cgroup; setsid sleep 1000 & exit 5\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.WriteFile(path, []byte("pwd; cat /proc/self/cgroup; setsid sleep 1000 & exit 5\n"), 0o600))
 	env, err := b.Environ(state.Data, []string{"HOME=" + home, "PATH=" + os.Getenv("PATH")})
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	var stdout, stderr strings.Builder
 	result, err := b.Run(t.Context(), state.Data, backend.Script{Path: path, Stage: "build_script", Env: env, Stdout: &stdout, Stderr: &stderr, Grace: time.Second})
 	if err != nil || result.Code != 5 || len(result.Left) > 0 || result.Startup != nil {
@@ -93,14 +64,10 @@ func TestEndWithoutRun(t *testing.T) {
 	t.Parallel()
 	b := host.New()
 	state, _, err := b.Place(t.Context(), backend.Spec{AsRoot: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	id := job.ID(1<<42 + int64(os.Getpid()))
 	end, err := b.Begin(state.Data, id)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	if err := end(); err != nil {
 		t.Error(err)
 	}

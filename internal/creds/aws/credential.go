@@ -9,10 +9,10 @@ import (
 	"rolecall/internal/mask"
 )
 
-// Name is AWS's name among the providers of credentials.
+// Name is the name of AWS as a provider of credentials.
 const Name = "aws"
 
-// The kinds of secrets of a credential, as people are told of them.
+// The kinds of a credential's secrets, as messages print them.
 const (
 	kindKeyID   = "access key id"
 	kindSecret  = "secret access key"
@@ -21,14 +21,14 @@ const (
 
 // The names of the facts of a credential.
 const (
-	RoleFact      = "role_arn"
-	SessionFact   = "role_session_name"
-	KeyIDFact     = "access_key_id"
-	RegionFact    = "region"
-	ShortenedFact = "shortened_duration" // what the role did not allow, such as 2h0m0s; empty: nothing
+	RoleFact            = "role_arn"
+	SessionFact         = "role_session_name"
+	KeyIDFact           = "access_key_id"
+	RegionFact          = "region"
+	RefusedDurationFact = "shortened_duration" // the duration that the role did not allow, such as 2h0m0s; absent if it allowed it
 )
 
-// Keys are temporary credentials as STS gives them.
+// Keys are temporary credentials as STS returns them.
 type Keys struct {
 	AccessKeyID     mask.Secret
 	SecretAccessKey mask.Secret
@@ -36,19 +36,18 @@ type Keys struct {
 	Expires         time.Time
 }
 
-// Session says what keys are for.
+// Session says which role the keys are for, and where scripts use them.
 type Session struct {
 	Role   Role
 	Name   string // role session name
-	Region string // that a script uses the keys in
-	// Shortened is the duration that the role did not allow, so that the session is
-	// shorter than the job may run; 0: the duration was allowed.
-	Shortened time.Duration
+	Region string // the region of scripts
+	// RefusedDuration is the requested duration, if the role did not allow it; the session
+	// is then shorter. 0: the role allowed the duration.
+	RefusedDuration time.Duration
 }
 
-// NewCredential returns keys and session as a credential of a job. It is an error
-// where a key or the region is not made of the characters that AWS's are made of; the
-// error names the key, never its value.
+// NewCredential returns keys and session as a credential of a job. It fails if a key or
+// the region has not the form that AWS's have. The error names the key, never its value.
 func NewCredential(k Keys, s Session) (creds.Credential, error) {
 	if err := check(k, s.Region); err != nil {
 		return creds.Credential{}, err
@@ -74,8 +73,8 @@ func NewCredential(k Keys, s Session) (creds.Credential, error) {
 	}, nil
 }
 
-// facts returns what logs may show. The access key id may be known: CloudTrail shows
-// it beside each call.
+// facts returns what logs may show. The access key id is one of them, since CloudTrail
+// shows it with each call.
 //
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html
 func facts(k Keys, s Session) creds.Facts {
@@ -85,13 +84,13 @@ func facts(k Keys, s Session) creds.Facts {
 		{Name: KeyIDFact, Value: k.AccessKeyID.Reveal()},
 		{Name: RegionFact, Value: s.Region},
 	}
-	if s.Shortened > 0 {
-		known = append(known, creds.Fact{Name: ShortenedFact, Value: s.Shortened.String()})
+	if s.RefusedDuration > 0 {
+		known = append(known, creds.Fact{Name: RefusedDurationFact, Value: s.RefusedDuration.String()})
 	}
 	return known
 }
 
-// check reports an error unless keys and region have the form of AWS's.
+// check fails unless keys and region have the form that AWS's have.
 //
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_Credentials.html
 func check(k Keys, region string) error {
@@ -106,7 +105,7 @@ func check(k Keys, region string) error {
 		{"region", region, lower + digits + "-", 1, 32},
 	} {
 		if len(f.value) < f.least || len(f.value) > f.most || strings.Trim(f.value, f.letters) != "" {
-			return fmt.Errorf("%s is not %d to %d of the characters %s", f.name, f.least, f.most, f.letters)
+			return fmt.Errorf("%s must have %d to %d of the characters %s", f.name, f.least, f.most, f.letters)
 		}
 	}
 	return nil

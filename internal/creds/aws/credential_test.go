@@ -22,7 +22,7 @@ const (
 // expires is when the keys of the tests expire.
 var expires = time.Date(2031, 2, 3, 4, 5, 6, 0, time.UTC)
 
-// newCredential returns the credential of those values.
+// newCredential returns the credential with these values.
 func newCredential(id, secret, token, region string) (creds.Credential, error) {
 	keys := aws.Keys{AccessKeyID: mask.NewSecret(id), SecretAccessKey: mask.NewSecret(secret), SessionToken: mask.NewSecret(token), Expires: expires}
 	session := aws.Session{Role: aws.Role{Partition: "aws", Account: "111122223333", Path: "ci/deploy"}, Name: "GitLabRunner-1-2-3", Region: region}
@@ -68,14 +68,14 @@ func TestNewCredential(t *testing.T) {
 	}
 }
 
-// TestNewCredentialOfSession: the expiry is in UTC wherever the host is, and what the
-// role did not allow is a fact.
+// TestNewCredentialOfSession: the expiry is in UTC, whatever the host's time zone, and
+// a refused duration is a fact.
 func TestNewCredentialOfSession(t *testing.T) {
 	t.Parallel()
 	keys := aws.Keys{mask.NewSecret(goodID), mask.NewSecret(goodSecret), mask.NewSecret(goodToken), expires.In(time.FixedZone("odd", 5400))}
-	c, err := aws.NewCredential(keys, aws.Session{Region: "eu-central-1", Shortened: 2 * time.Hour})
-	if err != nil || string(creds.Set{c}.EnvFile()) != goodFile || c.Facts.Get(aws.ShortenedFact) != "2h0m0s" {
-		t.Errorf("%v, shortened %q, env file\n%s", err, c.Facts.Get(aws.ShortenedFact), creds.Set{c}.EnvFile())
+	c, err := aws.NewCredential(keys, aws.Session{Region: "eu-central-1", RefusedDuration: 2 * time.Hour})
+	if err != nil || string(creds.Set{c}.EnvFile()) != goodFile || c.Facts.Get(aws.RefusedDurationFact) != "2h0m0s" {
+		t.Errorf("%v, shortened %q, env file\n%s", err, c.Facts.Get(aws.RefusedDurationFact), creds.Set{c}.EnvFile())
 	}
 }
 
@@ -97,8 +97,8 @@ func TestNewCredentialAccepts(t *testing.T) {
 	}
 }
 
-// TestNewCredentialRefuses puts every odd text into every field: each must be refused
-// for the field's name, and no refusal may hold the value.
+// TestNewCredentialRefuses puts each malformed text into each field. It must be refused
+// with the field's name and without the value.
 func TestNewCredentialRefuses(t *testing.T) {
 	t.Parallel()
 	filler := strings.Repeat("A", 20)
@@ -116,7 +116,7 @@ func TestNewCredentialRefuses(t *testing.T) {
 			"region":            {goodID, goodSecret, goodToken, strings.ToLower(text)},
 		} {
 			c, err := newCredential(v[0], v[1], v[2], v[3])
-			if err == nil || !strings.HasPrefix(err.Error(), field+" is not ") || c.Provider != "" || c.Env != nil {
+			if err == nil || !strings.HasPrefix(err.Error(), field+" must have ") || c.Provider != "" || c.Env != nil {
 				t.Errorf("%s %.60q: %v, error %v, want one of that field", field, text, c, err)
 			}
 			if err != nil && len(text) > 2 && strings.Contains(err.Error(), text) {
@@ -129,8 +129,8 @@ func TestNewCredentialRefuses(t *testing.T) {
 func TestNewCredentialLetterCase(t *testing.T) {
 	t.Parallel()
 	for want, v := range map[string][4]string{
-		"access key id is not 16 to 128 of the characters": {strings.ToLower(goodID), goodSecret, goodToken, "x"},
-		"region is not 1 to 32 of the characters":          {goodID, goodSecret, goodToken, "EU"},
+		"access key id must have 16 to 128 of the characters": {strings.ToLower(goodID), goodSecret, goodToken, "x"},
+		"region must have 1 to 32 of the characters":          {goodID, goodSecret, goodToken, "EU"},
 	} {
 		if _, err := newCredential(v[0], v[1], v[2], v[3]); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
@@ -138,7 +138,7 @@ func TestNewCredentialLetterCase(t *testing.T) {
 	}
 }
 
-// TestOverridesOwn: of the credential's own variables a job may set its region only.
+// TestOverridesOwn: of the credential's variables a job may set only the region.
 func TestOverridesOwn(t *testing.T) {
 	t.Parallel()
 	c, err := newCredential(goodID, goodSecret, goodToken, "eu-central-1")

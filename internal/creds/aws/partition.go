@@ -1,14 +1,14 @@
 package aws
 
-// Partition is a group of AWS's regions that has accounts and roles of its own.
+// Partition is a group of AWS's regions. An account belongs to one partition.
 type Partition struct {
-	Domain string // that the names of its servers end with, such as amazonaws.com
-	Region string // one of its regions, for who has configured none
+	Domain string // end of its servers' names, such as amazonaws.com
+	Region string // one of its regions, used if none is configured
 }
 
-// LookupPartition returns the partition of that name, such as the one in the ARN of
-// a role, and whether there is one. Credentials that STS gives in one region are
-// valid in all regions of the partition.
+// LookupPartition returns the partition with that name, as the ARN of a role has it, and
+// whether the name is known. Credentials from STS in one region are valid in all regions
+// of the partition.
 //
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_region-endpoints.html

@@ -1,5 +1,5 @@
-// Package aws holds what AWS prescribes and no call of its servers is needed for: the
-// ARN of a role, the names of its variables, and the bounds of a session.
+// Package aws holds AWS's rules that need no call to its servers: the ARN of a role, the
+// names of variables, and the bounds of a session. It does not link the SDK.
 package aws
 
 import (
@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// Role is the ARN of an IAM role. A partition may be any; MinIO's has no
+// Role is the ARN of an IAM role. Any partition is accepted. The ARNs of MinIO have no
 // account.
 type Role struct {
 	Partition string // such as aws
-	Account   string // 12 digits, or none
-	Path      string // the name, with the path before it
+	Account   string // 12 digits, or empty
+	Path      string // path and name, such as ci/deploy
 }
 
-// ParseRole reads arn:<partition>:iam::<account>:role/<path and name>, of 20 to
-// 2048 printable characters.
+// ParseRole reads an ARN arn:<partition>:iam::<account>:role/<path and name> with 20 to
+// 2048 printable characters. The error quotes at most 100 characters of text.
 //
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
 func ParseRole(text string) (Role, error) {
@@ -30,7 +30,7 @@ func ParseRole(text string) (Role, error) {
 	return Role{parts[1], parts[4], strings.TrimPrefix(parts[5], "role/")}, nil
 }
 
-// isAccount reports whether text is an AWS account id, or none.
+// isAccount reports whether text is empty or the id of an AWS account.
 func isAccount(text string) bool {
 	return text == "" || len(text) == 12 && strings.Trim(text, "0123456789") == ""
 }

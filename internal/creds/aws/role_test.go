@@ -49,7 +49,7 @@ func TestParseRoleRefuses(t *testing.T) {
 	}
 }
 
-// FuzzParseRole holds that what is accepted is one printable line of an ARN.
+// FuzzParseRole checks that an accepted text is a printable ARN in one line.
 func FuzzParseRole(f *testing.F) {
 	for _, seed := range []string{role, "arn:minio:iam:::role/x-1234567", "", "arn:::::", "arn:aws:iam::111122223333:role/a//b", "arn:$(id):iam:::role/xxxxxx", role + "\n"} {
 		f.Add(seed)

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Bounds of a session's duration. STS refuses shorter and longer ones; every
-// role allows the standard one.
+// Bounds of a session's duration. STS refuses a duration outside of ShortestSession and
+// LongestSession. Every role allows StandardSession.
 //
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
 const (
@@ -15,9 +15,9 @@ const (
 	LongestSession  = 12 * time.Hour
 )
 
-// SessionDuration returns the session duration to request: as long as the job may
-// run, but no longer than limit, and within the bounds. A lifetime that is 0 or less
-// is not known, and stands for the standard one. A limit of 0 or less is none.
+// SessionDuration returns the duration to request: lifetime, which is how long the job
+// may run, but at most limit, and within the bounds. A lifetime of 0 or less is not known
+// and means StandardSession. A limit of 0 or less means no limit.
 func SessionDuration(lifetime, limit time.Duration) time.Duration {
 	if lifetime <= 0 {
 		lifetime = StandardSession
@@ -28,9 +28,9 @@ func SessionDuration(lifetime, limit time.Duration) time.Duration {
 	return min(max(lifetime, ShortestSession), LongestSession)
 }
 
-// SessionName returns the role session name of a job,
-// GitLabRunner-<project>-<pipeline>-<job>, so that CloudTrail names the job. STS
-// allows 64 characters: where the ids need more, the word before them gives way.
+// SessionName returns the role session name of a job, which CloudTrail shows:
+// GitLabRunner-<project>-<pipeline>-<job>. STS allows 64 characters. A longer name is cut
+// at its beginning, so that the ids stay whole.
 //
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
 func SessionName(project, pipeline, job int64) string {

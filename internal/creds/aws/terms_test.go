@@ -37,7 +37,7 @@ func TestParseTermsRefuses(t *testing.T) {
 		`{"role_arn":"arn:minio:iam:::role/idmp-abcdef"}{}`, `{"server":{"proxy":["hunter2"]}}`,
 	} {
 		got, err := aws.ParseTerms([]byte(text))
-		if err == nil || err.Error() != "these are not the terms of AWS" || !cmp.Equal(got, aws.Terms{}) || strings.Contains(err.Error(), "hunter2") {
+		if err == nil || err.Error() != "the terms of the order are not those of AWS" || !cmp.Equal(got, aws.Terms{}) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("ParseTerms(%s) = %+v, %v", text, got, err)
 		}
 	}

@@ -2,7 +2,7 @@ package aws
 
 import "strings"
 
-// The variables of a job's credentials, as AWS's SDKs and tools read them.
+// The variables from which AWS's SDKs and tools read credentials.
 //
 // https://docs.aws.amazon.com/sdkref/latest/guide/environment-variables.html
 const (
@@ -12,8 +12,8 @@ const (
 	expiration      = "AWS_CREDENTIAL_EXPIRATION"
 )
 
-// metadataOff keeps an SDK from the host's own role where a job's credentials
-// are missing or expired. It is NAME=value.
+// metadataOff is an entry NAME=value for a script's environment. Without it, an SDK would
+// use the host's own role if the job's credentials are missing or expired.
 //
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html
 const metadataOff = "AWS_EC2_METADATA_DISABLED=true"
@@ -27,15 +27,15 @@ func (Scripts) Hides(variable string) bool { return IsVariable(variable) }
 // Guards returns the variable that turns the metadata service off.
 func (Scripts) Guards() []string { return []string{metadataOff} }
 
-// IsVariable reports whether a variable of that name, or an entry NAME=value, is a
-// setting of AWS's SDKs and tools. All of their names begin with AWS_.
+// IsVariable reports whether name, the name of a variable or an entry NAME=value, is a
+// setting of AWS's SDKs and tools. The names of all of them begin with AWS_.
 //
 // https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
 func IsVariable(name string) bool { return strings.HasPrefix(name, "AWS_") }
 
-// Overrides reports whether a job variable of that name would stand in the way
-// of the credentials: the generated script exports the job's variables after the
-// driver has set its own, so the job's would win. A job may choose its region.
+// Overrides reports whether a job's variable would be used instead of the credentials.
+// The runner's script exports the job's variables after the driver has set its own, so
+// the job's would win. A job may choose its region.
 func Overrides(name string) bool {
 	switch name {
 	case accessKeyID, secretAccessKey, sessionToken, expiration,

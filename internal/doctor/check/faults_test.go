@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rolecall/internal/doctor/check"
+	"rolecall/test/kit"
 )
 
 // fault breaks a host that is right, in one place.
@@ -61,7 +62,7 @@ func modeFaults() []fault {
 	noPolicy := func(flags string) func(*testing.T, *host) {
 		return func(t *testing.T, h *host) {
 			t.Helper()
-			needRoot(t)
+			kit.NeedRoot(t, "what is said to an admin whose runner is root")
 			h.policy, h.ByDefault = "", true
 			inRunners(withConfig, flags)(t, h)
 		}
@@ -73,24 +74,16 @@ func modeFaults() []fault {
 		{"foreign builds", noPolicy(`"--no-policy", "--run-as", "list"`), want{check.Fail, beta, `does not belong to user "list" of --run-as`}},
 		{"beside a file", func(t *testing.T, h *host) {
 			t.Helper()
-			needRoot(t)
+			kit.NeedRoot(t, "what is said to an admin whose runner is root")
 			inRunners(withConfig, `"--no-policy", "--run-as", "root"`)(t, h)
 		}, want{check.Warn, beta, "counts for nothing here"}},
 		{"contradiction", inRunners(withConfig, withConfig+`, "--no-policy"`), want{check.Fail, beta, "contradict each other"}},
 		{"user beside a file", inRunners(withConfig, withConfig+`, "--run-as", "list"`), want{check.Fail, beta, "--run-as is for --no-policy only"}},
 		{"root by silence", func(t *testing.T, h *host) {
 			t.Helper()
-			needRoot(t)
+			kit.NeedRoot(t, "what is said to an admin whose runner is root")
 			inPolicy(`run_as_root = "unsafe"`, "")(t, h)
 		}, want{check.Fail, "run_as", "refuses jobs without a unix user: alpha, beta, the jobs of no tenant"}},
-	}
-}
-
-// needRoot skips a test of what is said to an admin whose runner is root.
-func needRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("NOT TESTED, run as root: what is said to an admin whose runner is root")
 	}
 }
 
@@ -205,9 +198,7 @@ func linking(name string) func(*testing.T, *host) {
 func chowning(name string) func(*testing.T, *host) {
 	return func(t *testing.T, h *host) {
 		t.Helper()
-		if os.Geteuid() != 0 {
-			t.Skip("NOT TESTED, run as root: files of other users")
-		}
+		kit.NeedRoot(t, "files of other users")
 		if err := os.Chown(h.path(name), 4711, 4711); err != nil {
 			t.Fatal(err)
 		}

@@ -14,6 +14,7 @@ import (
 
 	"rolecall/internal/cgroup"
 	"rolecall/internal/doctor/check"
+	"rolecall/test/kit"
 )
 
 // Users that every Debian has, who stand for those of tenants.
@@ -25,9 +26,7 @@ const (
 // isolate gives each tenant a unix user, on a host where all is right for that.
 func isolate(t *testing.T, h *host, alpha, beta string) {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("NOT TESTED, run as root: jobs of other users")
-	}
+	kit.NeedRoot(t, "jobs of other users")
 	h.policy = strings.NewReplacer(`shared_user = "unsafe"`, "", `run_as_root = "unsafe"`, `run_as = "list"`, `name = "alpha"`, fmt.Sprintf("name = \"alpha\"\nrun_as = %q", alpha),
 		`name = "beta"`, fmt.Sprintf("name = \"beta\"\nrun_as = %q", beta)).Replace(h.policy)
 	for name, mode := range map[string]os.FileMode{"..": 0o711, ".": 0o711, "run": 0o711, "run/rolecall": 0o711, "builds": 0o711} {

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rolecall/internal/doctor/check"
+	"rolecall/test/kit"
 )
 
 // ownUsers says that this process has an /etc/passwd of its own, and where the test's
@@ -29,9 +30,7 @@ func TestUsers(t *testing.T) {
 		checkOwnUsers(t)
 		return
 	}
-	if os.Geteuid() != 0 {
-		t.Skip("NOT TESTED, run as root: users of a namespace")
-	}
+	kit.NeedRoot(t, "users of a namespace")
 	dir := t.TempDir()
 	if err := os.Chmod(filepath.Dir(dir), 0o711); err != nil {
 		t.Fatal(err)

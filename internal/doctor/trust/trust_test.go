@@ -113,8 +113,8 @@ func claimsOf() []tenant.Claims {
 }
 
 // jobOf returns the job that has a token with these claims.
-func jobOf(c tenant.Claims) tenant.Job {
-	return tenant.Job{
+func jobOf(c tenant.Claims) tenant.Subject {
+	return tenant.Subject{
 		Pinned: "alpha", Project: c.JobProject, Protected: c.Protected == "true",
 		Tokens: map[string]tenant.Claims{tenant.IDToken: c},
 	}

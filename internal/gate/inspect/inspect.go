@@ -1,5 +1,5 @@
-// Package inspect is the program gate: it looks into what the runner is about to
-// upload.
+// Package inspect is the program gate: it searches the files that the runner is about to
+// upload for secrets.
 package inspect
 
 import (
@@ -22,16 +22,15 @@ import (
 	"rolecall/internal/program"
 )
 
-// maxOrder bounds the size of an order, in bytes of JSON. A job response has less.
+// maxOrder bounds the size of an order, in bytes of JSON. It is more than a job response may have.
 const maxOrder = 64 << 20
 
-// Main runs gate as the process's own main and exits.
+// Main runs gate as the main function of the process, and exits.
 func Main() { program.Exit(Serve) }
 
-// Serve reads an order from in and writes the report to out; it tells how far it
-// is on progress. SIGTERM and SIGINT end it early. It reads neither args nor
-// environ, since the order says all. It returns an exit code: 0 for a report, 1
-// where there is none, for a reason on progress.
+// Serve reads an order from in, writes the report to out, and prints on progress how far
+// the search is. SIGTERM and SIGINT end it early. It ignores args and environ. It returns
+// the exit code: 0 if it has written a report, else 1, with the reason on progress.
 func Serve(_, _ []string, in io.Reader, out, progress io.Writer) (code int) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
@@ -51,16 +50,17 @@ func Serve(_, _ []string, in io.Reader, out, progress io.Writer) (code int) {
 	return 0
 }
 
-// Inspect looks into everything that the runner would upload in the order's stage.
-// It tells once a second on progress how far it is. An error is one of the context,
-// the project's folder or the secrets; whatever a job made is a place in the report.
+// Inspect searches all files that the runner would upload in the order's stage. Once a
+// second it prints on progress how far it is. It fails if the context ends, if the
+// project's folder cannot be opened, or if a secret is too short. Problems with files of
+// the job are places in the report, not errors.
 func Inspect(ctx context.Context, order gate.Order, progress io.Writer) (gate.Report, error) {
 	if !order.Stage.ArchivesCaches() && !order.Stage.UploadsArtifacts() {
-		return gate.Report{}, fmt.Errorf("the stage %q is not known; which files it uploads cannot be told", order.Stage)
+		return gate.Report{}, fmt.Errorf("the stage %q is not known, and so are the files that it uploads", order.Stage)
 	}
 	project, err := selection.OpenProject(order.Project)
 	if errors.Is(err, unix.ENOENT) {
-		return gate.Report{}, nil // no work tree: the runner fails there alike
+		return gate.Report{}, nil // no work tree: the runner fails, too
 	}
 	if err != nil {
 		return gate.Report{}, err
@@ -76,7 +76,7 @@ func Inspect(ctx context.Context, order gate.Order, progress io.Writer) (gate.Re
 		MaxBytes:    order.MaxBytes,
 		MaxDuration: order.MaxDuration,
 		Progress: func(files, bytes int64) {
-			_, _ = fmt.Fprintf(progress, "rolecall: looking for secrets in %d files: %d looked at, %d MiB\n", len(set.Files), files, bytes>>20)
+			_, _ = fmt.Fprintf(progress, "rolecall: searching %d files for secrets: %d done, %d MiB\n", len(set.Files), files, bytes>>20)
 		},
 	})
 	if err != nil {
@@ -85,7 +85,7 @@ func Inspect(ctx context.Context, order gate.Order, progress io.Writer) (gate.Re
 	return report(set, result), nil
 }
 
-// selectFiles returns what the runner would upload.
+// selectFiles returns the files that the runner would upload.
 func selectFiles(ctx context.Context, project *selection.Project, order gate.Order) (selection.Set, error) {
 	variables, err := project.Variables(order.Request, order.Uploads.Files, order.Service)
 	if err != nil {
@@ -94,7 +94,7 @@ func selectFiles(ctx context.Context, project *selection.Project, order gate.Ord
 	return project.Select(ctx, selection.ForStage(order.Stage, order.Uploads, order.Request), variables)
 }
 
-// files returns the files of a set as the scan takes them.
+// files returns the files of a set in the form that scan needs.
 func files(set selection.Set) iter.Seq[scan.File] {
 	return func(yield func(scan.File) bool) {
 		for _, f := range set.Files {
@@ -105,8 +105,8 @@ func files(set selection.Set) iter.Seq[scan.File] {
 	}
 }
 
-// temp returns a folder for what does not fit the memory: beside the work tree, on
-// its disk.
+// temp returns a folder for temporary files that are too large for memory. It is on the
+// disk of the work tree.
 func temp(order gate.Order) string {
 	dir := order.Request.TempProjectDir()
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
@@ -115,7 +115,7 @@ func temp(order gate.Order) string {
 	return dir
 }
 
-// report puts together what the two have found.
+// report merges the results of selection and scan.
 func report(set selection.Set, result scan.Result) gate.Report {
 	out := gate.Report{Files: result.Files}
 	uploads := map[string]string{}
@@ -134,7 +134,7 @@ func report(set selection.Set, result scan.Result) gate.Report {
 		place := gate.Place{Upload: uploads[p.Name], Name: p.Name, Inside: p.Inside, Says: p.Reason.Error()}
 		switch {
 		case errors.Is(p.Reason, scan.ErrIrregular) || errors.Is(p.Reason, unix.ENOENT):
-			// The runner takes neither.
+			// The runner does not upload it.
 		case errors.Is(p.Reason, scan.ErrDamaged), errors.Is(p.Reason, scan.ErrEncrypted), errors.Is(p.Reason, scan.ErrMethod):
 			out.Noted = append(out.Noted, place)
 		default:

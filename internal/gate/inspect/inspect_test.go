@@ -22,7 +22,7 @@ import (
 
 const secret = "IQoJb3JpZ2luX2VjEXAMPLEtokenEXAMPLEtoken"
 
-// newOrder returns an order to look into all that is in a new project.
+// newOrder returns an order to search all files of a new project.
 func newOrder(t *testing.T) gate.Order {
 	t.Helper()
 	return gate.Order{
@@ -35,7 +35,7 @@ func newOrder(t *testing.T) gate.Order {
 	}
 }
 
-// write makes a file in the project, with the folders on its way.
+// write writes a file in the project, and creates its folders.
 func write(t *testing.T, o gate.Order, name, content string) {
 	t.Helper()
 	path := filepath.Join(o.Project, name)
@@ -59,7 +59,7 @@ func zipped(t *testing.T, name, content string) string {
 	return out.String()
 }
 
-// serve gives the program an order, which must succeed, and returns its report.
+// serve runs the program with an order, which must succeed, and returns the report.
 func serve(t *testing.T, o gate.Order) gate.Report {
 	t.Helper()
 	text, err := json.Marshal(o)
@@ -88,7 +88,7 @@ func check(t *testing.T, got, want gate.Report) {
 	}
 }
 
-// TestReport: each place is in the right list, by the name of its upload.
+// TestReport: each place is in the right list, with the name of its upload.
 func TestReport(t *testing.T) {
 	t.Parallel()
 	o := newOrder(t)
@@ -110,7 +110,7 @@ func TestReport(t *testing.T) {
 	})
 }
 
-// TestStage: an order is about the uploads of its stage alone.
+// TestStage: only the uploads of the order's stage are searched.
 func TestStage(t *testing.T) {
 	t.Parallel()
 	o := newOrder(t)
@@ -121,10 +121,10 @@ func TestStage(t *testing.T) {
 	check(t, serve(t, o), gate.Report{Found: []gate.Place{{Upload: "cache k", Name: "cache/leak", Says: "session token"}}, Files: 1})
 }
 
-// TestRefused: what the runner may upload and nobody has looked at is refused.
+// TestRefused: a file that the runner may upload but that was not searched is refused.
 func TestRefused(t *testing.T) {
 	t.Parallel()
-	const more = "more to read and to unpack than the limit"
+	const more = "more bytes to read and unpack than the limit"
 	for name, test := range map[string]struct {
 		change func(*gate.Order)
 		want   []gate.Place
@@ -150,7 +150,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestNoProject: the runner has nothing to upload where there is no work tree.
+// TestNoProject: without a work tree the runner has nothing to upload.
 func TestNoProject(t *testing.T) {
 	t.Parallel()
 	o := newOrder(t)
@@ -158,8 +158,8 @@ func TestNoProject(t *testing.T) {
 	check(t, serve(t, o), gate.Report{})
 }
 
-// TestNoReport: where nobody can tell what is uploaded there is no report, and the
-// exit code says so.
+// TestNoReport: if the uploaded files cannot be determined, there is no report, and the
+// exit code is 1.
 func TestNoReport(t *testing.T) {
 	t.Parallel()
 	text := func(change func(*gate.Order)) string {

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -17,7 +16,8 @@ import (
 	"rolecall/internal/gate/scan"
 )
 
-// TestNesting packs a secret in all archives, one in another, and in one more.
+// TestNesting puts a secret into each sequence of nested archives, and into one more
+// level.
 func TestNesting(t *testing.T) {
 	t.Parallel()
 	text := []byte(strings.Repeat("some text ", 100) + secret(1) + strings.Repeat("\nmore text", 100))
@@ -128,7 +128,7 @@ func TestDamaged(t *testing.T) {
 	}
 }
 
-// TestOnlyLikeArchives has what begins or ends nearly like one.
+// TestOnlyLikeArchives scans files that begin or end nearly as an archive.
 func TestOnlyLikeArchives(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -143,58 +143,7 @@ func TestOnlyLikeArchives(t *testing.T) {
 	want(t, scanned(t, scan.Options{Dir: dir}, names...), nil, nil)
 }
 
-// TestZipEnds has zips that unpackers read in spite of what is around them.
-func TestZipEnds(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	inner := zipOf("a", []byte(secret(1)))
-	var commented bytes.Buffer
-	w := zip.NewWriter(&commented)
-	must(0, w.SetComment(strings.Repeat("comment ", 8000)+"PK\x05\x06"+strings.Repeat("\xff", 30)+"PK\x05\x06"))
-	must(must(w.Create("a")).Write([]byte(secret(1))))
-	must(0, w.Close())
-	var moved bytes.Buffer
-	moved.WriteString("#!/usr/bin/env python\n")
-	w = zip.NewWriter(&moved)
-	w.SetOffset(int64(moved.Len()))
-	must(must(w.Create("a")).Write([]byte(secret(1))))
-	must(0, w.Close())
-	for name, content := range map[string][]byte{
-		"after anything": append([]byte("anything"), inner...),
-		"after many":     append(make([]byte, 256<<10-len(inner)+10), inner...), // of the end, 10 bytes in a read of their own
-		"commented":      commented.Bytes(),
-		"program":        append([]byte("MZ"), commented.Bytes()...),
-		"moved":          moved.Bytes(),
-		"trailing zeros": append(bytes.Clone(inner), make([]byte, 100)...),
-		"64 bits":        zip64Of(inner),
-	} {
-		write(t, dir, name, content)
-		if r := scanned(t, scan.Options{Dir: dir}, name); len(r.Findings) != 1 || r.Findings[0].Inside != "a" || len(r.Problems) > 0 {
-			t.Errorf("%s: %+v", name, r)
-		}
-	}
-}
-
-// TestSpool has zips in archives that need a file.
-func TestSpool(t *testing.T) {
-	t.Parallel()
-	dir, temp := t.TempDir(), t.TempDir()
-	large := fmt.Appendf(nil, "%x%s", noise(700<<10), secret(1))
-	write(t, dir, "large.tar.gz", gzipOf("", tarOf("b", zipOf("c", append(large, large...)))))
-	write(t, dir, "twice.zip", zipOf("b", zipOf("c", zipOf("d", large))))
-	names := []string{"large.tar.gz", "twice.zip"}
-	want(t, scanned(t, scan.Options{Dir: dir, Temp: temp}, names...),
-		[]string{"large.tar.gz: b > c: secret access key", "twice.zip: b > c > d: secret access key"}, nil)
-	want(t, scanned(t, scan.Options{Dir: dir}, names...), nil,
-		[]string{"large.tar.gz: b: " + scan.ErrSpool.Error(), "twice.zip: b: " + scan.ErrSpool.Error()})
-	want(t, scanned(t, scan.Options{Dir: dir, Temp: temp + "/gone"}, names...), nil,
-		[]string{"large.tar.gz: b: no such file or directory", "twice.zip: b: no such file or directory"})
-	if left := must(os.ReadDir(temp)); len(left) > 0 {
-		t.Errorf("left in the folder for temporary files: %v", left)
-	}
-}
-
-// TestPlaces tells where in an archive secrets are, once each.
+// TestPlaces: each place in an archive with a secret is reported once.
 func TestPlaces(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -219,7 +168,7 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// TestManyArchives has archives beside one another, which are of the same depth.
+// TestManyArchives scans archives side by side, which have the same depth.
 func TestManyArchives(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -237,7 +186,7 @@ func TestManyArchives(t *testing.T) {
 	want(t, scanned(t, scan.Options{Dir: dir}, "a.zip"), places, nil)
 }
 
-// TestSkippedFrame has a window that only the second frame of a file tells.
+// TestSkippedFrame: only the second frame of the file says how large its window is.
 func TestSkippedFrame(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -246,7 +195,7 @@ func TestSkippedFrame(t *testing.T) {
 	want(t, scanned(t, scan.Options{Dir: dir}, "a.zst"), []string{"a.zst: : secret access key"}, nil)
 }
 
-// TestTools lets other programs pack.
+// TestTools scans archives that other programs have made.
 func TestTools(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -7,14 +7,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// bufferLen is how many bytes of a file are read at once. It fits a processor's
-// cache, so that the search need not fetch again what the kernel has copied.
+// bufferLen is how many bytes of a file are read at once. It fits the processor's cache,
+// so the search finds the bytes there.
 const bufferLen = 256 << 10
 
 // descriptor is an open file.
 type descriptor int
 
-// ReadAt is that of io.ReaderAt.
+// ReadAt implements io.ReaderAt.
 func (d descriptor) ReadAt(p []byte, offset int64) (int, error) {
 	done := 0
 	for done < len(p) {
@@ -32,18 +32,18 @@ func (d descriptor) ReadAt(p []byte, offset int64) (int, error) {
 	return done, nil
 }
 
-// file looks at one file, and reports it.
-func (w *worker) file(f File) {
-	w.begin(f.Name)
-	w.text(f.Name)
+// searchFile searches one file and reports the results.
+func (w *worker) searchFile(f File) {
+	w.beginFile(f.Name)
+	w.searchName(f.Name)
 	if err := w.open(f); err != nil {
-		w.problem(err)
+		w.addProblem(err)
 	}
-	w.end()
+	w.endFile()
 	w.meter.files.Add(1)
 }
 
-// open opens a file and looks at what it is. It returns why it cannot.
+// open opens a file and searches it, by its type. It returns why it could not.
 func (w *worker) open(f File) error {
 	flags := unix.O_RDONLY | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC
 	if f.Follow {
@@ -52,7 +52,7 @@ func (w *worker) open(f File) error {
 	fd, err := retry(func() (int, error) { return unix.Openat(w.dir, f.Name, flags, 0) })
 	switch {
 	case errors.Is(err, unix.ELOOP) && !f.Follow:
-		return w.link(f.Name)
+		return w.searchLink(f.Name)
 	case errors.Is(err, unix.ENXIO), errors.Is(err, unix.ENODEV):
 		return ErrIrregular // a socket, or a device without a driver
 	case err != nil:
@@ -65,24 +65,24 @@ func (w *worker) open(f File) error {
 	}
 	switch stat.Mode & unix.S_IFMT {
 	case unix.S_IFREG:
-		return w.content(fd)
+		return w.searchContent(fd)
 	case unix.S_IFDIR:
 		return nil
 	}
 	return ErrIrregular
 }
 
-// link searches the text of a symbolic link.
-func (w *worker) link(name string) error {
+// searchLink searches the text of a symbolic link.
+func (w *worker) searchLink(name string) error {
 	n, err := unix.Readlinkat(w.dir, name, w.buffer[:unix.PathMax])
 	if err == nil {
-		w.text(string(w.buffer[:n]))
+		w.searchName(string(w.buffer[:n]))
 	}
 	return err
 }
 
-// content searches the bytes of a file, and looks into it if it is an archive.
-func (w *worker) content(fd int) error {
+// searchContent searches the bytes of a file, and its members if it is an archive.
+func (w *worker) searchContent(fd int) error {
 	size, last, packed := int64(0), 0, plain
 	w.whole.Reset()
 	for {
@@ -94,7 +94,7 @@ func (w *worker) content(fd int) error {
 			break
 		}
 		if w.whole.Find(w.buffer[:n]) {
-			w.found(w.whole)
+			w.addFound(w.whole)
 		}
 		if size == 0 {
 			packed = formatOf(w.buffer[:n])
@@ -105,10 +105,10 @@ func (w *worker) content(fd int) error {
 		}
 	}
 	if packed == plain && (size < endLen || last >= endLen && !isEnd(w.buffer[last-endLen:])) {
-		return nil // The buffer shows that there is no zip at the end either.
+		return nil // The end is in the buffer, and it is not that of a zip.
 	}
 	section := io.NewSectionReader(descriptor(fd), 0, size)
-	w.look(input{stream: section, random: section, searched: true})
+	w.search(input{stream: section, random: section, searched: true})
 	return nil
 }
 

@@ -7,8 +7,8 @@ import (
 	"rolecall/internal/gate/scan"
 )
 
-// FuzzScan gives foreign bytes as a file. Whatever they are, a scan ends, within
-// its limits, and finds a secret that is there as it is.
+// FuzzScan scans a file of random bytes. Whatever they are, the scan ends within its
+// limits and finds an unencoded secret.
 func FuzzScan(f *testing.F) {
 	seeds := 0
 	for _, p := range packers() {

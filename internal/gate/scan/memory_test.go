@@ -19,7 +19,7 @@ import (
 	"rolecall/test/kit"
 )
 
-// memoryDir names the variable that says which folder the child of TestMemory scans.
+// memoryDir names the variable with the folder that the child of TestMemory scans.
 const memoryDir = "SCAN_MEMORY_DIR"
 
 // printPeak scans a folder and prints the peak of this process's memory, in KiB.
@@ -49,7 +49,7 @@ func peak(t *testing.T, dir string) int {
 	return must(strconv.Atoi(strings.Fields(text)[0]))
 }
 
-// TestMemory scans what is large, in files and in archives, each in a process.
+// TestMemory scans large files and archives, each in a new process.
 func TestMemory(t *testing.T) {
 	if kit.IsChild(t) {
 		printPeak(t, os.Getenv(memoryDir))

@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 )
 
-// meter counts what a scan reads, and stops it at its limits.
+// meter counts the bytes and files of a scan, and stops it at its limits.
 type meter struct {
 	limited      context.Context //nolint:containedctx // it lives as long as the scan
 	max          int64
@@ -14,13 +14,13 @@ type meter struct {
 	reason       atomic.Pointer[error]
 }
 
-// newMeter returns a meter that stops when the context is done, or at more than
-// max bytes if that is not 0.
+// newMeter returns a meter. It stops the scan when the context is done or, unless most is
+// 0, after more than most bytes.
 func newMeter(ctx context.Context, most int64) *meter {
 	return &meter{limited: ctx, max: most}
 }
 
-// stop makes reason that of all later calls, if it is the first.
+// stop stops the scan. Of several reasons, the first is kept.
 func (m *meter) stop(reason error) { m.reason.CompareAndSwap(nil, &reason) }
 
 // stopped returns why the scan has stopped, or nil.
@@ -43,13 +43,13 @@ func (m *meter) spend(n int) error {
 	return m.stopped()
 }
 
-// metered counts what is read from a reader.
+// metered counts the bytes that are read through it.
 type metered struct {
 	io.Reader
 	meter *meter
 }
 
-// Read returns why the scan has stopped, if it has.
+// Read fails with the reason if the scan has stopped.
 func (r metered) Read(p []byte) (int, error) {
 	if err := r.meter.stopped(); err != nil {
 		return 0, err

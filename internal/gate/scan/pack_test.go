@@ -14,7 +14,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// must is for what writes to memory.
+// must stops on an error of a writer to memory.
 func must[T any](value T, err error) T {
 	if err != nil {
 		panic(err)
@@ -59,10 +59,10 @@ func zstdOf(_ string, content []byte) []byte {
 	return encoder().EncodeAll(content, nil)
 }
 
-// encoder is dear to make, and can be shared.
+// encoder is shared: it takes long to make.
 var encoder = sync.OnceValue(func() *zstd.Encoder { return must(zstd.NewWriter(nil)) })
 
-// rawZip is a zip of one entry that holds packed as it is.
+// rawZip returns a zip with one entry, whose compressed bytes are packed.
 func rawZip(name string, method, flags uint16, packed []byte) []byte {
 	var out bytes.Buffer
 	w := zip.NewWriter(&out)
@@ -105,7 +105,7 @@ func packers() []packer {
 	}
 }
 
-// zip64Of moves what the end of a zip of one entry tells to where 64 bits fit.
+// zip64Of moves the numbers at the end of a zip with one entry into its Zip64 records.
 func zip64Of(small []byte) []byte {
 	end := len(small) - 22
 	size, offset := binary.LittleEndian.Uint32(small[end+12:]), binary.LittleEndian.Uint32(small[end+16:])
@@ -136,7 +136,7 @@ func zip64Of(small []byte) []byte {
 	return append(out, tail...)
 }
 
-// noise returns bytes that cannot be compressed, the same in every run.
+// noise returns bytes that cannot be compressed. They are the same in every run.
 func noise(n int) []byte {
 	random := rand.New(rand.NewPCG(uint64(n), 6))
 	bytes := make([]byte, n)
@@ -146,7 +146,7 @@ func noise(n int) []byte {
 	return bytes
 }
 
-// largeText can be compressed, by half.
+// largeText can be compressed by half.
 func largeText(n int) []byte {
 	text := make([]byte, 0, n+64<<10)
 	for i := 0; len(text) < n; i++ {
@@ -155,7 +155,7 @@ func largeText(n int) []byte {
 	return text[:n]
 }
 
-// windowed packs content with zstd and a window of that size.
+// windowed compresses content with zstd and a window of this size.
 func windowed(window int, content []byte) []byte {
 	var out bytes.Buffer
 	w := must(zstd.NewWriter(&out, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(window)))

@@ -1,22 +1,21 @@
-// Package scan finds files that hold a secret, as it is or in a form that
-// mask.Forms lists, also inside archives.
+// Package scan finds files that hold a secret, in any form of mask.Forms, also inside
+// archives.
 //
-// Every file's bytes are searched as they are, whatever they mean, and so is its
-// name. Beyond that, zip (jar, whl, docx and all else built on it), tar, gzip
-// and zstd are unpacked, by their content and not by their name, up to MaxDepth
-// one in another. Each is a level, but a tar that comes right out of gzip or
-// zstd is of the same level: in "a.zip > b.tar.gz > c.jar > d", d lies three
-// levels deep. A file at that depth is searched; an archive there is not
-// unpacked, which is a Problem.
+// The scan searches the bytes and the name of each file. It also unpacks zip (and formats
+// built on it, such as jar, whl and docx), tar, gzip and zstd. It recognises them by
+// content, not by name. Archives may be nested up to MaxDepth. Each archive is a level,
+// but a tar directly inside gzip or zstd is on their level: in
+// "a.zip > b.tar.gz > c.jar > d", d is three levels deep. A file on the last level is
+// searched; an archive there is not unpacked, and is a Problem.
 //
-// A zip is read by its central directory, as unpackers do. It may follow other
-// bytes (self-extracting programs), but not inside of something compressed, and
-// then it may have a comment only if the bytes before it are of a program.
-// Trailing bytes of gzip that begin no member are searched as they are.
+// A zip is read by its central directory, as unpackers do. Other bytes may precede it (a
+// self-extracting program), but not if the file is compressed. Such a zip may have a
+// comment only if the other bytes begin as a program does. Bytes after the last member of
+// a gzip file are searched as they are.
 //
-// Not looked into are other formats: bzip2, xz, lzma, lz4, brotli, compress,
-// 7z, rar, ar (deb), cpio (rpm), squashfs and other images, what a database
-// compresses; nor what mask.Forms does not cover.
+// The scan does not unpack other formats: bzip2, xz, lzma, lz4, brotli, compress, 7z, rar,
+// ar (deb), cpio (rpm), squashfs and other images, or compressed data of a database. It
+// does not find forms that mask.Forms does not list.
 package scan
 
 import (
@@ -35,68 +34,67 @@ import (
 	"rolecall/internal/mask"
 )
 
-// MaxDepth is how many archives, one in another, are unpacked.
+// MaxDepth is how deep archives may be nested to be unpacked.
 const MaxDepth = 3
 
-// maxReports bounds the findings and problems of a scan, and so their memory.
+// maxReports bounds the number of findings and problems of a scan, and so their memory.
 const maxReports = 10_000
 
-// What could not be looked at or into is a Problem for one of these reasons, or
-// for an error of the system (unix.Errno). In all of those from ErrDepth on, the
-// archive's own bytes have been searched.
+// The reasons of Problems. A reason can also be an error of the system (unix.Errno). For
+// ErrDepth and the reasons below it, the archive's own bytes have been searched.
 var (
-	// ErrIrregular is a FIFO, a socket or a device.
+	// ErrIrregular: the file is a FIFO, a socket or a device.
 	ErrIrregular = errors.New("neither file, folder nor symbolic link")
 	// ErrBytes, ErrDuration and ErrReports end the scan.
-	ErrBytes    = errors.New("more to read and to unpack than the limit")
-	ErrDuration = errors.New("takes longer than the limit")
+	ErrBytes    = errors.New("more bytes to read and unpack than the limit")
+	ErrDuration = errors.New("the search takes longer than the limit")
 	ErrReports  = fmt.Errorf("more than %d findings and problems", maxReports)
 
-	// ErrDepth is an archive inside of MaxDepth others.
+	// ErrDepth: the archive is inside MaxDepth others.
 	ErrDepth = fmt.Errorf("an archive deeper than %d levels", MaxDepth)
-	// ErrDamaged is what begins like an archive, or ends like a zip, and cannot
-	// be unpacked to its end. What could be unpacked has been searched.
+	// ErrDamaged: the content begins as an archive or ends as a zip, but cannot be
+	// unpacked completely. The parts that could be unpacked have been searched.
 	ErrDamaged = errors.New("a damaged archive")
-	// ErrEncrypted is an entry of a zip that needs a password.
+	// ErrEncrypted: an entry of a zip needs a password.
 	ErrEncrypted = errors.New("encrypted")
-	// ErrMethod is an entry of a zip that is neither stored nor packed by deflate or zstd.
+	// ErrMethod: an entry of a zip is neither stored nor compressed by deflate or zstd.
 	ErrMethod = errors.New("compressed by a method that is not supported")
-	// ErrMemory is what zstd has packed with a window, or with one in another,
-	// of more than 8 MiB in sum (by its levels from 20 on, or --long).
+	// ErrMemory: zstd needs windows of more than 8 MiB, of one frame or of nested ones
+	// together. The zstd command makes such frames with levels from 20 on or --long.
 	ErrMemory = errors.New("needs too much memory to unpack")
-	// ErrSpool is a zip inside of an archive that does not fit the memory, while
-	// Options has no Temp or the zip is greater than 1 GiB.
+	// ErrSpool: a zip inside an archive is too large for memory, and Options has no Temp or
+	// the zip is larger than 1 GiB.
 	ErrSpool = errors.New("an archive in an archive that is too large")
 )
 
-// File is what to look at. Of a folder that is its name, and of a symbolic link
-// its name and the text that it holds, unless Follow is set.
+// File is a file to search. For a folder only the name is searched, and for a symbolic
+// link the name and the link's text, unless Follow is set.
 type File struct {
 	Name   string // relative to the folder of Options, or absolute
-	Follow bool   // look at what a symbolic link leads to
+	Follow bool   // search the target of a symbolic link
 }
 
-// Options say how to scan. A limit of 0 is none.
+// Options say how to scan. A limit of 0 means no limit.
 type Options struct {
-	Dir         string // what names are relative to
-	Temp        string // for unlinked files of mode 0600; not on a tmpfs, as that is memory
-	MaxBytes    int64  // read, and unpacked
+	Dir         string // folder that names are relative to
+	Temp        string // folder for unlinked files of mode 0600; not on a tmpfs, which is memory
+	MaxBytes    int64  // bound of the bytes that are read and unpacked
 	MaxDuration time.Duration
 	Workers     int // 0 means 2, and no more than there are processors
-	// Progress, if any, is told once a second how much has been looked at.
+	// Progress is called once a second with how much has been searched. It may be nil.
 	Progress func(files, bytes int64)
 }
 
-// Finding is a place where secrets are. Its texts are masked, but may hold any
-// other bytes, such as control characters.
+// Finding is a place that holds secrets. Secrets in its texts are masked, but all other
+// bytes stay, such as control characters.
 type Finding struct {
 	Name   string   // of the File
-	Inside string   // the way in archives, such as "b.tar.gz > c"; empty for the file itself
+	Inside string   // the path through archives, such as "b.tar.gz > c"; empty for the file itself
 	Kinds  []string // of the secrets, sorted
 }
 
-// Problem is what could not be looked at, with the first place of its file that
-// this is the reason for. Its texts are like those of a Finding.
+// Problem is a place that could not be searched. There is one Problem for each file and
+// reason, with the first such place in the file. Its texts are as those of a Finding.
 type Problem struct {
 	Name, Inside string
 	Reason       error // without the name
@@ -106,21 +104,20 @@ type Problem struct {
 type Result struct {
 	Findings []Finding
 	Problems []Problem
-	Files    int64 // looked at
-	Bytes    int64 // read, and unpacked
-	// Stopped tells why there may be files that have not been looked at:
-	// ErrBytes, ErrDuration or ErrReports. The file at which the scan stopped is
-	// a Problem for that reason. nil means that all have been looked at.
+	Files    int64 // that were searched
+	Bytes    int64 // that were read and unpacked
+	// Stopped says why the scan stopped before all files were searched: ErrBytes,
+	// ErrDuration or ErrReports. The file at which it stopped is a Problem with this
+	// reason. nil: all files were searched.
 	Stopped error
 }
 
-// Scan looks for secrets in files. It needs about 12 MiB of memory at most,
-// whatever the files are like, besides its result; while it unpacks zstd with a
-// window of more than 1 MiB, it makes the garbage collector of the process work
-// more often.
+// Scan searches files for secrets. Besides its result it needs at most about 12 MiB of
+// memory, whatever the files hold. While it unpacks zstd with a window of more than
+// 1 MiB, it makes the garbage collector of the process run more often.
 //
-// An error is that of the context, of Options.Dir, or tells that a secret is too
-// short to be found; a Result comes with that of the context only.
+// Scan fails if the context ends, if Options.Dir cannot be opened, or if a secret is too
+// short. If the context ends, it returns a Result with the error.
 func Scan(ctx context.Context, secrets []mask.Named, files iter.Seq[File], options Options) (Result, error) {
 	values := make([]mask.Secret, len(secrets))
 	for i, secret := range secrets {
@@ -146,21 +143,21 @@ func Scan(ctx context.Context, secrets []mask.Named, files iter.Seq[File], optio
 	return s.result(), ctx.Err()
 }
 
-// scan is what workers share.
+// scan is the state that the workers share.
 type scan struct {
 	secrets  []mask.Named
 	needles  *mask.Needles
 	dir      int
 	temp     string
 	meter    *meter
-	zstdTurn sync.Mutex // held by the one worker that unpacks zstd
+	zstdTurn sync.Mutex // held by the worker that unpacks zstd; only one does
 
 	mu       sync.Mutex // guards what follows
 	findings []Finding
 	problems []Problem
 }
 
-// run lets workers look at files until there are no more, or the meter stops.
+// run lets workers search files until there are no more, or the meter stops.
 func (s *scan) run(files iter.Seq[File], workers int, progress func(files, bytes int64)) {
 	pull, stop := iter.Pull(files)
 	defer stop()
@@ -178,17 +175,17 @@ func (s *scan) run(files iter.Seq[File], workers int, progress func(files, bytes
 		group.Go(func() {
 			w := newWorker(s)
 			for file, ok := next(); ok; file, ok = next() {
-				w.file(file)
+				w.searchFile(file)
 			}
 		})
 	}
 	done := make(chan struct{})
 	go func() { group.Wait(); close(done) }()
-	s.report(progress, done)
+	s.reportProgress(progress, done)
 }
 
-// report tells progress once a second until done is closed.
-func (s *scan) report(progress func(files, bytes int64), done <-chan struct{}) {
+// reportProgress calls progress once a second until done is closed.
+func (s *scan) reportProgress(progress func(files, bytes int64), done <-chan struct{}) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
 	for {
@@ -203,8 +200,8 @@ func (s *scan) report(progress func(files, bytes int64), done <-chan struct{}) {
 	}
 }
 
-// add takes what a worker reports of a file.
-func (s *scan) add(findings []Finding, problems []Problem) {
+// addReport adds a worker's findings and problems of one file.
+func (s *scan) addReport(findings []Finding, problems []Problem) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.findings = append(s.findings, findings...)
@@ -214,7 +211,7 @@ func (s *scan) add(findings []Finding, problems []Problem) {
 	}
 }
 
-// result is the Result after run.
+// result returns the Result after run.
 func (s *scan) result() Result {
 	slices.SortFunc(s.findings, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Inside, b.Inside))

@@ -9,12 +9,12 @@ import (
 )
 
 const (
-	spoolLen = 512 << 10 // that is kept in memory
-	maxSpool = 1 << 30   // that is kept in a file
+	spoolLen = 512 << 10 // bytes in memory
+	maxSpool = 1 << 30   // bytes in a file
 )
 
-// spool keeps what is left to read, so that it can be read anywhere, until the
-// function that it returns is called.
+// spool reads the rest of the layer's content and returns it with random access. The
+// caller must call the returned function to free it.
 func (w *worker) spool(l *layer) (*io.SectionReader, func(), error) {
 	if l.spool == nil {
 		l.spool = make([]byte, spoolLen)
@@ -44,8 +44,8 @@ func (w *worker) spool(l *layer) (*io.SectionReader, func(), error) {
 	return io.NewSectionReader(descriptor(fd), 0, size), closeSpool, nil
 }
 
-// copySpool writes what buffer holds and from gives to a file. It returns how
-// many bytes that are.
+// copySpool writes buffer, and then the content of from, to the file fd. It returns the
+// number of bytes.
 func copySpool(fd int, buffer []byte, from io.Reader) (int64, error) {
 	size := int64(0)
 	for n := len(buffer); n > 0; {

@@ -13,48 +13,48 @@ import (
 )
 
 const (
-	maxWindow  = 8 << 20  // of a zstd frame; RFC 8878, 3.1.1.1.2, wants that much of every decoder
-	maxWindows = 11 << 20 // memory for the windows of zstd in zstd
-	minWindow  = 1 << 20  // that need not be known before
+	maxWindow  = 8 << 20  // of a zstd frame: every decoder should support this much (RFC 8878, 3.1.1.1.2)
+	maxWindows = 11 << 20 // memory for the windows of nested zstd
+	minWindow  = 1 << 20  // window that later frames may have in any case
 )
 
-// gunzip looks at what gzip has packed, in any number of members.
+// gunzip searches the content of a gzip file, which may have several members.
 func (w *worker) gunzip(l *layer) error {
 	if err := l.gzip.Reset(l.reader); err != nil {
 		return err
 	}
-	return w.decoded(&members{member: &l.gzip, from: l.reader}, true)
+	return w.searchDecoded(&members{member: &l.gzip, from: l.reader}, true)
 }
 
-// members is the text of all members of a gzip file. What follows them and is
-// none does not count, as for the gzip command.
+// members reads the content of all members of a gzip file. It ignores bytes after the
+// last member, as gzip(1) does.
 type members struct {
 	member *gzip.Reader
 	from   *bufio.Reader
-	over   bool
+	ended  bool
 }
 
 func (m *members) Read(p []byte) (int, error) {
-	if m.over {
+	if m.ended {
 		return 0, io.EOF
 	}
 	m.member.Multistream(false)
 	n, err := m.member.Read(p)
 	if errors.Is(err, io.EOF) {
-		m.over = m.member.Reset(m.from) != nil
+		m.ended = m.member.Reset(m.from) != nil
 		err = nil
 	}
 	return n, err
 }
 
-// unzstd looks at what zstd has packed. Since it can need much memory, it waits
-// until no other worker unpacks zstd. If unpacked, a tar in it is of its level.
+// unzstd searches the content of a zstd file. This can need much memory, so it waits until
+// no other worker unpacks zstd. If unpacked is set, a tar in it is on the same level.
 func (w *worker) unzstd(from *bufio.Reader, unpacked bool) error {
 	window, err := windowOf(from)
 	if err != nil || window == 0 {
 		return err
 	}
-	cost := window + 1<<20 // as the decoder needs that much more
+	cost := window + 1<<20 // the decoder's own memory
 	if window > maxWindow || cost > w.window {
 		return ErrMemory
 	}
@@ -63,7 +63,7 @@ func (w *worker) unzstd(from *bufio.Reader, unpacked bool) error {
 		defer w.zstdTurn.Unlock()
 	}
 	if window > minWindow {
-		// The heap must not grow by as much again before garbage is collected.
+		// By default the heap could double before garbage is collected.
 		percent := debug.SetGCPercent(10)
 		defer func() {
 			runtime.GC()
@@ -78,12 +78,12 @@ func (w *worker) unzstd(from *bufio.Reader, unpacked bool) error {
 		return err
 	}
 	defer decoder.Close()
-	return w.decoded(decoder, unpacked)
+	return w.searchDecoded(decoder, unpacked)
 }
 
-// windowOf returns how many bytes back the first frame that from begins with may
-// refer, but at least minWindow, so that later frames may too; and 0 if there
-// are only frames to skip, which it does.
+// windowOf skips frames without content, and returns the window of the first other frame:
+// how many bytes back it may refer. It returns at least minWindow, for later frames, and
+// 0 if there is no frame with content.
 func windowOf(from *bufio.Reader) (uint64, error) {
 	for {
 		head, err := from.Peek(zstd.HeaderMaxSize)
@@ -107,17 +107,17 @@ func windowOf(from *bufio.Reader) (uint64, error) {
 	}
 }
 
-// untar looks at the files of a tar.
+// untar searches the members of a tar.
 func (w *worker) untar(l *layer, in input) error {
 	from := io.Reader(l.reader)
 	if in.random != nil && in.searched {
-		from = seeker{metered{in.random, w.meter}, in.random} // passes over what need not be read
+		from = seeker{metered{in.random, w.meter}, in.random} // seeks over bytes that need not be read
 		if _, err := in.random.Seek(0, io.SeekStart); err != nil {
 			return err
 		}
 	}
-	// The tar has been searched with all that is in it. If something was found, or
-	// if that is going on, members are searched again to know where.
+	// If the bytes of the tar were searched and hold no secret, its members hold none.
+	// Otherwise search each member, to name the one with the secret.
 	searched := in.searched && len(w.places) == 0
 	for archive := tar.NewReader(from); w.meter.stopped() == nil; {
 		header, err := archive.Next()
@@ -127,16 +127,16 @@ func (w *worker) untar(l *layer, in input) error {
 		if err != nil && !errors.Is(err, tar.ErrInsecurePath) {
 			return err
 		}
-		w.way = append(w.way, header.Name)
-		w.text(header.Name)
-		w.text(header.Linkname)
-		w.look(input{stream: archive, searched: searched})
-		w.way = w.way[:len(w.way)-1]
+		w.path = append(w.path, header.Name)
+		w.searchName(header.Name)
+		w.searchName(header.Linkname)
+		w.search(input{stream: archive, searched: searched})
+		w.path = w.path[:len(w.path)-1]
 	}
 	return nil
 }
 
-// seeker reads from one and seeks in the other, which is the same.
+// seeker reads by one and seeks by another interface of the same content.
 type seeker struct {
 	io.Reader
 	io.Seeker

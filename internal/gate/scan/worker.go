@@ -13,31 +13,31 @@ import (
 )
 
 const (
-	layerLen   = 32 << 10 // that is read at once from what is unpacked
-	maxPlaces  = 10       // of a file that are told apart
-	maxLen     = 500      // of a place's text
-	betweenWay = " > "
+	layerLen  = 32 << 10 // bytes that are read at once from unpacked content
+	maxPlaces = 10       // places of a file that are reported separately
+	maxLen    = 500      // of a place's text, in bytes
+	separator = " > "    // between the names of nested members
 )
 
-// worker looks at one file after another.
+// worker searches one file after another.
 type worker struct {
 	*scan
 	buffer []byte
-	whole  *mask.Finder // in the file itself
-	words  *mask.Finder // in names
+	whole  *mask.Finder // searches the file's own bytes
+	names  *mask.Finder // searches names
 
-	name     string // of the file
-	way      []string
-	depth    int // archives around the place
-	places   map[string][]bool
+	name     string            // of the file
+	path     []string          // names of the members that lead to the current place
+	depth    int               // number of archives around the current place
+	places   map[string][]bool // for each place: which secrets were found
 	problems []Problem
 
-	layers []*layer // of readers, one on another; kept for the next ones
-	top    int      // how many are in use
-	window uint64   // memory that zstd may still take
+	layers []*layer // readers of nested content, reused for later files
+	top    int      // how many layers are in use
+	window uint64   // memory that zstd may still use, in bytes
 }
 
-// layer is what reading something inside of something else needs.
+// layer has the readers and buffers for content on one level of nesting.
 type layer struct {
 	reader   *bufio.Reader
 	finder   *mask.Finder
@@ -49,26 +49,26 @@ type layer struct {
 func newWorker(s *scan) *worker {
 	return &worker{
 		scan: s, buffer: make([]byte, bufferLen), window: maxWindows,
-		whole: mask.NewFinder(s.needles), words: mask.NewFinder(s.needles),
+		whole: mask.NewFinder(s.needles), names: mask.NewFinder(s.needles),
 	}
 }
 
-// begin begins with a file.
-func (w *worker) begin(name string) {
-	w.name, w.way, w.depth, w.places, w.problems = name, w.way[:0], 0, nil, nil
+// beginFile prepares the worker for a file.
+func (w *worker) beginFile(name string) {
+	w.name, w.path, w.depth, w.places, w.problems = name, w.path[:0], 0, nil, nil
 }
 
-// end reports what was found in the file.
-func (w *worker) end() {
+// endFile reports the results for the file.
+func (w *worker) endFile() {
 	if reason := w.meter.stopped(); reason != nil {
-		w.problem(reason)
+		w.addProblem(reason)
 	}
 	if len(w.places) == 0 && len(w.problems) == 0 {
 		return
 	}
 	var findings []Finding
 	for inside, found := range w.places {
-		if w.vague(inside, found) {
+		if w.isVague(inside, found) {
 			continue
 		}
 		finding := Finding{Name: w.masked(w.name), Inside: inside}
@@ -80,15 +80,15 @@ func (w *worker) end() {
 		slices.Sort(finding.Kinds)
 		findings = append(findings, finding)
 	}
-	w.add(findings, w.problems)
+	w.addReport(findings, w.problems)
 }
 
-// vague reports whether another place says more precisely where all that was
-// found at the place inside is.
-func (w *worker) vague(inside string, found []bool) bool {
+// isVague reports whether places inside the place inside have the same secrets: they say
+// more precisely where the secrets are.
+func (w *worker) isVague(inside string, found []bool) bool {
 	prefix := ""
 	if inside != "" {
-		prefix = inside + betweenWay
+		prefix = inside + separator
 	}
 	for other, also := range w.places {
 		if other == inside || !strings.HasPrefix(other, prefix) {
@@ -105,17 +105,17 @@ func (w *worker) vague(inside string, found []bool) bool {
 	return false
 }
 
-// text searches a name.
-func (w *worker) text(name string) {
-	w.words.Reset()
-	if w.words.Find([]byte(name)) {
-		w.found(w.words)
+// searchName searches a name, or the text of a link.
+func (w *worker) searchName(name string) {
+	w.names.Reset()
+	if w.names.Find([]byte(name)) {
+		w.addFound(w.names)
 	}
 }
 
-// found notes what a finder has found at the place where the worker is.
-func (w *worker) found(finder *mask.Finder) {
-	inside := w.inside()
+// addFound adds the secrets that a finder has found to the current place.
+func (w *worker) addFound(finder *mask.Finder) {
+	inside := w.place()
 	if w.places[inside] == nil && len(w.places) >= maxPlaces {
 		inside = ""
 	}
@@ -132,19 +132,20 @@ func (w *worker) found(finder *mask.Finder) {
 	}
 }
 
-// problem notes what keeps the worker from looking at the place where it is.
-func (w *worker) problem(reason error) {
+// addProblem adds the reason why the current place cannot be searched. It adds a reason
+// only once for each file.
+func (w *worker) addProblem(reason error) {
 	for _, known := range w.problems {
 		if known.Reason.Error() == reason.Error() {
 			return
 		}
 	}
-	w.problems = append(w.problems, Problem{w.masked(w.name), w.inside(), reason})
+	w.problems = append(w.problems, Problem{w.masked(w.name), w.place(), reason})
 }
 
-// inside is the place where the worker is, as it is reported.
-func (w *worker) inside() string {
-	text := w.masked(strings.Join(w.way, betweenWay))
+// place returns the current place in the file, as reports show it.
+func (w *worker) place() string {
+	text := w.masked(strings.Join(w.path, separator))
 	if len(text) > maxLen {
 		text = strings.ToValidUTF8(text[:maxLen], "") + "…"
 	}
@@ -155,13 +156,13 @@ func (w *worker) inside() string {
 func (w *worker) masked(text string) string {
 	var masked bytes.Buffer
 	to := mask.NewWriter(&masked, w.needles)
-	_, _ = io.WriteString(to, text) // Neither fails, as a Buffer does not.
+	_, _ = io.WriteString(to, text) // A write to a Buffer cannot fail, and so Close cannot.
 	_ = to.Close()
 	return masked.String()
 }
 
-// enter returns a layer that nothing uses until leave.
-func (w *worker) enter() *layer {
+// pushLayer returns a layer for the caller's use until it calls popLayer.
+func (w *worker) pushLayer() *layer {
 	if w.top == len(w.layers) {
 		w.layers = append(w.layers, &layer{reader: bufio.NewReaderSize(nil, layerLen), finder: mask.NewFinder(w.needles)})
 	}
@@ -169,9 +170,9 @@ func (w *worker) enter() *layer {
 	return w.layers[w.top-1]
 }
 
-// leave frees the layer that was entered last, and what it has read from, which
-// may be large.
-func (w *worker) leave() {
+// popLayer frees the last layer. It drops the reader of its content, which may hold much
+// memory.
+func (w *worker) popLayer() {
 	w.top--
 	w.layers[w.top].reader.Reset(nil)
 }

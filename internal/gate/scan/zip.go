@@ -9,17 +9,18 @@ import (
 	"github.com/klauspost/compress/flate"
 )
 
-// The code is our own since archive/zip keeps a whole directory in memory, which an
-// archive can make as large as it likes, and refuses all files of one whose
-// directory is damaged.
+// This file does not use archive/zip for two reasons. That package keeps the whole
+// central directory in memory, and an archive can make it as large as it likes. And it
+// refuses all entries if the directory is damaged.
 
-// The parts of a zip, by section of APPNOTE.TXT 6.3.10.
+// The lengths of a zip's parts, with their sections in
+// https://pkware.cachefly.net/webdocs/APPNOTE/APPNOTE-6.3.10.TXT.
 const (
 	localLen     = 30 // 4.3.7: local file header
 	entryLen     = 46 // 4.3.12: central directory header
 	endLen       = 22 // 4.3.16: end of central directory record
 	end64Len     = 56 // 4.3.14: Zip64 end of central directory record
-	locatorLen   = 20 // 4.3.15: its locator
+	locatorLen   = 20 // 4.3.15: locator of that record
 	maxComment   = 1<<16 - 1
 	max16, max32 = 1<<16 - 1, 1<<32 - 1
 
@@ -32,7 +33,8 @@ func isEnd(b []byte) bool     { return bytes.HasPrefix(b, []byte("PK\x05\x06")) 
 func isEnd64(b []byte) bool   { return bytes.HasPrefix(b, []byte("PK\x06\x06")) }
 func isLocator(b []byte) bool { return bytes.HasPrefix(b, []byte("PK\x06\x07")) }
 
-// formatByEnd tells whether what does not begin like an archive ends like a zip.
+// formatByEnd returns zipped if content that does not begin as an archive ends as a zip,
+// else plain. The format begins is plain or program.
 func (w *worker) formatByEnd(random *io.SectionReader, begins format) format {
 	if random == nil || random.Size() < endLen {
 		return plain
@@ -50,9 +52,9 @@ func (w *worker) formatByEnd(random *io.SectionReader, begins format) format {
 	return plain
 }
 
-// zipEnd returns the last end of central directory record and its offset.
+// zipEnd returns the last end of central directory record, and its offset. See 4.3.16.
 func (w *worker) zipEnd(random *io.SectionReader) (end [endLen]byte, at int64, ok bool) {
-	tail := w.buffer[:min(random.Size(), endLen+maxComment)] // free, as its file has been searched
+	tail := w.buffer[:min(random.Size(), endLen+maxComment)] // the buffer is free: the file's own bytes have been searched
 	from := random.Size() - int64(len(tail))
 	if n, _ := random.ReadAt(tail, from); n < len(tail) {
 		return end, 0, false
@@ -70,7 +72,7 @@ func (w *worker) zipEnd(random *io.SectionReader) (end [endLen]byte, at int64, o
 	return end, 0, false
 }
 
-// directory is where a central directory lies, and what offsets in it count from.
+// directory is the range of a central directory, and the base of the offsets in it.
 type directory struct{ from, to, base int64 }
 
 // directoryOf returns the central directory of a zip.
@@ -84,7 +86,7 @@ func (w *worker) directoryOf(random *io.SectionReader) (directory, error) {
 		var locator [locatorLen]byte
 		var end64 [end64Len]byte
 		if _, err := random.ReadAt(locator[:], at-locatorLen); err == nil && isLocator(locator[:]) {
-			at = int64(binary.LittleEndian.Uint64(locator[8:])) //nolint:gosec // a negative one cannot be read from
+			at = int64(binary.LittleEndian.Uint64(locator[8:])) //nolint:gosec // ReadAt refuses a negative offset
 			if _, err := random.ReadAt(end64[:], at); err != nil || !isEnd64(end64[:]) {
 				return directory{}, ErrDamaged
 			}
@@ -94,8 +96,8 @@ func (w *worker) directoryOf(random *io.SectionReader) (directory, error) {
 	if size < 0 || offset < 0 || size > at {
 		return directory{}, ErrDamaged
 	}
-	// What is before the zip moves all by as much; but some zips count from the
-	// beginning of what is before them.
+	// If other bytes precede the zip, its offsets usually count from the zip's beginning.
+	// In some zips they count from the file's beginning.
 	d := directory{at - size, at, at - size - offset}
 	var signature [4]byte
 	if _, err := random.ReadAt(signature[:], d.from); size > 0 && (err != nil || !isEntry(signature[:]) || d.base < 0) {
@@ -107,7 +109,7 @@ func (w *worker) directoryOf(random *io.SectionReader) (directory, error) {
 	return d, nil
 }
 
-// unzip looks at the entries of a zip.
+// unzip searches the entries of a zip.
 func (w *worker) unzip(l *layer, in input) error {
 	random, searched := in.random, in.searched
 	if random == nil {
@@ -122,32 +124,33 @@ func (w *worker) unzip(l *layer, in input) error {
 	if err != nil {
 		return err
 	}
-	inner := w.enter()
-	defer w.leave()
+	inner := w.pushLayer()
+	defer w.popLayer()
 	inner.reader.Reset(metered{io.NewSectionReader(random, d.from, d.to-d.from), w.meter})
-	// What is stored has been searched; again if something was found, to know where.
+	// Stored entries were searched as a part of the zip's own bytes. If those hold a
+	// secret, search each entry again, to name the one with the secret.
 	searched = searched && len(w.places) == 0
 	for w.meter.stopped() == nil {
 		e, err := nextEntry(inner.reader)
 		if err != nil || e == nil {
 			return err
 		}
-		w.way = append(w.way, e.name)
-		w.text(e.name)
-		if err := w.entry(random, d.base, e, searched); err != nil {
-			w.failed(err)
+		w.path = append(w.path, e.name)
+		w.searchName(e.name)
+		if err := w.searchEntry(random, d.base, e, searched); err != nil {
+			w.addFailure(err)
 		}
-		w.way = w.way[:len(w.way)-1]
+		w.path = w.path[:len(w.path)-1]
 	}
 	return nil
 }
 
-// entry is what a central directory says of a file.
+// entry is what a central directory says about a file.
 type entry struct {
 	name      string
 	encrypted bool
 	method    uint16
-	size      int64 // packed
+	size      int64 // compressed
 	offset    int64 // of the local header
 }
 
@@ -158,7 +161,7 @@ func nextEntry(from *bufio.Reader) (*entry, error) {
 		if n > 0 && isEntry(header[:]) {
 			return nil, err
 		}
-		return nil, nil //nolint:nilnil // There is no more, perhaps a signature (4.3.13).
+		return nil, nil //nolint:nilnil // The entries end here, perhaps with a digital signature (4.3.13).
 	}
 	field := func(at int) int { return int(binary.LittleEndian.Uint16(header[at:])) }
 	text := make([]byte, field(28)+field(30)+field(32))
@@ -176,8 +179,8 @@ func nextEntry(from *bufio.Reader) (*entry, error) {
 	return e, nil
 }
 
-// widen takes from the extra fields what does not fit 32 bits (4.5.3). There the
-// size that was packed comes first if it does not fit either.
+// widen reads the values that do not fit into 32 bits from the extra fields (4.5.3). Only
+// such values are there: first the uncompressed size, then compressed size and offset.
 func (e *entry) widen(extra []byte, unpacked bool) {
 	for len(extra) >= 4 {
 		id, n := binary.LittleEndian.Uint16(extra), int(binary.LittleEndian.Uint16(extra[2:]))
@@ -187,7 +190,7 @@ func (e *entry) widen(extra []byte, unpacked bool) {
 		if field := extra[:n]; id == 1 {
 			take := func(wanted bool, to *int64) {
 				if wanted && len(field) >= 8 {
-					*to = int64(binary.LittleEndian.Uint64(field)) //nolint:gosec // a negative one cannot be read from
+					*to = int64(binary.LittleEndian.Uint64(field)) //nolint:gosec // ReadAt refuses a negative offset
 					field = field[8:]
 				}
 			}
@@ -200,8 +203,8 @@ func (e *entry) widen(extra []byte, unpacked bool) {
 	}
 }
 
-// entry looks at one file of a zip.
-func (w *worker) entry(zip *io.SectionReader, base int64, e *entry, searched bool) error {
+// searchEntry searches one entry of a zip.
+func (w *worker) searchEntry(zip *io.SectionReader, base int64, e *entry, searched bool) error {
 	if e.size == 0 && !e.encrypted {
 		return nil // a folder, or an empty file
 	}
@@ -221,11 +224,11 @@ func (w *worker) entry(zip *io.SectionReader, base int64, e *entry, searched boo
 	}
 	data := io.NewSectionReader(zip, from, e.size)
 	if e.method == methodStored {
-		w.look(input{stream: data, random: data, searched: searched})
+		w.search(input{stream: data, random: data, searched: searched})
 		return nil
 	}
-	l := w.enter()
-	defer w.leave()
+	l := w.pushLayer()
+	defer w.popLayer()
 	l.reader.Reset(metered{data, w.meter})
 	switch e.method {
 	case methodDeflated:
@@ -236,12 +239,12 @@ func (w *worker) entry(zip *io.SectionReader, base int64, e *entry, searched boo
 	return ErrMethod
 }
 
-// inflate looks at what deflate has packed.
+// inflate searches content that deflate has compressed.
 func (w *worker) inflate(l *layer) error {
 	if l.inflater == nil {
 		l.inflater = flate.NewReader(l.reader)
 	} else if err := l.inflater.(flate.Resetter).Reset(l.reader, nil); err != nil {
 		return err
 	}
-	return w.decoded(l.inflater, false)
+	return w.searchDecoded(l.inflater, false)
 }

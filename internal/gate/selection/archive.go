@@ -7,8 +7,9 @@ import (
 	"strconv"
 )
 
-// read returns those of the taken files that an archiver of that format reads, by path.
-func (s *search) read(format string) []File {
+// readable returns those of the taken files that the archiver of a format reads, sorted by
+// path.
+func (s *search) readable(format string) []File {
 	switch format {
 	case "raw":
 		return s.raw()
@@ -18,7 +19,7 @@ func (s *search) read(format string) []File {
 	return s.archive()
 }
 
-// raw is raw_archiver.go: one file, opened without a look at what it is.
+// raw follows raw_archiver.go: it opens a single file, without a check of its type.
 func (s *search) raw() []File {
 	var files []File
 	for path, e := range s.taken {
@@ -29,8 +30,8 @@ func (s *search) raw() []File {
 	return files
 }
 
-// gzip is gzip_create.go: by path, up to the first that is no regular file, at
-// which the upload breaks off.
+// gzip follows gzip_create.go: it reads files by path, and fails at the first one that is
+// not a regular file.
 func (s *search) gzip() []File {
 	var files []File
 	for _, path := range slices.Sorted(maps.Keys(s.taken)) {
@@ -42,9 +43,9 @@ func (s *search) gzip() []File {
 	return files
 }
 
-// archive is fastzip, tarzstd_archiver.go and zip_create.go: links as links, of
-// folders the name, and no devices, FIFOs and sockets, but for zip_create.go, which
-// opens character devices.
+// archive follows fastzip, tarzstd_archiver.go and zip_create.go: they store symbolic links
+// as links and only the names of folders, and skip devices, FIFOs and sockets. But
+// zip_create.go reads character devices.
 func (s *search) archive() []File {
 	fast, err := strconv.ParseBool(s.vars.get("FF_USE_FASTZIP"))
 	legacy := err == nil && !fast

@@ -7,13 +7,14 @@ import (
 	"strings"
 )
 
-// errVerbatim means that the runner takes the whole pattern as it is.
+// errVerbatim means that the runner uses the whole pattern unexpanded.
 var errVerbatim = errors.New("the runner does not expand the pattern")
 
-// expand expands a pattern as the runner's commands do. They use the shell.Expand
-// of mvdan.cc/sh, which is too big for a program that must start at once; here are
-// variables, their defaults and escapes. What the runner would leave as it is, is
-// returned as it is; what it may expand and this cannot is an error.
+// expand expands a pattern as the runner's commands do. They use shell.Expand of
+// mvdan.cc/sh, which is too big for a program that must start at once. This function
+// knows variables, their defaults, and escapes. It returns a pattern unchanged if the
+// runner would. It fails if the runner may expand the pattern in a way that it does not
+// know.
 func (v *Variables) expand(pattern string) (string, error) {
 	if !strings.ContainsAny(pattern, "$\\`\r\x00") {
 		return pattern, nil
@@ -29,7 +30,7 @@ func (v *Variables) expand(pattern string) (string, error) {
 			i = len(rest)
 		}
 		out.WriteString(rest[:i])
-		value, after, err := v.special(rest[i:])
+		value, after, err := v.expandFirst(rest[i:])
 		if errors.Is(err, errVerbatim) {
 			return pattern, nil
 		}
@@ -42,9 +43,9 @@ func (v *Variables) expand(pattern string) (string, error) {
 	return out.String(), nil
 }
 
-// special expands what text begins with, a special character unless it is empty,
-// and returns what it stands for and what follows.
-func (v *Variables) special(text string) (value, rest string, err error) {
+// expandFirst expands the expression at the beginning of text, which is empty or begins
+// with a special character. It returns the expression's value and the rest of text.
+func (v *Variables) expandFirst(text string) (value, rest string, err error) {
 	if len(text) < 2 {
 		if text == "`" {
 			return "", "", errVerbatim
@@ -54,7 +55,7 @@ func (v *Variables) special(text string) (value, rest string, err error) {
 	next := text[1]
 	switch {
 	case text[0] == '`' || text[0] == '$' && next == '`':
-		return "", "", errVerbatim // no commands, and an error leaves the pattern alone
+		return "", "", errVerbatim // the runner refuses commands, and then uses the pattern unexpanded
 	case text[0] == '\\' && next == '\n':
 		return "", text[2:], nil
 	case text[0] == '\\' && strings.IndexByte("\\$`", next) >= 0:
@@ -66,9 +67,9 @@ func (v *Variables) special(text string) (value, rest string, err error) {
 	case next == '(':
 		return "", "", errVerbatim
 	case next == '{':
-		return v.braced(text[2:])
+		return v.expandBraced(text[2:])
 	case strings.IndexByte("@*#?$!-0123456789", next) >= 0:
-		return "", text[2:], nil // the runner looks for variables of such names
+		return "", text[2:], nil // the runner looks up a variable with this name, and there is none
 	}
 	name := text[1 : 1+nameLength(text[1:])]
 	if name == "" {
@@ -78,8 +79,8 @@ func (v *Variables) special(text string) (value, rest string, err error) {
 	return value, text[1+len(name):], err
 }
 
-// braced expands what follows "${", to the closing brace.
-func (v *Variables) braced(text string) (value, rest string, err error) {
+// expandBraced expands the text after "${", up to the closing brace.
+func (v *Variables) expandBraced(text string) (value, rest string, err error) {
 	unsupported := errors.New("only ${NAME}, ${NAME:-default} and ${NAME:+other} are supported in a pattern")
 	inner, rest, closed := strings.Cut(text, "}")
 	name := inner[:nameLength(inner)]
@@ -89,7 +90,7 @@ func (v *Variables) braced(text string) (value, rest string, err error) {
 	if value, err = v.lookup(name); err != nil {
 		return "", "", err
 	}
-	operator := strings.TrimPrefix(inner[len(name):], ":") // an empty variable is none
+	operator := strings.TrimPrefix(inner[len(name):], ":") // an empty variable counts as not set, so ":-" is the same as "-"
 	if operator == "" && len(inner) == len(name) {
 		return value, rest, nil
 	}
@@ -105,7 +106,7 @@ func (v *Variables) braced(text string) (value, rest string, err error) {
 	return "", "", unsupported
 }
 
-// lookup returns the value of a variable. Those that bash makes cannot be known.
+// lookup returns the value of a variable. It fails for variables that bash sets itself.
 func (v *Variables) lookup(name string) (string, error) {
 	if slices.Contains([]string{"_", "LINENO", "OLDPWD", "SHLVL"}, name) {
 		return "", fmt.Errorf("the variable %s is not supported in a pattern", name)
@@ -113,7 +114,7 @@ func (v *Variables) lookup(name string) (string, error) {
 	return v.get(name), nil
 }
 
-// nameLength returns the length of the variable's name that text begins with.
+// nameLength returns the length of the variable's name at the beginning of text.
 func nameLength(text string) int {
 	i := 0
 	for ; i < len(text); i++ {
@@ -126,7 +127,7 @@ func nameLength(text string) int {
 	return i
 }
 
-// isPlain reports whether r stands for itself in a default.
+// isPlain reports whether r has no special meaning in a default.
 func isPlain(r rune) bool {
 	return nameLength(string(r)) == 1 || strings.ContainsRune("0123456789./-,:@%+=", r)
 }

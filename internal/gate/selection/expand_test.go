@@ -60,7 +60,7 @@ func FuzzExpand(f *testing.F) {
 	})
 }
 
-// TestVariables holds whose variable counts.
+// TestVariables checks which value of a variable is used.
 func TestVariables(t *testing.T) {
 	t.Parallel()
 	p, temp := project(t)
@@ -86,8 +86,8 @@ func TestVariables(t *testing.T) {
 	}
 }
 
-// TestSourced: what stands in place of the file of GITLAB_ENV cannot hang or fill
-// the driver.
+// TestSourced: a file in place of the file of GITLAB_ENV cannot make the driver wait or
+// fill its memory.
 func TestSourced(t *testing.T) {
 	t.Parallel()
 	p, temp := project(t)

@@ -14,17 +14,17 @@ import (
 	"rolecall/internal/creds/aws"
 )
 
-// maxConfig bounds how many settings for git a job may give by variables.
+// maxConfig bounds how many settings of git a job may give in variables.
 const maxConfig = 100
 
-// untracked takes the files that git does not track, ignored ones too. When git
-// refuses, the runner goes on without them, and so does this, with a problem.
-func (s *search) untracked() {
-	names, err := lsFiles(s.ctx, s.dir, s.vars.git())
+// takeUntracked takes the files that git does not track, also those that it ignores. If
+// git fails, the runner goes on without them; takeUntracked does too, and adds a problem.
+func (s *search) takeUntracked() {
+	names, err := lsFiles(s.ctx, s.dir, s.vars.gitEnviron())
 	if err != nil {
 		var exit *exec.ExitError
 		refused := errors.As(err, &exit) && exit.ExitCode() == 128
-		s.problem(Problem{Path: ".", Err: fmt.Errorf("untracked: %w", err), Missed: !refused})
+		s.addProblem(Problem{Path: ".", Err: fmt.Errorf("untracked: %w", err), Missed: !refused})
 		return
 	}
 	for name := range strings.SplitSeq(names, "\x00") {
@@ -38,13 +38,14 @@ func (s *search) untracked() {
 		if e, err := s.lstat(name); err == nil {
 			s.take(name, e)
 		} else {
-			s.unreadable(name, err)
+			s.addUnreadable(name, err)
 		}
 	}
 }
 
-// lsFiles runs the runner's own git command in dir, but so that nothing in the
-// repository, which is the job's, makes git start a program or reach a server.
+// lsFiles runs the same git command as the runner in dir. The repository belongs to the
+// job, so lsFiles switches off every setting by which git would start a program or
+// contact a server.
 func lsFiles(ctx context.Context, dir string, env []string) (string, error) {
 	cmd := exec.CommandContext(ctx, "git",
 		"-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "ls-files", "-o", "-z")
@@ -62,10 +63,10 @@ func lsFiles(ctx context.Context, dir string, env []string) (string, error) {
 	return out.String(), nil
 }
 
-// git returns the environment for git: the service's, and what a job may set about
-// where its repository is and whose. What makes git start programs, write files or
-// reach servers stays out.
-func (v *Variables) git() []string {
+// gitEnviron returns the environment for git: the service's variables, and those of the
+// job that say where its repository is and who owns it. It leaves out variables by which
+// git would start programs, write files or contact servers.
+func (v *Variables) gitEnviron() []string {
 	env := slices.DeleteFunc(slices.Clone(v.service), aws.IsVariable)
 	for _, name := range []string{
 		"HOME", "XDG_CONFIG_HOME", "GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY",
@@ -79,8 +80,8 @@ func (v *Variables) git() []string {
 	return append(env, v.gitConfig()...)
 }
 
-// gitConfig returns the configuration that a job gives git by variables, such as
-// its safe.directory, and the locks against lazy fetches.
+// gitConfig returns the settings of git that a job gives in variables, such as
+// safe.directory, and settings that keep git from contacting servers.
 func (v *Variables) gitConfig() []string {
 	env := []string{"GIT_ALLOW_PROTOCOL=none", "GIT_NO_LAZY_FETCH=1", "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0"}
 	if count := v.get("GIT_CONFIG_COUNT"); count != "" {

@@ -88,7 +88,8 @@ func TestGitRefuses(t *testing.T) {
 	}
 }
 
-// TestNoGit: what might be taken and cannot be listed is missed.
+// TestNoGit: if untracked files cannot be listed, the problem says that files may be
+// missed.
 func TestNoGit(t *testing.T) {
 	dir := repository(t)
 	t.Setenv("PATH", t.TempDir())
@@ -129,15 +130,14 @@ func TestHostileRepository(t *testing.T) {
 	if text, err := os.ReadFile(ran); err == nil {
 		t.Errorf("git ran a program or wrote a trace:\n%s", text)
 	}
-	// That the trap works: git without the driver's settings runs it.
+	// The trap works: git without the driver's settings runs it.
 	git(t, dir, "ls-files", "-o")
 	if _, err := os.Stat(ran); err != nil {
 		t.Errorf("the trap of the test is none: %v", err)
 	}
 }
 
-// TestGitEnvironment: a job's own ideas of where its repository is count, as they
-// do for the runner.
+// TestGitEnvironment: a job may say where its repository is, as it may for the runner.
 func TestGitEnvironment(t *testing.T) {
 	t.Parallel()
 	dir := repository(t)
@@ -151,7 +151,7 @@ func TestGitEnvironment(t *testing.T) {
 	}
 }
 
-// TestGitHangs: a repository that makes git wait ends with the context.
+// TestGitHangs: if a repository makes git wait, the context ends it.
 func TestGitHangs(t *testing.T) {
 	t.Parallel()
 	dir := repository(t)

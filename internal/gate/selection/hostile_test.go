@@ -18,7 +18,7 @@ import (
 	"rolecall/test/kit"
 )
 
-// deep makes folders in dir, one in another, deeper than any path is long.
+// deep makes nested folders in dir, deeper than the longest possible path.
 func deep(t testing.TB, dir string, depth int) {
 	t.Helper()
 	fd, err := unix.Open(dir, unix.O_DIRECTORY, 0)
@@ -39,13 +39,13 @@ func deep(t testing.TB, dir string, depth int) {
 	_, _ = unix.Close(bottom), unix.Close(fd)
 }
 
-// TestDeep: the runner cannot name what is deeper than a path is long, and takes
-// all above.
+// TestDeep: the runner cannot name files below the longest possible path, and uploads
+// all files above.
 func TestDeep(t *testing.T) {
 	t.Parallel()
 	dir := plant(t, []string{"a"})
 	deep(t, dir, 4000)
-	// Of the other patterns the runner needs hours.
+	// With the other patterns the runner needs hours.
 	if got := archived(t, dir, selection.Upload{Paths: []string{"."}}, nil); len(got) != 1 {
 		t.Errorf("the runner takes %d files of .", len(got))
 	}
@@ -65,8 +65,8 @@ func TestDeep(t *testing.T) {
 	}
 }
 
-// TestJustNotTooDeep: the project's own path does not count, as it does not for
-// the runner, which works in there.
+// TestJustNotTooDeep: the length of the project's own path does not count. The runner
+// works in the project.
 func TestJustNotTooDeep(t *testing.T) {
 	t.Parallel()
 	dir := plant(t, nil)
@@ -86,7 +86,8 @@ func TestJustNotTooDeep(t *testing.T) {
 	file.Close()
 }
 
-// TestOddFiles: what is no file is not taken, and never waited for.
+// TestOddFiles: FIFOs, sockets and devices are not taken, and opening them does not
+// wait.
 func TestOddFiles(t *testing.T) {
 	t.Parallel()
 	dir := plant(t, []string{"a"})
@@ -120,7 +121,7 @@ func TestOddFiles(t *testing.T) {
 	}
 }
 
-// TestOpenFollowsNoLink: a file that became a link is not what was selected.
+// TestOpenFollowsNoLink: a file that has become a symbolic link is refused.
 func TestOpenFollowsNoLink(t *testing.T) {
 	t.Parallel()
 	dir := plant(t, []string{"a", "link -> a"})

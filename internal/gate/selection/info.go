@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// info is an entry as an fs.FileInfo, with as much as patterns ask for.
+// info is an entry as an fs.FileInfo, with the values that doublestar reads.
 type info struct {
 	name string
 	entry

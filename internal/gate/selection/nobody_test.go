@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// asNobody calls f without root's right to pass over permissions, on a thread of
-// its own that ends with it.
+// asNobody calls f without root's right to ignore permissions, on a new thread that
+// ends with f.
 func asNobody(t *testing.T, f func()) {
 	t.Helper()
 	if os.Geteuid() != 0 {

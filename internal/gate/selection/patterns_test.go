@@ -36,7 +36,7 @@ func TestAsTheArchiver(t *testing.T) {
 	}
 }
 
-// singly makes a list of each.
+// singly returns a list for each pattern.
 func singly(patterns []string) [][]string {
 	var lists [][]string
 	for _, pattern := range patterns {
@@ -45,7 +45,7 @@ func singly(patterns []string) [][]string {
 	return lists
 }
 
-// patterns are what a job may write in paths.
+// patterns are examples of what a job may write in paths.
 func patterns(dir string) []string {
 	return []string{
 		"a.txt", ".", "./", "dir", "dir/", "./dir//sub/../x", "*", "*.txt", "*.TXT", "**", "**/*", "**/*.txt", "**/", "dir/**", "*/",
@@ -65,7 +65,7 @@ func patterns(dir string) []string {
 	}
 }
 
-// excludes are what a job may write in exclude.
+// excludes are examples of what a job may write in exclude.
 func excludes(dir string) []string {
 	return []string{
 		"a.txt", "*", "**", "**/*", "dir", "dir/", "dir/*", "dir/**", "dir/**/*", "**/*.txt", "./dir/x", ".", "", dir + "/dir/**",

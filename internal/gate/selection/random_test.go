@@ -12,8 +12,8 @@ import (
 	"rolecall/test/kit"
 )
 
-// TestRandomAsTheArchiver compares the selection with the runner's on trees and
-// patterns that nobody thought of.
+// TestRandomAsTheArchiver compares the selection with the runner's on random trees and
+// patterns.
 func TestRandomAsTheArchiver(t *testing.T) {
 	t.Parallel()
 	rounds := 40
@@ -72,7 +72,8 @@ func randomTree(t *testing.T, r *rand.Rand) string {
 	return dir
 }
 
-// randomPattern makes a pattern that mostly names something, in UTF-8 as JSON has it.
+// randomPattern returns a pattern that usually matches something. It is in UTF-8, as
+// JSON is.
 func randomPattern(r *rand.Rand, dir string) string {
 	return strings.ToValidUTF8(anyPattern(r, dir), "\uFFFD")
 }

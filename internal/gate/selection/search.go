@@ -13,49 +13,49 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxProblems bounds how many problems are kept of one archive.
+// maxProblems bounds how many problems of one archive are kept.
 const maxProblems = 100
 
-// search collects the files of one archive: the runner's fileArchiver.
+// search collects the files of one archive, as the runner's fileArchiver does.
 type search struct {
 	*Project
-	ctx      context.Context // of this one search
+	ctx      context.Context // ends this search
 	vars     Variables
 	exclude  []string         // patterns, relative to the project
 	taken    map[string]entry // by clean path
-	walked   map[string]bool  // folders that were walked through
+	walked   map[string]bool  // folders whose content was taken
 	problems []Problem
 }
 
-// upload collects what goes into the archive u.
-func (s *search) upload(u Upload) {
+// addUpload collects the files of the archive u.
+func (s *search) addUpload(u Upload) {
 	for _, pattern := range u.Exclude {
 		rel, err := s.relative(s.expand(pattern))
 		if err != nil {
-			break // the runner looks at no exclude after such a one
+			break // the runner ignores all excludes after this one
 		}
 		s.exclude = append(s.exclude, rel)
 	}
 	for _, pattern := range u.Paths {
-		s.path(s.expand(pattern))
+		s.addPattern(s.expand(pattern))
 	}
 	if u.Untracked {
-		s.untracked()
+		s.takeUntracked()
 	}
 }
 
-// expand expands a pattern. One that cannot be expanded as the runner does it is
-// a problem.
+// expand expands a pattern. If that is not possible in the runner's way, it adds a
+// problem.
 func (s *search) expand(pattern string) string {
 	expanded, err := s.vars.expand(pattern)
 	if err != nil {
-		s.problem(Problem{pattern, err, true})
+		s.addProblem(Problem{pattern, err, true})
 	}
 	return expanded
 }
 
-// relative returns a pattern relative to the project, or an error if it begins
-// outside: fileArchiver.findRelativePathInProject.
+// relative returns a pattern relative to the project. It fails if the pattern begins
+// outside of the project. It follows fileArchiver.findRelativePathInProject.
 func (s *search) relative(pattern string) (string, error) {
 	if filepath.Clean(pattern) == s.dir {
 		return ".", nil
@@ -74,7 +74,7 @@ func (s *search) relative(pattern string) (string, error) {
 	return filepath.Join(rel, rest), nil
 }
 
-// abs returns name as an absolute path.
+// abs returns the absolute path of name, which may be relative to the project.
 func (s *search) abs(name string) string {
 	if filepath.IsAbs(name) {
 		return filepath.Clean(name)
@@ -82,18 +82,18 @@ func (s *search) abs(name string) string {
 	return filepath.Join(s.dir, name)
 }
 
-// path takes what one pattern matches, folders with all that is in them.
-func (s *search) path(pattern string) {
+// addPattern takes all files and folders that a pattern matches, and the folders' content.
+func (s *search) addPattern(pattern string) {
 	if pattern == "" {
 		return
 	}
 	rel, err := s.relative(pattern)
 	if err != nil {
-		return // outside of the project: the runner warns and goes on
+		return // outside of the project: the runner warns and continues
 	}
 	matches, err := s.glob(rel)
 	if err != nil {
-		return // a bad pattern, the same
+		return // a bad pattern: the runner warns and continues
 	}
 	for _, match := range matches {
 		if name, ok := s.inside(match); ok {
@@ -102,9 +102,10 @@ func (s *search) path(pattern string) {
 	}
 }
 
-// inside returns the clean path from the project of what is named from there. By
-// "*/../.." a pattern can lead out after its check: of folders that the project
-// lies in the runner takes the project alone, and of all else outside nothing.
+// inside returns the clean path of name relative to the project, and false if the runner
+// does not take it. A pattern such as "*/../.." can lead out of the project, though it
+// passes relative. If it leads to a folder above the project, the runner takes the
+// project; it takes nothing else from outside.
 func (s *search) inside(name string) (string, bool) {
 	abs := s.abs(name)
 	if strings.HasPrefix(s.dir+"/", strings.TrimSuffix(abs, "/")+"/") {
@@ -113,8 +114,8 @@ func (s *search) inside(name string) (string, bool) {
 	return strings.CutPrefix(abs, strings.TrimSuffix(s.dir, "/")+"/")
 }
 
-// glob returns the paths that a pattern relative to the project matches:
-// doublestar.FilepathGlob, which no file system can be given to.
+// glob returns the paths that a pattern relative to the project matches. It does the same
+// as doublestar.FilepathGlob, but by the project's descriptor.
 func (s *search) glob(pattern string) ([]string, error) {
 	base, rest := doublestar.SplitPattern(pattern)
 	if rest == "." || rest == ".." {
@@ -127,14 +128,14 @@ func (s *search) glob(pattern string) ([]string, error) {
 	return matches, err
 }
 
-// walk takes name and, if it is a folder, all that is in it: filepath.Walk.
+// walk takes name and, if it is a folder, its content, as filepath.Walk does.
 func (s *search) walk(name string) {
 	if s.ctx.Err() != nil || s.walked[name] {
 		return
 	}
 	e, err := s.lstat(name)
 	if err != nil {
-		s.unreadable(name, err)
+		s.addUnreadable(name, err)
 		return
 	}
 	s.take(name, e)
@@ -144,7 +145,7 @@ func (s *search) walk(name string) {
 	s.walked[name] = true
 	children, err := s.readDir(name)
 	if err != nil {
-		s.unreadable(name, err)
+		s.addUnreadable(name, err)
 		return
 	}
 	for _, child := range children {
@@ -152,7 +153,7 @@ func (s *search) walk(name string) {
 	}
 }
 
-// take takes what is at name unless it is excluded: fileArchiver.process.
+// take takes the file at name unless it is excluded. It follows fileArchiver.process.
 func (s *search) take(name string, e entry) {
 	for _, pattern := range s.exclude {
 		if excluded, err := doublestar.Match(pattern, name); err == nil && excluded {
@@ -162,9 +163,9 @@ func (s *search) take(name string, e entry) {
 	s.taken[name] = e
 }
 
-// unreadable keeps that name cannot be looked at, if it is there. The runner
-// cannot either.
-func (s *search) unreadable(name string, err error) {
+// addUnreadable adds the problem that name cannot be examined, unless it does not exist.
+// The runner cannot read it either.
+func (s *search) addUnreadable(name string, err error) {
 	for _, harmless := range []error{fs.ErrNotExist, unix.ENOTDIR, unix.ELOOP} {
 		if errors.Is(err, harmless) {
 			return
@@ -174,12 +175,12 @@ func (s *search) unreadable(name string, err error) {
 	if errors.As(err, &inner) {
 		err = inner.Err
 	}
-	s.problem(Problem{Path: name, Err: err})
+	s.addProblem(Problem{Path: name, Err: err})
 }
 
-// problem keeps p, once. Of those that a tree makes, which may be any number, it
-// keeps the first few.
-func (s *search) problem(p Problem) {
+// addProblem adds p unless it is known. A job's tree can cause any number of problems, so
+// it adds only the first few of those.
+func (s *search) addProblem(p Problem) {
 	if !p.Missed && len(s.problems) >= maxProblems {
 		return
 	}

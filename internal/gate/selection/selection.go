@@ -1,11 +1,12 @@
-// Package selection finds the files of a job that GitLab Runner would take into
+// Package selection finds the files of a job that GitLab Runner would upload as
 // artifacts, reports and caches.
 //
-// It does what the runner's commands cache-archiver and artifacts-uploader do,
-// odd cases too, so that what is looked at is what is uploaded. The rules are of
-// GitLab Runner 19.4: shells/abstract.go says which archives a stage makes,
-// commands/helpers/file_archiver.go which files go into one, and
-// commands/helpers/archive how they are read. Tests compare it with that runner.
+// It follows the runner's commands cache-archiver and artifacts-uploader, in odd cases
+// too, so that exactly the uploaded files are searched. The rules are from the source of
+// GitLab Runner 19.4, https://gitlab.com/gitlab-org/gitlab-runner:
+// shells/abstract.go says which archives a stage makes,
+// commands/helpers/file_archiver.go which files an archive has, and
+// commands/helpers/archive how the files are read. Tests compare it with this runner.
 package selection
 
 import (
@@ -20,14 +21,14 @@ import (
 
 // Upload is one archive that the runner makes.
 type Upload struct {
-	What      string   // for messages: "artifacts", "report dotenv", "cache KEY"
-	Format    string   // "raw", "gzip"; all others keep links as links
+	What      string   // name for messages: "artifacts", "report dotenv", "cache KEY"
+	Format    string   // "raw" or "gzip"; any other format stores symbolic links as links
 	Paths     []string // patterns, not expanded
-	Exclude   []string // the same
+	Exclude   []string // patterns, not expanded
 	Untracked bool
 }
 
-// ForStage returns the archives that the runner makes in a stage, in its order.
+// ForStage returns the archives that the runner makes in a stage, in the runner's order.
 func ForStage(stage job.StageName, uploads job.Uploads, request job.Request) []Upload {
 	var all []Upload
 	success := !stage.IsAfterFailure()
@@ -48,7 +49,7 @@ func ForStage(stage job.StageName, uploads job.Uploads, request job.Request) []U
 	return slices.DeleteFunc(all, func(u Upload) bool { return len(u.Paths) == 0 && !u.Untracked })
 }
 
-// when reports whether an entry with that "when" is uploaded.
+// when reports whether an entry with this "when" is uploaded after a job's success or failure.
 func when(when string, success bool) bool {
 	if success {
 		return when == "" || when == "on_success" || when == "always"
@@ -56,7 +57,7 @@ func when(when string, success bool) bool {
 	return when == "on_failure" || when == "always"
 }
 
-// expandOld expands what the runner itself expands, and not a command that it starts.
+// expandOld expands variables as the runner itself does. Its commands use other rules.
 func expandOld(value string, request job.Request) string {
 	return os.Expand(value, func(name string) string {
 		if name == "$" {
@@ -80,40 +81,40 @@ func artifactName(kind string) string {
 	return "report " + kind
 }
 
-// File is a file or a link whose content the runner uploads.
+// File is a file whose content, or a symbolic link whose text or target, the runner uploads.
 type File struct {
 	Path   string // relative to the project; any bytes but NUL
-	What   string // the first upload that takes it
-	Follow bool   // a link, or may be one, that the runner follows, out of the project too; it uploads other links as links
+	What   string // the first upload that contains it
+	Follow bool   // if it is a symbolic link, the runner uploads its target, also outside of the project
 }
 
-// Problem is a place that could not be looked into.
+// Problem is a place that could not be examined.
 type Problem struct {
 	Path   string // relative to the project; any bytes
 	Err    error
-	Missed bool // the runner may take more than was found; else it fails here alike and takes nothing
+	Missed bool // the runner may upload more than was found; false: the runner fails here, too, and uploads nothing of it
 }
 
 // String describes the problem in one line.
 func (p Problem) String() string { return fmt.Sprintf("%q: %v", p.Path, p.Err) }
 
-// Set is what the runner takes.
+// Set is the set of files that the runner uploads.
 type Set struct {
-	Files    []File // by path; one path is twice here if it is taken both as a link and through it
+	Files    []File // by path; a path occurs twice if both the link's text and its target are uploaded
 	Problems []Problem
 }
 
-// Select returns what the runner takes for uploads. A file that vanishes meanwhile
-// is none; an error is that of ctx.
+// Select returns the files that the runner would upload. It leaves out files that vanish
+// meanwhile. It fails only if ctx ends.
 func (p *Project) Select(ctx context.Context, uploads []Upload, vars Variables) (Set, error) {
 	var set Set
 	for _, u := range uploads {
 		s := &search{Project: p, ctx: ctx, vars: vars, taken: map[string]entry{}, walked: map[string]bool{}}
-		s.upload(u)
+		s.addUpload(u)
 		if err := ctx.Err(); err != nil {
 			return Set{}, err
 		}
-		for _, f := range s.read(u.Format) {
+		for _, f := range s.readable(u.Format) {
 			f.What = u.What
 			set.Files = append(set.Files, f)
 		}
@@ -126,7 +127,7 @@ func (p *Project) Select(ctx context.Context, uploads []Upload, vars Variables) 
 	return set, nil
 }
 
-// order puts a link before what it leads to.
+// order sorts a symbolic link before its target.
 func order(f File) int {
 	if f.Follow {
 		return 1

@@ -58,7 +58,8 @@ func TestForStage(t *testing.T) {
 	}
 }
 
-// TestMerged: what several uploads take is there once, in order, under the first.
+// TestMerged: a file in several uploads occurs once, in order, with the first upload's
+// name.
 func TestMerged(t *testing.T) {
 	t.Parallel()
 	dir := plant(t, []string{"b", "a", "link -> a", "c/d", "c.x"})

@@ -13,15 +13,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Project is the folder of a job's work tree, by descriptor. Names are resolved
-// from there by the kernel, as those of the runner are from its working directory:
-// what is too long or a link too many for one is so for the other.
+// Project is the open folder of a job's work tree. The kernel resolves names relative to
+// it, as it resolves the runner's names relative to the runner's working directory. So
+// both have the same limits for the length of paths and the number of links.
 type Project struct {
 	fd  int
-	dir string // its clean absolute path
+	dir string // clean absolute path
 }
 
-// OpenProject opens the project at dir, an absolute path.
+// OpenProject opens the project at dir, an absolute path. It fails if dir is not a folder.
 func OpenProject(dir string) (*Project, error) {
 	if !filepath.IsAbs(dir) {
 		return nil, fmt.Errorf("the project %q is not an absolute path", dir)
@@ -33,12 +33,12 @@ func OpenProject(dir string) (*Project, error) {
 	return &Project{fd, filepath.Clean(dir)}, nil
 }
 
-// Close releases the project.
+// Close closes the project's descriptor.
 func (p *Project) Close() { _ = unix.Close(p.fd) }
 
-// Open opens a file as the runner does, but for reading alone and without waiting
-// for the other end of a FIFO. What is no regular file is an error. One that has
-// vanished is fs.ErrNotExist and the runner cannot take it either.
+// Open opens a file as the runner does, but only for reading and without waiting for the
+// other end of a FIFO. It fails if the file is not a regular file. The error is
+// fs.ErrNotExist if the file has vanished; then the runner cannot upload it either.
 func (p *Project) Open(file File) (*os.File, error) {
 	flags := unix.O_NONBLOCK
 	if !file.Follow {
@@ -70,13 +70,13 @@ func openat(dir int, name string, flags int) (int, error) {
 	}
 }
 
-// entry is what there is at a path.
+// entry is the type and size of a file or folder.
 type entry struct {
 	mode fs.FileMode // type bits only
 	size int64       // bytes
 }
 
-// stat looks at name with the flags of fstatat.
+// stat returns the entry at name. The flags are those of fstatat(2).
 func (p *Project) stat(name string, flags int) (entry, error) {
 	var stat unix.Stat_t
 	err := unix.Fstatat(p.fd, name, &stat, flags)
@@ -86,10 +86,10 @@ func (p *Project) stat(name string, flags int) (entry, error) {
 	return entry{fileType(stat.Mode), stat.Size}, err
 }
 
-// lstat looks at name itself, be it a link.
+// lstat returns the entry at name itself, even if it is a symbolic link.
 func (p *Project) lstat(name string) (entry, error) { return p.stat(name, unix.AT_SYMLINK_NOFOLLOW) }
 
-// fileType returns the type bits of Go for those of a stat.
+// fileType converts the type bits of stat(2) to those of Go.
 func fileType(mode uint32) fs.FileMode {
 	switch mode & unix.S_IFMT {
 	case unix.S_IFREG:
@@ -110,13 +110,13 @@ func fileType(mode uint32) fs.FileMode {
 	return fs.ModeIrregular
 }
 
-// readDir returns what is in the folder name, sorted.
+// readDir returns the entries of the folder name, sorted.
 func (p *Project) readDir(name string) ([]fs.DirEntry, error) {
 	fd, err := openat(p.fd, name, unix.O_DIRECTORY)
 	if err != nil {
 		return nil, err
 	}
-	// The path is for file systems that do not say what an entry is.
+	// ReadDir needs the path on file systems whose entries do not have a type.
 	dir := os.NewFile(uintptr(fd), path.Join(p.dir, name))
 	defer dir.Close()
 	entries, err := dir.ReadDir(-1)
@@ -124,15 +124,15 @@ func (p *Project) readDir(name string) ([]fs.DirEntry, error) {
 	return entries, err
 }
 
-// globFS is the file system that patterns are matched in: a folder of the project,
-// or above it, as os.DirFS is for the runner. It is an fs.StatFS and an fs.ReadDirFS.
+// globFS is the file system in which patterns are matched: a folder of the project, or
+// above it. The runner uses os.DirFS. It is an fs.StatFS and an fs.ReadDirFS.
 type globFS struct {
 	*search
 	base string // relative to the project
 }
 
-// join returns the path of name, or an error where os.DirFS has one: names that
-// are not UTF-8 are none for it.
+// join returns the path of name. It fails if os.DirFS would: for instance if name is not
+// UTF-8.
 func (g globFS) join(op, name string) (string, error) {
 	if !fs.ValidPath(name) || strings.IndexByte(name, 0) >= 0 {
 		return "", &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
@@ -140,12 +140,12 @@ func (g globFS) join(op, name string) (string, error) {
 	return g.base + "/" + name, nil
 }
 
-// Open is there for the interface; patterns are matched without it.
+// Open is part of the interface, but matching patterns does not use it.
 func (g globFS) Open(name string) (fs.File, error) {
 	return nil, &fs.PathError{Op: "open", Path: name, Err: errors.ErrUnsupported}
 }
 
-// Stat looks at name, through links.
+// Stat returns the info of name, or of its target if it is a symbolic link.
 func (g globFS) Stat(name string) (fs.FileInfo, error) {
 	full, err := g.join("stat", name)
 	if err != nil {
@@ -158,7 +158,7 @@ func (g globFS) Stat(name string) (fs.FileInfo, error) {
 	return info{name: path.Base(name), entry: e}, nil
 }
 
-// ReadDir returns what is in the folder name, sorted.
+// ReadDir returns the entries of the folder name, sorted.
 func (g globFS) ReadDir(name string) ([]fs.DirEntry, error) {
 	full, err := g.join("open", name)
 	if err != nil {
@@ -169,7 +169,7 @@ func (g globFS) ReadDir(name string) ([]fs.DirEntry, error) {
 	}
 	entries, err := g.readDir(full)
 	if err != nil {
-		g.unreadable(path.Clean(full), err)
+		g.addUnreadable(path.Clean(full), err)
 		err = &fs.PathError{Op: "open", Path: name, Err: err}
 	}
 	return entries, err

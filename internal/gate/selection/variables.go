@@ -11,22 +11,22 @@ import (
 	"rolecall/internal/job"
 )
 
-// maxSourced bounds how much of the file of GITLAB_ENV is read, in bytes.
+// maxSourced bounds how many bytes of the file of GITLAB_ENV are read.
 const maxSourced = 1 << 20
 
-// Variables are those that the runner's commands see: they expand patterns
-// themselves, with the environment of the script that starts them.
+// Variables are the variables with which the runner's commands expand patterns: the
+// environment of the script that starts these commands.
 type Variables struct {
 	project string            // PWD
 	temp    string            // RUNNER_TEMP_PROJECT_DIR
-	sourced map[string]string // what the job wrote to the file of GITLAB_ENV
+	sourced map[string]string // set by the job in the file of GITLAB_ENV
 	request job.Request
-	files   []string // names of those of request whose value is a path in temp
+	files   []string // names of request's variables whose value is a path in temp
 	service []string
 }
 
-// Variables returns the variables of a stage's script. Files are the names that
-// job.ReadUploads returns, service is the environment that the script starts with.
+// Variables returns the variables of a stage's script. Files are the Files of
+// job.Uploads. Service is the environment in which the script starts.
 func (p *Project) Variables(request job.Request, files, service []string) (Variables, error) {
 	v := Variables{p.dir, request.TempProjectDir(), map[string]string{}, request, files, service}
 	source, err := p.Open(File{Path: filepath.Join(v.temp, "gitlab_runner_env"), Follow: true})
@@ -41,14 +41,14 @@ func (p *Project) Variables(request job.Request, files, service []string) (Varia
 			return v, fmt.Errorf("the file of GITLAB_ENV is larger than %d MiB", maxSourced>>20)
 		}
 		if err != nil {
-			return v, nil //nolint:nilerr // as bash's "read", which wants the newline
+			return v, nil //nolint:nilerr // the runner's script ignores a last line without newline, as bash's "read" does
 		}
-		v.source(strings.Trim(strings.ReplaceAll(line, "\x00", ""), " \t\n"))
+		v.export(strings.Trim(strings.ReplaceAll(line, "\x00", ""), " \t\n"))
 	}
 }
 
-// source obeys a line of the file of GITLAB_ENV as "export" does.
-func (v *Variables) source(line string) {
+// export sets the variable in a line of the file of GITLAB_ENV, as bash's "export" does.
+func (v *Variables) export(line string) {
 	name, value, ok := strings.Cut(line, "=")
 	if base, appends := strings.CutSuffix(name, "+"); ok && appends {
 		name, value = base, v.get(base)+value
@@ -58,7 +58,7 @@ func (v *Variables) source(line string) {
 	}
 }
 
-// get returns the value of a variable, "" if there is none.
+// get returns the value of a variable, and "" if there is none.
 func (v *Variables) get(name string) string {
 	if name == "PWD" {
 		return v.project

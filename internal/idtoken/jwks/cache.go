@@ -14,13 +14,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxCache bounds the size of a cache that is read, in bytes.
+// maxCache bounds the size of a cache file, in bytes. A larger file is ignored.
 const maxCache = 1 << 20
 
-// cache is what is kept of an issuer's keys between processes.
+// cache is the content of a file that keeps an issuer's keys between processes.
 type cache struct {
 	Issuer  string             `json:"issuer"`
-	Fetched time.Time          `json:"fetched"` // when the request began that brought the keys
+	Fetched time.Time          `json:"fetched"` // when the request for the keys began
 	Tried   time.Time          `json:"tried"`   // when the last request ended
 	Failure string             `json:"failure,omitempty"`
 	Keys    jose.JSONWebKeySet `json:"set"`
@@ -29,7 +29,8 @@ type cache struct {
 // folder is the open folder of the caches.
 type folder struct{ fd int }
 
-// openFolder opens the folder of the caches, which must be this user's alone.
+// openFolder opens the folder of the caches. It must belong to this user and be closed to
+// all others.
 func openFolder(path string) (folder, error) {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -37,7 +38,7 @@ func openFolder(path string) (folder, error) {
 	}
 	var stat unix.Stat_t
 	if err = unix.Fstat(fd, &stat); err == nil && (int(stat.Uid) != os.Geteuid() || stat.Mode&0o077 != 0) {
-		err = fmt.Errorf("it is open to others than user %d", os.Geteuid())
+		err = fmt.Errorf("other users than %d can open it", os.Geteuid())
 	}
 	if err != nil {
 		folder{fd}.close()
@@ -46,11 +47,11 @@ func openFolder(path string) (folder, error) {
 	return folder{fd}, nil
 }
 
-// close releases the folder, and its lock if it has that.
+// close closes the folder, and releases its lock.
 func (d folder) close() { _ = unix.Close(d.fd) }
 
-// lock waits until no other process is about to ask an issuer. It ends when the
-// folder is closed.
+// lock locks the folder, so that only one process requests keys. It waits until ctx is
+// done. Closing the folder releases the lock.
 func (d folder) lock(ctx context.Context) error {
 	for {
 		err := unix.Flock(d.fd, unix.LOCK_EX|unix.LOCK_NB)
@@ -65,16 +66,17 @@ func (d folder) lock(ctx context.Context) error {
 	}
 }
 
-// name returns the name of a source's cache.
+// name returns the name of the cache file of a source.
 func (s Source) name() string {
 	sum := sha256.Sum256([]byte(s.Issuer + "\x00" + s.URL))
 	return fmt.Sprintf("keys-%x.json", sum[:8])
 }
 
-// read returns the kept keys. A cache that is missing, broken, foreign or of the
-// future is as good as none: the next one takes its place.
+// read returns the kept keys. It returns an empty cache if the file is missing or broken,
+// is about another issuer, has another owner or mode, or has a time in the future: the
+// next write replaces such a file.
 func (s Source) read(d folder) cache {
-	// Not blocking, so that a FIFO in its place stops nothing.
+	// O_NONBLOCK: if a FIFO is there, opening it must not wait.
 	fd, err := unix.Openat(d.fd, s.name(), unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return cache{}
@@ -90,15 +92,15 @@ func (s Source) read(d folder) cache {
 		return cache{}
 	}
 	c, err := parseCache(content)
-	now := s.now() // after reading: another process may have written it just now
+	now := s.now() // after reading: another process may have written the file a moment ago
 	if err != nil || c.Issuer != s.Issuer || c.Fetched.After(now) || c.Tried.After(now) {
 		return cache{}
 	}
 	return c
 }
 
-// parseCache reads a cache's content. Its keys are held against the same rules as
-// an issuer's.
+// parseCache reads the content of a cache file. It checks the keys by the same rules as
+// an issuer's answer.
 func parseCache(content []byte) (cache, error) {
 	var c struct {
 		cache
@@ -115,22 +117,22 @@ func parseCache(content []byte) (cache, error) {
 	return c.cache, err
 }
 
-// write replaces the kept keys at once, so that a reader sees the old or the new
-// ones. It needs the lock.
+// write replaces the cache file by a rename, so that a reader sees either the old or the
+// new keys. The caller must hold the lock.
 func (s Source) write(d folder, c cache) error {
 	content, err := json.Marshal(c)
 	if err != nil {
 		return err
 	}
 	temporary := s.name() + ".new"
-	_ = unix.Unlinkat(d.fd, temporary, 0) // of a process that was killed
+	_ = unix.Unlinkat(d.fd, temporary, 0) // a killed process may have left it
 	fd, err := unix.Openat(d.fd, temporary, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 	if err != nil {
 		return err
 	}
 	file := os.NewFile(uintptr(fd), temporary)
 	_, err = file.Write(content)
-	err = errors.Join(err, file.Chmod(0o600), file.Close()) // whatever the umask
+	err = errors.Join(err, file.Chmod(0o600), file.Close()) // the umask may have cleared bits
 	if err == nil {
 		err = unix.Renameat(d.fd, temporary, d.fd, s.name())
 	}

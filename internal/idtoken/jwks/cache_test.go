@@ -22,7 +22,7 @@ import (
 // cachePath returns the path of a source's cache.
 func cachePath(s jwks.Source) string { return filepath.Join(s.Dir, jwks.CacheName(s)) }
 
-// poison returns a cache by which the attacker's key would count as the issuer's.
+// poison returns a cache in which the attacker's key is one of the issuer's.
 func poison(t *testing.T, issuer string, fetched, tried time.Time) []byte {
 	t.Helper()
 	content, err := json.Marshal(map[string]any{
@@ -33,8 +33,8 @@ func poison(t *testing.T, issuer string, fetched, tried time.Time) []byte {
 	return content
 }
 
-// TestPlantedCache: only a file of the driver's own form counts. Anything else is
-// as good as none, is not followed, and makes place for a good one.
+// TestPlantedCache: a cache that is not a private file of the driver is ignored, is not
+// followed, and is replaced by a good one.
 func TestPlantedCache(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
@@ -94,8 +94,8 @@ func TestPlantedCache(t *testing.T) {
 	}
 }
 
-// TestUnpoisonedControl: were the planted caches of TestPlantedCache not odd, the
-// attacker's key would count.
+// TestUnpoisonedControl: without the flaws of TestPlantedCache, the attacker's key
+// would be used.
 func TestUnpoisonedControl(t *testing.T) {
 	t.Parallel()
 	s := source(t, "http://127.0.0.1:1")
@@ -103,8 +103,8 @@ func TestUnpoisonedControl(t *testing.T) {
 	verified(t, s, forge(t, jose.SigningKey{Algorithm: jose.RS256, Key: attacker()}, withKid("evil"), claims(s.Issuer, nil)))
 }
 
-// TestPlantedTemporary: what a killed process left, or somebody else put, in the
-// way of a new cache is removed and not followed.
+// TestPlantedTemporary: a file or link with the temporary name, left by a killed
+// process or planted, is removed and not followed.
 func TestPlantedTemporary(t *testing.T) {
 	t.Parallel()
 	server := start(t)
@@ -121,7 +121,8 @@ func TestPlantedTemporary(t *testing.T) {
 	}
 }
 
-// TestCacheCannotBeKept: that costs requests and a warning, and no job.
+// TestCacheCannotBeKept: if keys cannot be kept, jobs go on, with more requests and a
+// warning.
 func TestCacheCannotBeKept(t *testing.T) {
 	t.Parallel()
 	server := start(t)
@@ -134,7 +135,7 @@ func TestCacheCannotBeKept(t *testing.T) {
 	}
 }
 
-// TestFolder: keys are kept only where nobody else can put any.
+// TestFolder: keys are kept only in a folder that nobody else can write to.
 func TestFolder(t *testing.T) {
 	t.Parallel()
 	server := start(t)
@@ -154,13 +155,13 @@ func TestFolder(t *testing.T) {
 			t.Parallel()
 			s := source(t, server.Issuer())
 			spoil(t, &s)
-			refused(t, s, raw, fault.Admin, "the folder of the issuer's keys, "+s.Dir+":", "mode 0700 of the user who runs the driver")
+			refused(t, s, raw, fault.Admin, "the folder of the issuer's keys, "+s.Dir+":", "mode 0700 that belongs to the user who runs the driver")
 		})
 	}
 }
 
-// TestHeldLock: a lock that somebody holds stops no job whose keys are at hand,
-// and others no longer than their context.
+// TestHeldLock: a held lock does not stop a job whose keys are kept. Other jobs wait
+// until their context ends.
 func TestHeldLock(t *testing.T) {
 	t.Parallel()
 	server := start(t)

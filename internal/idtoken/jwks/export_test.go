@@ -1,6 +1,6 @@
 package jwks
 
-// What the fuzz test calls.
+// For the fuzz test.
 var (
 	ParseKeys  = parseKeys
 	ParseCache = parseCache

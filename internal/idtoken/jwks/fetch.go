@@ -20,14 +20,14 @@ import (
 	"rolecall/internal/httpguard"
 )
 
-// How a server is asked.
+// Times of requests.
 const (
-	attempt = 5 * time.Second // for one answer
-	pause   = 200 * time.Millisecond
+	attempt = 5 * time.Second        // how long one request may take
+	pause   = 200 * time.Millisecond // before the second try
 )
 
-// fetch returns the keys that the issuer publishes. Its errors name the server,
-// and hold nothing of its answer.
+// fetch requests the keys that the issuer publishes. Its errors name the server and hold
+// no part of the answer.
 func (s Source) fetch(ctx context.Context) ([]jose.JSONWebKey, error) {
 	transport, err := s.transport()
 	if err != nil {
@@ -43,7 +43,7 @@ func (s Source) fetch(ctx context.Context) ([]jose.JSONWebKey, error) {
 	}
 	u, err := parseURL(address)
 	if err != nil {
-		return nil, fault.New(fault.Admin, fmt.Errorf("the address of the keys is %w", err), "correct jwks_url, or the issuer's jwks_uri")
+		return nil, fault.New(fault.Admin, fmt.Errorf("the URL of the keys is %w", err), "correct jwks_url, or the issuer's jwks_uri")
 	}
 	body, err := get(ctx, client, u)
 	if err != nil {
@@ -51,13 +51,13 @@ func (s Source) fetch(ctx context.Context) ([]jose.JSONWebKey, error) {
 	}
 	keys, err := parseKeys(body)
 	if err != nil {
-		return nil, fmt.Errorf("the answer of %s holds %w", u.Host, err)
+		return nil, fmt.Errorf("the answer of %s has %w", u.Host, err)
 	}
 	return keys, nil
 }
 
-// discover asks the issuer where its keys are. An answer in another issuer's name
-// does not count.
+// discover requests the URL of the issuer's keys from the issuer. It fails if the answer
+// names another issuer.
 //
 // https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfigurationValidation
 func (s Source) discover(ctx context.Context, client *http.Client) (string, error) {
@@ -74,7 +74,7 @@ func (s Source) discover(ctx context.Context, client *http.Client) (string, erro
 		Keys   string `json:"jwks_uri"`
 	}
 	if err := json.Unmarshal(body, &answer); err != nil {
-		return "", fmt.Errorf("the answer of %s is no OpenID configuration", u.Host)
+		return "", fmt.Errorf("the answer of %s is not an OpenID configuration", u.Host)
 	}
 	if answer.Issuer != s.Issuer {
 		return "", fault.New(fault.Admin, fmt.Errorf("the server %s is not the issuer %q", u.Host, s.Issuer),
@@ -83,16 +83,16 @@ func (s Source) discover(ctx context.Context, client *http.Client) (string, erro
 	return answer.Keys, nil
 }
 
-// parseURL reads the address of a web server.
+// parseURL reads a URL with the scheme http or https, a host and no password.
 func parseURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil {
-		return nil, errors.New("no https URL")
+		return nil, errors.New("not an https URL")
 	}
 	return u, nil
 }
 
-// transport returns the way to the issuer, by the service's proxy.
+// transport returns an HTTP transport that uses the service's proxy and trusts CABundle, too.
 func (s Source) transport() (*http.Transport, error) {
 	roots, err := x509.SystemCertPool()
 	if err != nil {
@@ -107,8 +107,8 @@ func (s Source) transport() (*http.Transport, error) {
 	}, nil
 }
 
-// get returns the body of an answer. What can succeed a second time has a second
-// try.
+// get requests u and returns the body of the answer. It tries a second time if the first
+// error may pass.
 func get(ctx context.Context, client *http.Client, u *url.URL) ([]byte, error) {
 	body, again, err := once(ctx, client, u)
 	if !again {
@@ -123,7 +123,7 @@ func get(ctx context.Context, client *http.Client, u *url.URL) ([]byte, error) {
 	return body, err
 }
 
-// once makes one request, and says whether another one may succeed.
+// once makes one request. If it fails, again says whether a second one may succeed.
 func once(ctx context.Context, client *http.Client, u *url.URL) (body []byte, again bool, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
@@ -132,7 +132,7 @@ func once(ctx context.Context, client *http.Client, u *url.URL) (body []byte, ag
 	request.Header.Set("Accept", "application/json")
 	response, err := client.Do(request)
 	if errors.Is(err, httpguard.ErrPlain) {
-		return nil, false, fault.New(fault.Admin, fmt.Errorf("the address of the keys, at %s, is %w", u.Host, httpguard.ErrPlain), "use https")
+		return nil, false, fault.New(fault.Admin, fmt.Errorf("the URL of the keys, at %s, is %w", u.Host, httpguard.ErrPlain), "use https")
 	}
 	if err != nil {
 		return nil, true, fmt.Errorf("%s: %s", u.Host, cmp.Or(httpguard.Cause(err), "the request did not go through"))

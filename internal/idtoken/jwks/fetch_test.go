@@ -16,11 +16,10 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"rolecall/internal/fault"
-	"rolecall/internal/idtoken/jwks"
 	"rolecall/test/kit"
 )
 
-// issuer is a server that answers as a test wants.
+// issuer is a server whose answers a test chooses.
 type issuer struct {
 	*httptest.Server
 	discovery, keys http.HandlerFunc
@@ -54,11 +53,11 @@ func token(t testing.TB, iss string) string {
 	return forge(t, jose.SigningKey{Algorithm: jose.RS256, Key: attacker()}, withKid("k"), claims(iss, nil))
 }
 
-// leak is what no error may hold.
+// leak is a text of answers that no error may hold.
 const leak = "leaked-body-of-the-server"
 
-// TestBadAnswers: a server that answers otherwise brings no key, and its answer is
-// not in the error.
+// TestBadAnswers: another answer than a key set brings no key, and the error does not
+// quote it.
 func TestBadAnswers(t *testing.T) {
 	t.Parallel()
 	body := func(status int, text string) http.HandlerFunc {
@@ -78,10 +77,10 @@ func TestBadAnswers(t *testing.T) {
 		"204":            {body(204, ""), 1, "HTTP status 204"},
 		"429":            {body(429, leak), 2, "HTTP status 429"},
 		"500":            {body(500, leak), 2, "HTTP status 500"},
-		"HTML":           {body(200, "<html>"+leak), 1, "holds no JSON Web Key Set"},
-		"empty":          {body(200, ""), 1, "holds no JSON Web Key Set"},
-		"another JSON":   {body(200, `["`+leak+`"]`), 1, "holds no JSON Web Key Set"},
-		"no keys":        {body(200, `{"keys":[]}`), 1, "holds no key that may sign ID tokens"},
+		"HTML":           {body(200, "<html>"+leak), 1, "has no JSON Web Key Set"},
+		"empty":          {body(200, ""), 1, "has no JSON Web Key Set"},
+		"another JSON":   {body(200, `["`+leak+`"]`), 1, "has no JSON Web Key Set"},
+		"no keys":        {body(200, `{"keys":[]}`), 1, "has no key that may sign ID tokens"},
 		"5 MB":           {body(200, `{"keys":[],"x":"`+strings.Repeat("x", 5<<20)+`"}`), 1, "the answer is longer than 1048576 bytes"},
 		"5 MB of spaces": {body(200, strings.Repeat(" ", 5<<20)), 1, "the answer is longer than 1048576 bytes"},
 		"no HTTP": {func(w http.ResponseWriter, _ *http.Request) {
@@ -116,87 +115,7 @@ func TestBadAnswers(t *testing.T) {
 	}
 }
 
-// TestDiscovery: an issuer says itself where its keys are, and in its own name.
-func TestDiscovery(t *testing.T) {
-	t.Parallel()
-	for name, test := range map[string]struct {
-		issuer, keys string // of the answer; %s is the server
-		side         fault.Side
-		want         string
-	}{
-		"good":                  {"%s", "%s/keys", "", ""},
-		"another issuer":        {"https://evil.example", "%s/keys", fault.Admin, "is not the issuer"},
-		"a slash more":          {"%s/", "%s/keys", fault.Admin, "is not the issuer"},
-		"no issuer":             {"", "%s/keys", fault.Admin, "is not the issuer"},
-		"no address":            {"%s", "", fault.Admin, "the address of the keys is no https URL"},
-		"a file":                {"%s", "file:///etc/passwd", fault.Admin, "no https URL"},
-		"with a password":       {"%s", "https://u:" + leak + "@127.0.0.1/keys", fault.Admin, "no https URL"},
-		"in the clear":          {"%s", "http://192.0.2.1/keys", fault.Admin, "at 192.0.2.1, is not https; http is for loopback only"},
-		"a name like localhost": {"%s", "http://localhost.evil.example/keys", fault.Admin, "is not https"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			i := newIssuer(t, httptest.NewServer)
-			i.discovery = func(w http.ResponseWriter, _ *http.Request) {
-				put := func(text string) string { return strings.ReplaceAll(text, "%s", i.URL) }
-				_ = json.NewEncoder(w).Encode(map[string]string{"issuer": put(test.issuer), "jwks_uri": put(test.keys)})
-			}
-			s := source(t, i.URL)
-			if test.side == "" {
-				verified(t, s, token(t, i.URL))
-				return
-			}
-			refused(t, s, token(t, i.URL), test.side, test.want)
-			if i.requests.Load() != 0 {
-				t.Error("the keys were asked for")
-			}
-		})
-	}
-}
-
-// TestNoDiscovery: an answer that is no configuration brings no keys.
-func TestNoDiscovery(t *testing.T) {
-	t.Parallel()
-	for _, text := range []string{"<html>", "", "[]", `{"issuer":1}`} {
-		i := newIssuer(t, httptest.NewServer)
-		i.discovery = func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, text) }
-		refused(t, source(t, i.URL), token(t, i.URL), fault.Infrastructure, "is no OpenID configuration")
-	}
-}
-
-// TestIssuerWithSlash: the address of discovery has one slash.
-func TestIssuerWithSlash(t *testing.T) {
-	t.Parallel()
-	i := newIssuer(t, httptest.NewServer)
-	i.discovery = func(w http.ResponseWriter, _ *http.Request) {
-		_ = json.NewEncoder(w).Encode(map[string]string{"issuer": i.URL + "/", "jwks_uri": i.URL + "/keys"})
-	}
-	verified(t, source(t, i.URL+"/"), token(t, i.URL+"/"))
-}
-
-// TestNamedURL: jwks_url is asked instead of discovery, for an issuer that may be
-// anywhere.
-func TestNamedURL(t *testing.T) {
-	t.Parallel()
-	i := newIssuer(t, httptest.NewServer)
-	i.discovery = func(http.ResponseWriter, *http.Request) { t.Error("discovery was asked") }
-	s := source(t, "https://gitlab.invalid")
-	s.URL = i.URL + "/keys"
-	verified(t, s, token(t, s.Issuer))
-	other := s
-	if other.URL = i.URL + "/keys?2"; jwks.CacheName(other) == jwks.CacheName(s) {
-		t.Error("the keys of two addresses share a cache")
-	}
-	s = source(t, s.Issuer)
-	s.URL = "ftp://127.0.0.1/keys"
-	refused(t, s, token(t, s.Issuer), fault.Admin, "correct jwks_url")
-	s = source(t, "gitlab.invalid")
-	refused(t, s, token(t, s.Issuer), fault.Admin, `the issuer "gitlab.invalid" is no https URL`)
-	s = source(t, "http://192.0.2.1")
-	refused(t, s, token(t, s.Issuer), fault.Admin, "http is for loopback only")
-}
-
-// TestRedirect: no server sends the driver elsewhere.
+// TestRedirect: redirects are not followed.
 func TestRedirect(t *testing.T) {
 	t.Parallel()
 	elsewhere := newIssuer(t, httptest.NewServer)
@@ -210,7 +129,7 @@ func TestRedirect(t *testing.T) {
 	}
 }
 
-// TestTLS: a server needs a certificate of the system's or the bundle's.
+// TestTLS: a server's certificate must be trusted by the system or by the CA bundle.
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t, httptest.NewTLSServer)
@@ -224,7 +143,8 @@ func TestTLS(t *testing.T) {
 	refused(t, s, token(t, i.URL), fault.Admin, "the CA bundle for the issuer's keys has no certificate")
 }
 
-// TestDeadEndpoint: without keys at hand a dead server is infrastructure's.
+// TestDeadEndpoint: if no keys are kept, a server that does not answer is
+// infrastructure's error.
 func TestDeadEndpoint(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -232,13 +152,13 @@ func TestDeadEndpoint(t *testing.T) {
 	host := listener.Addr().String()
 	kit.Must(t, listener.Close())
 	s := source(t, "http://"+host)
-	refused(t, s, token(t, s.Issuer), fault.Infrastructure, "there are no keys of http://"+host+": "+host+": connection refused")
+	refused(t, s, token(t, s.Issuer), fault.Infrastructure, "no keys of http://"+host+": "+host+": connection refused")
 	s = source(t, "https://gitlab.invalid")
 	refused(t, s, token(t, s.Issuer), fault.Infrastructure, "gitlab.invalid: ")
 }
 
-// TestSlowServer: a server that drips holds no job for longer than two attempts,
-// and than the context.
+// TestSlowServer: a slow server delays a job for at most two attempts, and not after
+// the context's end.
 func TestSlowServer(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t, httptest.NewServer)

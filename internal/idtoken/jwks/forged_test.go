@@ -21,8 +21,8 @@ import (
 	"rolecall/test/kit"
 )
 
-// noToken is the refusal of what is not signed as GitLab signs.
-const noToken = "it is no JSON Web Token signed with RS256 or ES256"
+// noToken is the refusal of a text that is not a token in GitLab's form.
+const noToken = "it is not a JSON Web Token signed with RS256 or ES256"
 
 // publicKey returns the key that a server publishes.
 func publicKey(t *testing.T, server *coordinator.Server) jose.JSONWebKey {
@@ -35,7 +35,7 @@ func publicKey(t *testing.T, server *coordinator.Server) jose.JSONWebKey {
 	return set.Keys[0]
 }
 
-// byHand returns a token of any header, with an HMAC by secret for its signature.
+// byHand returns a token with any header, signed with an HMAC by secret.
 func byHand(t *testing.T, header string, secret []byte, claims map[string]any) string {
 	t.Helper()
 	payload, err := json.Marshal(claims)
@@ -57,8 +57,8 @@ func TestVerify(t *testing.T) {
 	verified(t, s, server.SignToken(claims(s.Issuer, nil)))
 }
 
-// TestForgedHeader: no header makes another key or algorithm count, and none
-// makes the driver ask anybody.
+// TestForgedHeader: no header makes the driver use another key or algorithm, or send a
+// request.
 func TestForgedHeader(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int32
@@ -78,7 +78,7 @@ func TestForgedHeader(t *testing.T) {
 	pkcs1 := x509.MarshalPKCS1PublicKey(public.Key.(*rsa.PublicKey))
 	forPEM := func(kind string, der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}) }
 	const unknown = "signed this token" // the second one is limited, and so infrastructure's
-	notByKey := "its signature is not by the key of " + s.Issuer
+	notByKey := "its signature does not verify with the key (kid) of " + s.Issuer
 	for name, test := range map[string]struct{ raw, want string }{
 		"none":             {byHand(t, `{"alg":"none","kid":"`+public.KeyID+`"}`, nil, c), noToken},
 		"no alg":           {byHand(t, `{"kid":"`+public.KeyID+`"}`, nil, c), noToken},
@@ -114,7 +114,7 @@ func TestForgedHeader(t *testing.T) {
 	}
 }
 
-// TestChangedToken: no byte of a signed token can be another.
+// TestChangedToken: a signed token with any byte changed is refused.
 func TestChangedToken(t *testing.T) {
 	t.Parallel()
 	server := start(t)
@@ -144,14 +144,14 @@ func TestIssuer(t *testing.T) {
 	refused(t, s, server.SignToken(claims("", nil)), fault.Admin, "no issuer of ID tokens is set")
 }
 
-// TestOfIDToken: what package idtoken refuses does not come so far.
+// TestOfIDToken: texts that package idtoken refuses cause no request.
 func TestOfIDToken(t *testing.T) {
 	t.Parallel()
 	server := start(t)
 	s := source(t, server.Issuer())
 	for want, raw := range map[string]string{
-		noToken: "token", "exp is of another form": server.SignToken(claims(s.Issuer, map[string]any{"exp": "1"})),
-		"more than the 16384": server.SignToken(claims(s.Issuer, map[string]any{"x": strings.Repeat("x", 13<<10)})),
+		noToken: "token", "exp has the wrong form": server.SignToken(claims(s.Issuer, map[string]any{"exp": "1"})),
+		"at most 16384": server.SignToken(claims(s.Issuer, map[string]any{"x": strings.Repeat("x", 13<<10)})),
 	} {
 		refused(t, s, raw, fault.Author, want)
 	}

@@ -1,6 +1,5 @@
-// Package jwks proves that an issuer has signed an ID token, by the keys that the
-// issuer publishes. It keeps them in a file, since each prepare is a process of
-// its own.
+// Package jwks checks that an issuer has signed an ID token, with the keys that the
+// issuer publishes. It keeps the keys in a file, since each job starts a new process.
 //
 // https://openid.net/specs/openid-connect-discovery-1_0.html
 package jwks
@@ -20,30 +19,29 @@ import (
 // skew is how far the clocks of this host and the issuer may differ, in seconds.
 const skew = 60
 
-// Source says where the keys of an issuer are. Its zero fields but Issuer and Dir
-// are good defaults.
+// Source says where the keys of an issuer are. All fields except Issuer and Dir may be
+// zero.
 type Source struct {
-	Issuer   string // the claim iss of its tokens; also where discovery is
-	URL      string // of the keys, instead of discovery's
+	Issuer   string // the claim iss of its tokens, and the URL for discovery
+	URL      string // of the keys; empty: discovery finds it
 	File     []byte // the keys themselves, a JSON Web Key Set: neither network nor Dir is used
-	CABundle []byte // PEM, of authorities that are trusted beside the system's
+	CABundle []byte // PEM, authorities that are trusted in addition to the system's
 
-	// Dir is a folder of the driver's user, closed to all others, where the keys are
-	// kept. Who can write to it decides whose tokens are good.
+	// Dir is the folder that keeps the keys. It must belong to the driver's user and be
+	// closed to all others: whoever can write to it can make tokens.
 	Dir string
 
-	Warn func(text string) // told what does not stop a job, such as old keys
+	Warn func(text string) // gets problems that do not stop a job, such as old keys; may be nil
 	Now  func() time.Time  // the clock; nil is the host's
 }
 
-// Verify reads an ID token and checks that the issuer has signed it, that its
-// claim iss is the issuer, and its times. It says nothing of the token's audience
-// and job. The network is asked only where the kept keys are an hour old or do
-// not know the token's.
+// Verify reads an ID token, and checks its signature, its times, and that its claim iss
+// is the issuer. It does not check the token's audience and job. It requests keys only if
+// the kept keys are an hour old or have none with the token's key id.
 //
-// Errors are of package fault and hold nothing of the token but its iss: a bad
-// token is the author's, a setting that cannot work the admin's; a server that
-// does not answer and a clock that is behind are infrastructure's.
+// Errors are of package fault and hold no part of the token except iss. A bad token is
+// the author's; a wrong setting is the admin's; a server that does not answer and a
+// clock that is behind are infrastructure's.
 func (s Source) Verify(ctx context.Context, raw string) (idtoken.Token, error) {
 	token, err := idtoken.Parse(raw)
 	if err != nil {
@@ -64,12 +62,12 @@ func (s Source) Verify(ctx context.Context, raw string) (idtoken.Token, error) {
 	return token, nil
 }
 
-// checkSignature checks the signature of a token by the key that it names. Of its
-// header nothing else counts.
+// checkSignature checks the signature of a token with the issuer's key that its header
+// names. It ignores the rest of the header.
 func (s Source) checkSignature(ctx context.Context, token idtoken.Token) error {
 	signed, err := jose.ParseSignedCompact(token.Raw.Reveal(), []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
 	if err != nil {
-		return fault.New(fault.Author, errors.New("it is no JSON Web Token"), "")
+		return fault.New(fault.Author, errors.New("it is not a JSON Web Token"), "")
 	}
 	kid := signed.Signatures[0].Protected.KeyID
 	if kid == "" {
@@ -79,24 +77,24 @@ func (s Source) checkSignature(ctx context.Context, token idtoken.Token) error {
 	if err != nil {
 		return err
 	}
-	for _, key := range keys { // a set may have two of a name
+	for _, key := range keys { // a set may have two keys with the same id
 		if _, err := signed.Verify(key.Key); err == nil {
 			return nil
 		}
 	}
-	return fault.New(fault.Author, fmt.Errorf("its signature is not by the key of %s that it names", s.Issuer), "")
+	return fault.New(fault.Author, fmt.Errorf("its signature does not verify with the key (kid) of %s that it names", s.Issuer), "")
 }
 
-// checkTimes refuses a token that is over or not yet valid. GitLab's tokens last
-// as long as their job may.
+// checkTimes fails if a token has expired or is not yet valid. GitLab's tokens are valid
+// for the timeout of the job.
 func (s Source) checkTimes(c idtoken.Claims) error {
 	now := s.now().Unix()
 	if c.Expiry <= 0 {
 		return fault.New(fault.Author, errors.New("it has no claim exp"), "")
 	}
 	if now-skew >= c.Expiry {
-		return fault.New(fault.Author, fmt.Errorf("the ID token is over since %s", time.Unix(c.Expiry, 0).UTC().Format(time.RFC3339)),
-			"run the job again; if it had just begun, the clock of the runner's host is ahead: check NTP")
+		return fault.New(fault.Author, fmt.Errorf("the ID token expired at %s", time.Unix(c.Expiry, 0).UTC().Format(time.RFC3339)),
+			"run the job again; if the job had only just started, the clock of the runner's host is ahead: check NTP")
 	}
 	if begins := max(c.NotBefore, c.IssuedAt); begins > now+skew {
 		return fault.New(fault.Infrastructure,
@@ -105,7 +103,7 @@ func (s Source) checkTimes(c idtoken.Claims) error {
 	return nil
 }
 
-// now returns the time.
+// now returns the time by the source's clock.
 func (s Source) now() time.Time {
 	if s.Now != nil {
 		return s.Now()
@@ -113,7 +111,7 @@ func (s Source) now() time.Time {
 	return time.Now()
 }
 
-// warn tells what does not stop a job.
+// warn passes a problem that does not stop a job to Warn.
 func (s Source) warn(format string, args ...any) {
 	if s.Warn != nil {
 		s.Warn(fmt.Sprintf(format, args...))

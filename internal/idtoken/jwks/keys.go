@@ -10,13 +10,13 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// maxKeys bounds how many keys of an issuer count, for the sake of speed. GitLab
-// has two or three.
+// maxKeys bounds how many keys of an issuer are used, to bound the time. GitLab has two
+// or three.
 const maxKeys = 100
 
-// parseKeys returns the keys of a JSON Web Key Set that may sign ID tokens. Others
-// are passed over, as the RFC asks: an issuer may publish keys for other purposes.
-// A set without a usable key is an error.
+// parseKeys returns the keys of a JSON Web Key Set that may sign ID tokens. It skips other
+// keys, as the RFC requires: an issuer may publish keys for other purposes. It fails if
+// the set has no usable key.
 //
 // https://www.rfc-editor.org/rfc/rfc7517#section-5
 func parseKeys(data []byte) ([]jose.JSONWebKey, error) {
@@ -39,8 +39,8 @@ func parseKeys(data []byte) ([]jose.JSONWebKey, error) {
 	return keys, nil
 }
 
-// usable reports whether a key is public, strong and meant for signatures of
-// RS256 or ES256. Larger RSA keys only cost time.
+// usable reports whether a key is public, strong, and meant for signatures with RS256 or
+// ES256. It refuses RSA keys of more than 8192 bits: they only cost time.
 func usable(key jose.JSONWebKey) bool {
 	if key.KeyID == "" || key.Use != "" && key.Use != "sig" {
 		return false

@@ -14,7 +14,7 @@ import (
 	"rolecall/internal/idtoken/jwks"
 )
 
-// TestKeys: of a key set only public, strong keys for signatures count.
+// TestKeys: only public, strong keys for signatures are used.
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	weak, p256, p384 := rsaKey(1024), ecKey(elliptic.P256()), ecKey(elliptic.P384())
@@ -48,13 +48,13 @@ func TestKeys(t *testing.T) {
 			if test.taken {
 				verified(t, s, raw)
 			} else {
-				refused(t, s, raw, fault.Author, "no key of https://gitlab.invalid has signed this token", "renews jwks_file")
+				refused(t, s, raw, fault.Author, "no key of https://gitlab.invalid has signed this token", "must renew jwks_file")
 			}
 		})
 	}
 }
 
-// TestTwoKeysOfAName: each of them is tried.
+// TestTwoKeysOfAName: of two keys with one id, each is tried.
 func TestTwoKeysOfAName(t *testing.T) {
 	t.Parallel()
 	other, second := ecKey(elliptic.P256()), attacker()
@@ -62,11 +62,10 @@ func TestTwoKeysOfAName(t *testing.T) {
 	verified(t, s, forge(t, jose.SigningKey{Algorithm: jose.RS256, Key: second}, withKid("k"), claims("i", nil)))
 	verified(t, s, forge(t, jose.SigningKey{Algorithm: jose.ES256, Key: other}, withKid("k"), claims("i", nil)))
 	third := jose.SigningKey{Algorithm: jose.ES256, Key: ecKey(elliptic.P256())}
-	refused(t, s, forge(t, third, withKid("k"), claims("i", nil)), fault.Author, "its signature is not by the key")
+	refused(t, s, forge(t, third, withKid("k"), claims("i", nil)), fault.Author, "its signature does not verify with the key")
 }
 
-// TestBadFile: a file that cannot work is the admin's, and no reason to ask the
-// network.
+// TestBadFile: a bad jwks_file is the admin's error and causes no request.
 func TestBadFile(t *testing.T) {
 	t.Parallel()
 	server := start(t)
@@ -81,15 +80,15 @@ func TestBadFile(t *testing.T) {
 	} {
 		s := source(t, server.Issuer())
 		s.File = []byte(content)
-		refused(t, s, raw, fault.Admin, "the file of the keys of "+s.Issuer+" holds "+want, "correct jwks_file")
+		refused(t, s, raw, fault.Admin, "the file with the keys of "+s.Issuer+" has "+want, "correct jwks_file")
 	}
 	if server.KeyRequests() != 0 {
 		t.Errorf("%d requests", server.KeyRequests())
 	}
 }
 
-// FuzzKeys: no answer of a server, and no file of a cache, makes the readers
-// panic or brings a key that must not count.
+// FuzzKeys: no answer of a server and no cache file makes the readers panic, or yields
+// a key that must not be used.
 func FuzzKeys(f *testing.F) {
 	good := keySet(f, jose.JSONWebKey{Key: attacker().Public(), KeyID: "k"}, jose.JSONWebKey{Key: ecKey(elliptic.P256()), KeyID: "p"})
 	for _, seed := range []string{

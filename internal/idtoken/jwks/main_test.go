@@ -22,7 +22,7 @@ import (
 	"rolecall/test/kit"
 )
 
-// attacker is a key that no issuer has. It is made once: that takes a while.
+// attacker is a key that no issuer has. It is shared: it takes long to make.
 var attacker = sync.OnceValue(func() *rsa.PrivateKey { return rsaKey(2048) })
 
 func rsaKey(bits int) *rsa.PrivateKey {
@@ -50,8 +50,8 @@ func start(t testing.TB) *coordinator.Server {
 	return server
 }
 
-// source returns a source of the issuer's keys that has none yet. A warning fails
-// the test.
+// source returns a source of the issuer's keys that has kept none. A warning fails the
+// test.
 func source(t testing.TB, issuer string) jwks.Source {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "keys")
@@ -59,7 +59,7 @@ func source(t testing.TB, issuer string) jwks.Source {
 	return jwks.Source{Issuer: issuer, Dir: dir, Warn: func(text string) { t.Errorf("warning: %s", text) }}
 }
 
-// later returns s with a clock that stands at a time that is so much later, and its
+// later returns s with a clock that is ahead by this time and stands still, and its
 // warnings.
 func later(s jwks.Source, by time.Duration) (jwks.Source, *[]string) {
 	now := time.Now().Add(by)
@@ -72,7 +72,7 @@ func later(s jwks.Source, by time.Duration) (jwks.Source, *[]string) {
 	return s, warnings
 }
 
-// claims returns claims of a good token that lasts for days, changed by change.
+// claims returns the claims of a token that is valid for days, with changes.
 func claims(issuer string, change map[string]any) map[string]any {
 	now := time.Now().Unix()
 	c := map[string]any{"iss": issuer, "iat": now, "nbf": now - 5, "exp": now + 1e6, "job_id": "4711", "project_id": "12"}
@@ -80,7 +80,7 @@ func claims(issuer string, change map[string]any) map[string]any {
 	return c
 }
 
-// keySet returns a key set of those keys.
+// keySet returns a key set with these keys.
 func keySet(t testing.TB, keys ...jose.JSONWebKey) []byte {
 	t.Helper()
 	set, err := json.Marshal(jose.JSONWebKeySet{Keys: keys})
@@ -107,7 +107,7 @@ func withKid(kid string) *jose.SignerOptions {
 	return new(jose.SignerOptions).WithHeader("kid", kid)
 }
 
-// verified checks that a token is taken.
+// verified checks that a token is accepted.
 func verified(t testing.TB, s jwks.Source, raw string) {
 	t.Helper()
 	token, err := s.Verify(t.Context(), raw)
@@ -118,7 +118,7 @@ func verified(t testing.TB, s jwks.Source, raw string) {
 	}
 }
 
-// refused checks that a token is refused for that reason.
+// refused checks that a token is refused, with this side and these texts.
 func refused(t testing.TB, s jwks.Source, raw string, side fault.Side, want ...string) {
 	t.Helper()
 	token, err := s.Verify(t.Context(), raw)

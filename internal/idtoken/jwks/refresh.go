@@ -12,18 +12,18 @@ import (
 	"rolecall/internal/fault"
 )
 
-// How old keys may be, and how often an issuer is asked.
+// How old keys may be, and how often they are requested.
 const (
-	fresh  = time.Hour       // keys so old are fetched anew
-	oldest = 24 * time.Hour  // keys so old serve no more, even if the issuer does not answer
-	gap    = 5 * time.Second // between two requests where there are keys
-	// Between two requests where there are none. GitLab Runner calls prepare again
-	// 3 s after a failure, and that call is to have a try.
+	fresh  = time.Hour       // older keys are requested again
+	oldest = 24 * time.Hour  // older keys are not used, even if the issuer does not answer
+	gap    = 5 * time.Second // between two requests if there are keys
+	// gapWithout is the time between two requests if there are no keys. GitLab Runner
+	// calls prepare again 3 s after a failure, and this call must make a request.
 	gapWithout = 2 * time.Second
-	patience   = 30 * time.Second // for the lock and the requests
+	patience   = 30 * time.Second // for the lock and the requests together
 )
 
-// keys returns the keys of that id.
+// keys returns the issuer's keys with the id kid, from File, the cache or the network.
 func (s Source) keys(ctx context.Context, kid string) ([]jose.JSONWebKey, error) {
 	if s.File != nil {
 		return s.keysOfFile(kid)
@@ -31,7 +31,7 @@ func (s Source) keys(ctx context.Context, kid string) ([]jose.JSONWebKey, error)
 	d, err := openFolder(s.Dir)
 	if err != nil {
 		return nil, fault.New(fault.Admin, fmt.Errorf("the folder of the issuer's keys, %s: %w", s.Dir, err),
-			"it must be a folder of mode 0700 of the user who runs the driver")
+			"it must be a folder with mode 0700 that belongs to the user who runs the driver")
 	}
 	defer d.close()
 	began := s.now()
@@ -48,8 +48,8 @@ func (s Source) keys(ctx context.Context, kid string) ([]jose.JSONWebKey, error)
 	case err == nil:
 		return found, nil
 	case age >= oldest:
-		return nil, fault.New(fault.SideOf(err), fmt.Errorf("there are no keys of %s: %w", s.Issuer, err),
-			"where the runner's host cannot reach the issuer, jwks_file holds its keys")
+		return nil, fault.New(fault.SideOf(err), fmt.Errorf("no keys of %s: %w", s.Issuer, err),
+			"if the runner's host cannot reach the issuer, set jwks_file to a file with its keys")
 	case len(found) > 0:
 		s.warn("the keys of %s are %v old: %v", s.Issuer, age, err)
 		return found, nil
@@ -59,31 +59,31 @@ func (s Source) keys(ctx context.Context, kid string) ([]jose.JSONWebKey, error)
 		fmt.Sprintf("try again in %v", gap))
 }
 
-// keysOfFile returns the keys of that id in File.
+// keysOfFile returns the keys in File with the id kid.
 func (s Source) keysOfFile(kid string) ([]jose.JSONWebKey, error) {
 	keys, err := parseKeys(s.File)
 	if err != nil {
-		return nil, fault.New(fault.Admin, fmt.Errorf("the file of the keys of %s holds %w", s.Issuer, err), "correct jwks_file")
+		return nil, fault.New(fault.Admin, fmt.Errorf("the file with the keys of %s has %w", s.Issuer, err), "correct jwks_file")
 	}
 	found := slices.DeleteFunc(keys, func(key jose.JSONWebKey) bool { return key.KeyID != kid })
 	if len(found) == 0 {
-		return nil, s.unknown("if the issuer has new keys, the runner's admin renews jwks_file")
+		return nil, s.unknown("if the issuer has new keys, the runner's admin must renew jwks_file")
 	}
 	return found, nil
 }
 
-// unknown is the refusal of a token that none of the issuer's keys has signed.
+// unknown returns the refusal of a token that no key of the issuer has signed.
 func (s Source) unknown(next string) error {
 	return fault.New(fault.Author, fmt.Errorf("no key of %s has signed this token", s.Issuer), next)
 }
 
-// good reports whether a cache answers for kid without the network.
+// good reports whether the cache is fresh and has a key with the id kid.
 func (s Source) good(c cache, kid string) bool {
 	return s.now().Sub(c.Fetched) < fresh && len(c.Keys.Key(kid)) > 0
 }
 
-// refresh returns the cache after asking the issuer, or after another process has
-// done so. With its error, the cache is the old one.
+// refresh requests the keys, or waits until another process has done so, and returns the
+// new cache. If it fails, it returns the old cache with the error.
 func (s Source) refresh(ctx context.Context, d folder, kid string) (cache, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -95,14 +95,14 @@ func (s Source) refresh(ctx context.Context, d folder, kid string) (cache, error
 	if locked != nil {
 		return c, locked
 	}
-	if err := s.limited(c); err != nil {
+	if err := s.checkGap(c); err != nil {
 		return c, err
 	}
-	asked := s.now()
+	began := s.now()
 	keys, err := s.fetch(ctx)
 	c.Issuer, c.Tried, c.Failure = s.Issuer, s.now(), ""
 	if err == nil {
-		c.Fetched, c.Keys.Keys = asked, keys
+		c.Fetched, c.Keys.Keys = began, keys
 	} else {
 		c.Failure = err.Error()
 	}
@@ -112,8 +112,8 @@ func (s Source) refresh(ctx context.Context, d folder, kid string) (cache, error
 	return c, err
 }
 
-// limited reports an error if the issuer was asked a short time ago.
-func (s Source) limited(c cache) error {
+// checkGap fails if the last request for keys was a short time ago.
+func (s Source) checkGap(c cache) error {
 	wait := gap
 	if s.now().Sub(c.Fetched) >= oldest {
 		wait = gapWithout
@@ -125,5 +125,5 @@ func (s Source) limited(c cache) error {
 	if c.Failure != "" {
 		return errors.New(c.Failure)
 	}
-	return fmt.Errorf("they were asked for %v ago", since.Round(time.Second))
+	return fmt.Errorf("they were requested %v ago", since.Round(time.Second))
 }

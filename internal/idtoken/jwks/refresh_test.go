@@ -18,7 +18,7 @@ import (
 	"rolecall/test/kit"
 )
 
-// TestRotation: a new key is fetched once, when a token is signed by it.
+// TestRotation: a new key is requested once, for the first token that it has signed.
 func TestRotation(t *testing.T) {
 	t.Parallel()
 	server := start(t)
@@ -38,8 +38,8 @@ func TestRotation(t *testing.T) {
 	refused(t, s, old, fault.Author, "no key of "+s.Issuer+" has signed this token")
 }
 
-// TestLimit: unknown keys cost a request in five seconds, and a job that comes in
-// between is told to try again.
+// TestLimit: tokens with unknown keys cause at most one request in five seconds. The
+// error of a job between two requests says to try again.
 func TestLimit(t *testing.T) {
 	t.Parallel()
 	server := start(t)
@@ -49,7 +49,7 @@ func TestLimit(t *testing.T) {
 	server.RotateKey()
 	raw := server.SignToken(claims(s.Issuer, nil))
 	s, _ = later(first, 4*time.Second)
-	refused(t, s, raw, fault.Infrastructure, "none of the keys of "+s.Issuer+", fetched 4s ago, has signed this token", "asked for 4s ago; try again in 5s")
+	refused(t, s, raw, fault.Infrastructure, "none of the keys of "+s.Issuer+", fetched 4s ago, has signed this token", "requested 4s ago; try again in 5s")
 	s, _ = later(first, 11*time.Second)
 	server.FailKeys(http.StatusBadGateway)
 	refused(t, s, raw, fault.Infrastructure, "fetched 11s ago", "HTTP status 502; try again")
@@ -63,8 +63,8 @@ func TestLimit(t *testing.T) {
 	}
 }
 
-// TestAnswerOfAnotherProcess: keys that another process asked for after this one
-// began count as asked for by this one.
+// TestAnswerOfAnotherProcess: keys that another process has requested after this one
+// began are as good as its own.
 func TestAnswerOfAnotherProcess(t *testing.T) {
 	t.Parallel()
 	server := start(t)
@@ -94,7 +94,7 @@ func TestAnswerOfAnotherProcess(t *testing.T) {
 	}
 }
 
-// TestOldKeys: where the issuer does not answer, keys serve for a day.
+// TestOldKeys: if the issuer does not answer, kept keys are used for a day.
 func TestOldKeys(t *testing.T) {
 	t.Parallel()
 	server := start(t)
@@ -112,7 +112,7 @@ func TestOldKeys(t *testing.T) {
 		}
 	}
 	s, _ := later(first, 24*time.Hour+time.Minute)
-	refused(t, s, raw, fault.Infrastructure, "there are no keys of "+s.Issuer+": "+host+": HTTP status 503", "jwks_file")
+	refused(t, s, raw, fault.Infrastructure, "no keys of "+s.Issuer+": "+host+": HTTP status 503", "jwks_file")
 	server.FailKeys(0)
 	s, _ = later(first, 24*time.Hour+time.Minute+3*time.Second) // GitLab Runner's next try
 	verified(t, s, raw)
@@ -121,7 +121,7 @@ func TestOldKeys(t *testing.T) {
 	}
 }
 
-// TestFreshForAnHour: keys are fetched anew when they are an hour old, and not before.
+// TestFreshForAnHour: keys are requested again after an hour, and not before.
 func TestFreshForAnHour(t *testing.T) {
 	t.Parallel()
 	server := start(t)
@@ -139,8 +139,8 @@ func TestFreshForAnHour(t *testing.T) {
 	}
 }
 
-// atOnce verifies a token in fifty jobs at once, each as a process of its own
-// would, and returns their errors.
+// atOnce verifies a token in fifty concurrent jobs, each with its own Source as in its
+// own process, and returns their errors.
 func atOnce(t *testing.T, s jwks.Source, raw func() string) []error {
 	t.Helper()
 	errs := make([]error, 50)
@@ -156,7 +156,7 @@ func atOnce(t *testing.T, s jwks.Source, raw func() string) []error {
 	return errs
 }
 
-// TestManyAtOnce: many jobs at once make one request, whatever it brings.
+// TestManyAtOnce: many concurrent jobs make one request, whether it succeeds or not.
 func TestManyAtOnce(t *testing.T) {
 	t.Parallel()
 	server := start(t)
@@ -209,7 +209,7 @@ func TestManyAtOnce(t *testing.T) {
 	}
 }
 
-// BenchmarkVerify is what a job pays whose keys are at hand.
+// BenchmarkVerify measures a job whose keys are kept.
 func BenchmarkVerify(b *testing.B) {
 	server := start(b)
 	s := source(b, server.Issuer())

@@ -16,7 +16,7 @@ func TestTimes(t *testing.T) {
 	now := time.Now().Truncate(time.Second)
 	s.Now = func() time.Time { return now.Add(900 * time.Millisecond) }
 	at := now.Unix()
-	over := "the ID token is over since "
+	over := "the ID token expired at "
 	for _, test := range []struct {
 		claim string
 		value any

@@ -18,6 +18,7 @@ import (
 	"rolecall/internal/stage/cleanup"
 	"rolecall/internal/state"
 	"rolecall/internal/tenant/policyfile"
+	"rolecall/test/kit"
 )
 
 // place is a job with a folder of state. Cleanup looks in the folders of the host
@@ -42,9 +43,7 @@ role_arn = "arn:aws:iam::111122223333:role/deploy"
 audience = "https://aws.example"
 projects = ["acme/deploy"]
 `)
-	if err := os.Mkdir(p.root, 0o700); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.Mkdir(p.root, 0o700))
 	return p
 }
 
@@ -55,25 +54,25 @@ func response(id int64, token string) string {
 
 func (p place) write(t *testing.T, name, content string) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(p.dir, name), []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.WriteFile(filepath.Join(p.dir, name), []byte(content), 0o600))
 }
 
-// create makes the folder of the job, as prepare does, with a link in a build
-// directory.
-func (p *place) create(t *testing.T, cgroup string) {
+// createIn makes the folder of the job, as prepare does for one that runs in a place
+// of that name, with a link in a build directory.
+func (p *place) createIn(t *testing.T, backend string, data json.RawMessage) {
 	t.Helper()
 	key, err := job.ReadKey(p.response)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	p.key = key
-	f, err := state.Create(p.root, key, state.Record{Tenant: "alpha", Backend: host.Name, Data: inCgroup(t, cgroup)}, filepath.Join(p.dir, "builds/deploy.tmp"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	f, err := state.Create(p.root, key, state.Record{Tenant: "alpha", Backend: backend, Data: data}, filepath.Join(p.dir, "builds/deploy.tmp"))
+	kit.Must(t, err)
 	f.Close()
+}
+
+// create is createIn for a job on this host.
+func (p *place) create(t *testing.T, cgroup string) {
+	t.Helper()
+	p.createIn(t, host.Name, inCgroup(t, cgroup))
 }
 
 // check checks whether the folder of the job and the link to it are there.
@@ -89,8 +88,13 @@ func (p place) check(t *testing.T, name string, there bool) {
 // serve runs the stage, where the config stage has chosen the folder root; it may
 // have chosen none.
 func (p place) serve(root string, args ...string) (code int, stderr string) {
+	return p.serveWith(parts(), root, args...)
+}
+
+// serveWith is serve with those parts.
+func (p place) serveWith(parts cleanup.Parts, root string, args ...string) (code int, stderr string) {
 	var out, e strings.Builder
-	code = cleanup.New(parts()).Serve(args, []string{"JOB_RESPONSE_FILE=" + p.response, "ROLECALL_STORE=" + root}, nil, &out, &e)
+	code = cleanup.New(parts).Serve(args, []string{"JOB_RESPONSE_FILE=" + p.response, "ROLECALL_STORE=" + root}, nil, &out, &e)
 	return code, out.String() + e.String()
 }
 
@@ -182,8 +186,6 @@ func parts() cleanup.Parts {
 func inCgroup(t *testing.T, path string) json.RawMessage {
 	t.Helper()
 	data, err := json.Marshal(map[string]string{"cgroup": path})
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	return data
 }

@@ -21,6 +21,7 @@ import (
 	"rolecall/internal/state"
 	"rolecall/internal/tenant/policyfile"
 	"rolecall/internal/version"
+	"rolecall/test/kit"
 )
 
 // place is a folder with a policy file and the response of a job, in which the stage
@@ -53,9 +54,7 @@ projects = ["acme/deploy"]
 
 func (p place) write(t *testing.T, name, content string) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(p.dir, name), []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.WriteFile(filepath.Join(p.dir, name), []byte(content), 0o600))
 }
 
 // token returns the variable with the ID token of a job: the stage checks no signature.
@@ -66,18 +65,21 @@ func token(t *testing.T, id int, project string, protected bool) string {
 		"exp": time.Now().Unix() + 3600, "job_id": strconv.Itoa(id), "project_id": "42", "job_project_id": "42",
 		"project_path": project, "job_project_path": project, "ref": "main", "ref_type": "branch", "ref_protected": strconv.FormatBool(protected),
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	encode := base64.RawURLEncoding.EncodeToString
 	return "CUSTOM_ENV_GITLAB_OIDC_TOKEN=" + encode([]byte(`{"alg":"RS256","typ":"JWT","kid":"k"}`)) + "." + encode(claims) + "." + encode([]byte("signature"))
 }
 
 // serve runs the stage with the place's policy file.
 func (p place) serve(environ []string, args ...string) (code int, out, stderr string) {
+	return p.serveWith(parts(), environ, args...)
+}
+
+// serveWith is serve with those parts.
+func (p place) serveWith(parts config.Parts, environ []string, args ...string) (code int, out, stderr string) {
 	var o, e strings.Builder
 	args = append([]string{"--config", filepath.Join(p.dir, "rolecall.toml")}, args...)
-	code = config.New(parts()).Serve(args, append(p.environ, environ...), nil, &o, &e)
+	code = config.New(parts).Serve(args, append(p.environ, environ...), nil, &o, &e)
 	return code, o.String(), e.String()
 }
 
@@ -165,23 +167,17 @@ func TestRefuses(t *testing.T) {
 	}
 }
 
-// dead makes a job whose runner has died.
-func dead(t *testing.T, root string, id job.ID, cgroup string) {
+// dead makes a job whose runner has died. It ran in a place of that name.
+func dead(t *testing.T, root string, id job.ID, backend string, data json.RawMessage) {
 	t.Helper()
 	runner := exec.Command("sleep", "1000")
-	if err := runner.Start(); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, runner.Start())
 	lease, err := state.NewLease(runner.Process.Pid, time.Hour)
 	err = errors.Join(err, runner.Process.Kill())
 	_ = runner.Wait()
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := state.Create(root, job.Key{ID: id}, state.Record{Tenant: "alpha", Lease: lease, Backend: host.Name, Data: inCgroup(t, cgroup)}, "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
+	f, err := state.Create(root, job.Key{ID: id}, state.Record{Tenant: "alpha", Lease: lease, Backend: backend, Data: data}, "")
+	kit.Must(t, err)
 	f.Close()
 }
 
@@ -190,17 +186,15 @@ func TestSweep(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	root := filepath.Join(p.dir, "store")
-	if err := os.Mkdir(root, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	dead(t, root, 5, "")
+	kit.Must(t, os.Mkdir(root, 0o700))
+	dead(t, root, 5, host.Name, inCgroup(t, ""))
 	if code, _, stderr := p.serve(nil); code != 0 || stderr != "" {
 		t.Errorf("exit code %d:\n%s", code, stderr)
 	}
 	if left, err := os.ReadDir(root); err != nil || len(left) > 0 {
 		t.Errorf("left: %v, %v", left, err)
 	}
-	dead(t, root, 6, "/proc")
+	dead(t, root, 6, host.Name, inCgroup(t, "/proc"))
 	code, out, stderr := p.serve(nil)
 	const says = "rolecall: warning: what dead jobs left on this host cannot be removed: "
 	if code != 0 || !strings.HasPrefix(stderr, says) || !strings.Contains(stderr, "/proc: not a cgroup") || !strings.HasPrefix(out, "{") {
@@ -217,8 +211,6 @@ func parts() config.Parts {
 func inCgroup(t *testing.T, path string) json.RawMessage {
 	t.Helper()
 	data, err := json.Marshal(map[string]string{"cgroup": path})
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	return data
 }

@@ -8,6 +8,7 @@ import (
 
 	"rolecall/internal/admission"
 	"rolecall/internal/backend"
+	"rolecall/internal/creds"
 	"rolecall/internal/session"
 	"rolecall/internal/tenant/policyfile"
 )
@@ -35,6 +36,18 @@ type Provider interface {
 	// Ignores reports whether a variable of that name in the environment of the
 	// runner's service must not reach the provider.
 	Ignores(variable string) bool
+	// Report returns what the job log shows of a credential that has those facts.
+	Report(facts creds.Facts) creds.Report
+}
+
+// reportOf returns what the job log shows of a credential.
+func (p Parts) reportOf(c creds.Credential) creds.Report {
+	for _, one := range p.Providers {
+		if one.Name() == c.Provider {
+			return one.Report(c.Facts)
+		}
+	}
+	return creds.Report{}
 }
 
 // schemas returns the providers as policy files know them.

@@ -77,5 +77,5 @@ func serve(c *program.Call, parts Parts, s *session.Session, folder *state.Folde
 	if err != nil {
 		return err
 	}
-	return report(c.Stdout, folder, issued, state.OnTmpfs(folder.Path()))
+	return parts.report(c.Stdout, folder, issued, state.OnTmpfs(folder.Root()))
 }

@@ -14,16 +14,16 @@ import (
 // collapsed.
 //
 // https://docs.gitlab.com/ci/jobs/job_logs/#custom-collapsible-sections
-func report(w io.Writer, folder *state.Folder, issued creds.Set, tmpfs bool) error {
+func (p Parts) report(w io.Writer, folder *state.Folder, issued creds.Set, tmpfs bool) error {
 	const clear = "\r\x1b[0K"
 	now := time.Now()
 	var text string
 	for i, c := range issued {
-		title := fmt.Sprintf("%s credentials of tenant %s, valid until %s\n", strings.ToUpper(c.Provider), folder.Tenant(), c.Expires.UTC().Format(time.RFC3339))
+		title := fmt.Sprintf("%s credentials of tenant %s, %s\n", strings.ToUpper(c.Provider), folder.Tenant(), validity(c))
 		if i == 0 {
 			title = fmt.Sprintf("section_start:%d:rolecall[collapsed=true]%s%s  tenant:   %s\n", now.Unix(), clear, title, folder.Tenant())
 		}
-		text += title + rows(c, now)
+		text += title + table(c, p.reportOf(c), now)
 	}
 	text += fmt.Sprintf("  env file: %s\n", folder.Path())
 	if !tmpfs {
@@ -33,17 +33,27 @@ func report(w io.Writer, folder *state.Folder, issued creds.Set, tmpfs bool) err
 	return err
 }
 
-// rows returns what may be known of a credential, in lines.
-func rows(c creds.Credential, now time.Time) string {
+// validity says how long a credential is valid.
+func validity(c creds.Credential) string {
+	if c.Expires.IsZero() {
+		return "which do not expire"
+	}
+	return "valid until " + c.Expires.UTC().Format(time.RFC3339)
+}
+
+// table returns what may be known of a credential, in lines.
+func table(c creds.Credential, r creds.Report, now time.Time) string {
 	var text string
-	for _, row := range []struct{ label, fact string }{{"role:", "role_arn"}, {"session:", "role_session_name"}, {"region:", "region"}} {
-		if value := c.Facts.Get(row.fact); value != "" {
-			text += fmt.Sprintf("  %-9s %s\n", row.label, value)
+	for _, row := range r.Rows {
+		if row.Value != "" {
+			text += fmt.Sprintf("  %-9s %s\n", row.Label+":", row.Value)
 		}
 	}
-	text += fmt.Sprintf("  until:    %s (%v from now)\n", c.Expires.UTC().Format(time.RFC3339), c.Expires.Sub(now).Round(time.Second))
-	if refused := c.Facts.Get("shortened_duration"); refused != "" {
-		text += fmt.Sprintf("  The role does not allow sessions of %s; raise its maximum session duration if the job needs longer.\n", refused)
+	if !c.Expires.IsZero() {
+		text += fmt.Sprintf("  until:    %s (%v from now)\n", c.Expires.UTC().Format(time.RFC3339), c.Expires.Sub(now).Round(time.Second))
+	}
+	for _, note := range r.Notes {
+		text += "  " + note + "\n"
 	}
 	return text
 }

@@ -17,11 +17,10 @@ import (
 	"rolecall/internal/tenant"
 )
 
-// maxProblems bounds how many errors of a policy file are told at once.
+// maxProblems bounds how many errors of a policy file are reported at once.
 const maxProblems = 10
 
-// problem is something wrong in a policy file. Its line is 0 while only its place
-// is known.
+// problem is an error in a policy file. Its line is 0 until locate has found it.
 type problem struct {
 	place
 
@@ -33,15 +32,15 @@ type problem struct {
 type compiler struct {
 	content   []byte
 	providers []Provider
-	known     map[string]Keys // of the tables at the top, tenant aside
-	names     []string        // of those tables
+	known     map[string]Keys // keys of the tables at the top, except tenant
+	names     []string        // names of these tables
 	problems  []problem
 }
 
 // Compile reads the content of a policy file: strict TOML, in which everything that is
-// unknown, missing or without effect is an error. What it may say of credentials the
-// providers know. An error is one line for each of at most ten problems, FILE:LINE:
-// what is wrong, without a value that may be secret.
+// unknown, missing or without effect is an error. The providers say which keys about
+// credentials it may have. The error has one line for each of at most ten problems,
+// FILE:LINE: what is wrong, without a value that may be secret.
 //
 // https://toml.io/en/v1.0.0
 func Compile(file string, content []byte, providers ...Provider) (*tenant.Policy, error) {
@@ -51,16 +50,21 @@ func Compile(file string, content []byte, providers ...Provider) (*tenant.Policy
 	if len(c.problems) == 0 {
 		return policy, nil
 	}
+	return nil, c.report(file)
+}
+
+// report returns the problems as an error, in the order of their lines.
+func (c *compiler) report(file string) error {
 	c.locate()
 	slices.SortStableFunc(c.problems, func(a, b problem) int { return cmp.Compare(a.line, b.line) })
 	var lines []error
 	for _, p := range c.problems {
 		lines = append(lines, fmt.Errorf("%s:%d: %s", file, p.line, p.text))
 	}
-	return nil, errors.Join(lines...)
+	return errors.Join(lines...)
 }
 
-// compile returns the policy, which is of no use where it has met problems.
+// compile returns the policy. It must not be used if there are problems.
 func (c *compiler) compile() *tenant.Policy {
 	if !c.checkBytes() {
 		return nil
@@ -81,49 +85,65 @@ func (c *compiler) compile() *tenant.Policy {
 	if len(c.problems) == 0 {
 		c.checkUsers(settings, tenants)
 	}
-	hash := fnv.New128a()
-	_, _ = hash.Write(c.content)
-	return tenant.NewPolicy(settings, tenants, hex.EncodeToString(hash.Sum(nil)))
+	return tenant.NewPolicy(settings, tenants, hashOf(c.content))
 }
 
-// checkUsers reports tenants that have a unix user in common, with one another or
-// with the jobs of no tenant: those can read each other's credentials. And a user
-// who would have no folder to work in.
+// hashOf returns the hash by which a stage notices that the policy file has changed.
+func hashOf(content []byte) string {
+	hash := fnv.New128a()
+	_, _ = hash.Write(content)
+	return hex.EncodeToString(hash.Sum(nil))
+}
+
+// checkUsers reports tenants that share a unix user with another tenant or with the
+// jobs without a tenant: such jobs can read each other's credentials. It also reports a
+// user who would have no folder to work in.
 func (c *compiler) checkUsers(settings tenant.Settings, tenants []tenant.Tenant) {
 	const unsafe = `; or set shared_user = "unsafe" at the top of the file, for tenants that may read each other's credentials`
-	users := map[string]string{settings.RunAs: "the jobs of no tenant"}
+	users := map[string]string{settings.RunAs: "the jobs without a tenant"}
 	for i, t := range tenants {
 		at := Table{compiler: c, at: place{table: "tenant", index: i}, label: "tenant " + tenant.Quote(string(t.Name)) + ": "}
 		switch other, taken := users[t.RunAs]; {
 		case t.RunAs != "" && (settings.BuildsDir == "" || settings.CacheDir == ""):
-			at.Fail("run_as", errors.New("such a user needs folders of its own; set builds_dir and cache_dir at the top of the file"))
+			at.Fail("run_as", errors.New("this user needs folders to work in; set builds_dir and cache_dir at the top of the file"))
 		case settings.SharedUser:
 		case t.RunAs == "" && len(tenants) > 1:
-			at.Fail("run_as", errors.New("it is missing, and there are other tenants; name a unix user of the tenant's own"+unsafe))
+			at.Fail("run_as", errors.New("it is missing, and there are other tenants; name a unix user for this tenant alone"+unsafe))
 		case t.RunAs != "" && taken:
-			at.Fail("run_as", fmt.Errorf("it is the user of %s too; name one of the tenant's own%s", other, unsafe))
+			at.Fail("run_as", fmt.Errorf("it is also the user of %s; name a unix user for this tenant alone%s", other, unsafe))
 		}
 		users[t.RunAs] = "tenant " + tenant.Quote(string(t.Name))
 	}
 }
 
-// checkBytes reports whether the file is a text at all.
+// checkBytes reports whether the file is a text.
 func (c *compiler) checkBytes() bool {
-	i := bytes.IndexFunc(c.content, func(r rune) bool { return r == 0 || r == '\ufeff' || r == utf8.RuneError })
+	i := bytes.IndexFunc(c.content, func(r rune) bool { return notText(r) != "" })
 	if i < 0 {
 		return true
 	}
 	r, _ := utf8.DecodeRune(c.content[i:])
-	what := map[rune]string{0: "a NUL byte", '\ufeff': "a byte order mark", utf8.RuneError: "a byte that is not UTF-8, or U+FFFD for one"}[r]
-	c.failLine(i, what+"; save the file as plain UTF-8 text")
+	c.failLine(i, notText(r)+"; save the file as plain UTF-8 text")
 	return false
 }
 
-// failDecode reports what the decoder has found, on one line.
+// notText names a character that no text file has; empty for any other.
+func notText(r rune) string {
+	switch r {
+	case 0:
+		return "a NUL byte"
+	case '\ufeff':
+		return "a byte order mark"
+	case utf8.RuneError:
+		return "a byte that is not UTF-8, or U+FFFD for one"
+	}
+	return ""
+}
+
+// failDecode reports an error of the decoder, on one line.
 func (c *compiler) failDecode(err error) {
 	line := 1
-	var found *toml.DecodeError
-	if errors.As(err, &found) {
+	if found, ok := errors.AsType[*toml.DecodeError](err); ok {
 		line, _ = found.Position()
 	}
 	text := strings.Trim(tenant.Quote(strings.TrimPrefix(err.Error(), "toml: ")), `"`)
@@ -144,7 +164,7 @@ func (c *compiler) failLine(offset int, text string) {
 	}
 }
 
-// full reports whether there are as many problems as are told.
+// full reports whether there are as many problems as are reported.
 func (c *compiler) full() bool { return len(c.problems) >= maxProblems }
 
 // tenants compiles the tenants of a document.
@@ -160,14 +180,9 @@ func (c *compiler) tenants(document map[string]any) []tenant.Tenant {
 		if c.full() {
 			break
 		}
-		values, _ := item.(map[string]any)
-		t := Table{compiler: c, at: place{table: "tenant", index: i}, label: fmt.Sprintf("tenant %d of the file: ", i+1), values: values, defaults: defaults.values}
+		t := c.tenantTable(i, item)
+		t.defaults = defaults.values
 		one := base
-		if name, ok := values["name"].(string); !ok {
-			t.Fail("name", errors.New("it is missing"))
-		} else {
-			t.label = "tenant " + tenant.Quote(name) + ": "
-		}
 		Set(t, "name", func(text string) (tenant.Name, error) { return readName(text, seen) }, &one.Name)
 		setTenant(t, &one)
 		one.Gifts = c.gifts(t, c.apply(t, settings))
@@ -177,7 +192,21 @@ func (c *compiler) tenants(document map[string]any) []tenant.Tenant {
 	return tenants
 }
 
-// Missing is what is wrong with a key that a tenant needs and has not.
+// tenantTable returns the table of the tenant with that index, whose messages begin with
+// the tenant's name. A tenant without a name is a problem.
+func (c *compiler) tenantTable(index int, item any) Table {
+	values, _ := item.(map[string]any)
+	t := Table{compiler: c, at: place{table: "tenant", index: index}, label: fmt.Sprintf("tenant %d of the file: ", index+1), values: values}
+	name, ok := values["name"].(string)
+	if !ok {
+		t.Fail("name", errors.New("it is missing"))
+		return t
+	}
+	t.label = "tenant " + tenant.Quote(name) + ": "
+	return t
+}
+
+// Missing returns the error about a key that a tenant needs but does not have.
 func Missing() error { return errors.New("it is missing, here and in [defaults]") }
 
 // checkTenant reports the keys that a tenant lacks.
@@ -196,7 +225,7 @@ func readName(text string, seen map[tenant.Name]bool) (tenant.Name, error) {
 	case err != nil:
 		return tenant.None, err
 	case name == tenant.Nobody:
-		return tenant.None, errors.New("jobs of no tenant have that name; choose another")
+		return tenant.None, errors.New("jobs without a tenant have that name; choose another")
 	case seen[name]:
 		return tenant.None, errors.New("the file has another tenant of that name")
 	}

@@ -22,7 +22,7 @@ func gitlabKeys() Keys {
 // gateKeys returns the keys of [gate].
 func gateKeys() Keys { return Keys{"incomplete": Text, "max_bytes": Number, "max_duration": Text} }
 
-// ownKeys returns the keys of a tenant that are no provider's, but its name.
+// ownKeys returns the keys of a tenant that belong to no provider, except its name.
 func ownKeys() Keys {
 	return Keys{
 		"audience": Text, "id_token": Text, "run_as": Text, "protected": Switch, "required": Switch,
@@ -31,13 +31,13 @@ func ownKeys() Keys {
 	}
 }
 
-// table returns a table at the top of a document; one that is not there has no keys.
+// table returns a table at the top of a document. A missing table has no keys.
 func (c *compiler) table(document map[string]any, name string) Table {
 	values, _ := document[name].(map[string]any)
 	return Table{compiler: c, at: place{table: name}, label: "[" + name + "] ", values: values}
 }
 
-// settings compiles what a document says beside its tenants.
+// settings compiles what a document says outside of its tenants.
 func (c *compiler) settings(document map[string]any) tenant.Settings {
 	out := tenant.Defaults()
 	top := Table{compiler: c, values: document}
@@ -54,7 +54,7 @@ func (c *compiler) settings(document map[string]any) tenant.Settings {
 	return out
 }
 
-// setGitLab compiles what a document says of GitLab.
+// setGitLab compiles the table [gitlab].
 func setGitLab(t Table, out *tenant.GitLab) {
 	if text, _ := t.values["issuer"].(string); text == "" {
 		t.Fail("issuer", errors.New("it is missing; set it to the iss of GitLab's ID tokens, such as https://gitlab.example.com"))
@@ -64,33 +64,41 @@ func setGitLab(t Table, out *tenant.GitLab) {
 	Set(t, "jwks_file", ReadPath, &out.JWKSFile)
 	Set(t, "ca_bundle", ReadPath, &out.CABundle)
 	if out.JWKSURL != "" && out.JWKSFile != "" {
-		t.Fail("jwks_file", errors.New("there is a jwks_url too; keep one of them"))
+		t.Fail("jwks_file", errors.New("there is also a jwks_url; keep one of them"))
 	}
 }
 
-// setGate compiles what a document says of the search before uploads.
+// setGate compiles the table [gate].
 func setGate(t Table, out *tenant.Gate) {
 	Set(t, "incomplete", readIncomplete, &out.Warn)
 	Set(t, "max_duration", readGateDuration, &out.MaxDuration)
-	if bytes, ok := t.values["max_bytes"].(int64); ok {
-		if out.MaxBytes = bytes; bytes <= 0 {
-			t.Fail("max_bytes", errors.New("want a number of bytes above 0"))
-		}
+	bytes, ok := t.values["max_bytes"].(int64)
+	switch {
+	case !ok:
+	case bytes <= 0:
+		t.Fail("max_bytes", errors.New("want a number of bytes above 0"))
+	default:
+		out.MaxBytes = bytes
 	}
 }
 
-// setTenant puts into a tenant what the keys of a table say, but those of providers.
+// setTenant puts into a tenant what a table says, except the keys of providers.
 func setTenant(t Table, to *tenant.Tenant) {
-	Set(t, "audience", readAudience, &to.Audience)
-	SetList(t, "projects", tenant.ParseProject, &to.Projects)
-	SetList(t, "refs", tenant.ParseRef, &to.Refs)
-	SetList(t, "ref_types", readRefType, &to.RefTypes)
-	SetList(t, "environments", tenant.ParseEnvironment, &to.Environments)
+	setRules(t, to)
 	Set(t, "id_token", readVariable, &to.IDToken)
 	Set(t, "run_as", readUser, &to.RunAs)
 	t.setLimit("max_open_files", &to.Limits.OpenFiles)
 	t.setLimit("max_processes", &to.Limits.Processes)
 	t.setLimit("max_memory", &to.Limits.Memory)
-	t.setSwitch("protected", &to.Protected)
 	t.setSwitch("required", &to.Required)
+}
+
+// setRules puts into a tenant the rules that decide which jobs are its own.
+func setRules(t Table, to *tenant.Tenant) {
+	Set(t, "audience", readAudience, &to.Audience)
+	SetList(t, "projects", tenant.ParseProject, &to.Projects)
+	SetList(t, "refs", tenant.ParseRef, &to.Refs)
+	SetList(t, "ref_types", readRefType, &to.RefTypes)
+	SetList(t, "environments", tenant.ParseEnvironment, &to.Environments)
+	t.setSwitch("protected", &to.Protected)
 }

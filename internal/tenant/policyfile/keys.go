@@ -10,7 +10,7 @@ import (
 	"rolecall/internal/tenant"
 )
 
-// place is where something stands in a policy file.
+// place is a place in a policy file.
 type place struct {
 	table   string // "": before the first table
 	index   int    // of a tenant
@@ -18,7 +18,7 @@ type place struct {
 	element int    // of a list; -1: the list itself
 }
 
-// String returns the table as messages name it.
+// String names the table of the place, for messages.
 func (p place) String() string {
 	if p.table == "" {
 		return "the top"
@@ -26,7 +26,7 @@ func (p place) String() string {
 	return "[" + p.table + "]"
 }
 
-// kindOf returns the kind of value that a key of a table has; empty for one that is
+// kindOf returns the kind of value that a key of a table has; empty if the key is
 // unknown.
 func (c *compiler) kindOf(table, key string) Kind {
 	switch {
@@ -50,18 +50,23 @@ func hasKind(value *unstable.Node, kind Kind) bool {
 	case unstable.Bool:
 		return kind == Switch
 	case unstable.Array:
-		for items := value.Children(); items.Next(); {
-			if items.Node().Kind != unstable.String {
-				return false
-			}
-		}
-		return kind == List
+		return kind == List && hasTexts(value)
 	}
 	return false
 }
 
-// checkKeys reports every table and key that is unknown in its very letters, and
-// every value of a wrong type. The decoder would take Refs for refs.
+// hasTexts reports whether an array consists of texts.
+func hasTexts(array *unstable.Node) bool {
+	for items := array.Children(); items.Next(); {
+		if items.Node().Kind != unstable.String {
+			return false
+		}
+	}
+	return true
+}
+
+// checkKeys reports every unknown table and key, and every value of a wrong type. It
+// respects case, since the decoder would take Refs for refs.
 func (c *compiler) checkKeys() {
 	c.walk(func(at place, node *unstable.Node, offset int) bool {
 		switch {
@@ -72,7 +77,7 @@ func (c *compiler) checkKeys() {
 				c.failLine(offset, "a tenant begins with [[tenant]], in two brackets")
 			}
 		case node.Kind == unstable.ArrayTable && c.isTable(at.table):
-			c.failLine(offset, fmt.Sprintf("[%s] has one bracket, since there is but one", at.table))
+			c.failLine(offset, fmt.Sprintf("write [%s] with one bracket: there is only one such table", at.table))
 		case !c.isTable(at.table):
 			c.failLine(offset, fmt.Sprintf("unknown table %s; known are %s and tenant", tenant.Quote(at.table), strings.Join(c.names, ", ")))
 		}
@@ -80,7 +85,7 @@ func (c *compiler) checkKeys() {
 	})
 }
 
-// isTable reports whether a table is known, tenant aside.
+// isTable reports whether a table other than tenant is known.
 func (c *compiler) isTable(table string) bool { return c.known[table] != nil }
 
 // checkKey checks a key and the type of its value.
@@ -90,7 +95,7 @@ func (c *compiler) checkKey(at place, value *unstable.Node, offset int) {
 	case at.table == "" && (at.key == "tenant" || c.isTable(at.key)):
 		c.failLine(offset, at.key+" is a table: begin it with a line of its own, as in [gitlab] or [[tenant]]")
 	case at.table != "" && at.table != "tenant" && !c.isTable(at.table):
-		// The unknown table has its error.
+		// The unknown table has an error already.
 	case kind == "":
 		c.failLine(offset, fmt.Sprintf("unknown key %s in %s", tenant.Quote(at.key), at))
 	case !hasKind(value, kind):
@@ -98,22 +103,15 @@ func (c *compiler) checkKey(at place, value *unstable.Node, offset int) {
 	}
 }
 
-// walk calls visit for each table and key of the file, with where it stands and its
-// offset, until visit returns false. It ends where the file is not TOML.
+// walk calls visit for each table and key of the file, with its place and its offset,
+// until visit returns false. It ends at the first error of TOML.
 func (c *compiler) walk(visit func(at place, node *unstable.Node, offset int) bool) {
 	var p unstable.Parser
 	p.Reset(c.content)
 	at, tenants := place{element: -1}, 0
 	for p.NextExpression() {
 		node := p.Expression()
-		var parts []string
-		offset := 0
-		for keys := node.Key(); keys.Next(); {
-			if parts == nil {
-				offset = int(keys.Node().Raw.Offset)
-			}
-			parts = append(parts, string(keys.Node().Data))
-		}
+		parts, offset := keyParts(node)
 		here := at
 		switch {
 		case node.Kind != unstable.KeyValue:
@@ -134,18 +132,22 @@ func (c *compiler) walk(visit func(at place, node *unstable.Node, offset int) bo
 	}
 }
 
-// locate fills in the lines of the problems that know their place only.
+// keyParts returns the parts of a dotted key, and the offset of the first.
+func keyParts(node *unstable.Node) (parts []string, offset int) {
+	for keys := node.Key(); keys.Next(); {
+		if parts == nil {
+			offset = int(keys.Node().Raw.Offset)
+		}
+		parts = append(parts, string(keys.Node().Data))
+	}
+	return parts, offset
+}
+
+// locate fills in the lines of the problems whose place alone is known.
 func (c *compiler) locate() {
 	c.walk(func(at place, node *unstable.Node, offset int) bool {
 		for i := range c.problems {
-			p := &c.problems[i]
-			switch {
-			case p.line > 0 || p.table != at.table || p.index != at.index:
-			case at.key == "": // the table's, unless the key is found
-				p.offset = offset
-			case p.key == at.key:
-				p.offset = max(offset, elementOffset(node, p.element))
-			}
+			c.problems[i].meet(at, node, offset)
 		}
 		return true
 	})
@@ -156,7 +158,19 @@ func (c *compiler) locate() {
 	}
 }
 
-// elementOffset returns the offset of an element of the list that a key has, or 0.
+// meet sets the offset of the problem if the problem is about the table or key at this
+// place. The offset of the table serves until the key is found.
+func (p *problem) meet(at place, node *unstable.Node, offset int) {
+	switch {
+	case p.line > 0 || p.table != at.table || p.index != at.index:
+	case at.key == "":
+		p.offset = offset
+	case p.key == at.key:
+		p.offset = max(offset, elementOffset(node, p.element))
+	}
+}
+
+// elementOffset returns the offset of an element of a key's list, or 0.
 func elementOffset(node *unstable.Node, element int) int {
 	items := node.Value().Children()
 	for i := 0; items.Next(); i++ {

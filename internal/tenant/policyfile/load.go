@@ -8,7 +8,7 @@ import (
 	"rolecall/internal/tenant"
 )
 
-// Default is the path where a policy file lies unless an admin names another.
+// Default is the path of the policy file unless an admin names another.
 const Default = "/etc/rolecall/rolecall.toml"
 
 // Bounds of the size of files, in bytes.
@@ -17,9 +17,8 @@ const (
 	maxNamed  = 1 << 20
 )
 
-// Load reads and compiles the policy file at an absolute path, which only an admin can
-// have written. What is missing, broken or open to others is a fault.Admin; a file
-// that is missing is fs.ErrNotExist too.
+// Load reads and compiles the policy file at an absolute path. A file that is missing,
+// broken or writable by others is a fault.Admin; a missing file is fs.ErrNotExist too.
 func Load(path string, providers ...Provider) (*tenant.Policy, error) {
 	content, err := adminfile.Read(path, maxPolicy)
 	if err != nil {
@@ -32,8 +31,8 @@ func Load(path string, providers ...Provider) (*tenant.Policy, error) {
 	return policy, nil
 }
 
-// ReadNamed reads a file that a policy file names under key, nil where it names none.
-// An error is a fault.Admin.
+// ReadNamed reads the file at path, which a policy file names under key. It returns nil
+// if path is empty. An error is a fault.Admin.
 func ReadNamed(key, path string) ([]byte, error) {
 	if path == "" {
 		return nil, nil

@@ -49,7 +49,7 @@ func TestLoad(t *testing.T) {
 		"a folder":           {t.TempDir(), "policy file: PATH", false},
 		"writable by others": {writeFile(t, minimal, 0o662), "policy file: PATH has mode 0662", false},
 		"by its group":       {writeFile(t, minimal, 0o620), "policy file: PATH has mode 0620", false},
-		"too large":          {sized(t, 8<<20+1), "policy file: PATH has more than 8388608 bytes", false},
+		"too large":          {sized(t, 8<<20+1), "policy file: PATH is larger than 8388608 bytes", false},
 		"the largest":        {sized(t, 8<<20), "policy file: PATH:1: a NUL byte", false},
 		"broken":             {writeFile(t, minimal+"\nx = 1\ny = 2\n", 0o600), "policy file: PATH:9: unknown key \"x\" in [tenant]\nPATH:10: unknown key \"y\" in [tenant]" + doctor, false},
 	} {
@@ -79,7 +79,7 @@ func TestReadNamed(t *testing.T) {
 		missing    bool
 	}{
 		"missing":            {filepath.Join(t.TempDir(), "none"), "sts.ca_bundle: PATH: no such file or directory", true},
-		"too large":          {sized(t, 1<<20+1), "sts.ca_bundle: PATH has more than 1048576 bytes", false},
+		"too large":          {sized(t, 1<<20+1), "sts.ca_bundle: PATH is larger than 1048576 bytes", false},
 		"writable by others": {writeFile(t, "x", 0o602), "sts.ca_bundle: PATH has mode 0602", false},
 	} {
 		got, err := policyfile.ReadNamed("sts.ca_bundle", test.path)

@@ -2,28 +2,28 @@ package policyfile
 
 import "rolecall/internal/tenant"
 
-// Provider reads what a policy file says of one provider of credentials.
+// Provider reads what a policy file says about one provider of credentials.
 type Provider interface {
 	// Name returns the provider's name, such as aws.
 	Name() string
-	// Asks returns the key by which a tenant asks for it, such as role_arn.
+	// Asks returns the key by which a tenant requests credentials of the provider, such
+	// as role_arn.
 	Asks() string
-	// Keys returns its keys of [[tenant]] and [defaults], the one of Asks too.
+	// Keys returns the provider's keys of [[tenant]] and [defaults], including Asks.
 	Keys() Keys
-	// Tables returns its tables at the top, by name, with their keys.
+	// Tables returns the provider's tables at the top, by name, with their keys.
 	Tables() map[string]Keys
-	// Server compiles its tables. A table that the file lacks has no keys.
+	// Server compiles the provider's tables. A missing table has no keys.
 	Server(table func(name string) Table) any
-	// Apply returns settings, which are nil or a result of Apply, with what the keys
-	// of a table say put in. It does not change settings.
+	// Apply returns a copy of settings, which are nil or a result of Apply, changed by
+	// the keys that the table has.
 	Apply(t Table, settings any) any
-	// Check reports what is missing, or what the keys of a tenant say together and
-	// must not.
+	// Check reports missing keys of a tenant, and keys that contradict each other.
 	Check(t Table, settings any)
 }
 
-// tables returns the names of the tables at the top and their keys, tenant aside, and
-// the names in the order in which messages list them.
+// tables returns the keys of the tables at the top, except tenant, by the names of the
+// tables, and these names in the order in which messages list them.
 func (c *compiler) tables() (keys map[string]Keys, names []string) {
 	keys = map[string]Keys{"gitlab": gitlabKeys(), "gate": gateKeys(), "defaults": c.tenantKeys()}
 	names = []string{"gitlab"}
@@ -36,7 +36,7 @@ func (c *compiler) tables() (keys map[string]Keys, names []string) {
 	return keys, append(names, "gate", "defaults")
 }
 
-// tenantKeys returns the keys of a tenant, but its name.
+// tenantKeys returns the keys of a tenant, except its name.
 func (c *compiler) tenantKeys() Keys {
 	keys := ownKeys()
 	for _, p := range c.providers {
@@ -57,7 +57,8 @@ func (c *compiler) servers(document map[string]any) []tenant.Gift {
 	return servers
 }
 
-// apply returns what the keys of a table say of each provider, on top of defaults.
+// apply returns the settings of each provider: the defaults, changed by the keys that
+// the table has.
 func (c *compiler) apply(t Table, defaults []any) []any {
 	settings := make([]any, len(c.providers))
 	for i, p := range c.providers {
@@ -70,8 +71,8 @@ func (c *compiler) apply(t Table, defaults []any) []any {
 	return settings
 }
 
-// gifts returns what a tenant gives. It asks for one provider at least; where it asks
-// for none the first says what is missing.
+// gifts returns what a tenant gives. A tenant must request credentials of at least one
+// provider; if it requests none, the first provider reports what is missing.
 func (c *compiler) gifts(t Table, settings []any) []tenant.Gift {
 	var gifts []tenant.Gift
 	for i, p := range c.providers {

@@ -20,11 +20,11 @@ const (
 type Keys map[string]Kind
 
 // Table is a table of a policy file that is being compiled. The values of its keys
-// are of the kinds that Keys says.
+// have the kinds that Keys names.
 type Table struct {
 	compiler *compiler
 	at       place
-	label    string         // what messages begin with
+	label    string         // the beginning of messages about the table
 	values   map[string]any // by key
 	defaults map[string]any // of [defaults], for a tenant
 }
@@ -32,10 +32,10 @@ type Table struct {
 // Has reports whether the table, or [defaults], has a key.
 func (t Table) Has(key string) bool { return t.values[key] != nil || t.defaults[key] != nil }
 
-// Fail reports that a key is missing, or what is wrong with its value.
+// Fail reports an error about a key or its value.
 func (t Table) Fail(key string, err error) { t.FailAt(key, -1, err) }
 
-// FailAt reports what is wrong with an element of the list that a key has.
+// FailAt reports an error about one element of a key's list.
 func (t Table) FailAt(key string, element int, err error) {
 	t.at.key, t.at.element = key, element
 	t.compiler.fail(t.at, t.label+key+": "+err.Error())
@@ -56,22 +56,25 @@ func Set[T any](t Table, key string, read func(text string) (T, error), to *T) {
 	*to = value
 }
 
-// SetList reads the list of a key into to, if the table has that key. It replaces
-// what was there. An empty list is an error.
+// SetList replaces to by the list of a key, if the table has that key. An empty list is
+// an error.
 func SetList[T any](t Table, key string, read func(text string) (T, error), to *[]T) {
 	if texts, ok := t.values[key].([]any); ok && len(texts) == 0 {
-		t.Fail(key, errors.New("the list is empty, so that no job could match; name one, or remove the key"))
+		t.Fail(key, errors.New("the list is empty, so no job could match; add an element, or remove the key"))
 	}
 	SetAny(t, key, read, to)
 }
 
 // SetAny does what SetList does, for a list that may be empty.
 func SetAny[T any](t Table, key string, read func(text string) (T, error), to *[]T) {
-	texts, ok := t.values[key].([]any)
-	if !ok {
-		return
+	if texts, ok := t.values[key].([]any); ok {
+		*to = readList(t, key, read, texts)
 	}
-	*to = make([]T, 0, len(texts))
+}
+
+// readList reads the texts of a key's list, and reports those that read refuses.
+func readList[T any](t Table, key string, read func(text string) (T, error), texts []any) []T {
+	values := make([]T, 0, len(texts))
 	for i, item := range texts {
 		text, _ := item.(string)
 		value, err := read(text)
@@ -79,11 +82,12 @@ func SetAny[T any](t Table, key string, read func(text string) (T, error), to *[
 			t.FailAt(key, i, err)
 			continue
 		}
-		*to = append(*to, value)
+		values = append(values, value)
 	}
+	return values
 }
 
-// setLimit reads the number of a key, if there is one; 0 is no limit.
+// setLimit reads the number of a key, if the table has that key. 0 means no limit.
 func (t Table) setLimit(key string, to *uint64) {
 	number, ok := t.values[key].(int64)
 	switch {
@@ -95,14 +99,14 @@ func (t Table) setLimit(key string, to *uint64) {
 	}
 }
 
-// setSwitch reads whether a key is true, if there is one.
+// setSwitch reads the true or false of a key, if the table has that key.
 func (t Table) setSwitch(key string, to *bool) {
 	if value, ok := t.values[key].(bool); ok {
 		*to = value
 	}
 }
 
-// MadeOf reports whether text holds nothing but a-z, 0-9, - and the letters more.
+// MadeOf reports whether text has no characters but a-z, 0-9, - and those in more.
 func MadeOf(text, more string) bool {
 	return strings.Trim(text, "abcdefghijklmnopqrstuvwxyz0123456789-"+more) == ""
 }

@@ -34,12 +34,12 @@ func TestUsersRefused(t *testing.T) {
 	}{
 		"none of two":          {"", []string{"", ""}, `10: tenant "t0": run_as: it is missing, and there are other tenants`},
 		"one of two":           {"", []string{`run_as = "ci-a"`, ""}, `13: tenant "t1": run_as: it is missing`},
-		"the same":             {"", []string{`run_as = "ci-a"`, `run_as = "ci-a"`}, `15: tenant "t1": run_as: it is the user of tenant "t0" too`},
-		"that of no tenant":    {`run_as = "ci-a"`, []string{`run_as = "ci-a"`}, `12: tenant "t0": run_as: it is the user of the jobs of no tenant too`},
+		"the same":             {"", []string{`run_as = "ci-a"`, `run_as = "ci-a"`}, `15: tenant "t1": run_as: it is also the user of tenant "t0"`},
+		"that of no tenant":    {`run_as = "ci-a"`, []string{`run_as = "ci-a"`}, `12: tenant "t0": run_as: it is also the user of the jobs without a tenant`},
 		"another word":         {`shared_user = "safe"`, []string{""}, `1: shared_user: "safe": want "unsafe"`},
 		"a limit below 0":      {"", []string{`max_open_files = -1`}, `12: tenant "t0": max_open_files: want a number`},
 		"a limit as a text":    {"", []string{`max_memory = "1G"`}, `max_memory`},
-		"no folders":           {`cache_dir = "/c"`, []string{`run_as = "ci-a"`}, `10: tenant "t0": run_as: such a user needs folders of its own`},
+		"no folders":           {`cache_dir = "/c"`, []string{`run_as = "ci-a"`}, `10: tenant "t0": run_as: this user needs folders to work in`},
 		"root":                 {"", []string{`run_as = "root"`}, `12: tenant "t0": run_as: "root": want the name of a unix user`},
 		"a number":             {"", []string{`run_as = "0"`}, `run_as: "0": want the name of a unix user`},
 		"a template":           {"", []string{`run_as = "ci-$TENANT"`}, `want the name of a unix user`},
@@ -74,11 +74,11 @@ func TestUsers(t *testing.T) {
 			continue
 		}
 		claims := tenant.Claims{Audience: []string{"https://gitlab.example.com"}, Project: "acme/deploy", RefType: "branch", Ref: "main"}
-		grant, err := policy.Decide(tenant.Job{Requested: "t0", Tokens: map[string]tenant.Claims{tenant.IDToken: claims}})
+		grant, err := policy.Decide(tenant.Subject{Requested: "t0", Tokens: map[string]tenant.Claims{tenant.IDToken: claims}})
 		if err != nil || grant.RunAs != test.with {
 			t.Errorf("%s: the job runs as %q, %v, want %q", name, grant.RunAs, err, test.with)
 		}
-		grant, err = policy.Decide(tenant.Job{})
+		grant, err = policy.Decide(tenant.Subject{})
 		if grant.RunAs != test.none || (err != nil) != test.refused || err != nil && fault.SideOf(err) != fault.Admin {
 			t.Errorf("%s: a job of no tenant runs as %q, %v, want %q", name, grant.RunAs, err, test.none)
 		}
@@ -92,7 +92,7 @@ func TestLimits(t *testing.T) {
 		t.Fatal(err)
 	}
 	claims := tenant.Claims{Audience: []string{"https://gitlab.example.com"}, Project: "acme/deploy", RefType: "branch", Ref: "main"}
-	grant, err := policy.Decide(tenant.Job{Tokens: map[string]tenant.Claims{tenant.IDToken: claims}})
+	grant, err := policy.Decide(tenant.Subject{Tokens: map[string]tenant.Claims{tenant.IDToken: claims}})
 	if want := (tenant.Limits{OpenFiles: 1024, Memory: 4 << 30}); err != nil || grant.Limits != want {
 		t.Errorf("%+v, %v, want %+v", grant.Limits, err, want)
 	}

@@ -14,7 +14,7 @@ import (
 	"rolecall/internal/tenant"
 )
 
-// ReadPath reads the path of a file or folder; empty is none.
+// ReadPath reads the absolute path of a file or folder. An empty text means no path.
 func ReadPath(text string) (string, error) {
 	if text != "" && (!filepath.IsAbs(text) || filepath.Clean(text) != text || text == "/" ||
 		strings.ContainsFunc(text, unicode.IsControl)) {
@@ -23,22 +23,27 @@ func ReadPath(text string) (string, error) {
 	return text, nil
 }
 
-// ReadServer reads the URL of a server, which is https, or http on this host; empty
-// is none.
+// ReadServer reads the URL of a server: https, or http on this host. An empty text means
+// no server.
 func ReadServer(text string) (string, error) {
 	if text == "" {
 		return "", nil
 	}
+	return text, checkServer(text)
+}
+
+// checkServer returns an error if a text is not the URL of a server.
+func checkServer(text string) error {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Hostname() == "" || strings.ContainsAny(text, " \\"):
-		return "", errors.New("want a URL such as https://gitlab.example.com")
+		return errors.New("want a URL such as https://gitlab.example.com")
 	case strings.ContainsAny(text, "@?#"):
-		return "", errors.New("want a URL without user, query and fragment")
+		return errors.New("want a URL without user, query and fragment")
 	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
-		return "", errors.New("want an https:// URL; http:// is for this host only")
+		return errors.New("want an https:// URL; http:// is for this host only")
 	}
-	return text, nil
+	return nil
 }
 
 // isLoopback reports whether host is this host, by its name or its address.
@@ -47,7 +52,8 @@ func isLoopback(host string) bool {
 	return host == "localhost" || err == nil && address.IsLoopback()
 }
 
-// ReadProxy reads the URL of a proxy; empty is none. Its password is in no error.
+// ReadProxy reads the URL of a proxy. An empty text means no proxy. No error shows the
+// proxy's password.
 func ReadProxy(text string) (string, error) {
 	if text == "" {
 		return "", nil
@@ -60,8 +66,8 @@ func ReadProxy(text string) (string, error) {
 	return text, nil
 }
 
-// readIncomplete reads what the gate does about what it could not look at, and
-// reports whether that is to warn only.
+// readIncomplete reads what the gate does about files that it could not search. It
+// reports whether the gate only warns.
 func readIncomplete(text string) (bool, error) {
 	if text != "refuse" && text != "warn" {
 		return false, fmt.Errorf(`%s: want "refuse" or "warn"`, tenant.Quote(text))
@@ -69,7 +75,7 @@ func readIncomplete(text string) (bool, error) {
 	return text == "warn", nil
 }
 
-// readGateDuration reads how long the gate may look.
+// readGateDuration reads how long the gate may search.
 func readGateDuration(text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
 	if err != nil || d <= 0 {
@@ -78,8 +84,8 @@ func readGateDuration(text string) (time.Duration, error) {
 	return d, nil
 }
 
-// readUser reads the name of a unix user, as useradd takes it; empty is none. Root is
-// nobody's.
+// readUser reads the name of a unix user in the form that useradd takes, except root. An
+// empty text means no user.
 func readUser(text string) (string, error) {
 	if text == "" {
 		return "", nil
@@ -91,7 +97,7 @@ func readUser(text string) (string, error) {
 	return text, nil
 }
 
-// readUnsafe reads whether the admin asks for what is not safe.
+// readUnsafe reads whether the admin switches an unsafe setting on.
 func readUnsafe(text string) (bool, error) {
 	if text != "" && text != "unsafe" {
 		return false, fmt.Errorf(`%s: want "unsafe", or no such key`, tenant.Quote(text))

@@ -15,11 +15,11 @@ import (
 )
 
 // Overrides reports whether a job variable of that name would win over the
-// credentials inside its script.
+// credentials inside the job's script.
 func (AWS) Overrides(variable string) bool { return aws.Overrides(variable) }
 
-// ByJob returns the Settings that a job without a policy file asks for, by its
-// variable ROLE_ARN. Errors are a fault.Author.
+// ByJob returns the Settings that a job without a policy file requests by its variable
+// ROLE_ARN. Errors are a fault.Author.
 func (AWS) ByJob(a admission.Asker) (any, error) {
 	arn := a.Request["ROLE_ARN"]
 	if arn == "" {
@@ -34,34 +34,21 @@ func (AWS) ByJob(a admission.Asker) (any, error) {
 	return Settings{Role: role}, nil
 }
 
-// Order returns what to order of STS for a job, whose settings are Settings and whose
-// server is a Server or nil. The job chooses the region of its script. A region that
-// is none is a fault.Author with a tenant.Refusal by the rule region; a file that
+// Order returns the order to STS for a job. Its settings must be Settings, and its
+// server a Server or nil. The job chooses the region of its script. A text that is not
+// a region is a fault.Author with a tenant.Refusal by the rule region; a file that
 // cannot be read is an error of a.ReadFile.
 func (AWS) Order(a admission.Asker) (creds.Order, error) {
 	s, ok := a.Settings.(Settings)
 	if !ok {
-		return creds.Order{}, errors.New("these are not the settings of AWS")
+		return creds.Order{}, errors.New("the settings of the tenant are not settings of AWS")
 	}
-	region := cmp.Or(a.Request["AWS_REGION"], a.Request["AWS_DEFAULT_REGION"], s.Region)
-	if !aws.IsRegion(region) {
-		what := fmt.Sprintf("tenant %q: %s is not an AWS region", a.Tenant, tenant.Quote(region))
-		return creds.Order{}, fault.New(fault.Author, &tenant.Refusal{Tenant: a.Tenant, Rule: "region", What: what},
-			"set AWS_REGION to a region such as eu-central-1, or remove it")
-	}
-	server, _ := a.Server.(Server)
-	terms := aws.Terms{
-		Role:       s.Role,
-		PolicyARNs: slices.Clone(s.PolicyARNs),
-		Region:     region,
-		Server:     aws.Server{Region: s.Region, Endpoint: server.Endpoint, Proxy: server.Proxy},
-	}
-	policy, err := a.ReadFile("session_policy_file", s.SessionPolicyFile)
+	region, err := chooseRegion(a, s)
 	if err != nil {
 		return creds.Order{}, err
 	}
-	terms.Policy = strings.TrimSpace(string(policy))
-	if terms.Server.CABundle, err = a.ReadFile("sts.ca_bundle", server.CABundle); err != nil {
+	terms, err := newTerms(a, s, region)
+	if err != nil {
 		return creds.Order{}, err
 	}
 	return creds.Order{
@@ -72,4 +59,35 @@ func (AWS) Order(a admission.Asker) (creds.Order, error) {
 		Terms:    terms.Encode(),
 		Facts:    creds.Facts{{Name: aws.RoleFact, Value: s.Role.String()}, {Name: aws.RegionFact, Value: region}},
 	}, nil
+}
+
+// chooseRegion returns the region of a job's script; empty means the region of the
+// runner's service. Errors are those of Order.
+func chooseRegion(a admission.Asker, s Settings) (string, error) {
+	region := cmp.Or(a.Request["AWS_REGION"], a.Request["AWS_DEFAULT_REGION"], s.Region)
+	if aws.IsRegion(region) {
+		return region, nil
+	}
+	what := fmt.Sprintf("tenant %q: %s is not an AWS region", a.Tenant, tenant.Quote(region))
+	return "", fault.New(fault.Author, &tenant.Refusal{Tenant: a.Tenant, Rule: "region", What: what},
+		"set AWS_REGION to a region such as eu-central-1, or remove it")
+}
+
+// newTerms returns the terms of an order, with the content of the files that the policy
+// file names.
+func newTerms(a admission.Asker, s Settings, region string) (aws.Terms, error) {
+	server, _ := a.Server.(Server)
+	terms := aws.Terms{
+		Role:       s.Role,
+		PolicyARNs: slices.Clone(s.PolicyARNs),
+		Region:     region,
+		Server:     aws.Server{Region: s.Region, Endpoint: server.Endpoint, Proxy: server.Proxy},
+	}
+	policy, err := a.ReadFile("session_policy_file", s.SessionPolicyFile)
+	if err != nil {
+		return aws.Terms{}, err
+	}
+	terms.Policy = strings.TrimSpace(string(policy))
+	terms.Server.CABundle, err = a.ReadFile("sts.ca_bundle", server.CABundle)
+	return terms, err
 }

@@ -149,9 +149,9 @@ func TestOrderRefuses(t *testing.T) {
 	}{
 		"no session policy":     {grant.Settings{Role: parsed(), SessionPolicyFile: missing}, nil, "session_policy_file: " + missing, fault.Admin},
 		"no CA bundle":          {grant.Settings{Role: parsed()}, grant.Server{CABundle: missing}, "sts.ca_bundle: " + missing, fault.Admin},
-		"another's settings":    {"arn", nil, "these are not the settings of AWS", fault.Infrastructure},
-		"settings by a pointer": {&grant.Settings{Role: parsed()}, nil, "these are not the settings of AWS", fault.Infrastructure},
-		"no settings":           {nil, nil, "these are not the settings of AWS", fault.Infrastructure},
+		"another's settings":    {"arn", nil, "the settings of the tenant are not settings of AWS", fault.Infrastructure},
+		"settings by a pointer": {&grant.Settings{Role: parsed()}, nil, "the settings of the tenant are not settings of AWS", fault.Infrastructure},
+		"no settings":           {nil, nil, "the settings of the tenant are not settings of AWS", fault.Infrastructure},
 	} {
 		got, err := grant.AWS{}.Order(asker(test.settings, test.server, nil))
 		if err == nil || !strings.HasPrefix(err.Error(), test.want) || fault.SideOf(err) != test.side || !cmp.Equal(got, creds.Order{}) {

@@ -1,5 +1,5 @@
-// Package grant holds what a policy file and a job can say of AWS, and what is then
-// ordered of STS.
+// Package grant says what a policy file and a job can request of AWS, and builds the
+// order to STS from it.
 package grant
 
 import (
@@ -21,24 +21,25 @@ const maxPolicies = 10
 // AWS is the provider of credentials as policy files and admission know it.
 type AWS struct{}
 
-// Settings are what a tenant gives its jobs of AWS.
+// Settings are what a tenant gives its jobs from AWS.
 type Settings struct {
 	Role              aws.Role
 	AllowedAccounts   []string
-	Region            string        // of scripts and of STS; empty: the driver's own
+	Region            string        // of scripts and of STS; empty: the region of the runner's service
 	Duration          time.Duration // the longest session; 0: as long as the job may run
 	SessionPolicyFile string
 	PolicyARNs        []string
 }
 
-// Server says how to reach STS. What is empty is the service's own setting.
+// Server says how to reach STS. For an empty field the setting of the runner's service
+// applies.
 type Server struct {
 	Endpoint string // URL
 	Proxy    string // URL
 	CABundle string // file
 }
 
-// Of returns a copy of what is given of AWS, and whether there is something.
+// Of returns a copy of the settings of AWS among gifts, and whether there are any.
 func Of(gifts []tenant.Gift) (Settings, bool) {
 	s, ok := tenant.Find(gifts, aws.Name).(Settings)
 	s.AllowedAccounts, s.PolicyARNs = slices.Clone(s.AllowedAccounts), slices.Clone(s.PolicyARNs)
@@ -54,7 +55,7 @@ func ServerOf(settings tenant.Settings) Server {
 // Name returns the provider's name.
 func (AWS) Name() string { return aws.Name }
 
-// Asks returns the key by which a tenant asks for AWS.
+// Asks returns the key by which a tenant requests credentials of AWS.
 func (AWS) Asks() string { return "role_arn" }
 
 // Keys returns the keys of a tenant.
@@ -80,7 +81,7 @@ func (AWS) Server(table func(name string) policyfile.Table) any {
 	return s
 }
 
-// Apply puts what the keys of a table say into settings, which are nil or Settings.
+// Apply returns settings, which are nil or Settings, changed by the keys of a table.
 func (AWS) Apply(t policyfile.Table, settings any) any {
 	s, _ := settings.(Settings)
 	policyfile.Set(t, "role_arn", aws.ParseRole, &s.Role)
@@ -92,26 +93,30 @@ func (AWS) Apply(t policyfile.Table, settings any) any {
 	return s
 }
 
-// Check checks what the keys of a tenant say together.
+// Check reports a missing role_arn, and keys of a tenant that contradict each other.
 func (AWS) Check(t policyfile.Table, settings any) {
 	s, _ := settings.(Settings)
 	if !t.Has("role_arn") {
 		t.Fail("role_arn", policyfile.Missing())
 	}
-	role := s.Role
-	if role == (aws.Role{}) {
+	if s.Role == (aws.Role{}) {
 		return
 	}
-	if len(s.AllowedAccounts) > 0 && !slices.Contains(s.AllowedAccounts, role.Account) {
-		t.Fail("role_arn", fmt.Errorf("its account %q is not among allowed_accounts", role.Account))
+	if len(s.AllowedAccounts) > 0 && !slices.Contains(s.AllowedAccounts, s.Role.Account) {
+		t.Fail("role_arn", fmt.Errorf("its account %q is not among allowed_accounts", s.Role.Account))
 	}
+	s.checkPolicies(t)
+}
+
+// checkPolicies reports policy_arns that AWS does not take for a session of the role.
+func (s Settings) checkPolicies(t policyfile.Table) {
 	if len(s.PolicyARNs) > maxPolicies {
 		t.Fail("policy_arns", fmt.Errorf("there are %d, and AWS takes at most %d", len(s.PolicyARNs), maxPolicies))
 	}
 	for i, arn := range s.PolicyARNs {
 		parts := strings.Split(arn, ":")
-		if parts[1] != role.Partition || parts[4] != "aws" && parts[4] != role.Account {
-			t.FailAt("policy_arns", i, fmt.Errorf("%s is not of the role's account, nor of AWS in its partition", tenant.Quote(arn)))
+		if parts[1] != s.Role.Partition || parts[4] != "aws" && parts[4] != s.Role.Account {
+			t.FailAt("policy_arns", i, fmt.Errorf("%s belongs neither to the role's account nor to AWS in the role's partition", tenant.Quote(arn)))
 		}
 	}
 }

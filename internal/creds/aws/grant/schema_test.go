@@ -100,7 +100,7 @@ func TestCheck(t *testing.T) {
 		"no role, other keys":         {top + "region = \"x\"\n", `tenant "a": role_arn: it is missing, here and in [defaults]`},
 		"a role of another account":   {defaults + "END role_arn = \"arn:aws:iam::444455556666:role/x\"\n", `tenant "a": role_arn: its account "444455556666" is not among allowed_accounts`},
 		"accounts without the role's": {defaults + "END allowed_accounts = [\"444455556666\"]\n", `tenant "a": role_arn: its account "111122223333" is not among allowed_accounts`},
-		"policies of another":         {defaults + "policy_arns = [\"arn:aws:iam::111122223333:policy/x\"]\nEND allowed_accounts = [\"444455556666\"]\nrole_arn = \"arn:aws:iam::444455556666:role/x\"\n", `tenant "a": policy_arns: "arn:aws:iam::111122223333:policy/x" is not of the role's account`},
+		"policies of another":         {defaults + "policy_arns = [\"arn:aws:iam::111122223333:policy/x\"]\nEND allowed_accounts = [\"444455556666\"]\nrole_arn = \"arn:aws:iam::444455556666:role/x\"\n", `tenant "a": policy_arns: "arn:aws:iam::111122223333:policy/x" belongs neither to the role's account`},
 		"a broken role, once":         {defaults + "END role_arn = \"x\"\n", `tenant "a": role_arn: "x" is not the ARN`},
 	} {
 		head, rest, _ := strings.Cut(test.text, "END ")

@@ -10,7 +10,8 @@ import (
 	"rolecall/internal/tenant/policyfile"
 )
 
-// readSession reads the length of a session; empty is as long as the job may run.
+// readSession reads the longest duration of a session. An empty text means 0: as long
+// as the job may run.
 func readSession(text string) (time.Duration, error) {
 	if text == "" {
 		return 0, nil
@@ -22,7 +23,8 @@ func readSession(text string) (time.Duration, error) {
 	return d, nil
 }
 
-// readRegion reads an AWS region; empty is the driver's own.
+// readRegion reads an AWS region. An empty text means the region of the runner's
+// service.
 func readRegion(text string) (string, error) {
 	if !aws.IsRegion(text) {
 		return "", fmt.Errorf("%s is not an AWS region", tenant.Quote(text))
@@ -44,12 +46,18 @@ func readAccount(text string) (string, error) {
 func readPolicyARN(text string) (string, error) {
 	parts := strings.Split(text, ":")
 	printable := !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
-	if !printable || len(text) > 2048 || len(parts) != 6 || parts[0] != "arn" || !policyfile.MadeOf(parts[1], "") || parts[1] == "" ||
-		parts[2] != "iam" || parts[3] != "" || !strings.HasPrefix(parts[5], "policy/") || strings.HasSuffix(text, "/") {
+	if !printable || len(text) > 2048 || len(parts) != 6 || !isPolicy(parts) {
 		return "", fmt.Errorf("%s: want the ARN of a managed policy, such as arn:aws:iam::aws:policy/ReadOnlyAccess", tenant.Quote(text))
 	}
 	if _, err := readAccount(parts[4]); err != nil && parts[4] != "aws" {
 		return "", fmt.Errorf("%s: want aws or 12 digits as its account", tenant.Quote(text))
 	}
 	return text, nil
+}
+
+// isPolicy reports whether the six parts of an ARN name a managed policy, of whatever
+// account.
+func isPolicy(parts []string) bool {
+	return parts[0] == "arn" && parts[1] != "" && policyfile.MadeOf(parts[1], "") && parts[2] == "iam" && parts[3] == "" &&
+		strings.HasPrefix(parts[5], "policy/") && !strings.HasSuffix(parts[5], "/")
 }

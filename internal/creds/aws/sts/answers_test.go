@@ -10,8 +10,8 @@ import (
 	"rolecall/test/fakests"
 )
 
-// TestNoAnswerOfSTS: whatever comes instead of an answer of STS ends in time as
-// a failure of the infrastructure that names STS's host.
+// TestNoAnswerOfSTS: an answer that is not from STS ends in time as a failure of
+// infrastructure that names STS's host.
 func TestNoAnswerOfSTS(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -19,11 +19,11 @@ func TestNoAnswerOfSTS(t *testing.T) {
 		requests int
 		want     string
 	}{
-		"HTML with 200":   {fakests.HTML(http.StatusOK), 3, "is none of STS"},
-		"HTML with 502":   {fakests.HTML(http.StatusBadGateway), 3, "HTTP status 502, is none of STS"},
-		"HTML with 404":   {fakests.HTML(http.StatusNotFound), 1, "HTTP status 404, is none of STS"},
-		"half an XML":     {fakests.TruncatedXML(), 3, "is none of STS"},
-		"2 GB":            {fakests.Huge(2 << 30), 3, "is none of STS"},
+		"HTML with 200":   {fakests.HTML(http.StatusOK), 3, "is not from STS"},
+		"HTML with 502":   {fakests.HTML(http.StatusBadGateway), 3, "HTTP status 502 is not from STS"},
+		"HTML with 404":   {fakests.HTML(http.StatusNotFound), 1, "HTTP status 404 is not from STS"},
+		"half an XML":     {fakests.TruncatedXML(), 3, "is not from STS"},
+		"2 GB":            {fakests.Huge(2 << 30), 3, "is not from STS"},
 		"a byte a second": {fakests.Drip(1), 3, "no answer in time"},
 		"silence":         {fakests.Hang(), 3, "no answer in time"},
 		"reset":           {fakests.Reset(), 3, "connection reset by peer"},
@@ -54,7 +54,7 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
-// TestRedirect: a token is not sent to where an answer points.
+// TestRedirect: the token is not sent to the target of a redirect.
 func TestRedirect(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{301, 302, 303, 307, 308} {
@@ -66,7 +66,7 @@ func TestRedirect(t *testing.T) {
 			}
 			defer elsewhere.Close()
 			c := newCall(t, fakests.Redirect(elsewhere.URL(), status))
-			c.refused(t, fault.Infrastructure, 1, "is none of STS")
+			c.refused(t, fault.Infrastructure, 1, "is not from STS")
 			if n := len(elsewhere.Requests()); n > 0 {
 				t.Errorf("%d requests went elsewhere", n)
 			}
@@ -74,7 +74,7 @@ func TestRedirect(t *testing.T) {
 	}
 }
 
-// TestOddCredentials: what STS gives stands in a file that shells read.
+// TestOddCredentials: keys that would be unsafe in a file for shells are refused.
 func TestOddCredentials(t *testing.T) {
 	t.Parallel()
 	const id, secret = "ASIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY"
@@ -82,14 +82,14 @@ func TestOddCredentials(t *testing.T) {
 		given fakests.Credentials
 		want  string
 	}{
-		"shell in the id":         {fakests.Credentials{AccessKeyID: id + "$(id)"}, "access key id is not"},
-		"a line in the id":        {fakests.Credentials{AccessKeyID: id + "\nLD_PRELOAD=/x"}, "access key id is not"},
-		"a short id":              {fakests.Credentials{AccessKeyID: "ASIA"}, "access key id is not"},
-		"a line in the secret":    {fakests.Credentials{SecretAccessKey: secret + "\n"}, "secret access key is not"},
-		"blanks before a secret":  {fakests.Credentials{SecretAccessKey: " " + secret}, "secret access key is not"},
-		"a quote in the token":    {fakests.Credentials{SessionToken: secret + "'"}, "session token is not"},
-		"a token of 20 KB":        {fakests.Credentials{SessionToken: strings.Repeat("x", 20<<10)}, "session token is not"},
-		"shell in the token":      {fakests.Credentials{SessionToken: "`id`" + secret}, "session token is not"},
+		"shell in the id":         {fakests.Credentials{AccessKeyID: id + "$(id)"}, "access key id must have"},
+		"a line in the id":        {fakests.Credentials{AccessKeyID: id + "\nLD_PRELOAD=/x"}, "access key id must have"},
+		"a short id":              {fakests.Credentials{AccessKeyID: "ASIA"}, "access key id must have"},
+		"a line in the secret":    {fakests.Credentials{SecretAccessKey: secret + "\n"}, "secret access key must have"},
+		"blanks before a secret":  {fakests.Credentials{SecretAccessKey: " " + secret}, "secret access key must have"},
+		"a quote in the token":    {fakests.Credentials{SessionToken: secret + "'"}, "session token must have"},
+		"a token of 20 KB":        {fakests.Credentials{SessionToken: strings.Repeat("x", 20<<10)}, "session token must have"},
+		"shell in the token":      {fakests.Credentials{SessionToken: "`id`" + secret}, "session token must have"},
 		"another role":            {fakests.Credentials{AssumedRoleARN: "arn:aws:sts::111122223333:assumed-role/admin/x"}, "STS answered for"},
 		"the role of another one": {fakests.Credentials{AssumedRoleARN: "arn:aws:sts::999999999999:assumed-role/deploy/x"}, "STS answered for"},
 		"another session":         {fakests.Credentials{AssumedRoleARN: "arn:aws:sts::111122223333:assumed-role/deploy/other"}, "STS answered for"},
@@ -109,8 +109,8 @@ func TestOddCredentials(t *testing.T) {
 	}
 }
 
-// TestExpiry: credentials that are over too soon or too late are refused, with the
-// difference of the clocks.
+// TestExpiry: credentials that expire too soon or too late are refused, and the error
+// has the difference of the clocks.
 func TestExpiry(t *testing.T) {
 	t.Parallel()
 	const clock = "s from that of STS: check NTP"
@@ -131,7 +131,7 @@ func TestExpiry(t *testing.T) {
 			t.Parallel()
 			c := newCall(t, fakests.OK(fakests.Credentials{Expiration: test.expires}))
 			if test.want != "" {
-				c.refused(t, fault.Infrastructure, 1, "STS answered with credentials that last", "asked was 1h0m0s", test.want)
+				c.refused(t, fault.Infrastructure, 1, "STS returned credentials that are valid for", "requested were 1h0m0s", test.want)
 				return
 			}
 			if _, err := c.assume(t); err != nil {
@@ -141,7 +141,8 @@ func TestExpiry(t *testing.T) {
 	}
 }
 
-// TestBareAnswers: MinIO names no role; other answers lack what is needed.
+// TestBareAnswers: MinIO's answer has no role, which is accepted; answers without keys
+// or expiration are refused.
 func TestBareAnswers(t *testing.T) {
 	t.Parallel()
 	const keys = "<AccessKeyId>ASIAIOSFODNN7EXAMPLE</AccessKeyId><SecretAccessKey>wJalrXUtnFEMIK7MDENGbPxRfiCY</SecretAccessKey><SessionToken>IQoJb3JpZ2luX2VjEJr</SessionToken>"
@@ -149,10 +150,10 @@ func TestBareAnswers(t *testing.T) {
 	for name, test := range map[string]struct{ result, want string }{
 		"no role":        {"<Credentials>" + keys + expiry + "</Credentials>", ""},
 		"an empty role":  {"<AssumedRoleUser><Arn></Arn></AssumedRoleUser><Credentials>" + keys + expiry + "</Credentials>", ""},
-		"no credentials": {"", "without credentials"},
-		"no expiry":      {"<Credentials>" + keys + "</Credentials>", "without credentials or without their expiration"},
-		"no keys":        {"<Credentials>" + expiry + "</Credentials>", "access key id is not"},
-		"odd expiry":     {"<Credentials>" + keys + "<Expiration>tomorrow</Expiration></Credentials>", "is none of STS"},
+		"no credentials": {"", "returned no credentials"},
+		"no expiry":      {"<Credentials>" + keys + "</Credentials>", "returned no credentials, or none with an expiration"},
+		"no keys":        {"<Credentials>" + expiry + "</Credentials>", "access key id must have"},
+		"odd expiry":     {"<Credentials>" + keys + "<Expiration>tomorrow</Expiration></Credentials>", "is not from STS"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -69,8 +69,8 @@ func TestAssume(t *testing.T) {
 	}
 }
 
-// TestShortened: a role that allows an hour only gives an hour, and the caller
-// learns of it.
+// TestShortened: if the role allows only an hour, the session lasts an hour, and the
+// credential says so.
 func TestShortened(t *testing.T) {
 	t.Parallel()
 	refusal := fakests.Error(http.StatusBadRequest, "ValidationError",
@@ -78,8 +78,8 @@ func TestShortened(t *testing.T) {
 	c := newCall(t, refusal, fakests.OK(fakests.Credentials{}))
 	c.request.Lifetime = 2 * time.Hour
 	result, err := c.assume(t)
-	if err != nil || result.Facts.Get(aws.ShortenedFact) != "2h0m0s" {
-		t.Fatalf("shortened %q, error %v", result.Facts.Get(aws.ShortenedFact), err)
+	if err != nil || result.Facts.Get(aws.RefusedDurationFact) != "2h0m0s" {
+		t.Fatalf("shortened %q, error %v", result.Facts.Get(aws.RefusedDurationFact), err)
 	}
 	requests := c.server.Requests()
 	if len(requests) != 2 || requests[0].Form.Get("DurationSeconds") != "7200" || requests[1].Form.Get("DurationSeconds") != "3600" {
@@ -87,7 +87,7 @@ func TestShortened(t *testing.T) {
 	}
 }
 
-// TestNotShortened: what is an hour or less anyway is not asked for twice, and a
+// TestNotShortened: a refused duration of an hour or less is not requested again, and a
 // second refusal is final.
 func TestNotShortened(t *testing.T) {
 	t.Parallel()
@@ -102,7 +102,7 @@ func TestNotShortened(t *testing.T) {
 	}
 }
 
-// TestSecondTry: what may succeed a second time is tried up to three times.
+// TestSecondTry: a request whose error may pass is tried up to three times.
 func TestSecondTry(t *testing.T) {
 	t.Parallel()
 	ok := fakests.OK(fakests.Credentials{})

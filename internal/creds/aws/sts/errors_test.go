@@ -15,8 +15,8 @@ const (
 	condition  = `"Condition": {"StringEquals": {"gitlab.example.com:aud": "https://aws.example.com", "gitlab.example.com:sub": "project_path:g/p:ref_type:branch:ref:main"}}`
 )
 
-// TestRefusals: each error of STS has its side, its number of requests, and
-// names the role, the code, the request and what to do.
+// TestRefusals: each error of STS has its side and its number of requests, and names
+// the role, the code, the request id and the next step.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	const requestID = `(request id "01234567-89ab-cdef-0123-456789abcdef")`
@@ -31,8 +31,8 @@ func TestRefusals(t *testing.T) {
 		{400, "InvalidIdentityToken", "Couldn't retrieve verification key", fault.Infrastructure, 3, []string{"could not read the keys of the token's issuer, in 3 tries", claimLines}},
 		{400, "InvalidIdentityToken", "No OpenIDConnect provider found", fault.Admin, 1, []string{"needs an IAM OIDC identity provider", claimLines}},
 		{400, "InvalidIdentityToken", "Incorrect token audience", fault.Admin, 1, []string{claimLines}},
-		{400, "ExpiredTokenException", "Token expired", fault.Author, 1, []string{"the ID token is over", "run the job again"}},
-		{400, "ExpiredToken", "Token expired", fault.Author, 1, []string{"the ID token is over"}},
+		{400, "ExpiredTokenException", "Token expired", fault.Author, 1, []string{"the ID token has expired", "run the job again"}},
+		{400, "ExpiredToken", "Token expired", fault.Author, 1, []string{"the ID token has expired"}},
 		{400, "IDPCommunicationError", "", fault.Infrastructure, 3, []string{"3 tries at 127.0.0.1"}},
 		{403, "IDPRejectedClaim", "", fault.Admin, 1, []string{"rejected a claim of the token", claimLines}},
 		{400, "MalformedPolicyDocument", "", fault.Admin, 1, []string{"correct session_policy_file"}},
@@ -55,13 +55,13 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestTokenAsCode: whoever answers may put the token where the code belongs.
+// TestTokenAsCode: a server may send the token back as an error code.
 func TestTokenAsCode(t *testing.T) {
 	t.Parallel()
 	newCall(t, fakests.Error(http.StatusForbidden, rawToken, "")).refused(t, fault.Admin, 1, role)
 }
 
-// TestHostileCode: a code is shown on the line of the error, as one.
+// TestHostileCode: an error code cannot add lines or other text to the error.
 func TestHostileCode(t *testing.T) {
 	t.Parallel()
 	c := newCall(t, fakests.Error(http.StatusForbidden, "x\n\x1b[31mrolecall: info: all is well", ""))

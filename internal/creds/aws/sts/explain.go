@@ -16,14 +16,15 @@ import (
 	"rolecall/internal/httpguard"
 )
 
-// class says whose an error of STS is and whether trying again may help.
+// class says who must act on an error, and whether to try again.
 type class struct {
 	side  fault.Side
 	retry bool
 }
 
-// classify classes an error of the SDK by its code. A code that is not known is
-// judged by its HTTP status, anything that is no answer of STS is infrastructure.
+// classify returns the class of an error of the SDK, by STS's error code. If the code is
+// not known, the HTTP status decides. An error without an answer of STS is
+// infrastructure's.
 //
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html#API_AssumeRoleWithWebIdentity_Errors
 func classify(err error) class {
@@ -50,7 +51,7 @@ func classify(err error) class {
 	case "IDPCommunicationError":
 		return class{fault.Infrastructure, true}
 	case "InvalidIdentityToken":
-		// AWS could not read the issuer's keys in time; every other text is final.
+		// With this text AWS could not read the issuer's keys in time. Any other is final.
 		if strings.Contains(api.ErrorMessage(), "retrieve verification key") {
 			return class{fault.Infrastructure, true}
 		}
@@ -63,7 +64,7 @@ func classify(err error) class {
 	return class{fault.Admin, false}
 }
 
-// status returns the HTTP status of the answer in err, or 0.
+// status returns the HTTP status of the answer in err, and 0 if there is none.
 func status(err error) int {
 	var response *awshttp.ResponseError
 	if errors.As(err, &response) {
@@ -72,16 +73,15 @@ func status(err error) int {
 	return 0
 }
 
-// refusesDuration reports whether STS answered that the role does not allow a
-// session so long.
+// refusesDuration reports whether STS refused the duration as too long for the role.
 func refusesDuration(err error) bool {
 	var api smithy.APIError
 	return errors.As(err, &api) && api.ErrorCode() == "ValidationError" &&
 		strings.Contains(strings.ToLower(api.ErrorMessage()), "durationseconds")
 }
 
-// explain turns an error of the SDK into one that names role, code and next
-// step, and holds nothing else of STS's answer.
+// explain turns an error of the SDK into one that names role, error code and next step.
+// It holds no other part of STS's answer: a hostile server could send back the token.
 func explain(err error, r Request, g *httpguard.Guard) error {
 	var own *fault.Error
 	if errors.As(err, &own) {
@@ -101,7 +101,7 @@ func explain(err error, r Request, g *httpguard.Guard) error {
 	return fault.New(fault.Infrastructure, what, "")
 }
 
-// requestID returns the id under which AWS knows the request, for a log line.
+// requestID returns the id of the request at AWS, in parentheses, and "" if there is none.
 func requestID(err error) string {
 	var response *awshttp.ResponseError
 	if errors.As(err, &response) && response.ServiceRequestID() != "" {
@@ -110,11 +110,11 @@ func requestID(err error) string {
 	return ""
 }
 
-// letters are what error codes are made of.
+// letters has the characters of error codes.
 const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-// printable returns a word of STS's answer where it is made of the letters that
-// such words are made of. A server that is none might send back the token in it.
+// printable returns word, a part of STS's answer, if it is short and has only letters.
+// A server that is not STS could send back the token in it.
 func printable(word, letters string) string {
 	if len(word) > 64 || strings.Trim(word, letters) != "" {
 		return "(not printable)"
@@ -135,11 +135,11 @@ func nextStep(code string, side fault.Side, r Request, g *httpguard.Guard) strin
 	case "IDPRejectedClaim":
 		return "the identity provider rejected a claim of the token\n" + claims(r)
 	case "ExpiredTokenException", "ExpiredToken":
-		return "the ID token is over: it lasts as long as the job's timeout; run the job again"
+		return "the ID token has expired: it is valid for the job's timeout; run the job again"
 	case "MalformedPolicyDocument":
-		return "correct session_policy_file of the tenant: STS does not take it as a session policy"
+		return "correct session_policy_file of the tenant: STS does not accept it as a session policy"
 	case "PackedPolicyTooLarge":
-		return "shorten session_policy_file or policy_arns of the tenant: together, packed, they are larger than STS takes"
+		return "shorten session_policy_file or policy_arns of the tenant: together, packed, they are larger than STS accepts"
 	case "RegionDisabledException":
 		return "activate STS in that region for the role's account, or set AWS_REGION in the environment of the runner's service"
 	}
@@ -149,14 +149,14 @@ func nextStep(code string, side fault.Side, r Request, g *httpguard.Guard) strin
 	return "check the role's ARN, its trust policy and its maximum session duration"
 }
 
-// claims returns the claims that a trust policy judges, a line each.
+// claims returns the claims that a trust policy can check, one per line.
 func claims(r Request) string {
 	c := r.Token.Claims
 	return fmt.Sprintf("  iss: %.300q\n  sub: %.300q\n  aud: %.300q", c.Issuer, c.Subject, strings.Join(c.Audience, ", "))
 }
 
-// trust returns the claims and the condition of a trust policy that would allow
-// them. IAM knows an issuer by its URL without the scheme.
+// trust returns the claims, and the condition of a trust policy that allows them. IAM
+// names an issuer by its URL without the scheme.
 //
 // https://docs.gitlab.com/ci/cloud_services/aws/
 func trust(r Request) string {
@@ -169,10 +169,10 @@ func trust(r Request) string {
 		claims(r), provider+":aud", strings.Join(c.Audience, ", "), provider+":sub", c.Subject)
 }
 
-// cause says why there was no answer of STS.
+// cause says why the request brought no answer of STS.
 func cause(err error) string {
 	if s := status(err); s != 0 {
-		return cmp.Or(httpguard.Cause(err), fmt.Sprintf("the answer, HTTP status %d, is none of STS", s))
+		return cmp.Or(httpguard.Cause(err), fmt.Sprintf("the answer with HTTP status %d is not from STS", s))
 	}
 	return cmp.Or(httpguard.Cause(err), "the request did not go through")
 }

@@ -8,9 +8,8 @@ import (
 	"rolecall/internal/idtoken"
 )
 
-// Issue assumes the role of an order, whose Terms are an aws.Terms, for the job of the
-// token. The order's server takes the place of the client's. Errors are those of
-// Assume; terms of another provider are an error, too.
+// Issue assumes the role of an order for the job of the token. The order's Terms must be
+// an aws.Terms; their server replaces the client's. Errors are those of Assume.
 func (c Client) Issue(ctx context.Context, o creds.Order, token idtoken.Token) (creds.Credential, error) {
 	terms, err := aws.ParseTerms(o.Terms)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"rolecall/test/fakests"
 )
 
-// TestIssue: all of an order arrives, at the server that it names.
+// TestIssue: every part of an order reaches the server that the order names.
 func TestIssue(t *testing.T) {
 	t.Parallel()
 	server, err := fakests.Start(fakests.OK(fakests.Credentials{}))
@@ -44,12 +44,12 @@ func TestIssue(t *testing.T) {
 	}
 }
 
-// TestIssueRefuses: an order to somebody else reaches nobody.
+// TestIssueRefuses: the order of another provider causes no request.
 func TestIssueRefuses(t *testing.T) {
 	t.Parallel()
 	order := creds.Order{Session: "x", Terms: []byte(`{"vault_path":"hunter2"}`)}
 	c, err := sts.NewClient().Issue(t.Context(), order, newRequest(t).Token)
-	if err == nil || err.Error() != "these are not the terms of AWS" || c.Env != nil {
+	if err == nil || err.Error() != "the terms of the order are not those of AWS" || c.Env != nil {
 		t.Errorf("%v, error %v", c, err)
 	}
 	clean(t, err)

@@ -19,10 +19,11 @@ import (
 	"rolecall/test/fakests"
 )
 
-// role is the role that the tests ask for.
+// role is the role that the tests request.
 const role = "arn:aws:iam::111122223333:role/ci/deploy"
 
-// rawToken is the ID token. It is long, so that any part of it is seen in an error.
+// rawToken is the ID token. It is long, so that a test recognises any part of it in an
+// error.
 var rawToken = "eyJhbGciOiJSUzI1NiJ9." + strings.Repeat("cGF5bG9hZA", 90) + "." + strings.Repeat("c2lnbmF0dXJl", 20)
 
 // bySession holds the fake STS of each test, so that tests can run side by side
@@ -61,7 +62,7 @@ type call struct {
 	server  *fakests.Server
 }
 
-// newCall returns a call that those answers await.
+// newCall returns a call to a fake STS with these answers.
 func newCall(t *testing.T, answers ...fakests.Answer) *call {
 	t.Helper()
 	server, err := fakests.Start(answers...)
@@ -85,7 +86,7 @@ func newRequest(t *testing.T) sts.Request {
 	return r
 }
 
-// parseRole parses a role that is right.
+// parseRole parses a valid role.
 func parseRole(t *testing.T, text string) aws.Role {
 	t.Helper()
 	r, err := aws.ParseRole(text)
@@ -120,8 +121,8 @@ func clean(t *testing.T, err error) {
 	}
 }
 
-// refused makes the call and checks its error's side and words, and how many
-// requests were made.
+// refused makes the call, and checks the side and the text of its error and the number
+// of requests.
 func (c *call) refused(t *testing.T, side fault.Side, requests int, want ...string) {
 	t.Helper()
 	_, err := c.assume(t)

@@ -24,11 +24,11 @@ import (
 	"rolecall/test/fakests"
 )
 
-// childMode names the variable that makes the test binary a client of its own:
-// net/http reads the variables of a proxy once in a process.
+// childMode names the variable that makes the test binary a client in another process:
+// net/http reads the variables of a proxy only once in a process.
 const childMode = "STS_TEST_CHILD"
 
-// child asks STS once and prints how that ended.
+// child sends one request to STS and prints the result.
 func child() int {
 	r, err := aws.ParseRole(role)
 	if err == nil {
@@ -38,7 +38,7 @@ func child() int {
 	return 0
 }
 
-// neverDone is a context for a process without a test.
+// neverDone is a context for the child, which has no test.
 type neverDone struct{}
 
 func (neverDone) Deadline() (time.Time, bool) { return time.Time{}, false }
@@ -46,8 +46,7 @@ func (neverDone) Done() <-chan struct{}       { return nil }
 func (neverDone) Err() error                  { return nil }
 func (neverDone) Value(any) any               { return nil }
 
-// askAsChild asks STS in a child process of that environment, and returns what it
-// printed.
+// askAsChild runs child in a process with this environment, and returns its output.
 func askAsChild(t *testing.T, environ ...string) string {
 	t.Helper()
 	self, err := os.Executable()
@@ -88,8 +87,8 @@ func listener(t *testing.T, answer string) (port int, connections *atomic.Int32)
 	return l.Addr().(*net.TCPAddr).Port, connections
 }
 
-// TestPlainHTTP: a token leaves this host encrypted or not at all. 0.0.0.0 is an
-// address that reaches the listener, would anybody connect.
+// TestPlainHTTP: a token is sent to another host only encrypted. A connection to
+// 0.0.0.0 would reach the listener.
 func TestPlainHTTP(t *testing.T) {
 	t.Parallel()
 	port, connections := listener(t, "HTTP/1.1 500 x\r\n\r\n")
@@ -113,7 +112,7 @@ func TestPlainHTTP(t *testing.T) {
 	})
 }
 
-// TestProxyPassword: a proxy that does not work does not make its password known.
+// TestProxyPassword: the error about a broken proxy does not show its password.
 func TestProxyPassword(t *testing.T) {
 	t.Parallel()
 	port, connections := listener(t, "HTTP/1.1 407 hunter2\r\nProxy-Authenticate: Basic realm=hunter2\r\nContent-Length: 7\r\n\r\nhunter2")
@@ -140,7 +139,7 @@ func TestProxyPassword(t *testing.T) {
 	})
 }
 
-// TestSDKIsSilent: the driver writes to the job log itself, the SDK does not.
+// TestSDKIsSilent: the SDK prints nothing to the job log.
 func TestSDKIsSilent(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]fakests.Answer{
@@ -165,8 +164,8 @@ func TestSDKIsSilent(t *testing.T) {
 	}
 }
 
-// TestCertificate: STS's certificate must be trusted, and the CA bundle of the
-// service's environment says which are.
+// TestCertificate: STS's certificate must be trusted by the system or by the CA bundle
+// in the service's environment.
 func TestCertificate(t *testing.T) {
 	c := newCall(t)
 	server := httptest.NewUnstartedServer(http.HandlerFunc(c.server.ServeHTTP))
@@ -188,7 +187,7 @@ func TestCertificate(t *testing.T) {
 	c.refused(t, fault.Admin, 1, "settings of AWS in the runner's environment", bundle+".none", "correct the AWS_ variables")
 }
 
-// TestLocalEndpoints: plain HTTP is for this host.
+// TestLocalEndpoints: plain HTTP is allowed to this host.
 func TestLocalEndpoints(t *testing.T) {
 	c := newCall(t)
 	for _, host := range []string{"127.0.0.1", "localhost", "127.1.2.3"} {
@@ -205,25 +204,7 @@ func TestLocalEndpoints(t *testing.T) {
 	}
 }
 
-// TestRegion: without a region of the service that of the role's partition counts.
-func TestRegion(t *testing.T) {
-	for arn, want := range map[string]string{
-		role: "us-east-1",
-		"arn:aws-cn:iam::111122223333:role/deploy":     "cn-north-1",
-		"arn:aws-us-gov:iam::111122223333:role/deploy": "us-gov-west-1",
-	} {
-		t.Setenv("AWS_REGION", "")
-		c := newCall(t)
-		c.request.Role = parseRole(t, arn)
-		if result, err := c.assume(t); err != nil || result.Facts.Get(aws.RegionFact) != want {
-			t.Errorf("%s: region %s, %v, want %s", arn, result.Facts.Get(aws.RegionFact), err, want)
-		}
-		c.request.Role = parseRole(t, "arn:minio:iam:::role/deploy-x")
-		c.refused(t, fault.Admin, 1, "no region is known for arn:minio:iam:::role/deploy-x", "set AWS_REGION")
-	}
-}
-
-// TestSharedConfigIsOff: files of the service's user do not steer the client.
+// TestSharedConfigIsOff: AWS config files of the service's user have no effect.
 func TestSharedConfigIsOff(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "config")
 	content := "[default]\nregion = ap-south-1\nendpoint_url = http://192.0.2.1\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = x\n"
@@ -242,15 +223,5 @@ func TestSharedConfigIsOff(t *testing.T) {
 	}
 	if request := c.server.Requests()[0]; request.Header.Get("Authorization") != "" {
 		t.Error("the request is signed with credentials of the service")
-	}
-}
-
-// TestSettings: each of the variables that the client obeys is one of AWS's.
-func TestSettings(t *testing.T) {
-	t.Parallel()
-	for _, name := range sts.Settings() {
-		if !strings.HasPrefix(name, "AWS_") || strings.Contains(name, "KEY") || strings.Contains(name, "PROFILE") || strings.Contains(name, "CONTAINER") {
-			t.Errorf("the client obeys %s", name)
-		}
 	}
 }

@@ -10,14 +10,14 @@ import (
 	"rolecall/internal/idtoken"
 )
 
-// Provider is AWS with STS as its server.
+// Provider issues credentials of AWS by STS.
 type Provider struct {
 	grant.AWS
 
 	client Client
 }
 
-// NewProvider returns the provider with a client that suits a job's prepare stage.
+// NewProvider returns a provider with the client of NewClient.
 func NewProvider() Provider { return Provider{client: NewClient()} }
 
 // Issue is Client.Issue.
@@ -25,8 +25,8 @@ func (p Provider) Issue(ctx context.Context, o creds.Order, token idtoken.Token)
 	return p.client.Issue(ctx, o, token)
 }
 
-// Ignores reports whether a variable of the service's environment is one of AWS's that
-// a Client is not documented to obey, so that the SDK must not see it.
+// Ignores reports whether a variable of the service's environment is a setting of AWS
+// that is not one of Settings. The SDK must not see it.
 func (Provider) Ignores(variable string) bool {
 	return aws.IsVariable(variable) && !slices.Contains(Settings(), variable)
 }

@@ -33,7 +33,7 @@ func startTLS(t *testing.T, c *call) (server *httptest.Server, ca []byte) {
 	return server, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 }
 
-// TestServer: what the client is told about the server beats the environment.
+// TestServer: the server in the order has precedence over the environment.
 func TestServer(t *testing.T) {
 	c := newCall(t)
 	t.Setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1")
@@ -54,7 +54,8 @@ func TestServer(t *testing.T) {
 	}
 }
 
-// TestRegionOfEndpoint: without an endpoint the server's region says where STS is.
+// TestRegionOfEndpoint: without an endpoint, the server's region determines STS's
+// address.
 func TestRegionOfEndpoint(t *testing.T) {
 	t.Setenv("AWS_ENDPOINT_URL_STS", "")
 	c := newCall(t)
@@ -62,8 +63,8 @@ func TestRegionOfEndpoint(t *testing.T) {
 	c.refused(t, fault.Infrastructure, 0, "STS at sts.ap-south-1.amazonaws.com, 3 tries: connection refused")
 }
 
-// TestCABundle: a private CA is trusted where it is given, alone and before that of
-// the environment.
+// TestCABundle: the order's private CA is trusted, and has precedence over the
+// environment's.
 func TestCABundle(t *testing.T) {
 	c := newCall(t)
 	server, ca := startTLS(t, c)
@@ -84,11 +85,12 @@ func TestCABundle(t *testing.T) {
 	}
 	for _, garbage := range []string{"", "garbage", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"} {
 		c.client.CABundle = []byte(garbage)
-		c.refused(t, fault.Admin, 2, "the CA bundle for STS holds no certificate in PEM; correct the file that ca_bundle names")
+		c.refused(t, fault.Admin, 2, "the CA bundle for STS has no certificate in PEM; correct the file that ca_bundle names")
 	}
 }
 
-// tunnel is a proxy that takes every CONNECT to one address, and keeps what it is told.
+// tunnel is a proxy that connects every CONNECT to one address, and keeps the last
+// request.
 func tunnel(t *testing.T, address string) (proxy string, asked *atomic.Value) {
 	t.Helper()
 	asked = new(atomic.Value)
@@ -113,7 +115,7 @@ func tunnel(t *testing.T, address string) (proxy string, asked *atomic.Value) {
 	return strings.TrimPrefix(server.URL, "http://"), asked
 }
 
-// TestProxy: the proxy carries what goes to another host, and nothing of this one.
+// TestProxy: the proxy gets requests for other hosts, and none for this host.
 func TestProxy(t *testing.T) {
 	t.Parallel()
 	c := newCall(t)
@@ -135,11 +137,11 @@ func TestProxy(t *testing.T) {
 	}
 }
 
-// TestOddProxy: a proxy that does not work does not make its password known.
+// TestOddProxy: the error about a malformed proxy does not show its password.
 func TestOddProxy(t *testing.T) {
 	t.Parallel()
 	port, _ := listener(t, "HTTP/1.1 407 hunter2\r\nProxy-Authenticate: Basic realm=hunter2\r\nContent-Length: 7\r\n\r\nhunter2")
-	const noURL = "the proxy for STS is no URL of a proxy; correct it"
+	const noURL = "the proxy for STS is not the URL of a proxy; correct it"
 	for proxy, want := range map[string]string{
 		fmt.Sprintf("http://user:hunter2@127.0.0.1:%d", port): "STS at sts.example.com, 3 tries",
 		"http://user:hunter2@127.0.0.1:1":                     "STS at sts.example.com, 3 tries: connection refused",
@@ -161,7 +163,8 @@ func TestOddProxy(t *testing.T) {
 	}
 }
 
-// TestSessionPolicies: what narrows the session arrives, and nothing where there is none.
+// TestSessionPolicies: session policies are sent if the order has them, and are absent
+// if not.
 func TestSessionPolicies(t *testing.T) {
 	t.Parallel()
 	c := newCall(t, fakests.OK(fakests.Credentials{}))
@@ -186,7 +189,7 @@ func TestSessionPolicies(t *testing.T) {
 	// TestAssume compares the whole form of a request without them.
 }
 
-// TestLimit: the tenant's duration bounds the session, and never lengthens it.
+// TestLimit: the tenant's duration shortens the session, and never lengthens it.
 func TestLimit(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ lifetime, limit, want time.Duration }{
@@ -201,8 +204,8 @@ func TestLimit(t *testing.T) {
 			c := newCall(t)
 			c.request.Lifetime, c.request.Limit = test.lifetime, test.limit
 			result, err := c.assume(t)
-			if err != nil || result.Facts.Get(aws.ShortenedFact) != "" {
-				t.Fatalf("shortened %q, %v", result.Facts.Get(aws.ShortenedFact), err)
+			if err != nil || result.Facts.Get(aws.RefusedDurationFact) != "" {
+				t.Fatalf("shortened %q, %v", result.Facts.Get(aws.RefusedDurationFact), err)
 			}
 			if got := c.server.Requests()[0].Form.Get("DurationSeconds"); got != fmt.Sprint(test.want.Seconds()) {
 				t.Errorf("asked for %s seconds, want %v", got, test.want)

@@ -12,22 +12,22 @@ import (
 	"rolecall/internal/mask"
 )
 
-// format is how something is packed.
+// format is the format of a file or a member.
 type format int
 
 const (
-	plain   format = iota // not at all, as far as we know
-	program               // not by its beginning, but a zip may follow
+	plain   format = iota // not a known archive
+	program               // a program, which a zip may follow
 	zipped
 	tarred
 	gzipped
 	zstandard
 )
 
-// headLen is how many bytes tell a format.
+// headLen is how many bytes formatOf needs at most.
 const headLen = 512
 
-// formatOf returns the format of what begins with head.
+// formatOf returns the format of content that begins with head.
 func formatOf(head []byte) format {
 	if len(head) < 4 {
 		return plain
@@ -48,15 +48,15 @@ func formatOf(head []byte) format {
 	return plain
 }
 
-// isTar reports whether head is that of a tar, which all its dialects tell by a
-// checksum in octal digits.
+// isTar reports whether head is the header of a tar. All variants of tar have a checksum
+// in octal digits.
 func isTar(head []byte) bool {
 	const from, to = 148, 156
 	if len(head) < headLen {
 		return false
 	}
 	want, digits := 0, 0
-	unsigned, signed := (to-from)*int(' '), (to-from)*int(' ') // Old ones took bytes for signed.
+	unsigned, signed := (to-from)*int(' '), (to-from)*int(' ') // Old versions of tar summed signed bytes.
 	for _, c := range head[from:to] {
 		switch {
 		case '0' <= c && c <= '7':
@@ -72,31 +72,31 @@ func isTar(head []byte) bool {
 	for i, c := range head[:headLen] {
 		if i < from || i >= to {
 			unsigned += int(c)
-			signed += int(int8(c)) //nolint:gosec // a byte above 127 is to be negative
+			signed += int(int8(c)) //nolint:gosec // a byte above 127 must become negative
 		}
 	}
 	return want == unsigned || want == signed
 }
 
-// input is what to look into: a file, or what an archive holds.
+// input is content to search: a file, or a member of an archive.
 type input struct {
 	stream   io.Reader
-	random   *io.SectionReader // the same to be read anywhere, or nil
-	searched bool              // the bytes as they are have been searched
-	unpacked bool              // it is what gzip or zstd has packed
+	random   *io.SectionReader // the same content with random access, or nil
+	searched bool              // the bytes themselves have been searched
+	unpacked bool              // gzip or zstd had compressed it
 }
 
-// look searches in unless that is done, and looks into it if it is an archive.
-func (w *worker) look(in input) {
-	l := w.enter()
-	defer w.leave()
+// search searches in, and its members if it is an archive.
+func (w *worker) search(in input) {
+	l := w.pushLayer()
+	defer w.popLayer()
 	var r io.Reader = metered{in.stream, w.meter}
 	if !in.searched {
 		l.finder.Reset()
 		r = searching{r, w, l.finder}
 	}
 	l.reader.Reset(r)
-	head, _ := l.reader.Peek(headLen) // An error comes back with the next Read.
+	head, _ := l.reader.Peek(headLen) // The next Read returns the error, if any.
 	packed := formatOf(head)
 	if packed == plain || packed == program {
 		packed = w.formatByEnd(in.random, packed)
@@ -109,21 +109,21 @@ func (w *worker) look(in input) {
 	}
 }
 
-// unpackAt looks into an archive, if it is not too deep.
+// unpackAt searches the members of an archive, unless it is nested too deep.
 func (w *worker) unpackAt(packed format, l *layer, in input) {
 	depth := w.depth
 	if packed != tarred || !in.unpacked {
 		w.depth++
 	}
 	if w.depth > MaxDepth {
-		w.problem(ErrDepth)
+		w.addProblem(ErrDepth)
 	} else if err := w.unpack(packed, l, in); err != nil {
-		w.failed(err)
+		w.addFailure(err)
 	}
 	w.depth = depth
 }
 
-// unpack looks at what an archive holds. It returns why it could not go on.
+// unpack searches the members of an archive. It returns why it could not go on.
 func (w *worker) unpack(packed format, l *layer, in input) error {
 	switch packed {
 	case zipped:
@@ -136,36 +136,36 @@ func (w *worker) unpack(packed format, l *layer, in input) error {
 	return w.unzstd(l.reader, true)
 }
 
-// failed notes that the archive where the worker is cannot be unpacked further.
-func (w *worker) failed(err error) {
+// addFailure adds the problem that the current archive cannot be unpacked further.
+func (w *worker) addFailure(err error) {
 	var system unix.Errno
 	switch {
-	case w.meter.stopped() != nil: // which is why
+	case w.meter.stopped() != nil: // endFile reports that
 	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
-		w.problem(ErrMemory)
+		w.addProblem(ErrMemory)
 	case errors.As(err, &system):
-		w.problem(system)
+		w.addProblem(system)
 	case errors.Is(err, ErrMemory), errors.Is(err, ErrSpool), errors.Is(err, ErrMethod), errors.Is(err, ErrEncrypted):
-		w.problem(err)
+		w.addProblem(err)
 	default:
-		w.problem(ErrDamaged)
+		w.addProblem(ErrDamaged)
 	}
 }
 
-// decoded looks at what a decoder gives. It returns the decoder's error.
-func (w *worker) decoded(decoder io.Reader, unpacked bool) error {
+// searchDecoded searches the output of a decoder. It returns the decoder's error.
+func (w *worker) searchDecoded(decoder io.Reader, unpacked bool) error {
 	f := &fallible{Reader: decoder}
-	w.look(input{stream: f, unpacked: unpacked})
+	w.search(input{stream: f, unpacked: unpacked})
 	return f.err
 }
 
-// fallible ends where its reader fails, and keeps the error.
+// fallible is a reader that ends when its own reader fails, and keeps the error.
 type fallible struct {
 	io.Reader
 	err error
 }
 
-// Read never returns 0 and no error.
+// Read reads at least one byte or returns an error.
 func (f *fallible) Read(p []byte) (int, error) {
 	for {
 		n, err := f.Reader.Read(p)
@@ -178,7 +178,7 @@ func (f *fallible) Read(p []byte) (int, error) {
 	}
 }
 
-// searching searches what is read.
+// searching searches the bytes that are read through it.
 type searching struct {
 	io.Reader
 	worker *worker
@@ -188,12 +188,12 @@ type searching struct {
 func (s searching) Read(p []byte) (int, error) {
 	n, err := s.Reader.Read(p)
 	if s.finder.Find(p[:n]) {
-		s.worker.found(s.finder)
+		s.worker.addFound(s.finder)
 	}
 	return n, err
 }
 
-// drain reads all that is left.
+// drain reads r to its end.
 func drain(r *bufio.Reader) {
 	for {
 		if _, err := r.Discard(layerLen); err != nil {

@@ -1,0 +1,72 @@
+package sts
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	sdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/middleware"
+	awssts "github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"rolecall/internal/creds"
+	"rolecall/internal/creds/aws"
+	"rolecall/internal/mask"
+)
+
+// maxSkew is how much the clocks of this host and of STS may differ.
+const maxSkew = 5 * time.Minute
+
+// check returns the credential in STS's answer. It fails if the answer is not what was
+// requested.
+func check(out *awssts.AssumeRoleWithWebIdentityOutput, s aws.Session, requested time.Duration) (creds.Credential, error) {
+	if out.Credentials == nil || out.Credentials.Expiration == nil {
+		return creds.Credential{}, errors.New("STS returned no credentials, or none with an expiration")
+	}
+	c, err := aws.NewCredential(aws.Keys{
+		AccessKeyID:     mask.NewSecret(sdk.ToString(out.Credentials.AccessKeyId)),
+		SecretAccessKey: mask.NewSecret(sdk.ToString(out.Credentials.SecretAccessKey)),
+		SessionToken:    mask.NewSecret(sdk.ToString(out.Credentials.SessionToken)),
+		Expires:         *out.Credentials.Expiration,
+	}, s)
+	if err != nil {
+		return creds.Credential{}, fmt.Errorf("STS returned malformed credentials: %w", err)
+	}
+	if out.AssumedRoleUser != nil {
+		err = checkAssumed(s.Role, sdk.ToString(out.AssumedRoleUser.Arn), s.Name)
+	}
+	if err == nil {
+		err = checkExpiry(c.Expires, requested, out)
+	}
+	if err != nil {
+		return creds.Credential{}, err
+	}
+	return c, nil
+}
+
+// checkAssumed fails if got, the ARN of the assumed role in STS's answer, names another
+// role or session. An empty ARN is accepted.
+func checkAssumed(role aws.Role, got, session string) error {
+	if got == "" {
+		return nil
+	}
+	want := fmt.Sprintf("arn:%s:sts::%s:assumed-role/%s/%s", role.Partition, role.Account, role.Name(), session)
+	if got != want {
+		return fmt.Errorf("STS answered for %.200q, requested was %q", got, want)
+	}
+	return nil
+}
+
+// checkExpiry fails if the credentials expire within a minute or are valid for longer
+// than requested: then the clocks differ, or the answer cannot be trusted.
+func checkExpiry(expires time.Time, requested time.Duration, out *awssts.AssumeRoleWithWebIdentityOutput) error {
+	left := time.Until(expires)
+	if left > time.Minute && left < requested+maxSkew {
+		return nil
+	}
+	err := fmt.Errorf("STS returned credentials that are valid for %v, requested were %v", left.Round(time.Second), requested)
+	if server, ok := middleware.GetServerTime(out.ResultMetadata); ok {
+		err = fmt.Errorf("%w; this host's clock is %+.0f s from that of STS: check NTP", err, time.Since(server).Seconds())
+	}
+	return err
+}

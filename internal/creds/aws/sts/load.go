@@ -1,0 +1,86 @@
+package sts
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	sdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
+
+	"rolecall/internal/creds/aws"
+	"rolecall/internal/fault"
+	"rolecall/internal/httpguard"
+)
+
+// load returns the SDK's configuration for a role, and the guard that all its requests
+// pass. The region is the server's, or the service's own, or one of the role's partition.
+func (c Client) load(ctx context.Context, role aws.Role) (sdk.Config, *httpguard.Guard, error) {
+	partition, _ := aws.LookupPartition(role.Partition) // an unknown partition has no region
+	options := []func(*config.LoadOptions) error{
+		config.WithSharedConfigFiles([]string{}),
+		config.WithSharedCredentialsFiles([]string{}),
+		config.WithCredentialsProvider(sdk.AnonymousCredentials{}),
+		config.WithDefaultRegion(partition.Region),
+		config.WithLogger(logging.Nop{}),
+		config.WithRetryer(func() sdk.Retryer { return retryer() }),
+		config.WithRegion(c.Region),
+	}
+	if c.CABundle != nil {
+		if !x509.NewCertPool().AppendCertsFromPEM(c.CABundle) {
+			return sdk.Config{}, nil, fault.New(fault.Admin, errors.New("the CA bundle for STS has no certificate in PEM"), "correct the file that ca_bundle names")
+		}
+		options = append(options, config.WithCustomCABundle(bytes.NewReader(c.CABundle)))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, options...)
+	if err != nil {
+		return sdk.Config{}, nil, fault.New(fault.Admin, fmt.Errorf("settings of AWS in the runner's environment: %w", err),
+			"correct the AWS_ variables of the runner's service")
+	}
+	g, err := c.guard(cfg.HTTPClient)
+	if err == nil {
+		cfg.HTTPClient = g.Client()
+	}
+	return cfg, g, err
+}
+
+// guard returns a guard over the transport of from, which the SDK has given the CA
+// bundle.
+func (c Client) guard(from sdk.HTTPClient) (*httpguard.Guard, error) {
+	buildable, ok := from.(*awshttp.BuildableClient)
+	if !ok {
+		buildable = awshttp.NewBuildableClient()
+	}
+	transport := buildable.GetTransport()
+	if c.Proxy != "" {
+		proxy, err := url.Parse(c.Proxy)
+		if err != nil || proxy.Host == "" || !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, proxy.Scheme) {
+			return nil, fault.New(fault.Admin, errors.New("the proxy for STS is not the URL of a proxy"), "correct it; an example is http://proxy.example.com:3128")
+		}
+		transport.Proxy = http.ProxyURL(proxy)
+	}
+	return httpguard.New(transport, c.Attempt), nil
+}
+
+// retryer tries a request up to three times, with jitter, while its error may pass.
+func retryer() sdk.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) {
+		o.MaxAttempts = 3
+		o.MaxBackoff = 4 * time.Second
+		o.RateLimiter = ratelimit.None
+		o.Retryables = []retry.IsErrorRetryable{
+			retry.NoRetryCanceledError{},
+			retry.IsErrorRetryableFunc(func(err error) sdk.Ternary { return sdk.BoolTernary(classify(err).retry) }),
+		}
+	})
+}

@@ -1,0 +1,21 @@
+package sts
+
+import (
+	"fmt"
+
+	"rolecall/internal/creds"
+	"rolecall/internal/creds/aws"
+)
+
+// Report returns what the job log shows of a session that has those facts.
+func (Provider) Report(facts creds.Facts) creds.Report {
+	r := creds.Report{Rows: []creds.Row{
+		{Label: "role", Value: facts.Get(aws.RoleFact)},
+		{Label: "session", Value: facts.Get(aws.SessionFact)},
+		{Label: "region", Value: facts.Get(aws.RegionFact)},
+	}}
+	if refused := facts.Get(aws.RefusedDurationFact); refused != "" {
+		r.Notes = []string{fmt.Sprintf("The role does not allow sessions of %s; raise its maximum session duration if the job needs longer.", refused)}
+	}
+	return r
+}

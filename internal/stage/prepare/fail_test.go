@@ -1,0 +1,73 @@
+package prepare_test
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"rolecall/internal/audit"
+	"rolecall/internal/creds"
+	"rolecall/internal/fault"
+	"rolecall/internal/mask"
+	"rolecall/test/kit"
+)
+
+// brokenPipe is a standard output that nobody reads.
+type brokenPipe struct{}
+
+func (brokenPipe) Write([]byte) (int, error) { return 0, errors.New("nobody reads it") }
+
+// TestFail: where something fails after the provider was asked nothing is left, and the
+// audit log has what was issued by then.
+func TestFail(t *testing.T) {
+	t.Parallel()
+	gitlab := newGitLab(t)
+	for name, test := range map[string]struct {
+		change func(t *testing.T, c *call)
+		code   int
+		want   string // how the error begins
+		events []audit.Event
+	}{
+		"the provider": {
+			func(_ *testing.T, c *call) {
+				c.cloud.fails = fault.New(fault.Admin, errors.New("the server refuses"), "correct it")
+			}, 1,
+			"[runner-admin]: tenant \"alpha\": the server refuses; correct it\n",
+			[]audit.Event{allowed},
+		},
+		"nobody's mistake": {
+			func(_ *testing.T, c *call) { c.cloud.fails = errors.New("no answer") }, 2,
+			"[infrastructure]: tenant \"alpha\": no answer\n",
+			[]audit.Event{allowed},
+		},
+		"the provider, which quotes the token": {
+			func(_ *testing.T, c *call) { c.cloud.fails = errors.New(c.environ[4] + " is odd") }, 2,
+			"[infrastructure]: tenant \"alpha\": CUSTOM_ENV_ALPHA_TOKEN=[MASKED] is odd\n",
+			[]audit.Event{allowed},
+		},
+		"an env file that cannot be": {func(_ *testing.T, c *call) {
+			c.cloud.gives.Env = []creds.Variable{{Name: "PATH", Value: mask.NewSecret("/x")}}
+		}, 2, "[infrastructure]: variable PATH has a meaning to shells or the loader\n", []audit.Event{allowed, issued}},
+		"a planted copy": {func(t *testing.T, c *call) {
+			c.cloud.before = func() { c.write(t, "root/7/issued.json", "{}") }
+		}, 2, "[infrastructure]: DIR/root/7/issued.json: ", []audit.Event{allowed, issued}},
+		"the audit log": {func(t *testing.T, c *call) {
+			c.cloud.before = func() { kit.Must(t, os.Chmod(c.file("audit"), 0o622)) }
+		}, 1, "[runner-admin]: audit log DIR/audit: ", []audit.Event{allowed}},
+		"the report": {func(_ *testing.T, c *call) { c.out = brokenPipe{} }, 2, "[infrastructure]: nobody reads it\n", []audit.Event{allowed, issued}},
+	} {
+		c := newCall(t, newHost(t, gitlab))
+		test.change(t, c)
+		got := c.serve()
+		if got.code != test.code || !strings.HasPrefix(got.log, "rolecall: error "+strings.ReplaceAll(test.want, "DIR", c.dir)) {
+			t.Errorf("%s: %+v, want exit code %d with %q", name, got, test.code, test.want)
+		}
+		if left := c.left(); len(c.cloud.asked) != 1 || len(left) > 0 {
+			t.Errorf("%s: the provider was asked %d times, left %q", name, len(c.cloud.asked), left)
+		}
+		if events := c.events(t); len(events) != len(test.events) || events[len(events)-1] != test.events[len(events)-1] {
+			t.Errorf("%s: the audit log has %+v, want %+v", name, events, test.events)
+		}
+	}
+}

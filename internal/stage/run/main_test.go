@@ -1,0 +1,114 @@
+package run_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"rolecall/internal/creds"
+	"rolecall/internal/creds/aws"
+	"rolecall/internal/job"
+	"rolecall/internal/mask"
+	"rolecall/internal/program"
+	"rolecall/internal/stage/run"
+	"rolecall/internal/state"
+	"rolecall/test/kit"
+	"rolecall/test/toy"
+)
+
+// call is a call of the stage for job 7, which is one of the toy's.
+type call struct {
+	dir     string // of the files below, which a test can change
+	root    string // of the state of jobs
+	args    []string
+	environ []string
+}
+
+// result is what a call of the stage left.
+type result struct {
+	code     int
+	out, log string
+}
+
+// issued is what was issued to the jobs of these tests.
+func issued() creds.Set {
+	secret := mask.NewSecret("0123456789abcdef")
+	return creds.Set{{
+		Provider: "cloud",
+		Env:      []creds.Variable{{Name: "CLOUD_SECRET", Value: secret}},
+		Secrets:  []mask.Named{{Kind: "secret", Value: secret}},
+	}}
+}
+
+// newCall prepares job 7 and returns the call for one of its stages. With an empty
+// tenant the job has no credentials.
+func newCall(t *testing.T, tenant, stage string) *call {
+	t.Helper()
+	dir := t.TempDir()
+	c := &call{dir: dir, root: filepath.Join(dir, "root"), args: []string{filepath.Join(dir, "script"), stage}}
+	c.write(t, "response.json", `{"id":7}`)
+	c.write(t, "script", "the script prints 0123456789abcdef\n")
+	told, err := (&program.Call{}).Tell(nil)
+	kit.Must(t, err)
+	c.environ = []string{
+		"PATH=/bin", "AWS_PROFILE=x", "JOB_RESPONSE_FILE=" + c.file("response.json"), "BUILD_EXIT_CODE_FILE=" + c.file("code"),
+		job.StoreVariable + "=" + c.root, job.ToldVariable + "=" + told, "CUSTOM_ENV_TOKEN=header.claims.signature",
+	}
+	f, err := state.Create(c.root, job.Key{ID: 7}, state.Record{Tenant: tenant, IDToken: "TOKEN", Backend: "toy", Data: json.RawMessage(toy.Data)}, "")
+	kit.Must(t, err)
+	defer f.Close()
+	if tenant != "" {
+		kit.Must(t, f.Write(issued()))
+	}
+	return c
+}
+
+// file returns the path of a file of the call.
+func (c *call) file(name string) string { return filepath.Join(c.dir, name) }
+
+// write writes a file of the call.
+func (c *call) write(t *testing.T, name, content string) {
+	t.Helper()
+	kit.Must(t, os.WriteFile(c.file(name), []byte(content), 0o600))
+}
+
+// state returns the path of a file in the folder of the job.
+func (c *call) state(name string) string { return filepath.Join(c.root, "7", name) }
+
+// edit changes the record of the job.
+func (c *call) edit(t *testing.T, from, to string) {
+	t.Helper()
+	content, err := os.ReadFile(c.state("job.json"))
+	kit.Must(t, err)
+	if !strings.Contains(string(content), from) {
+		t.Fatalf("the record has no %s: %s", from, content)
+	}
+	kit.Must(t, os.WriteFile(c.state("job.json"), []byte(strings.Replace(string(content), from, to, 1)), 0o600))
+}
+
+// left returns the names in the folder of the job.
+func (c *call) left() []string {
+	var names []string
+	entries, _ := os.ReadDir(c.state(""))
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+// exitCode returns what the runner is told of the script's exit code; empty: nothing.
+func (c *call) exitCode() string {
+	content, _ := os.ReadFile(c.file("code"))
+	return string(content)
+}
+
+// with runs the stage with those backends.
+func (c *call) with(backends ...run.Backend) result {
+	var out, log strings.Builder
+	stage := run.New(run.Parts{Backends: backends, Providers: []run.Provider{aws.Scripts{}}})
+	code := stage.Serve(slices.Clone(c.args), c.environ, nil, &out, &log)
+	return result{code, out.String(), log.String()}
+}
