@@ -4,6 +4,7 @@ package account
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -42,15 +43,18 @@ func (a Account) RunnableBy(euid int) error {
 // Powerful returns the names of those of the account's groups that, on most hosts, can
 // become root or can read root's files.
 func (a Account) Powerful() []string {
-	var found []string
-	for _, name := range a.groupNames {
-		switch name {
-		case "adm", "admin", "disk", "docker", "incus-admin", "kmem", "kvm", "libvirt", "lxd", "shadow", "staff",
-			"sudo", "systemd-journal", "wheel":
-			found = append(found, name)
-		}
+	return slices.DeleteFunc(slices.Clone(a.groupNames), func(name string) bool { return !isPowerful(name) })
+}
+
+// isPowerful reports whether, on most hosts, members of a group can become root or can
+// read root's files.
+func isPowerful(group string) bool {
+	switch group {
+	case "adm", "admin", "disk", "docker", "incus-admin", "kmem", "kvm", "libvirt", "lxd", "shadow", "staff",
+		"sudo", "systemd-journal", "wheel":
+		return true
 	}
-	return found
+	return false
 }
 
 // lookup is Lookup with the paths of the two files.

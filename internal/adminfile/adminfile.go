@@ -55,31 +55,42 @@ func Check(path string) error {
 
 // CheckFile checks the open file f by the rules of Read, but not the folders above it.
 func CheckFile(f *os.File) error {
-	e := entry{path: f.Name()}
-	if err := unix.Fstat(int(f.Fd()), &e.stat); err != nil {
-		return fmt.Errorf("%s: %w", e.path, err)
-	}
-	if err := e.check(); err != nil {
+	e := entry{fd: int(f.Fd()), path: f.Name()}
+	if err := e.examine(); err != nil {
 		return err
 	}
 	return e.checkTarget(unix.S_IFREG)
 }
 
-// read returns the content of the entry, up to limit bytes. It opens the entry by its
-// descriptor, so the content is of the file that was checked.
+// read returns the content of the entry, up to limit bytes.
 func (e entry) read(limit int64) ([]byte, error) {
-	fd, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", e.fd), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-	switch {
-	case errors.Is(err, unix.ENOENT): // the file exists, so /proc does not
-		return nil, fmt.Errorf("%s cannot be opened without /proc; mount /proc", e.path)
-	case errors.Is(err, unix.EACCES):
-		return nil, fmt.Errorf("%s: %w; let user %d read it: make it the owner, or a member of the file's group", e.path, err, os.Geteuid())
-	case err != nil:
-		return nil, fmt.Errorf("%s: %w", e.path, err)
+	f, err := e.reopen()
+	if err != nil {
+		return nil, err
 	}
-	f := os.NewFile(uintptr(fd), e.path)
 	defer f.Close()
 	return io.ReadAll(io.LimitReader(f, limit))
+}
+
+// reopen opens the entry for reading. It does so by the entry's descriptor, so the
+// content is of the file that was checked.
+func (e entry) reopen() (*os.File, error) {
+	fd, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", e.fd), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, e.reopenError(err)
+	}
+	return os.NewFile(uintptr(fd), e.path), nil
+}
+
+// reopenError returns err, why the entry cannot be read, with what to do.
+func (e entry) reopenError(err error) error {
+	switch {
+	case errors.Is(err, unix.ENOENT): // the file exists, so /proc does not
+		return fmt.Errorf("%s cannot be opened without /proc; mount /proc", e.path)
+	case errors.Is(err, unix.EACCES):
+		return fmt.Errorf("%s: %w; let user %d read it: make it the owner, or a member of the file's group", e.path, err, os.Geteuid())
+	}
+	return fmt.Errorf("%s: %w", e.path, err)
 }
 
 // withPath puts path, which the caller named, before an error that does not begin with

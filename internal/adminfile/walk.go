@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -26,19 +27,19 @@ type entry struct {
 // open opens name in the folder parent, a descriptor or unix.AT_FDCWD, and checks it.
 // Errors name path.
 func open(parent int, name, path string) (entry, error) {
-	e := entry{path: path}
-	var err error
-	if e.fd, err = unix.Openat(parent, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0); err != nil {
+	fd, err := unix.Openat(parent, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
 		return entry{}, fmt.Errorf("%s: %w", path, err)
 	}
-	if err = unix.Fstat(e.fd, &e.stat); err == nil {
-		err = e.check()
-	}
-	if err != nil {
+	e := entry{fd: fd, path: path}
+	if err = e.examine(); err != nil {
 		e.close()
 	}
 	return e, err
 }
+
+// openRoot opens the root of the file system and checks it.
+func openRoot() (entry, error) { return open(unix.AT_FDCWD, "/", "/") }
 
 // close releases the descriptor.
 func (e entry) close() { _ = unix.Close(e.fd) }
@@ -46,13 +47,21 @@ func (e entry) close() { _ = unix.Close(e.fd) }
 // is reports whether the entry is of the kind, such as unix.S_IFDIR.
 func (e entry) is(kind uint32) bool { return e.stat.Mode&unix.S_IFMT == kind }
 
+// examine reads the stat of the entry, and checks it.
+func (e *entry) examine() error {
+	if err := unix.Fstat(e.fd, &e.stat); err != nil {
+		return fmt.Errorf("%s: %w", e.path, err)
+	}
+	return e.check()
+}
+
 // check fails if another user owns the entry, or may replace files in it.
 func (e entry) check() error {
 	if e.stat.Uid != 0 && int(e.stat.Uid) != os.Geteuid() {
 		return fmt.Errorf("%s belongs to user %d, who could change it; chown -h root %s", e.path, e.stat.Uid, e.path)
 	}
-	if e.is(unix.S_IFDIR) && e.stat.Mode&openToOthers != 0 && e.stat.Mode&unix.S_ISVTX == 0 {
-		return e.openError()
+	if e.is(unix.S_IFDIR) && e.stat.Mode&unix.S_ISVTX == 0 {
+		return e.checkRights()
 	}
 	return nil
 }
@@ -60,20 +69,26 @@ func (e entry) check() error {
 // checkTarget checks the entry at the end of a path. It fails if the entry is of none of
 // the kinds, or if others may write to it.
 func (e entry) checkTarget(kinds ...uint32) error {
-	known := false
-	for _, kind := range kinds {
-		known = known || e.is(kind)
+	if !slices.ContainsFunc(kinds, e.is) {
+		return e.kindError(kinds)
 	}
-	if !known && len(kinds) == 1 {
+	return e.checkRights()
+}
+
+// kindError returns the error that the entry is of none of the kinds.
+func (e entry) kindError(kinds []uint32) error {
+	if len(kinds) == 1 {
 		return fmt.Errorf("%s is not a regular file", e.path)
 	}
-	if !known {
-		return fmt.Errorf("%s is neither a regular file nor a folder", e.path)
+	return fmt.Errorf("%s is neither a regular file nor a folder", e.path)
+}
+
+// checkRights fails if others may write to the entry.
+func (e entry) checkRights() error {
+	if e.stat.Mode&openToOthers == 0 {
+		return nil
 	}
-	if e.stat.Mode&openToOthers != 0 {
-		return e.openError()
-	}
-	return nil
+	return e.openError()
 }
 
 // openError returns the error that others may write to the entry.
@@ -109,16 +124,21 @@ func find(path string) (entry, error) {
 	if !strings.HasPrefix(path, "/") {
 		return entry{}, fmt.Errorf("%q is not an absolute path", path)
 	}
-	root, err := open(unix.AT_FDCWD, "/", "/")
+	e, err := resolve(split(path))
+	return e, withPath(path, err)
+}
+
+// resolve does what find does, for the names of a path.
+func resolve(names []string) (entry, error) {
+	root, err := openRoot()
 	if err != nil {
-		return entry{}, withPath(path, err)
+		return entry{}, err
 	}
-	w := walk{here: root, names: split(path)}
-	w.given = len(w.names)
+	w := walk{here: root, names: names, given: len(names)}
 	for len(w.names) > 0 {
 		if err := w.openNext(); err != nil {
 			w.here.close()
-			return entry{}, withPath(path, err)
+			return entry{}, err
 		}
 	}
 	return w.here, nil
@@ -131,10 +151,7 @@ func split(path string) []string {
 
 // openNext opens the next name.
 func (w *walk) openNext() error {
-	name := w.names[0]
-	w.names = w.names[1:]
-	ofLink := len(w.names) >= w.given
-	w.given = min(w.given, len(w.names))
+	name, ofLink := w.takeName()
 	next, err := open(w.here.fd, name, strings.TrimSuffix(w.here.path, "/")+"/"+name)
 	if ofLink && errors.Is(err, unix.ENOENT) {
 		return fmt.Errorf("a link leads to %s/%s, which does not exist", strings.TrimSuffix(w.here.path, "/"), name)
@@ -146,9 +163,23 @@ func (w *walk) openNext() error {
 		defer next.close()
 		return w.follow(next)
 	}
-	w.here.close()
-	w.here = next
+	w.enter(next)
 	return nil
+}
+
+// takeName takes the next name from those that are left. It reports whether the name is
+// from a symbolic link.
+func (w *walk) takeName() (name string, ofLink bool) {
+	name, w.names = w.names[0], w.names[1:]
+	ofLink = len(w.names) >= w.given
+	w.given = min(w.given, len(w.names))
+	return name, ofLink
+}
+
+// enter goes on from the entry e.
+func (w *walk) enter(e entry) {
+	w.here.close()
+	w.here = e
 }
 
 // follow puts the target of a symbolic link before the names that are left.
@@ -161,13 +192,17 @@ func (w *walk) follow(link entry) error {
 		return err
 	}
 	w.names = append(split(target), w.names...)
-	if !strings.HasPrefix(target, "/") {
-		return nil
+	if strings.HasPrefix(target, "/") {
+		return w.enterRoot()
 	}
-	root, err := open(unix.AT_FDCWD, "/", "/")
+	return nil
+}
+
+// enterRoot goes on from the root of the file system.
+func (w *walk) enterRoot() error {
+	root, err := openRoot()
 	if err == nil {
-		w.here.close()
-		w.here = root
+		w.enter(root)
 	}
 	return err
 }

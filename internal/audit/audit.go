@@ -50,14 +50,24 @@ func (l Log) write(e Event) error {
 	if err != nil {
 		return err
 	}
+	return l.append(line)
+}
+
+// append opens the log and appends line to it.
+func (l Log) append(line []byte) error {
 	f, err := l.open()
 	if err != nil {
 		return err
 	}
-	if err = lock(f); err == nil {
-		err = appendLine(f, line)
+	return errors.Join(appendLocked(f, line), f.Close())
+}
+
+// appendLocked locks the log and appends line to it.
+func appendLocked(f *os.File, line []byte) error {
+	if err := lock(f); err != nil {
+		return err
 	}
-	return errors.Join(err, f.Close())
+	return appendLine(f, line)
 }
 
 // open opens the log, or creates it, and checks it and its folder.
@@ -100,19 +110,27 @@ func appendLine(f *os.File, line []byte) error {
 	if err != nil {
 		return err
 	}
-	last := []byte{'\n'}
-	if info.Size() > 0 {
-		if _, err := f.ReadAt(last, info.Size()-1); err != nil {
-			return err
-		}
+	unfinished, err := isUnfinished(f, info.Size())
+	if err != nil {
+		return err
 	}
-	if last[0] != '\n' {
+	if unfinished {
 		line = append([]byte{'\n'}, line...)
 	}
 	if _, err = f.Write(line); err != nil {
 		return errors.Join(err, f.Truncate(info.Size()))
 	}
 	return nil
+}
+
+// isUnfinished reports whether the last line of a log of that size has no newline.
+func isUnfinished(f *os.File, size int64) (bool, error) {
+	if size == 0 {
+		return false, nil
+	}
+	last := make([]byte, 1)
+	_, err := f.ReadAt(last, size-1)
+	return last[0] != '\n', err
 }
 
 // advise returns who must act on an error and what to do. The advice is empty if the

@@ -4,8 +4,10 @@ package audit
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -88,14 +90,20 @@ func (e Event) line(now time.Time) ([]byte, error) {
 		if err != nil || len(line) <= maxLine {
 			return line, err
 		}
-		longest := texts[0]
-		for _, text := range texts {
-			if jsonSize(text.String()) > jsonSize(longest.String()) {
-				longest = text
-			}
-		}
-		longest.SetString(shorten(longest.String(), jsonSize(longest.String())/2))
+		halve(longest(texts))
 	}
+}
+
+// longest returns the text that takes the most bytes of JSON.
+func longest(texts []reflect.Value) reflect.Value {
+	return slices.MaxFunc(texts, func(a, b reflect.Value) int {
+		return cmp.Compare(jsonSize(a.String()), jsonSize(b.String()))
+	})
+}
+
+// halve cuts text to half of its bytes of JSON.
+func halve(text reflect.Value) {
+	text.SetString(shorten(text.String(), jsonSize(text.String())/2))
 }
 
 // jsonTime returns t in UTC, to the millisecond. It returns the zero time if JSON cannot

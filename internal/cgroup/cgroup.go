@@ -95,17 +95,25 @@ func (p *Parent) Create(ctx context.Context, job int64) (*Group, error) {
 	if job <= 0 || !p.own {
 		return nil, fmt.Errorf("%w: job %d in %s", ErrUnavailable, job, p.dir.path)
 	}
-	err := unix.Mkdirat(p.dir.fd, name(job), 0o755)
+	err := p.mkdir(job)
 	if errors.Is(err, unix.EEXIST) {
 		if err := p.Remove(ctx, job); err != nil {
 			return nil, err
 		}
-		err = unix.Mkdirat(p.dir.fd, name(job), 0o755)
+		err = p.mkdir(job)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnavailable, p.dir.errorf(name(job), err))
+		return nil, err
 	}
 	return p.open(job)
+}
+
+// mkdir makes the group of a job. The error is an ErrUnavailable.
+func (p *Parent) mkdir(job int64) error {
+	if err := unix.Mkdirat(p.dir.fd, name(job), 0o755); err != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, p.dir.errorf(name(job), err))
+	}
+	return nil
 }
 
 // open returns the group of a job. The error is an fs.ErrNotExist if there is none.
@@ -125,8 +133,7 @@ func (p *Parent) List() ([]int64, error) {
 	}
 	var jobs []int64
 	for _, n := range names {
-		digits, _ := strings.CutPrefix(n, prefix)
-		if job, err := strconv.ParseInt(digits, 10, 64); err == nil && job > 0 && n == name(job) {
+		if job, ok := jobOf(n); ok {
 			jobs = append(jobs, job)
 		}
 	}
@@ -136,6 +143,13 @@ func (p *Parent) List() ([]int64, error) {
 
 // name returns the name of a job's group.
 func name(job int64) string { return prefix + strconv.FormatInt(job, 10) }
+
+// jobOf returns the job whose group has that name, and whether there can be one.
+func jobOf(group string) (int64, bool) {
+	digits, _ := strings.CutPrefix(group, prefix)
+	job, err := strconv.ParseInt(digits, 10, 64)
+	return job, err == nil && job > 0 && group == name(job)
+}
 
 // Fork calls fork, so that the child which fork starts is in the group before its first
 // instruction. The function fork must start the child in the calling goroutine and with
@@ -155,19 +169,31 @@ func (g *Group) Fork(attr *syscall.SysProcAttr, fork func() error) error {
 
 // forkInside calls fork while the calling thread is in the group.
 func (g *Group) forkInside(fork func() error) (err error) {
-	runtime.LockOSThread() // the runtime does not clone a locked thread, so no other thread gets into the group
-	if err := g.dir.write("tasks", "0"); err != nil {
-		runtime.UnlockOSThread()
+	if err := g.enter(); err != nil {
 		return err
 	}
-	defer func() {
-		if back := g.parent.dir.write("tasks", "0"); back != nil {
-			err = errors.Join(err, fmt.Errorf("leave the cgroup of the job: %w", back))
-			return // the thread stays locked: no other goroutine may run in it
-		}
-		runtime.UnlockOSThread()
-	}()
+	defer func() { err = errors.Join(err, g.leave()) }()
 	return fork()
+}
+
+// enter locks the calling thread and moves it into the group.
+func (g *Group) enter() error {
+	runtime.LockOSThread() // the runtime does not clone a locked thread, so no other thread gets into the group
+	err := g.dir.write("tasks", "0")
+	if err != nil {
+		runtime.UnlockOSThread()
+	}
+	return err
+}
+
+// leave moves the calling thread back into the parent and unlocks it. If it fails, the
+// thread stays locked: no other goroutine may run in it.
+func (g *Group) leave() error {
+	if err := g.parent.dir.write("tasks", "0"); err != nil {
+		return fmt.Errorf("leave the cgroup of the job: %w", err)
+	}
+	runtime.UnlockOSThread()
+	return nil
 }
 
 // Processes returns the ids of all processes in the group and in the groups below it.

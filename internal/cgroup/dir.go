@@ -118,14 +118,19 @@ func (d dir) walk(visit func(dir) error) error {
 	names, err := d.children()
 	err = unlessGone(err)
 	for _, name := range names {
-		child, childErr := d.open(name)
-		if childErr == nil {
-			childErr = child.walk(visit)
-			child.close()
-		}
-		err = errors.Join(err, unlessGone(childErr))
+		err = errors.Join(err, unlessGone(d.walkChild(name, visit)))
 	}
 	return errors.Join(err, unlessGone(visit(d)))
+}
+
+// walkChild is walk for the group name in d.
+func (d dir) walkChild(name string, visit func(dir) error) error {
+	child, err := d.open(name)
+	if err != nil {
+		return err
+	}
+	defer child.close()
+	return child.walk(visit)
 }
 
 // remove removes the group name in d and the groups below it. It is not an error if they
@@ -136,15 +141,20 @@ func (d dir) remove(name string) error {
 		return unlessGone(err)
 	}
 	defer child.close()
-	names, err := child.children()
-	err = unlessGone(err)
-	for _, n := range names {
-		err = errors.Join(err, child.remove(n))
-	}
-	if err != nil {
+	if err := child.removeChildren(); err != nil {
 		return err
 	}
 	return unlessGone(d.errorf(name, unix.Unlinkat(d.fd, name, unix.AT_REMOVEDIR)))
+}
+
+// removeChildren removes the groups in d. It is not an error if d is gone.
+func (d dir) removeChildren() error {
+	names, err := d.children()
+	err = unlessGone(err)
+	for _, name := range names {
+		err = errors.Join(err, d.remove(name))
+	}
+	return err
 }
 
 // unlessGone returns err, but nil if err says that a cgroup or its file is gone.

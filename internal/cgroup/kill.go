@@ -49,15 +49,21 @@ func (g *Group) Kill(ctx context.Context) error {
 
 // checkOutside fails if this process is in the group, or if that cannot be found out.
 func (g *Group) checkOutside() error {
-	groups, err := os.ReadFile("/proc/self/cgroup")
-	own, _ := membership(g.dir.kind, string(groups))
-	if err == nil && slices.Contains(strings.Split(own, "/"), name(g.job)) {
+	inside, err := g.isInside()
+	if inside {
 		err = errors.New("this process is in it")
 	}
 	if err != nil {
 		return g.dir.errorf("", fmt.Errorf("not killed: %w", err))
 	}
 	return nil
+}
+
+// isInside reports whether this process is in the group.
+func (g *Group) isInside() (bool, error) {
+	groups, err := os.ReadFile("/proc/self/cgroup")
+	own, _ := membership(g.dir.kind, string(groups))
+	return slices.Contains(strings.Split(own, "/"), name(g.job)), err
 }
 
 // Remove kills the processes of a job and removes its group. It is not an error if the

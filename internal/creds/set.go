@@ -58,12 +58,18 @@ func (s Set) Expires() time.Time {
 func (s Set) In(path func(name string) string) Set {
 	placed := slices.Clone(s)
 	for i, c := range placed {
-		placed[i].Env = slices.Clone(c.Env)
-		for _, f := range c.Files {
-			placed[i].Env = append(placed[i].Env, Variable{f.Variable, mask.NewSecret(path(f.Name))})
-		}
+		placed[i] = c.in(path)
 	}
 	return placed
+}
+
+// in is In for one credential.
+func (c Credential) in(path func(name string) string) Credential {
+	c.Env = slices.Clone(c.Env)
+	for _, f := range c.Files {
+		c.Env = append(c.Env, Variable{f.Variable, mask.NewSecret(path(f.Name))})
+	}
+	return c
 }
 
 // Replace returns a copy of the set in which c replaces the credential with the same

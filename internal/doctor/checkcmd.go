@@ -9,7 +9,7 @@ import (
 	"rolecall/internal/tenant/policyfile"
 )
 
-// check looks for what is wrong with this host.
+// check looks for mistakes in the set-up of this host.
 func (d call) check(args []string) error {
 	flags := d.flags("check", "")
 	runner := flags.String("runner-config", "/etc/gitlab-runner/config.toml", "the runner's `FILE` config.toml")

@@ -1,5 +1,5 @@
-// Package doctor tells a runner's admin what is wrong with a host, what a policy
-// file makes of a job, and what AWS must be told of a tenant.
+// Package doctor tells a runner's admin what is wrong with a host, how a policy file
+// decides about a job, and which trust policy AWS needs for a tenant.
 package doctor
 
 import (
@@ -17,13 +17,13 @@ import (
 
 const usage = `usage: doctor COMMAND [FLAGS]
 
-  check         look for what is wrong with this host, its policy file and its runners
+  check         look for mistakes in this host, its policy file and its runners
   explain       say what would be decided for a job, and by which rule
   trust-policy  print the trust policy of a tenant's role, and its identity provider
 
-doctor COMMAND --help lists the flags. Run it as the user who runs the runner: of
-another user's file it says that a stranger could change it. The exit code is 0 where nothing is wrong,
-1 where something is, and 2 for a command line that makes no sense.
+doctor COMMAND --help lists the flags. Run doctor as the user that runs GitLab
+Runner; it reports files of other users as unsafe. The exit code is 0 if nothing
+is wrong, 1 if something is wrong, and 2 if the command line is wrong.
 `
 
 // The exit codes.
@@ -34,22 +34,23 @@ const (
 )
 
 var (
-	// errHelp says that a text was asked for and is printed.
+	// errHelp says that a requested text has been printed.
 	errHelp = errors.New("help")
-	// errSick says that the problem is printed already.
+	// errSick says that a problem was found and has been printed.
 	errSick = errors.New("a problem was found")
 )
 
-// usageError is a command line that makes no sense.
+// usageError is the error about a wrong command line.
 type usageError struct{ error }
 
-// Provider is a provider of credentials as policy files and admission know it.
+// Provider is a provider of credentials. It reads policy files and makes orders, but
+// asks no server.
 type Provider interface {
 	policyfile.Provider
 	admission.Provider
 }
 
-// Doctor is the program, for policy files that may have the keys of its providers.
+// Doctor is the program. Policy files may have the keys of its providers.
 type Doctor []Provider
 
 // call is one call of the program.
@@ -59,15 +60,19 @@ type call struct {
 	stdout, stderr io.Writer
 }
 
-// Main runs doctor as the process's own main and exits.
+// Main runs doctor as the main function of the process and exits.
 func (d Doctor) Main() { program.Exit(d.Serve) }
 
-// Serve runs the command line args, without the program's name; it does not read
-// environ. It returns the exit code: 0 where nothing is wrong, 1 where something is,
-// 2 for wrong usage.
+// Serve runs the command line args, which lacks the program's name. It does not read
+// environ. It returns the exit code: 0 if nothing is wrong, 1 if something is wrong, 2
+// if the command line is wrong.
 func (d Doctor) Serve(args, _ []string, in io.Reader, out, stderr io.Writer) (code int) {
 	c := call{d, in, out, stderr}
-	err := c.run(args)
+	return c.exitCode(c.run(args))
+}
+
+// exitCode reports an error, and returns its exit code.
+func (d call) exitCode(err error) int {
 	var wrong usageError
 	switch {
 	case err == nil || errors.Is(err, errHelp):
@@ -75,14 +80,14 @@ func (d Doctor) Serve(args, _ []string, in io.Reader, out, stderr io.Writer) (co
 	case errors.Is(err, errSick):
 		return sick
 	case errors.As(err, &wrong):
-		c.say("doctor: %v\n", err)
+		d.say("doctor: %v\n", err)
 		return misasked
 	}
-	c.say("doctor: error: %v\n", err)
+	d.say("doctor: error: %v\n", err)
 	return sick
 }
 
-// schemas returns the providers as policy files know them.
+// schemas returns the providers, to read a policy file.
 func (d call) schemas() []policyfile.Provider {
 	all := make([]policyfile.Provider, len(d.providers))
 	for i, p := range d.providers {
@@ -133,7 +138,7 @@ func (d call) flags(name, tenantUsage string) command {
 	return c
 }
 
-// parse reads the command line. The flag package prints what it finds wrong.
+// parse reads the command line. The flag package prints its errors.
 func (c command) parse(args []string) error {
 	err := c.Parse(args)
 	switch {
@@ -142,12 +147,13 @@ func (c command) parse(args []string) error {
 	case err != nil:
 		return usageError{err}
 	case c.NArg() > 0:
-		return usageError{fmt.Errorf("%.40q is no flag", c.Arg(0))}
+		return usageError{fmt.Errorf("unknown argument %.40q", c.Arg(0))}
 	}
 	return nil
 }
 
-// readPolicy returns the policy file, or nil with --no-policy, as the stages read it.
+// readPolicy returns the policy file that stages with the flags read, or nil with
+// --no-policy.
 func (d call) readPolicy(flags program.Flags) (*tenant.Policy, error) {
 	if err := flags.Check(); err != nil {
 		return nil, usageError{err}

@@ -19,12 +19,11 @@ import (
 	"rolecall/internal/tenant/policyfile"
 )
 
-// maxToken bounds what is read of a token, in bytes: more than any may have, so
-// that one which is too long is refused as such.
+// maxToken bounds how many bytes of a token are read. It is above the limit for tokens,
+// so that a longer token is refused because of its length.
 const maxToken = 64 << 10
 
-// explain says what would be decided for a job, and by which rule. It asks no
-// server.
+// explain says what would be decided for a job, and by which rule. It asks no server.
 func (d call) explain(args []string) error {
 	flags := d.flags("explain", "`NAME` of the tenant that the runner serves, as in its --tenant")
 	file := flags.String("job", "", "the job response, a `FILE` as in JOB_RESPONSE_FILE")
@@ -57,7 +56,7 @@ func (d call) explain(args []string) error {
 }
 
 // newCase returns what a decision about the job of a response rests on, for a runner
-// with those flags. Its tokens are not read yet.
+// whose stages have the flags told. The job's tokens are not read yet.
 func (d call) newCase(told program.Flags, file string) (admission.Case, error) {
 	policy, err := d.readPolicy(told)
 	if err != nil {
@@ -81,8 +80,8 @@ func (d call) newCase(told program.Flags, file string) (admission.Case, error) {
 	return c, nil
 }
 
-// requestOf returns what the job's variables ask for: of duplicates the last, as
-// the runner passes them on.
+// requestOf returns what the job's variables request. If a variable occurs twice, the
+// last value counts, as with the runner.
 func requestOf(response job.Response) job.Request {
 	request := job.Request{}
 	for _, v := range response.Variables {
@@ -99,17 +98,9 @@ func tokenNames(c admission.Case) []string {
 	return c.Policy.TokenNames(c.Pinned, c.Request["TENANT"])
 }
 
-// replaceToken puts the token in file in the place of the job's own.
+// replaceToken replaces the job's token by the token in file; - is standard input.
 func replaceToken(c admission.Case, stdin io.Reader, file string) error {
-	if file != "-" {
-		f, err := os.Open(file)
-		if err != nil {
-			return fmt.Errorf("the token: %w", err)
-		}
-		defer f.Close()
-		stdin = f
-	}
-	raw, err := io.ReadAll(io.LimitReader(stdin, maxToken))
+	raw, err := readToken(stdin, file)
 	if err != nil {
 		return fmt.Errorf("the token: %w", err)
 	}
@@ -119,8 +110,21 @@ func replaceToken(c admission.Case, stdin io.Reader, file string) error {
 	return nil
 }
 
-// explain decides as the prepare stage does, but for the signature of tokens where
-// there are no keys on disk.
+// readToken reads a file, or standard input if file is -.
+func readToken(stdin io.Reader, file string) ([]byte, error) {
+	if file == "-" {
+		return io.ReadAll(io.LimitReader(stdin, maxToken))
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxToken))
+}
+
+// explain decides as the prepare stage does. It checks the signature of tokens only if
+// the issuer's keys are on disk.
 func explain(c admission.Case) explanation {
 	e := explanation{Rules: []rule{}, Notes: notes(c), Signature: "no ID token was read"}
 	c.Read = reader(c, &e)
@@ -140,8 +144,8 @@ func explain(c admission.Case) explanation {
 	return e
 }
 
-// reader returns how a token is read: with its signature where the policy file names
-// keys on disk. It tells e what was done.
+// reader returns how a token is read. It checks the signature if the policy file names
+// keys on disk, and says in e whether it did.
 func reader(c admission.Case, e *explanation) admission.Reader {
 	if c.Policy == nil || c.Policy.Settings().GitLab.JWKSFile == "" {
 		return func(raw string) (idtoken.Token, error) {
@@ -149,7 +153,12 @@ func reader(c admission.Case, e *explanation) admission.Reader {
 			return idtoken.Parse(raw)
 		}
 	}
-	gitlab := c.Policy.Settings().GitLab
+	return verifier(c.Policy.Settings().GitLab, e)
+}
+
+// verifier returns how a token is read and its signature checked, with keys on disk. The
+// token may have expired since it was issued.
+func verifier(gitlab tenant.GitLab, e *explanation) admission.Reader {
 	return func(raw string) (idtoken.Token, error) {
 		keys, err := policyfile.ReadNamed("gitlab.jwks_file", gitlab.JWKSFile)
 		if err != nil {
@@ -165,7 +174,7 @@ func reader(c admission.Case, e *explanation) admission.Reader {
 	}
 }
 
-// notes returns where the answer may differ from the job's own.
+// notes names the variables whose value the runner may change.
 func notes(c admission.Case) []string {
 	var notes []string
 	for _, name := range append([]string{"TENANT", "ROLE_ARN", "AWS_REGION", "AWS_DEFAULT_REGION"}, tokenNames(c)...) {

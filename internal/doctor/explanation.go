@@ -4,20 +4,19 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"rolecall/internal/admission"
 	"rolecall/internal/tenant"
 )
 
-// maxVerdicts bounds how many tenants a table shows where the job names none.
+// maxVerdicts bounds how many tenants a table shows if the job names none.
 const maxVerdicts = 10
 
 // explanation is what would be decided for a job, and why.
 type explanation struct {
 	Allowed   bool     `json:"allowed"`
 	Side      string   `json:"side,omitempty"`    // who must act on a refusal
-	Refusal   string   `json:"refusal,omitempty"` // as the job log has it
+	Refusal   string   `json:"refusal,omitempty"` // the error in the job log
 	Tenant    string   `json:"tenant,omitempty"`
 	Role      string   `json:"role,omitempty"`
 	Region    string   `json:"region,omitempty"`
@@ -27,7 +26,7 @@ type explanation struct {
 	Rules     []rule   `json:"rules"`
 }
 
-// rule is one rule of a tenant, held against the job.
+// rule is the answer of one rule of a tenant about the job.
 type rule struct {
 	Tenant string `json:"tenant"`
 	Rule   string `json:"rule"`
@@ -36,22 +35,14 @@ type rule struct {
 	OK     bool   `json:"ok"`
 }
 
-// rules returns what the tenants' rules say of the job: those of the tenant that runner
-// or job name, else of those with the fewest rules against it. A job whose tokens could
-// not be read has none.
-func rules(c admission.Case, j tenant.Subject) []rule {
-	if c.Policy == nil || j.Tokens == nil {
+// rules returns what the tenants' rules say about the job. If the runner or the job
+// names a tenant, it returns that tenant's rules only; else the tenants with the fewest
+// failed rules come first. If the job's tokens could not be read, there are no rules.
+func rules(c admission.Case, s tenant.Subject) []rule {
+	if c.Policy == nil || s.Tokens == nil {
 		return nil
 	}
-	verdicts := c.Policy.Explain(j)
-	named := j.Requested
-	if c.Pinned != tenant.None {
-		named = string(c.Pinned)
-	}
-	if named != "" {
-		verdicts = slices.DeleteFunc(verdicts, func(v tenant.Verdict) bool { return string(v.Tenant) != named })
-	}
-	slices.SortStableFunc(verdicts, func(a, b tenant.Verdict) int { return broken(a) - broken(b) })
+	verdicts := verdictsOf(c, s)
 	var all []rule
 	for _, v := range verdicts[:min(len(verdicts), maxVerdicts)] {
 		for _, r := range v.Rules {
@@ -61,8 +52,19 @@ func rules(c admission.Case, j tenant.Subject) []rule {
 	return all
 }
 
-// broken returns how many rules of a tenant are against the job.
-func broken(v tenant.Verdict) int {
+// verdictsOf returns the verdicts that people want to see, the best first.
+func verdictsOf(c admission.Case, s tenant.Subject) []tenant.Verdict {
+	verdicts := c.Policy.Explain(s)
+	named := cmp.Or(string(c.Pinned), s.Requested)
+	if named != "" {
+		verdicts = slices.DeleteFunc(verdicts, func(v tenant.Verdict) bool { return string(v.Tenant) != named })
+	}
+	slices.SortStableFunc(verdicts, func(a, b tenant.Verdict) int { return failed(a) - failed(b) })
+	return verdicts
+}
+
+// failed returns how many rules of a tenant do not allow the job.
+func failed(v tenant.Verdict) int {
 	n := 0
 	for _, r := range v.Rules {
 		if !r.OK {
@@ -74,26 +76,37 @@ func broken(v tenant.Verdict) int {
 
 // String returns the explanation for people.
 func (e explanation) String() string {
-	var text strings.Builder
+	text := e.result() + fmt.Sprintf("signature: %s\n", e.Signature)
+	for _, note := range e.Notes {
+		text += fmt.Sprintf("note: %s\n", note)
+	}
+	if len(e.Rules) > 0 {
+		text += "\n" + e.ruleTable()
+	}
+	return text
+}
+
+// result returns what would be decided, on a line.
+func (e explanation) result() string {
 	switch {
 	case !e.Allowed:
-		fmt.Fprintf(&text, "refused [%s]: %s\n", e.Side, e.Refusal)
+		return fmt.Sprintf("refused [%s]: %s\n", e.Side, e.Refusal)
 	case e.Tenant == "":
-		text.WriteString("allowed: no tenant, the job runs without credentials\n")
-	default:
-		fmt.Fprintf(&text, "allowed: tenant %s, role %s, region %s, sessions of %s\n", e.Tenant, e.Role,
-			cmp.Or(e.Region, "of the runner's service"), cmp.Or(e.Duration, "the job's timeout"))
+		return "allowed: no tenant, the job runs without credentials\n"
 	}
-	fmt.Fprintf(&text, "signature: %s\n", e.Signature)
-	for _, note := range e.Notes {
-		fmt.Fprintf(&text, "note: %s\n", note)
-	}
-	if len(e.Rules) == 0 {
-		return text.String()
-	}
+	return fmt.Sprintf("allowed: tenant %s, role %s, region %s, sessions of %s\n", e.Tenant, e.Role,
+		cmp.Or(e.Region, "of the runner's service"), cmp.Or(e.Duration, "the job's timeout"))
+}
+
+// ruleTable returns the rules as a table.
+func (e explanation) ruleTable() string {
 	rows := [][]string{{"TENANT", "RULE", "THE POLICY SAYS", "THE JOB HAS", "OK"}}
 	for _, r := range e.Rules {
-		rows = append(rows, []string{r.Tenant, r.Rule, r.Want, r.Got, map[bool]string{true: "yes", false: "NO"}[r.OK]})
+		ok := "NO"
+		if r.OK {
+			ok = "yes"
+		}
+		rows = append(rows, []string{r.Tenant, r.Rule, r.Want, r.Got, ok})
 	}
-	return text.String() + "\n" + table(rows)
+	return table(rows)
 }

@@ -9,8 +9,8 @@ import (
 	"rolecall/internal/tenant"
 )
 
-// trustPolicy prints what AWS must be told of a tenant: on standard output the
-// trust policy alone, so that it can go to a file.
+// trustPolicy prints what a tenant needs in AWS. Only the trust policy goes to standard
+// output, so that it can be written to a file.
 func (d call) trustPolicy(args []string) error {
 	flags := d.flags("trust-policy", "`NAME` of the tenant")
 	terraform := flags.Bool("terraform", false, "print the configuration of Terraform, or OpenTofu")
@@ -32,14 +32,24 @@ func (d call) trustPolicy(args []string) error {
 	if err != nil {
 		return err
 	}
-	if *terraform {
+	return d.printTrust(result, *terraform)
+}
+
+// printTrust prints a trust policy, as HCL or as JSON with the commands of the AWS CLI.
+func (d call) printTrust(result trust.Trust, terraform bool) error {
+	if terraform {
 		return d.print(nil, result.HCL(), false)
 	}
+	d.sayTrust(result)
+	return d.print(nil, string(result.JSON()), false)
+}
+
+// sayTrust prints the notes and the commands of the AWS CLI on standard error.
+func (d call) sayTrust(result trust.Trust) {
 	for _, note := range result.Notes {
 		d.say("# warning: %s\n", note)
 	}
 	d.say("%s", result.Commands("trust.json"))
-	return d.print(nil, string(result.JSON()), false)
 }
 
 // find returns the tenant of that name.

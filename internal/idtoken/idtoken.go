@@ -71,8 +71,8 @@ func split(raw string) (header, payload []byte, err error) {
 	return decoded[0], decoded[1], nil
 }
 
-// checkHeader fails if the header names another algorithm, holds or names a key beside
-// kid, or changes how the token must be read.
+// checkHeader fails if the header names another algorithm than those of GitLab, or has
+// names that checkNames refuses, or a kid that is not a text.
 //
 // https://www.rfc-editor.org/rfc/rfc7515#section-4.1
 func checkHeader(data []byte) error {
@@ -80,13 +80,22 @@ func checkHeader(data []byte) error {
 	if err := json.Unmarshal(data, &header); err != nil || !slices.Contains([]any{"RS256", "ES256"}, header["alg"]) {
 		return errForm
 	}
+	if err := checkNames(header); err != nil {
+		return err
+	}
+	if _, ok := header["kid"].(string); !ok && header["kid"] != nil {
+		return errForm
+	}
+	return nil
+}
+
+// checkNames fails if the header holds or names a key beside kid, or changes how the token
+// must be read.
+func checkNames(header map[string]any) error {
 	for _, name := range []string{"b64", "crit", "jku", "jwk", "nonce", "x5c", "x5u"} {
 		if _, ok := header[name]; ok {
 			return fmt.Errorf("its header has %s; GitLab's ID tokens do not", name)
 		}
-	}
-	if _, ok := header["kid"].(string); !ok && header["kid"] != nil {
-		return errForm
 	}
 	return nil
 }

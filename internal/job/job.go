@@ -160,10 +160,15 @@ func findKey(d *json.Decoder) (key Key, err error) {
 		_, err = d.Token()
 		return key, err
 	}
+	key.Proof = proofOf(token)
+	return key, nil
+}
+
+// proofOf returns the Proof of a Key for the job's token.
+func proofOf(token string) string {
 	hash := fnv.New64a()
 	_, _ = hash.Write([]byte(token))
-	key.Proof = strconv.FormatUint(hash.Sum64(), 16)
-	return key, nil
+	return strconv.FormatUint(hash.Sum64(), 16)
 }
 
 // read returns the content of the job response at path.

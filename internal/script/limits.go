@@ -19,6 +19,16 @@ type Limits struct {
 // them; and it would be too late to set them on the login shell, which reads the user's
 // profile at once.
 func (l Limits) command(bash string) []string {
+	text := l.text()
+	if text == "" {
+		return []string{"bash", "-l"}
+	}
+	// -p: bash ignores BASH_ENV and functions in the environment.
+	return []string{"bash", "-p", "-c", text + `exec -a bash "$0" -l`, bash}
+}
+
+// text returns the commands of bash that set the limits, and "" if there are none.
+func (l Limits) text() string {
 	var text strings.Builder
 	for _, limit := range []struct {
 		option rune
@@ -28,9 +38,5 @@ func (l Limits) command(bash string) []string {
 			fmt.Fprintf(&text, "ulimit -%c %d 2>/dev/null; ", limit.option, limit.value)
 		}
 	}
-	if text.Len() == 0 {
-		return []string{"bash", "-l"}
-	}
-	// -p: bash ignores BASH_ENV and functions in the environment.
-	return []string{"bash", "-p", "-c", text.String() + `exec -a bash "$0" -l`, bash}
+	return text.String()
 }

@@ -93,11 +93,19 @@ func (s Script) Run(ctx context.Context) (Result, error) {
 	status, err := wait(bash)
 	close(ended)
 	s.killGroup()
-	result := Result{Code: status.ExitStatus(), Left: killAll(), Read: Read(script)}
-	if status.Signaled() {
-		result.Code = 128 + int(status.Signal())
-	}
+	result := Result{Code: exitCode(status), Left: killAll(), Read: Read(script)}
 	return result, errors.Join(err, stdout.drain(), stderr.drain())
+}
+
+// exitCode returns the exit code of a process as bash has it: 128 and the signal's number
+// if a signal ended the process.
+//
+// https://www.gnu.org/software/bash/manual/html_node/Exit-Status.html
+func exitCode(status unix.WaitStatus) int {
+	if status.Signaled() {
+		return 128 + int(status.Signal())
+	}
+	return status.ExitStatus()
 }
 
 // terminate sends SIGTERM to the script's process group. If bash does not end within the

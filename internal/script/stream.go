@@ -97,6 +97,12 @@ func (s *stream) read(p []byte) (int, error) {
 		}
 		// drain has set the deadline, and it passed before this goroutine read.
 	}
+	return s.readTail(p)
+}
+
+// readTail reads what the dead script has left, until the pipe is silent or too much has
+// come.
+func (s *stream) readTail(p []byte) (int, error) {
 	_ = s.from.SetReadDeadline(time.Now().Add(quietTime))
 	n, err := s.from.Read(p)
 	if s.tail -= n; s.tail < 0 && err == nil {

@@ -78,18 +78,26 @@ func noCore() error {
 // dropCapabilities empties the calling thread's inheritable set, and so its ambient set.
 // As root it empties the bounding set, too. See capabilities(7).
 func dropCapabilities() error {
+	err := emptyInheritable()
+	if err != nil || os.Geteuid() != 0 {
+		return err // only root can change the bounding set; for others no_new_privs suffices
+	}
+	return emptyBounding()
+}
+
+// emptyInheritable empties the calling thread's inheritable set.
+func emptyInheritable() error {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var sets [2]unix.CapUserData
 	if err := unix.Capget(&header, &sets[0]); err != nil {
 		return err
 	}
 	sets[0].Inheritable, sets[1].Inheritable = 0, 0
-	if err := unix.Capset(&header, &sets[0]); err != nil {
-		return err
-	}
-	if os.Geteuid() != 0 {
-		return nil // only root can change the bounding set; no_new_privs suffices
-	}
+	return unix.Capset(&header, &sets[0])
+}
+
+// emptyBounding empties the calling thread's bounding set.
+func emptyBounding() error {
 	for capability := uintptr(0); ; capability++ {
 		err := unix.Prctl(unix.PR_CAPBSET_DROP, capability, 0, 0, 0)
 		if errors.Is(err, unix.EINVAL) {
@@ -130,20 +138,32 @@ func (u User) fork(path string, args []string, process *syscall.ProcAttr) (int, 
 	}
 	process.Sys.Credential = credential
 	if credential != nil {
-		for _, fd := range process.Files[1:] { // so the script can open /dev/stdout
-			if err := unix.Fchown(int(fd), int(u.UID), int(u.GID)); err != nil {
-				return 0, fmt.Errorf("hand over the output: %w", err)
-			}
+		if err := u.handOver(process.Files[1:]); err != nil {
+			return 0, err
 		}
 	}
-	return unprotected(protection, func() (int, error) {
-		pid, err := syscall.ForkExec(path, args, process)
-		if errors.Is(err, unix.EACCES) || errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
-			process.Dir = "/" // whether the user can enter Dir shows only when the user tries
-			pid, err = syscall.ForkExec(path, args, process)
+	return unprotected(protection, func() (int, error) { return forkExec(path, args, process) })
+}
+
+// handOver makes the user the owner of the outputs, so that the script can open
+// /dev/stdout.
+func (u User) handOver(outputs []uintptr) error {
+	for _, fd := range outputs {
+		if err := unix.Fchown(int(fd), int(u.UID), int(u.GID)); err != nil {
+			return fmt.Errorf("hand over the output: %w", err)
 		}
-		return pid, err
-	})
+	}
+	return nil
+}
+
+// forkExec is syscall.ForkExec, but starts the program in / if it cannot start in its Dir.
+func forkExec(path string, args []string, process *syscall.ProcAttr) (int, error) {
+	pid, err := syscall.ForkExec(path, args, process)
+	if errors.Is(err, unix.EACCES) || errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
+		process.Dir = "/" // whether the user can enter Dir shows only when the user tries
+		pid, err = syscall.ForkExec(path, args, process)
+	}
+	return pid, err
 }
 
 // closeOnExec marks all open files of this process except the first three, so that the

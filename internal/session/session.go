@@ -55,16 +55,22 @@ func Open(c admission.Case, warn func(error)) (*Session, error) {
 func (s *Session) Issue(ctx context.Context, issuers []Issuer, keep func(creds.Set) error) (creds.Set, error) {
 	set := make(creds.Set, 0, len(s.Orders))
 	for _, order := range s.Orders {
-		c, err := issue(ctx, issuers, order, s.Token)
+		c, err := s.issue(ctx, issuers, order)
 		if err != nil {
-			return nil, fmt.Errorf("tenant %q: %w", s.Grant.Tenant, err)
-		}
-		if err := s.log.issued(s.Grant, c); err != nil {
 			return nil, err
 		}
 		set = append(set, c)
 	}
 	return set, keep(set)
+}
+
+// issue gets the credential of one order, and writes it to the audit log.
+func (s *Session) issue(ctx context.Context, issuers []Issuer, o creds.Order) (creds.Credential, error) {
+	c, err := issue(ctx, issuers, o, s.Token)
+	if err != nil {
+		return c, fmt.Errorf("tenant %q: %w", s.Grant.Tenant, err)
+	}
+	return c, s.log.issued(s.Grant, c)
 }
 
 // issue gets a credential from the issuer that an order names.

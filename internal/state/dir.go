@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dir is an open folder. Everything in it is reached through its descriptor and
-// no link in it is followed.
+// dir is an open folder. All access to its content goes through the descriptor, and no
+// link in it is followed.
 type dir struct {
 	fd    int
 	path  string
@@ -25,14 +25,14 @@ type foreignError struct {
 	uid  uint32
 }
 
-// Error says whose the folder is.
+// Error names the folder and its owner.
 func (e foreignError) Error() string {
 	return fmt.Sprintf("%s belongs to user %d, not to user %d who runs the driver; remove it", e.path, e.uid, os.Geteuid())
 }
 
-// openDir opens the folder name in the folder parent, which may be unix.AT_FDCWD.
-// A link in its place is an error, as is a folder of another user, also one that
-// cannot be opened.
+// openDir opens the folder name in the folder parent, which may be unix.AT_FDCWD. It
+// fails if name is a link, or if the folder belongs to another user. The error is a
+// foreignError even if another user's folder cannot be opened.
 func openDir(parent int, name, path string) (dir, error) {
 	d, err := openAnyDir(parent, name, path)
 	if int(d.owner) == os.Geteuid() {
@@ -44,16 +44,16 @@ func openDir(parent int, name, path string) (dir, error) {
 	return dir{}, foreignError{path, d.owner}
 }
 
-// openAnyDir is openDir, whosever the folder is.
+// openAnyDir is openDir for a folder of any user.
 func openAnyDir(parent int, name, path string) (dir, error) {
 	fd, owner, err := openat(parent, name, path, unix.S_IFDIR, unix.O_RDONLY)
 	return dir{fd, path, owner}, err
 }
 
-// openat opens name in the folder parent if it is of that kind, and returns its
-// owner, also where that is why it cannot be opened. It follows no link, and opens
-// the very file that it has looked at. Rights that a job took from a file of this
-// user are given back.
+// openat opens name in the folder parent if it is of the kind, and returns its owner. If
+// another user's file cannot be opened, the owner is returned beside the error. openat
+// follows no link, and opens the very file that it has examined. If a job has taken
+// rights away from a file of this user, openat restores them.
 func openat(parent int, name, path string, kind uint32, flags int) (int, uint32, error) {
 	own := uint32(os.Geteuid()) //nolint:gosec // an id of a user
 	handle, err := unix.Openat(parent, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
@@ -69,7 +69,7 @@ func openat(parent int, name, path string, kind uint32, flags int) (int, uint32,
 		return -1, own, fmt.Errorf("%s: %w", path, kindError(kind))
 	}
 	if mode := stat.Mode | ownerRights(kind); stat.Uid == own && mode != stat.Mode {
-		_ = unix.Chmod(procPath(handle), mode&0o7777) // opening says where it is not enough
+		_ = unix.Chmod(procPath(handle), mode&0o7777) // if the rights do not suffice, opening fails
 	}
 	fd, err := unix.Open(procPath(handle), flags|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -78,7 +78,7 @@ func openat(parent int, name, path string, kind uint32, flags int) (int, uint32,
 	return fd, stat.Uid, nil
 }
 
-// ownerRights returns the rights that a stage needs to what is of that kind.
+// ownerRights returns the rights that a stage needs to a file or folder.
 func ownerRights(kind uint32) uint32 {
 	if kind == unix.S_IFDIR {
 		return 0o700
@@ -86,15 +86,15 @@ func ownerRights(kind uint32) uint32 {
 	return 0o600
 }
 
-// kindError says that something is not of a kind.
+// kindError returns the error that something is not of a kind.
 func kindError(kind uint32) error {
 	if kind == unix.S_IFDIR {
-		return errors.New("a link or a file stands where a folder must be; remove it")
+		return errors.New("not a folder but a link or a file; remove it")
 	}
 	return errors.New("not a regular file")
 }
 
-// procPath returns a path of an open file that no rename can turn elsewhere.
+// procPath returns a path that leads to the open file even if the file is renamed.
 func procPath(fd int) string { return fmt.Sprintf("/proc/self/fd/%d", fd) }
 
 // close releases the descriptor.
@@ -103,36 +103,38 @@ func (d dir) close() { _ = unix.Close(d.fd) }
 // join returns the path of name in d, for messages.
 func (d dir) join(name string) string { return filepath.Join(d.path, name) }
 
-// errorf gives an error the path that it is about.
+// errExists says that a file or folder is in the way.
+var errExists = errors.New("already exists; left unchanged")
+
+// errorf puts the path of name before an error; nil stays nil.
 func (d dir) errorf(name string, err error) error {
-	if err == nil {
+	switch {
+	case err == nil:
 		return nil
-	}
-	if errors.Is(err, unix.EEXIST) {
-		err = errors.New("something stands there already; it is left alone")
+	case errors.Is(err, unix.EEXIST):
+		err = errExists
 	}
 	return fmt.Errorf("%s: %w", d.join(name), err)
 }
 
-// stat returns what is known of d itself.
+// stat describes d itself.
 func (d dir) stat() (unix.Stat_t, error) {
 	var stat unix.Stat_t
 	err := unix.Fstat(d.fd, &stat)
 	return stat, d.errorf("", err)
 }
 
-// lock locks d for as long as it is open, with unix.LOCK_SH to work with it or
-// LOCK_EX to remove it, if nobody does the other. Else the error is an EWOULDBLOCK.
+// lock locks d until d is closed: with unix.LOCK_SH to work with it, with LOCK_EX to
+// remove it. If another process has the other lock, the error is an EWOULDBLOCK.
 func (d dir) lock(how int) error {
 	if err := unix.Flock(d.fd, how|unix.LOCK_NB); err != nil {
-		return fmt.Errorf("%s: another stage works with it or removes it: %w", d.path, err)
+		return fmt.Errorf("%s: another stage uses or removes this folder: %w", d.path, err)
 	}
 	return nil
 }
 
-// lockFor is lock, but tries again while somebody else does the other thing, for that
-// long. A process that has just been forked holds a lock too, until it is another
-// program.
+// lockFor is lock, but tries again for the time patience. A lock may be held for a
+// moment only: a process that was just forked has it until it executes its program.
 func (d dir) lockFor(how int, patience time.Duration) error {
 	for begin := time.Now(); ; time.Sleep(lockPause) {
 		if err := d.lock(how); !errors.Is(err, unix.EWOULDBLOCK) || time.Since(begin) >= patience {
@@ -141,8 +143,8 @@ func (d dir) lockFor(how int, patience time.Duration) error {
 	}
 }
 
-// mkdir makes and opens a folder in d that only its owner can enter. What a umask
-// takes of the owner's rights, openDir gives back.
+// mkdir makes and opens a folder in d that only its owner can enter. If a umask takes
+// rights away from the owner, openDir restores them.
 func (d dir) mkdir(name string) (dir, error) {
 	if err := unix.Mkdirat(d.fd, name, 0o700); err != nil {
 		return dir{}, d.errorf(name, err)
@@ -150,30 +152,34 @@ func (d dir) mkdir(name string) (dir, error) {
 	return openDir(d.fd, name, d.join(name))
 }
 
-// create writes a new file that only its owner can read. A file, link, FIFO or
-// folder of that name is an error and stays as it is; a write that fails leaves
-// no file.
+// create writes a new file that only its owner can read. If name exists, it is left
+// unchanged, and create fails. If the write fails, no file is left.
 func (d dir) create(name string, content []byte) error {
 	fd, err := unix.Openat(d.fd, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 	if err != nil {
 		return d.errorf(name, err)
 	}
-	f := os.NewFile(uintptr(fd), d.join(name))
-	err = f.Chmod(0o600) // a umask may have taken more
+	if err := fillFile(os.NewFile(uintptr(fd), d.join(name)), content); err != nil {
+		return errors.Join(err, d.shred(name))
+	}
+	return nil
+}
+
+// fillFile writes the content of a new file, syncs and closes it. A umask may have taken
+// more rights away than the file's mode says.
+func fillFile(f *os.File, content []byte) error {
+	err := f.Chmod(0o600)
 	if err == nil {
 		_, err = f.Write(content)
 	}
 	if err == nil {
 		err = f.Sync()
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return errors.Join(err, d.shred(name))
-	}
-	return nil
+	return errors.Join(err, f.Close())
 }
 
-// read returns the content of the regular file name of this user, of at most limit
-// bytes.
+// read returns the content of the regular file name, which must belong to this user and
+// have at most limit bytes.
 func (d dir) read(name string, limit int64) ([]byte, error) {
 	fd, owner, err := openat(d.fd, name, d.join(name), unix.S_IFREG, unix.O_RDONLY)
 	if err != nil {

@@ -9,15 +9,14 @@ import (
 	"rolecall/internal/job"
 )
 
-// Reap ends what a job has left in the place that its scripts run in: its processes,
-// first of all. Backend and data are those of its record. That nothing is there is
-// success.
+// Reap kills the processes that a job has left. Backend and data are the fields of the
+// job's record. If there is nothing to kill, Reap succeeds.
 type Reap func(ctx context.Context, backend string, data json.RawMessage, id job.ID) error
 
-// Finish reaps a job and then removes it, as Remove does. Where reap fails, or panics,
-// the credentials are shredded and the record stays, so that the next Sweep tries
-// again; the error says so. A root that is not there or another user's, or a job that
-// is not there, is nothing to do, and nothing is made.
+// Finish reaps a job and then removes it as Remove does. If reap fails or panics, the
+// credentials are shredded and the record stays, so that the next Sweep tries again; the
+// error says so. If the root does not exist or belongs to another user, or if the job
+// does not exist, Finish does nothing and succeeds.
 func Finish(ctx context.Context, root string, key job.Key, reap Reap) error {
 	top, err := openOwn(root)
 	if top == nil {
@@ -30,7 +29,7 @@ func Finish(ctx context.Context, root string, key job.Key, reap Reap) error {
 	}
 	defer d.close()
 	f := &Folder{id: key.ID, root: *top, dir: d}
-	_ = f.load() // a record that is broken or missing says nothing against removing
+	_ = f.load() // the folder is removed even if its record is broken or missing
 	if err := f.checkProof(key); err != nil {
 		return err
 	}
@@ -40,32 +39,34 @@ func Finish(ctx context.Context, root string, key job.Key, reap Reap) error {
 // end is Finish for a folder whose record has been read.
 func (f *Folder) end(ctx context.Context, reap Reap) error {
 	if stat, err := f.dir.stat(); err != nil || stat.Nlink == 0 {
-		return err // somebody else has; a new attempt may have processes by now
+		return err // another process has removed it; the processes may belong to a new attempt
 	}
 	f.leave()
-	if f.record.Backend == "" {
-		return f.remove()
-	}
 	if err := reap.safely(ctx, f.record, f.id); err != nil {
-		err = fmt.Errorf("%s: what job %s has left running cannot be ended; its credentials go and its record stays, for the next sweep: %w", f.dir.path, f.id, err)
+		err = fmt.Errorf("%s: processes of job %s cannot be killed; its credentials are removed, and its record stays for the next sweep: %w", f.dir.path, f.id, err)
 		return errors.Join(err, f.shred())
 	}
 	return f.remove()
 }
 
-// safely reaps. A panic is an error like any other: the credentials must go.
+// safely reaps the job of a record that names a backend. A panic becomes an error, so
+// that the credentials are shredded.
 func (r Reap) safely(ctx context.Context, record Record, id job.ID) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
+	if record.Backend == "" {
+		return nil
+	}
 	return r(ctx, record.Backend, record.Data, id)
 }
 
-// leave marks the folder, so that no lease can keep it.
+// leave marks the folder as finished, whatever its lease says. If the mark fails, only a
+// kill before the end of the removal matters: the folder then stays for the lease.
 func (f *Folder) leave() {
 	if f.phase == made && f.dir.move(string(made), f.dir, string(leaving)) == nil {
-		f.phase = leaving // otherwise only a kill half-way would matter
+		f.phase = leaving
 	}
 }

@@ -46,7 +46,9 @@ func (r *reaped) reap(_ context.Context, backend string, data json.RawMessage, i
 	return r.do()
 }
 
-// ends are the two ways to finish a job.
+// ends are the two ways to finish a job. Sweep passes by a folder that is locked, and
+// a child that another test forks holds the lock for a moment: so a test of both runs
+// alone.
 func (r *reaped) ends() map[string]func() error {
 	return map[string]func() error{
 		"Finish": func() error { return state.Finish(r.t.Context(), r.root, key(7), r.reap) },
@@ -56,7 +58,6 @@ func (r *reaped) ends() map[string]func() error {
 
 // TestFinish: what runs is ended while its credentials are still there.
 func TestFinish(t *testing.T) {
-	t.Parallel()
 	for _, way := range []string{"Finish", "Sweep"} {
 		r := newReaped(t)
 		r.do = func() error { _, err := os.Stat(r.env(7)); return err }
@@ -73,7 +74,6 @@ func TestFinish(t *testing.T) {
 // TestFinishFails: where the job cannot be reaped the secrets go and the record
 // stays, also for a Sweep of a job whose runner lives. The next one tries again.
 func TestFinishFails(t *testing.T) {
-	t.Parallel()
 	for name, do := range map[string]func() error{
 		"process 9 stays": func() error { return errors.New("process 9 stays") },
 		"panic: out":      func() error { panic("out") },
@@ -83,14 +83,14 @@ func TestFinishFails(t *testing.T) {
 			r.do = do
 			for range 2 {
 				err := r.ends()[way]()
-				wantError(t, way, err, "cannot be ended; its credentials go and its record stays, for the next sweep: "+name)
+				wantError(t, way, err, "cannot be killed; its credentials are removed, and its record stays for the next sweep: "+name)
 				r.noSecret(t)
 				if entries, err := os.ReadDir(r.folder(7)); err != nil || len(entries) != 1 || entries[0].Name() != "removed.json" {
 					t.Errorf("%s: left %v, %v, want the record", way, entries, err)
 				}
 			}
 			_, err := state.Open(r.root, key(7))
-			wantError(t, "Open", err, "the job is over")
+			wantError(t, "Open", err, "the job has ended")
 			r.do = func() error { return nil }
 			if got, err := state.Sweep(t.Context(), r.root, r.reap); err != nil || len(got) != 1 || r.calls != 3 {
 				t.Errorf("Sweep removed %v, %v after %d calls", got, err, r.calls)
@@ -150,7 +150,7 @@ func TestFinishNothing(t *testing.T) {
 	f, err := state.Create(p.root, job.Key{ID: 7, Proof: "a"}, state.Record{Backend: "toy"}, "")
 	kit.Must(t, err)
 	f.Close()
-	wantError(t, "Finish", finish(job.Key{ID: 7, Proof: "b"}), "is of a job of another GitLab server and is left alone")
+	wantError(t, "Finish", finish(job.Key{ID: 7, Proof: "b"}), "belongs to a job of another GitLab server, and is left unchanged")
 }
 
 // TestReadable: a stage works with its version and the one before, but with none

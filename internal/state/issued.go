@@ -14,14 +14,14 @@ import (
 // maxIssued bounds the size of the driver's own copy, in bytes.
 const maxIssued = 4 << 20
 
-// issued is what the driver's own copy holds. Its content is JSON in the clear; this
-// file alone reveals secrets for it.
+// issued is the content of the driver's own copy. The copy is JSON with the secrets in
+// the clear; only the code in this file reveals secrets for it.
 type issued struct {
 	set creds.Set
-	old []mask.Named // the secrets of what Replace has replaced
+	old []mask.Named // secrets of the credentials that Replace has replaced
 }
 
-// issuedJSON is the form of the file.
+// issuedJSON is the form of the driver's own copy.
 type issuedJSON struct {
 	Credentials []credentialJSON `json:"credentials"`
 	Old         []secretJSON     `json:"old,omitempty"`
@@ -54,85 +54,61 @@ type secretJSON struct {
 	Value string `json:"value"`
 }
 
-// Read returns what was issued, from the driver's own copy, with the variables of
-// files among the others. The error holds nothing of the content.
-func (f *Folder) Read() (creds.Set, error) {
-	set, _, err := f.ReadAll()
-	return set, err
-}
-
-// Secrets returns all that was ever issued to the job, each with its kind: also what
-// Replace has replaced, which may still be valid, and in a log or file of the job. The
-// error holds nothing of it.
-func (f *Folder) Secrets() ([]mask.Named, error) {
-	_, secrets, err := f.ReadAll()
-	return secrets, err
-}
-
-// ReadAll is Read and Secrets, with one look at the file.
-func (f *Folder) ReadAll() (creds.Set, []mask.Named, error) {
-	i, err := f.readIssued()
-	return i.set.In(f.filePath), append(i.set.Secrets(), i.old...), err
-}
-
-// readIssued reads the driver's own copy. A Replace overwrites the one that it takes
-// away, which this may just have opened: the next try then opens the new one.
-func (f *Folder) readIssued() (issued, error) {
-	var problem error
-	for range 3 {
-		content, err := f.dir.read(issuedName, maxIssued)
-		if err != nil {
-			return issued{}, err
-		}
-		i, err := parseIssued(content)
-		if err == nil {
-			return i, nil
-		}
-		problem = err
-	}
-	return issued{}, f.dir.errorf(issuedName, problem)
-}
-
 // encode returns the content of the file.
 func (i issued) encode() ([]byte, error) {
 	form := issuedJSON{Credentials: []credentialJSON{}, Old: revealAll(i.old)}
 	for _, c := range i.set {
 		form.Credentials = append(form.Credentials, reveal(c))
 	}
+	content, err := form.encode()
+	if err == nil && len(content) > maxIssued {
+		err = fmt.Errorf("the credentials take more than %d bytes", maxIssued)
+	}
+	return content, err
+}
+
+// encode returns the form as JSON. The error does not quote the form.
+func (form issuedJSON) encode() ([]byte, error) {
 	var content bytes.Buffer
 	encoder := json.NewEncoder(&content)
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(form); err != nil {
-		return nil, errors.New("what was issued cannot be written as JSON") // the error of json may quote it
-	}
-	if content.Len() > maxIssued {
-		return nil, fmt.Errorf("what was issued takes more than %d bytes", maxIssued)
+	if encoder.Encode(form) != nil {
+		return nil, errors.New("the credentials cannot be written as JSON")
 	}
 	return content.Bytes(), nil
 }
 
-// parseIssued reads what encode wrote. Anything else is an error, since nobody but
-// the driver writes the file. The error holds nothing of the content.
+// errChanged says that the driver's own copy is not what the driver wrote.
+var errChanged = errors.New("the content has changed since the driver wrote it")
+
+// parseIssued reads what encode wrote. Any other content is an error, since only the
+// driver writes the file. The error quotes nothing of the content.
 func parseIssued(content []byte) (issued, error) {
 	var form issuedJSON
 	err := json.Unmarshal(content, &form)
-	i := issued{old: hideAll(form.Old)}
-	for _, c := range form.Credentials {
-		i.set = append(i.set, hide(c))
-	}
+	i := form.issued()
 	again, encodeErr := i.encode()
 	if err != nil || encodeErr != nil || i.check() != nil || !bytes.Equal(again, content) {
-		return issued{}, errors.New("it is not as the driver wrote it")
+		return issued{}, errChanged
 	}
 	return i, nil
 }
 
-// check checks all that encode writes.
+// issued returns what was issued, with its secrets hidden.
+func (form issuedJSON) issued() issued {
+	i := issued{old: hideAll(form.Old)}
+	for _, c := range form.Credentials {
+		i.set = append(i.set, hide(c))
+	}
+	return i
+}
+
+// check returns an error if encode must not write what was issued.
 func (i issued) check() error {
 	return errors.Join(i.set.Check(), creds.CheckSecrets(i.old))
 }
 
-// reveal returns a credential as the file has it.
+// reveal returns a credential in the form of the driver's own copy.
 func reveal(c creds.Credential) credentialJSON {
 	form := credentialJSON{Provider: c.Provider, Name: c.Name, Facts: c.Facts, Expires: c.Expires.UTC(), Revoke: c.Revoke}
 	for _, v := range c.Env {
@@ -145,7 +121,7 @@ func reveal(c creds.Credential) credentialJSON {
 	return form
 }
 
-// hide returns the credential that the file has in that form.
+// hide returns the credential that reveal has put into a form.
 func hide(form credentialJSON) creds.Credential {
 	c := creds.Credential{Provider: form.Provider, Name: form.Name, Facts: form.Facts, Expires: form.Expires, Revoke: form.Revoke}
 	for _, v := range form.Env {
@@ -158,7 +134,7 @@ func hide(form credentialJSON) creds.Credential {
 	return c
 }
 
-// revealAll returns secrets as the file has them.
+// revealAll returns secrets in the form of the driver's own copy.
 func revealAll(secrets []mask.Named) []secretJSON {
 	var form []secretJSON
 	for _, s := range secrets {
@@ -167,7 +143,7 @@ func revealAll(secrets []mask.Named) []secretJSON {
 	return form
 }
 
-// hideAll returns the secrets that the file has in that form.
+// hideAll returns the secrets that revealAll has put into a form.
 func hideAll(form []secretJSON) []mask.Named {
 	var secrets []mask.Named
 	for _, s := range form {

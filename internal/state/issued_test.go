@@ -90,8 +90,8 @@ func TestWriteRefuses(t *testing.T) {
 		"CLOUD_ID must have 1 to ":            func(c *creds.Credential) { c.Env[0] = variable("CLOUD_ID", secret+"$(id)") },
 		"variable CLOUD_ID occurs twice":      func(c *creds.Credential) { c.Files[0].Variable = "CLOUD_ID" },
 		"the name of the file for VAULT_FILE": func(c *creds.Credential) { c.Files[0].Name = "../x" },
-		"what was issued cannot be written":   func(c *creds.Credential) { c.Expires = time.Date(20000, 1, 1, 0, 0, 0, 0, time.UTC) },
-		"what was issued takes more than":     func(c *creds.Credential) { c.Secrets = huge },
+		"the credentials cannot be written":   func(c *creds.Credential) { c.Expires = time.Date(20000, 1, 1, 0, 0, 0, 0, time.UTC) },
+		"the credentials take more than":      func(c *creds.Credential) { c.Secrets = huge },
 	} {
 		p := newPlace(t)
 		f := create(t, p, 7)
@@ -113,7 +113,7 @@ func TestPlantedFile(t *testing.T) {
 		f := create(t, p, 7)
 		planted := filepath.Join(p.folder(7), where, ".rolecall.vault.json")
 		kit.Must(t, os.WriteFile(planted, []byte(victim), 0o600))
-		wantError(t, where, f.Write(withFile()), "something stands there already; it is left alone")
+		wantError(t, where, f.Write(withFile()), "already exists; left unchanged")
 		if content, err := os.ReadFile(planted); err != nil || string(content) != victim {
 			t.Errorf("%s: what was planted reads %q, %v", where, content, err)
 		}
@@ -126,7 +126,7 @@ func TestPlantedFile(t *testing.T) {
 
 func TestReadRefuses(t *testing.T) {
 	t.Parallel()
-	const notOurs = "it is not as the driver wrote it"
+	const notOurs = "the content has changed since the driver wrote it"
 	replace := func(from, to string) string { return strings.Replace(asIssued, from, to, 1) }
 	for name, test := range map[string]struct{ content, want string }{
 		"empty":            {"", notOurs},

@@ -12,23 +12,23 @@ import (
 )
 
 const (
-	leaseMargin = 2 * time.Hour       // for what the runner does when a job's time is over
-	longestJob  = 31 * 24 * time.Hour // GitLab allows a month
+	leaseMargin = 2 * time.Hour       // for the runner's work after the timeout of a job
+	longestJob  = 31 * 24 * time.Hour // the longest timeout that GitLab allows
 )
 
-// Lease says how long the state of a job is needed: as long as the runner lives, and
-// no longer than the job may run. It does not rest on the clock that people set.
+// Lease says how long the state of a job is needed: as long as the runner lives, and no
+// longer than the job may run. It does not depend on the clock that people set.
 type Lease struct {
 	RunnerPID   int    `json:"runner_pid"`
-	RunnerStart uint64 `json:"runner_start"` // field 22 of /proc/<pid>/stat: no later process of that id has the same
+	RunnerStart uint64 `json:"runner_start"` // field 22 of /proc/<pid>/stat: no later process with the same id has the same start
 	BootID      string `json:"boot_id"`
-	Namespace   string `json:"pid_namespace"` // in which RunnerPID is an id
-	Expires     int64  `json:"expires"`       // seconds since the boot, those of suspension included
+	Namespace   string `json:"pid_namespace"` // the PID namespace of RunnerPID
+	Expires     int64  `json:"expires"`       // seconds since the boot, including those of suspension
 }
 
-// Runner returns the process id of the runner that started this stage: it gives
-// each stage a process group, so it is the parent of the one who leads that, also
-// where the admin has put a script around the stage. It is 0 where that is hidden.
+// Runner returns the process id of the runner that started this stage. The runner gives
+// each stage a process group, so the runner is the parent of the group's leader, even if
+// the admin has put a script around the stage. Runner returns 0 if the leader is hidden.
 //
 // https://gitlab.com/gitlab-org/gitlab-runner/-/blob/v19.4.0/helpers/process/killer_unix.go
 func Runner() int {
@@ -36,7 +36,12 @@ func Runner() int {
 	if leader == os.Getpid() {
 		return os.Getppid()
 	}
-	content, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", leader))
+	return parentOf(leader)
+}
+
+// parentOf returns the parent of a process, or 0 if the process is hidden.
+func parentOf(pid int) int {
+	content, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	fields := afterName(string(content))
 	if len(fields) < 2 {
 		return 0
@@ -45,10 +50,10 @@ func Runner() int {
 	return parent
 }
 
-// NewLease returns the lease of a job of the runner with that process id, which may
-// run for that lifetime; where that is not known, 0, for the longest that GitLab
-// allows. A runner that is not known, 0, is not asked for. It is an error where the
-// runner is not alive any more.
+// NewLease returns the lease of a job that may run for lifetime, and whose runner has
+// the process id pid. Lifetime 0 means unknown: GitLab's maximum is used. Pid 0 means
+// that the runner cannot be seen: only the time counts. If the runner is dead, NewLease
+// returns an error.
 func NewLease(pid int, lifetime time.Duration) (Lease, error) {
 	if lifetime <= 0 {
 		lifetime = longestJob
@@ -61,24 +66,25 @@ func NewLease(pid int, lifetime time.Duration) (Lease, error) {
 	return Lease{pid, start, h.bootID, h.namespace, h.sinceBoot + int64((lifetime+leaseMargin)/time.Second)}, nil
 }
 
-// Alive reports whether the runner is alive and the time not over. A runner that
+// Alive reports whether the runner is alive and the lease has not expired. A runner that
 // cannot be seen from here, as in another container, counts as alive.
 func (l Lease) Alive() bool { return newHost().alive(l) }
 
-// host is what leases are measured by.
+// host is the state of the host that decides whether a lease holds.
 type host struct {
 	bootID    string
 	namespace string
 	sinceBoot int64     // seconds
-	now       time.Time // by the clock on the wall
+	now       time.Time // of the system's clock
 }
 
-// newHost reads it. What cannot be read is empty, here as when the lease was made.
+// newHost reads the state of the host. A field that cannot be read is empty, as it was
+// when the lease was made.
 func newHost() host {
 	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	namespace, _ := os.Readlink("/proc/self/ns/pid")
 	var now unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_BOOTTIME, &now) // no Linux that Go runs on is without it
+	_ = unix.ClockGettime(unix.CLOCK_BOOTTIME, &now) // every Linux that Go supports has this clock
 	return host{strings.TrimSpace(string(boot)), namespace, now.Sec, time.Now()}
 }
 
@@ -87,15 +93,18 @@ func (h host) alive(l Lease) bool {
 	if l.BootID != h.bootID || h.sinceBoot >= l.Expires {
 		return false
 	}
-	if l.Namespace != h.namespace || l.RunnerPID == 0 {
-		return true
-	}
-	start, ok := startOf(l.RunnerPID)
-	return ok && (start == 0 || start == l.RunnerStart)
+	return l.Namespace != h.namespace || l.RunnerPID == 0 || l.runnerLives()
 }
 
-// startOf returns when a process began, in ticks since the boot, or 0 where that is
-// hidden from this user, and whether it lives. A zombie does not.
+// runnerLives reports whether the process of the runner is alive. A start that is hidden
+// from this user cannot tell it from another process, and counts as the runner's.
+func (l Lease) runnerLives() bool {
+	start, alive := startOf(l.RunnerPID)
+	return alive && (start == 0 || start == l.RunnerStart)
+}
+
+// startOf returns the start of a process, in ticks since the boot, and whether it is
+// alive. The start is 0 if it is hidden from this user. A zombie is not alive.
 func startOf(pid int) (uint64, bool) {
 	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -109,6 +118,6 @@ func startOf(pid int) (uint64, bool) {
 	return ticks, fields[0] != "Z" && fields[0] != "X"
 }
 
-// afterName returns the fields of a /proc/<pid>/stat from the third on. The second
-// is the name of the program, which may hold anything.
+// afterName returns the fields of a /proc/<pid>/stat, beginning with the third. The
+// second field is the name of the program, which may contain any character.
 func afterName(stat string) []string { return strings.Fields(stat[strings.LastIndex(stat, ")")+1:]) }

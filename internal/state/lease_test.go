@@ -139,7 +139,7 @@ func TestWriteWithoutRunner(t *testing.T) {
 	kit.Must(t, err)
 	defer f.Close()
 	kit.Must(t, os.WriteFile(p.env(7), nil, 0o600)) // no file of the job's would be made after all
-	wantError(t, "Write", f.Write(credentials()), "the runner of this job, process ")
+	wantError(t, "Write", f.Write(credentials()), "the job gets no credentials: its runner, process ")
 	p.gone(t, 7)
 }
 

@@ -15,9 +15,8 @@ import (
 // linkFolder returns the name of a job's own folder in the build directory.
 func linkFolder(id job.ID) string { return "rolecall-" + id.String() }
 
-// openLinkParent makes and opens the folder that the job's own folder in the build
-// directory goes to. Whatever stands at that one's path already is an error, and so
-// is a link in place of the folder above it.
+// openLinkParent opens the parent of path, and makes it if necessary. It fails if
+// something already exists at path, or if the parent is a symbolic link.
 func openLinkParent(path string) (dir, error) {
 	if !filepath.IsAbs(path) {
 		return dir{}, fmt.Errorf("build directory %q is not absolute; set builds_dir in the runner's config.toml to an absolute path", path)
@@ -30,19 +29,24 @@ func openLinkParent(path string) (dir, error) {
 	if err != nil {
 		return dir{}, fmt.Errorf("build directory: %w", err)
 	}
-	err = unix.Faccessat(p.fd, filepath.Base(path), unix.F_OK, unix.AT_SYMLINK_NOFOLLOW)
-	if err == nil {
-		err = unix.EEXIST
-	}
-	if err = present(err); err != nil {
+	if err := p.checkFree(filepath.Base(path)); err != nil {
 		p.close()
-		return dir{}, p.errorf(filepath.Base(path), err)
+		return dir{}, err
 	}
 	return p, nil
 }
 
-// makeAll makes the folder at path and those above it where they are not there, as
-// the runner's own mkdir -p does. The owner can enter them whatever the umask is.
+// checkFree returns an error if name exists in d.
+func (d dir) checkFree(name string) error {
+	err := unix.Faccessat(d.fd, name, unix.F_OK, unix.AT_SYMLINK_NOFOLLOW)
+	if err == nil {
+		err = unix.EEXIST
+	}
+	return d.errorf(name, present(err))
+}
+
+// makeAll makes the folder at path, and those above it if necessary, as mkdir -p of the
+// runner does. The owner can enter them whatever the umask is.
 func makeAll(path string) error {
 	err := unix.Mkdir(path, 0o755)
 	if errors.Is(err, unix.ENOENT) && path != filepath.Dir(path) {
@@ -52,12 +56,12 @@ func makeAll(path string) error {
 		err = unix.Mkdir(path, 0o755)
 	}
 	if errors.Is(err, unix.EEXIST) {
-		return nil // who opens it finds out what it is
+		return nil // openDir checks what it is
 	}
 	if err != nil {
 		return &fs.PathError{Op: "mkdir", Path: path, Err: err}
 	}
-	d, err := openAnyDir(unix.AT_FDCWD, path, path) // gives the owner's rights back
+	d, err := openAnyDir(unix.AT_FDCWD, path, path) // restores the owner's rights
 	if err == nil {
 		d.close()
 	}
@@ -74,10 +78,10 @@ func (f *Folder) makeLink(parent dir) error {
 	return folder.errorf(f.envName(), unix.Symlinkat(f.jobPath(), folder.fd, f.envName()))
 }
 
-// removeLink removes the job's folder in the build directory with all in it. The
-// record that names it may be missing or a job may have changed it: nothing but a
-// folder of this user and of the right name is removed, and where there is none
-// there is nothing to do.
+// removeLink removes the job's folder in the build directory, with its content. The
+// record that names the folder may be missing, or a job may have changed it; therefore
+// removeLink only removes a folder of this user and of the right name. If there is none,
+// it succeeds.
 func (f *Folder) removeLink(until time.Time) error {
 	name := filepath.Base(f.record.LinkDir)
 	if f.phase == bare || name != linkFolder(f.id) {
@@ -95,23 +99,30 @@ func (f *Folder) removeLink(until time.Time) error {
 	if f.phase == intended {
 		return f.removeUnfinishedLink(p, name)
 	}
-	if err := p.unlink(name); !errors.Is(err, unix.EISDIR) {
-		return err // a job put something else in its place
+	return p.removeFolder(name, until)
+}
+
+// removeFolder removes the folder name in d with its content, or whatever a job has put
+// in its place.
+func (d dir) removeFolder(name string, until time.Time) error {
+	if err := d.unlink(name); !errors.Is(err, unix.EISDIR) {
+		return err // not a folder
 	}
-	folder, err := openDir(p.fd, name, p.join(name))
+	folder, err := openDir(d.fd, name, d.join(name))
 	if err != nil {
 		return present(err)
 	}
 	defer folder.close()
-	return errors.Join(folder.empty(until), p.rmdir(name))
+	return errors.Join(folder.empty(until), d.rmdir(name))
 }
 
-// removeUnfinishedLink removes the folder name in p where a stage died that was to
-// make it: if there is nothing else in it than the link. Else somebody else made it.
+// removeUnfinishedLink removes the folder name in p after a stage died while it made the
+// folder. It removes the folder only if nothing but the link is in it: otherwise another
+// process made the folder.
 func (f *Folder) removeUnfinishedLink(p dir, name string) error {
 	folder, err := openDir(p.fd, name, p.join(name))
 	if err != nil {
-		return nil //nolint:nilerr // it is not ours
+		return nil //nolint:nilerr // the folder is missing or not ours
 	}
 	defer folder.close()
 	target := make([]byte, unix.PathMax)

@@ -24,7 +24,7 @@ func TestPlantedLinkFolder(t *testing.T) {
 			before := modes(t, p.builds)
 			within(t, 5*time.Second, func() {
 				_, err := state.Create(p.root, key(7), state.Record{Tenant: "alpha"}, p.builds)
-				wantError(t, "Create", err, p.linkFolder(7)+": something stands there already; it is left alone")
+				wantError(t, "Create", err, p.linkFolder(7)+": already exists; left unchanged")
 			})
 			if diff := cmp.Diff(before, modes(t, p.builds)); diff != "" {
 				t.Errorf("the build directory differs:\n%s", diff)

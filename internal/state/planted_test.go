@@ -86,7 +86,7 @@ func TestPlantedRoot(t *testing.T) {
 			p := newPlace(t)
 			plant.put(t, p.root, p.newVictim(t))
 			before := modes(t, p.dir)
-			want := "a link or a file stands where a folder must be; remove it"
+			want := "not a folder but a link or a file; remove it"
 			if plant.name == "folder" {
 				want = "is open to other users (mode 0755); chmod it to 0700"
 			}
@@ -120,7 +120,7 @@ func TestPlantedJobFolder(t *testing.T) {
 			plant.put(t, p.folder(7), p.newVictim(t))
 			before := modes(t, filepath.Join(p.dir, "victim"))
 			within(t, 5*time.Second, func() {
-				const want = "a link or a file stands where a folder must be; remove it"
+				const want = "not a folder but a link or a file; remove it"
 				_, err := state.Create(p.root, key(7), state.Record{Tenant: "alpha"}, p.builds)
 				wantError(t, "Create", err, want)
 				_, err = state.Open(p.root, key(7))
@@ -147,7 +147,7 @@ func TestPlantedEnvFile(t *testing.T) {
 			plant.put(t, p.env(7), p.newVictim(t))
 			before := modes(t, p.dir)
 			within(t, 5*time.Second, func() {
-				wantError(t, "Write", f.Write(credentials()), "something stands there already; it is left alone")
+				wantError(t, "Write", f.Write(credentials()), "already exists; left unchanged")
 				if _, err := f.Read(); err == nil {
 					t.Error("Read takes it")
 				}

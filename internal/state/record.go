@@ -12,12 +12,11 @@ import (
 	"rolecall/internal/job"
 )
 
-// recordVersion is the version of what lies in a job's folder, and oldestRead the
-// first that a later one may work with. A stage works with its own version and the
-// one before, and removes those of all. So what it needs to remove them is the same in
-// all versions: the names of the record, and of its content proof, tenant, link_dir
-// and lease, and backend and data, or up to version 2 cgroup; files with secrets have
-// names that isSecret knows.
+// recordVersion is the version of a job's folder. A stage works with folders of its own
+// version and of the one before, but not of versions before oldestRead. Cleanup and
+// sweep must remove folders of any version. So these never change: the names of the
+// record's files, its fields proof, tenant, link_dir, lease, backend and data (cgroup up
+// to version 2), and the names of files with secrets, which isSecret knows.
 const (
 	recordVersion = 3
 	oldestRead    = 3
@@ -26,34 +25,34 @@ const (
 // maxRecord bounds the size of a record, in bytes.
 const maxRecord = 64 << 10
 
-// phase is how far the folder of a job is. It shows in the name of its record,
-// which is renamed from one to the next.
+// phase says how much of a job's folder exists. It is the name of the record's file,
+// which is renamed from phase to phase.
 type phase string
 
 const (
 	bare     phase = ""             // there is no record yet
-	intended phase = "intent.json"  // the folder in the build directory may not be there, or not be ours
-	made     phase = "job.json"     // all is there
-	leaving  phase = "removed.json" // the job is over, whatever its lease says
+	intended phase = "intent.json"  // the folder in the build directory may be missing or another process's
+	made     phase = "job.json"     // the folder is complete
+	leaving  phase = "removed.json" // the job has ended, whatever its lease says
 )
 
-// Record says what the later stages of a job need to know. Create fills in the
-// version, the proof and the link.
+// Record is what the later stages of a job need to know. Create fills in Version, Proof
+// and LinkDir.
 type Record struct {
 	Version int    `json:"version"`
-	Proof   string `json:"proof"`              // job.Key's
+	Proof   string `json:"proof"`              // the Proof of the job.Key
 	Tenant  string `json:"tenant"`             // empty: the job has no credentials
 	IDToken string `json:"id_token,omitempty"` // variable of the job that holds its ID token
-	LinkDir string `json:"link_dir"`           // folder of the link in the build directory; empty: none
+	LinkDir string `json:"link_dir"`           // folder of the link in the build directory; empty: no link
 	Lease   Lease  `json:"lease,omitzero"`
 	Gate    Gate   `json:"gate,omitzero"`
 
-	Backend string          `json:"backend,omitempty"` // name of the backend that runs the scripts; empty: none does
-	Data    json.RawMessage `json:"data,omitempty"`    // what that backend needs to know; no secret
-	Owner   *Owner          `json:"owner,omitempty"`   // of the job's own folder; nil: the driver's user
+	Backend string          `json:"backend,omitempty"` // name of the backend that runs the scripts; empty: unknown
+	Data    json.RawMessage `json:"data,omitempty"`    // what this backend needs to know; no secret
+	Owner   *Owner          `json:"owner,omitempty"`   // owner of the job's own folder; nil: the driver's user
 }
 
-// Owner is whom the files of a job belong to.
+// Owner is the unix user and group that the files of a job belong to.
 type Owner struct {
 	UID uint32 `json:"uid"`
 	GID uint32 `json:"gid"`
@@ -66,11 +65,11 @@ type Gate struct {
 	MaxDuration time.Duration `json:"max_duration"`
 }
 
-// load reads the record, and finds out how far the folder is. An error is about a
-// record that this driver cannot work with; what can be read of it is there.
+// load reads the record and the phase. An error means that this driver cannot work with
+// the record; f.record then has the fields that could be read.
 func (f *Folder) load() error {
 	f.record, f.phase = Record{}, bare
-	for _, s := range []phase{made, intended, leaving} { // a rename cannot hide it from that order
+	for _, s := range []phase{made, intended, leaving} { // in this order a rename cannot hide the record
 		content, err := f.dir.read(string(s), maxRecord)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -102,23 +101,23 @@ func parseRecord(content []byte) (Record, error) {
 	return r, fmt.Errorf("has version %d, this driver knows %d", r.Version, recordVersion)
 }
 
-// readable reports whether a driver whose records have the version own works with one
-// of that version: with the one before too, so that jobs may run while the driver is
-// upgraded.
+// readable reports whether a driver with the record version own works with a record of
+// the given version. It also works with the version before its own, so that jobs may run
+// while the driver is upgraded.
 func readable(version, own int) bool { return version <= own && version >= max(own-1, oldestRead) }
 
-// older reports whether a version that this one does not work with any more has made
-// the record.
+// older reports whether a driver made the record that is too old for this one to work
+// with it.
 func (r Record) older() bool { return 0 < r.Version && r.Version < max(recordVersion-1, oldestRead) }
 
-// errOlder returns the error about such a record.
+// errOlder returns the error about a record that is too old.
 func errOlder() error {
 	return fault.New(fault.Admin, errors.New("the job was prepared by an older version of rolecall"),
 		"let the runners finish their jobs before you upgrade (see CHANGELOG)")
 }
 
-// addCgroup makes a record of version 2 or before one that can be reaped: it names the
-// cgroup that the job's own is in, where there is one.
+// addCgroup fills in Backend and Data of a record of version 2 or before, so that its
+// job can be reaped. Such a record names the parent of the job's cgroup, if there is one.
 func (r *Record) addCgroup(content []byte) {
 	if r.Version >= oldestRead || r.Backend != "" {
 		return
@@ -126,17 +125,17 @@ func (r *Record) addCgroup(content []byte) {
 	var old struct {
 		Cgroup string `json:"cgroup"`
 	}
-	_ = json.Unmarshal(content, &old) // parseRecord tells
+	_ = json.Unmarshal(content, &old) // parseRecord reports the error
 	if old.Cgroup != "" {
 		r.Backend = "host"
 		r.Data, _ = json.Marshal(old)
 	}
 }
 
-// checkProof reports an error where the folder is of another job of the same id.
+// checkProof returns an error if the folder belongs to another job with the same id.
 func (f *Folder) checkProof(key job.Key) error {
 	if f.record.Proof == "" || key.Proof == "" || f.record.Proof == key.Proof {
 		return nil
 	}
-	return fmt.Errorf("%s is of a job of another GitLab server and is left alone; let the runners of each server run as a service and user of their own", f.dir.path)
+	return fmt.Errorf("%s belongs to a job of another GitLab server, and is left unchanged; run the runners of each GitLab server as a separate service and user", f.dir.path)
 }

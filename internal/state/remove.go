@@ -11,16 +11,16 @@ import (
 )
 
 const (
-	removeTime = 20 * time.Second      // how long it may take to remove what a job left
-	lockTime   = 2 * time.Second       // how long to wait for who has a lock
+	removeTime = 20 * time.Second      // bounds the time to remove what a job left
+	lockTime   = 2 * time.Second       // bounds the time to wait for a lock
 	lockPause  = 10 * time.Millisecond // between two tries
 )
 
-// Remove shreds the credentials of a job and removes its folders and link, whoever
-// works with them: a stage that still does finds them gone. It is for a job of which
-// nothing runs; Finish is for the others. What is not there, or a
-// root of another user, is nothing to remove. The error names the path that is left
-// behind. A Remove that is killed half-way leaves a folder that Sweep takes.
+// Remove shreds the credentials of a job and removes its folders and link, even if a
+// stage still works with them. It is for a job without running processes; Finish is for
+// all others. If there is nothing to remove, or if the root belongs to another user,
+// Remove succeeds. The error names the path that is left. If Remove is killed, Sweep
+// removes the rest.
 func Remove(root string, key job.Key) error {
 	top, err := openOwn(root)
 	if top == nil {
@@ -30,8 +30,8 @@ func Remove(root string, key job.Key) error {
 	return removeFrom(*top, key, false)
 }
 
-// openOwn opens the folder of all jobs if it is there and this user's. It is nil
-// where it is not.
+// openOwn opens the folder of all jobs. It returns nil if the folder does not exist or
+// belongs to another user.
 func openOwn(root string) (*dir, error) {
 	top, err := openDir(unix.AT_FDCWD, root, root)
 	if errors.Is(err, fs.ErrNotExist) || errors.As(err, new(foreignError)) {
@@ -43,9 +43,10 @@ func openOwn(root string) (*dir, error) {
 	return &top, nil
 }
 
-// removeFrom removes a job from the folder of all jobs. Patient is for who makes the
-// job anew: it waits for another process that removes it, so that this one does not
-// take what comes after, and leaves alone what an older version still runs.
+// removeFrom removes a job from the folder of all jobs. Patient is for a caller that
+// makes the job's folder anew. With patient, removeFrom first waits up to lockTime for a
+// process that already removes this job: otherwise that process could remove the new
+// folder. It also leaves a job unchanged that an older version may still run.
 func removeFrom(top dir, key job.Key, patient bool) error {
 	d, err := find(top, key.ID)
 	if err != nil {
@@ -54,9 +55,9 @@ func removeFrom(top dir, key job.Key, patient bool) error {
 	defer d.close()
 	f := &Folder{id: key.ID, root: top, dir: d}
 	if patient {
-		_ = f.dir.lockFor(unix.LOCK_EX, lockTime) // one that does not end in time is not waited for
+		_ = f.dir.lockFor(unix.LOCK_EX, lockTime) // after that time the folder is removed all the same
 	}
-	_ = f.load() // a record that is broken or missing says nothing against removing
+	_ = f.load() // the folder is removed even if its record is broken or missing
 	if err := f.checkProof(key); err != nil {
 		return err
 	}
@@ -66,22 +67,17 @@ func removeFrom(top dir, key job.Key, patient bool) error {
 	return f.remove()
 }
 
-// remove removes the job. First it marks the folder; the record, which names what is outside of the folder, goes last.
+// remove removes the job. It first marks the folder. It removes the record last, since
+// the record names the link outside of the folder.
 func (f *Folder) remove() error {
 	if stat, err := f.dir.stat(); err != nil || stat.Nlink == 0 {
-		return err // somebody else has; what is outside may be of a new attempt by now
+		return err // another process has removed it; the link may belong to a new attempt
 	}
 	f.leave()
 	until := time.Now().Add(removeTime)
 	outside := f.removeLink(until)
 	for {
-		err := f.dir.empty(until, string(intended), string(leaving))
-		if err == nil {
-			err = f.dir.empty(until)
-		}
-		if err == nil {
-			err = f.rmdir()
-		}
+		err := f.removeOnce(until)
 		// A stage that is still alive may have made one more file.
 		if !errors.Is(err, unix.ENOTEMPTY) || time.Now().After(until) {
 			return errors.Join(outside, err)
@@ -89,17 +85,34 @@ func (f *Folder) remove() error {
 	}
 }
 
-// rmdir removes the folder itself, unless its name is that of another one by now.
+// removeOnce tries once to remove the folder: first all but the record, then the record,
+// then the folder itself.
+func (f *Folder) removeOnce(until time.Time) error {
+	if err := f.dir.empty(until, string(intended), string(leaving)); err != nil {
+		return err
+	}
+	if err := f.dir.empty(until); err != nil {
+		return err
+	}
+	return f.rmdir()
+}
+
+// rmdir removes the folder itself, unless another folder has its name by now.
 func (f *Folder) rmdir() error {
 	name := f.id.String()
 	err := f.root.rmdir(name)
 	if !errors.Is(err, unix.ENOTEMPTY) {
 		return err
 	}
-	var now unix.Stat_t
-	own, statErr := f.dir.stat()
-	if statErr == nil && unix.Fstatat(f.root.fd, name, &now, unix.AT_SYMLINK_NOFOLLOW) == nil && now.Ino != own.Ino {
+	if f.replaced(name) {
 		return nil
 	}
 	return err
+}
+
+// replaced reports whether another folder than f has the name.
+func (f *Folder) replaced(name string) bool {
+	var now unix.Stat_t
+	own, err := f.dir.stat()
+	return err == nil && unix.Fstatat(f.root.fd, name, &now, unix.AT_SYMLINK_NOFOLLOW) == nil && now.Ino != own.Ino
 }

@@ -175,7 +175,7 @@ func TestTamperedLinkDir(t *testing.T) {
 			kit.Must(t, os.WriteFile(filepath.Join(p.folder(7), "job.json"), record, 0o600))
 			err = state.Remove(p.root, key(7))
 			if isPath := strings.HasPrefix(elsewhere, "file/") || elsewhere == "link/rolecall-7"; isPath {
-				wantError(t, elsewhere, err, "a link or a file stands where a folder must be")
+				wantError(t, elsewhere, err, "not a folder but a link or a file")
 			} else if err != nil {
 				t.Errorf("Remove: %v", err)
 			}

@@ -11,14 +11,15 @@ import (
 	"rolecall/internal/mask"
 )
 
-// Replace puts c in the place of the credential of its provider and name, by renames:
-// whoever reads one of the files meanwhile sees the old one or the new one, whole. The
-// driver's copy comes first, so that a secret is known before the job can have it.
+// Replace replaces the credential that has the provider and name of c by c. It does so
+// by renames: a process that reads one of the files meanwhile sees the old file or the
+// new one, whole. The driver's own copy is replaced first, so that the driver knows a
+// secret before the job can have it.
 //
-// Where it fails or is killed, the job has the old or the new credential, and another
-// Replace is free to try. Files that the job holds open keep their old content until
-// Remove. It is an error where no such credential was issued, where the runner has
-// died, and where another Replace is at work for longer than lockTime.
+// If Replace fails or is killed, the job has the old or the new credential, and Replace
+// can be called again. Files that the job holds open keep their old content until
+// Remove. Replace fails if no such credential was issued, if the runner has died, or if
+// another Replace takes longer than lockTime.
 func (f *Folder) Replace(c creds.Credential) error {
 	if err := f.checkRunner(); err != nil {
 		return err
@@ -31,6 +32,11 @@ func (f *Folder) Replace(c creds.Credential) error {
 	if err := kept.lockFor(unix.LOCK_EX, lockTime); err != nil {
 		return err
 	}
+	return f.replaceIn(kept, c)
+}
+
+// replaceIn is Replace, with the folder kept locked.
+func (f *Folder) replaceIn(kept dir, c creds.Credential) error {
 	before, err := f.readIssued()
 	if err != nil {
 		return err
@@ -46,11 +52,11 @@ func (f *Folder) Replace(c creds.Credential) error {
 	if err := f.dir.exchange(issuedName, issuedNew, content); err != nil {
 		return err
 	}
-	return f.giveAgain(kept, f.jobFiles(placed))
+	return f.replaceJobCopy(kept, f.jobFiles(placed))
 }
 
-// replace returns what was issued with c in the place of the credential of its
-// provider and name, the secrets of which are kept.
+// replace returns what was issued, with c in the place of the credential that has its
+// provider and name. The secrets of the old credential are kept.
 func (i issued) replace(c creds.Credential) (issued, error) {
 	set, old, ok := i.set.Replace(c)
 	if !ok {
@@ -65,14 +71,14 @@ func (i issued) replace(c creds.Credential) (issued, error) {
 	return after, nil
 }
 
-// holds reports whether a secret is among others, whatever its kind.
+// holds reports whether a secret is among others; its kind does not matter.
 func holds(secrets []mask.Named, secret mask.Named) bool {
 	return slices.ContainsFunc(secrets, func(s mask.Named) bool { return s.Value.Reveal() == secret.Value.Reveal() })
 }
 
-// exchange gives the file name a new content, by way of the name spare, and shreds the
-// old one. At any time name is whole, and spare is what nobody needs: what a killed
-// exchange left there is shredded by the next.
+// exchange gives the file name a new content through the file spare, and shreds the old
+// content. The file name is whole at any time, and nobody needs spare: if exchange is
+// killed, the next one shreds spare.
 func (d dir) exchange(name, spare string, content []byte) error {
 	if err := d.shred(spare); err != nil {
 		return err
@@ -80,16 +86,22 @@ func (d dir) exchange(name, spare string, content []byte) error {
 	if err := d.create(spare, content); err != nil {
 		return err
 	}
-	err := unix.Renameat2(d.fd, spare, d.fd, name, unix.RENAME_EXCHANGE)
-	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) { // a file system such as NFS
-		err = unix.Renameat(d.fd, spare, d.fd, name)
-	}
-	return errors.Join(d.errorf(name, err), d.shred(spare))
+	return errors.Join(d.errorf(name, d.swapNames(name, spare)), d.shred(spare))
 }
 
-// giveAgain puts files in the place of those that the job has, the env file last: it
-// names the others.
-func (f *Folder) giveAgain(kept dir, files []jobFile) error {
+// swapNames exchanges two files. On a file system that cannot exchange, such as NFS,
+// spare replaces name.
+func (d dir) swapNames(name, spare string) error {
+	err := unix.Renameat2(d.fd, spare, d.fd, name, unix.RENAME_EXCHANGE)
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
+		err = unix.Renameat(d.fd, spare, d.fd, name)
+	}
+	return err
+}
+
+// replaceJobCopy replaces the files that the job has. The env file is last, since it
+// names the other files.
+func (f *Folder) replaceJobCopy(kept dir, files []jobFile) error {
 	own, err := openAnyDir(f.dir.fd, jobName, f.dir.join(jobName))
 	if err != nil {
 		return err
@@ -103,8 +115,8 @@ func (f *Folder) giveAgain(kept dir, files []jobFile) error {
 	return nil
 }
 
-// swap puts a file in the place of the one that the job has. The old one keeps its
-// name in kept, and the new one gets another there, so that Remove overwrites both.
+// swap replaces a file that the job has. The old file keeps its name in the folder kept,
+// and the new file gets another name there, so that Remove overwrites both.
 func (f *Folder) swap(kept, own dir, file jobFile) error {
 	name := filePrefix + newName()[1:]
 	if err := kept.create(name, file.content); err != nil {

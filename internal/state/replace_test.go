@@ -157,7 +157,7 @@ func TestReplaceInVain(t *testing.T) {
 	held, err := os.Open(filepath.Join(p.folder(7), "kept"))
 	kit.Must(t, err)
 	kit.Must(t, syscall.Flock(int(held.Fd()), syscall.LOCK_EX))
-	wantError(t, "beside another Replace", f.Replace(fresh(1)), "kept: another stage works with it or removes it")
+	wantError(t, "beside another Replace", f.Replace(fresh(1)), "kept: another stage uses or removes this folder")
 	kit.Must(t, held.Close())
 	kit.Must(t, os.Remove(p.file()))
 	kit.Must(t, os.Mkdir(p.file(), 0o700))
@@ -180,7 +180,7 @@ func TestReplaceWithoutRunner(t *testing.T) {
 	defer f.Close()
 	kit.Must(t, f.Write(withFile()))
 	die(runner)
-	wantError(t, "Replace", f.Replace(fresh(1)), "the runner of this job, process ")
+	wantError(t, "Replace", f.Replace(fresh(1)), "the job gets no credentials: its runner, process ")
 	if content, err := os.ReadFile(p.issued(7)); err != nil || string(content) != asIssued {
 		t.Errorf("the driver's copy has changed: %v", err)
 	}

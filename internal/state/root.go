@@ -10,17 +10,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// passable is the mode of folders that lead to that of a job of another user.
+// passable is the mode of the folders above the folder of another user's job.
 const passable = 0o711
 
-// Roots returns the folders that may hold the state of jobs, the best first, for
-// the user who runs the driver. All but the last count only on a tmpfs.
+// Roots returns the folders that may hold the state of jobs of the driver's user, the
+// best first. All but the last are used only if they are on a tmpfs.
 func Roots() []string {
 	name := fmt.Sprintf("rolecall-%d", os.Geteuid())
 	return []string{"/run/rolecall", filepath.Join("/dev/shm", name), filepath.Join("/var/tmp", name)}
 }
 
-// Root returns the folder that the config stage has chosen, or chooses and makes it.
+// Root returns chosen, the folder that the config stage has chosen. If it is empty, Root
+// chooses a folder and makes it.
 func Root(chosen string) (string, error) {
 	if chosen != "" {
 		return chosen, nil
@@ -28,9 +29,9 @@ func Root(chosen string) (string, error) {
 	return Choose(Roots())
 }
 
-// Choose returns the first of roots that can be used, made where it was not
-// there. One that this user cannot make, or that is root's, is passed over; one
-// that anybody else put there is an error, not a reason to take a worse one.
+// Choose returns the first of roots that can be used, and makes it if necessary. A root
+// that this user cannot make, or that belongs to the user root, is skipped. A root of
+// any other user is an error: otherwise that user could force a worse root.
 func Choose(roots []string) (string, error) {
 	for i, root := range roots {
 		last := i == len(roots)-1
@@ -51,8 +52,8 @@ func Choose(roots []string) (string, error) {
 	return "", errors.New("no folder for the state of jobs")
 }
 
-// KeysDir returns the folder in root, which is there, for the keys of the issuer of
-// ID tokens. They outlive jobs.
+// KeysDir returns the folder in root for the keys of the issuer of ID tokens, and makes
+// it if necessary. The root must exist. The keys outlive jobs.
 func KeysDir(root string) (string, error) {
 	top, err := openRoot(root)
 	if err != nil {
@@ -72,7 +73,7 @@ func OnTmpfs(path string) bool {
 	return err == nil && (stat.Type == unix.TMPFS_MAGIC || stat.Type == unix.RAMFS_MAGIC)
 }
 
-// makeRoot is openRoot, and makes the folder where it is not there.
+// makeRoot is openRoot, but makes the folder if necessary.
 func makeRoot(root string) (dir, error) {
 	if err := unix.Mkdir(root, 0o700); err != nil && !errors.Is(err, unix.EEXIST) {
 		return dir{}, fmt.Errorf("%s: %w", root, err)
@@ -80,10 +81,9 @@ func makeRoot(root string) (dir, error) {
 	return openRoot(root)
 }
 
-// openRoot opens the folder of all jobs. It must belong to the driver's user and be
-// closed to all others, but for the way to folders whose names they know: passable
-// is its mode once a job is another user's. The error is an fs.ErrNotExist where
-// there is no such folder.
+// openRoot opens the folder of all jobs. It must belong to the driver's user. Its mode
+// must be closed to all others or passable, the mode that it gets with the first job of
+// another user. If the folder does not exist, the error is an fs.ErrNotExist.
 func openRoot(root string) (dir, error) {
 	d, err := openDir(unix.AT_FDCWD, root, root)
 	if err != nil {

@@ -98,7 +98,7 @@ func TestChooseRefuses(t *testing.T) {
 			memory, p := shm(t), newPlace(t)
 			root := filepath.Join(memory, "root")
 			plant.put(t, root, p.newVictim(t))
-			want := "a link or a file stands where a folder must be; remove it"
+			want := "not a folder but a link or a file; remove it"
 			if plant.name == "folder" {
 				want = "is open to other users"
 			}

@@ -8,19 +8,18 @@
 //	<root>/<job id>/job/.rolecall.<name>      a file of a credential; it has its second name too
 //	<build directory>.tmp/rolecall-<job id>/.aws.<tenant>.env -> the job's env file
 //
-// The root is a folder of the user who runs the driver, on a tmpfs where the
-// host has one. A job of another user owns the folder job and the files in it, and
-// can reach no other: the folders above let it pass but not look. By the second
-// name a file is found again wherever the job has moved it.
+// The root is a folder of the user who runs the driver, on a tmpfs if the host has one.
+// A job of another user owns the folder job and the files in it, and can reach no other
+// file: the folders above let the user pass but not list them. Through its second name
+// the driver finds a file again wherever the job has moved it.
 //
-// The link in the build directory is for the job: it lies outside the work tree,
-// where git, artifacts and caches do not reach. The driver itself never goes through
-// it. A job of another user has none, since the driver, as root, has no business in
-// a folder that such a user can change.
+// The link in the build directory is for the job. It lies outside of the work tree, so
+// git, artifacts and caches do not reach it. The driver itself never follows it. A job
+// of another user has no link: the driver, as root, must not write into a folder that
+// this user can change.
 package state
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -33,7 +32,7 @@ import (
 
 const (
 	issuedName  = "issued.json"
-	issuedNew   = "issued.new" // what takes its place, or has lost it
+	issuedNew   = "issued.new" // the next content of issued.json, or the one before
 	issuedEnv   = "issued.env" // the driver's own copy in folders of version 2 and before
 	keptName    = "kept"
 	jobName     = "job"
@@ -42,9 +41,8 @@ const (
 	filePattern = filePrefix + "*"
 )
 
-// Folder is the folder of one job. One of Create or Open has its folders for itself
-// and is locked until Close, shared among stages: nobody sweeps a job that a stage
-// works for.
+// Folder is the folder of one job. A Folder of Create or Open holds a lock until Close.
+// Stages share the lock; Sweep skips a job whose folder is locked.
 type Folder struct {
 	id     job.ID
 	root   dir
@@ -53,10 +51,10 @@ type Folder struct {
 	phase  phase
 }
 
-// Create makes the folder of a job with its record. What an earlier attempt at the
-// same job left is removed first; the folder of another job of that id is left
-// alone. TempProjectDir is the folder beside the work tree that the link goes to;
-// where it is empty, or the job another user's, there will be no link.
+// Create makes the folder of a job with its record. It first removes what an earlier
+// attempt at the same job left; the folder of another job with the same id is an error
+// and is left unchanged. TempProjectDir is the folder beside the work tree that gets the
+// link. Without it, and for a job of another user, Create makes no link.
 func Create(root string, key job.Key, record Record, tempProjectDir string) (*Folder, error) {
 	top, err := makeRoot(root)
 	if err != nil {
@@ -71,11 +69,7 @@ func Create(root string, key job.Key, record Record, tempProjectDir string) (*Fo
 		top.close()
 		return nil, err
 	}
-	record.Version, record.Proof, record.LinkDir = recordVersion, key.Proof, ""
-	if record.Tenant != "" && record.Owner == nil && tempProjectDir != "" {
-		record.LinkDir = filepath.Join(tempProjectDir, linkFolder(key.ID))
-	}
-	f.record = record
+	f.record = record.complete(key, tempProjectDir)
 	err = f.dir.lock(unix.LOCK_SH)
 	if err == nil {
 		err = f.fill()
@@ -88,53 +82,9 @@ func Create(root string, key job.Key, record Record, tempProjectDir string) (*Fo
 	return f, nil
 }
 
-// fill writes the record and makes the folders. The record has its name only once
-// all is there, and tells before that what may be: whenever a stage dies, the next
-// one finds all that was made and nothing that was not.
-func (f *Folder) fill() error {
-	if f.record.LinkDir == "" {
-		return f.finish(func() error { return nil })
-	}
-	parent, err := openLinkParent(f.record.LinkDir)
-	if err != nil {
-		return err
-	}
-	defer parent.close()
-	return f.finish(func() error { return f.makeLink(parent) })
-}
-
-// finish writes the record, makes the folders, and gives the record its name.
-func (f *Folder) finish(link func() error) error {
-	content, err := json.Marshal(f.record)
-	if err != nil {
-		return err
-	}
-	f.phase = intended
-	if err := f.dir.create(string(intended), content); err != nil {
-		return err
-	}
-	if f.record.Tenant != "" {
-		for _, name := range []string{keptName, jobName} {
-			made, err := f.dir.mkdir(name)
-			if err != nil {
-				return err
-			}
-			made.close()
-		}
-	}
-	if err := link(); err != nil {
-		return err
-	}
-	if err := f.dir.move(string(intended), f.dir, string(made)); err != nil {
-		return err
-	}
-	f.phase = made
-	return nil
-}
-
-// Open opens the folder of a job that Create made. It makes nothing: where there is
-// no such folder, or no root, the error is an fs.ErrNotExist. It is an error too when
-// the job is over.
+// Open opens the folder of a job that Create made. It makes nothing: if the folder or
+// the root does not exist, the error is an fs.ErrNotExist. A job that has ended is an
+// error too.
 func Open(root string, key job.Key) (*Folder, error) {
 	top, err := openRoot(root)
 	if err != nil {
@@ -146,24 +96,29 @@ func Open(root string, key job.Key) (*Folder, error) {
 		return nil, err
 	}
 	f := &Folder{id: key.ID, root: top, dir: d}
-	if err = f.dir.lock(unix.LOCK_SH); err == nil {
-		err = f.load()
-	}
-	if err == nil && f.phase != made {
-		err = f.dir.errorf("", fmt.Errorf("has %s and no %s: a stage of the job died, or the job is over", f.phase, made))
-	}
-	if err == nil {
-		err = f.checkProof(key)
-	}
-	if err != nil {
+	if err := f.use(key); err != nil {
 		f.Close()
 		return nil, err
 	}
 	return f, nil
 }
 
-// Find opens the folder of a job in the root that the config stage has chosen. Where
-// that has not said which, it is the first of Roots that has the job.
+// use locks the folder for a stage of the job, and reads its record.
+func (f *Folder) use(key job.Key) error {
+	if err := f.dir.lock(unix.LOCK_SH); err != nil {
+		return err
+	}
+	if err := f.load(); err != nil {
+		return err
+	}
+	if f.phase != made {
+		return f.dir.errorf("", fmt.Errorf("has %s and no %s: a stage of the job died, or the job has ended", f.phase, made))
+	}
+	return f.checkProof(key)
+}
+
+// Find opens the folder of a job in the root that the config stage has chosen. If chosen
+// is empty, Find looks in all Roots, and returns the first folder.
 func Find(chosen string, key job.Key) (*Folder, error) {
 	roots := []string{chosen}
 	if chosen == "" {
@@ -180,31 +135,31 @@ func Find(chosen string, key job.Key) (*Folder, error) {
 	return nil, problem
 }
 
-// find opens the folder of a job in the folder of all.
+// find opens the folder of a job below top, without a lock. The caller still owns top.
 func find(top dir, id job.ID) (dir, error) {
 	return openDir(top.fd, id.String(), top.join(id.String()))
 }
 
-// Close releases the folder and its lock; it stays where it is.
+// Close releases the descriptors and the lock. It does not remove the folder.
 func (f *Folder) Close() {
 	f.dir.close()
 	f.root.close()
-	f.dir.fd, f.root.fd = -1, -1 // a second Close must not take somebody else's descriptors
+	f.dir.fd, f.root.fd = -1, -1 // a second Close must not close descriptors that were opened since
 }
 
-// Root returns the folder of all jobs that this one is in.
+// Root returns the folder of all jobs, which contains this one.
 func (f *Folder) Root() string { return f.root.path }
 
-// Tenant returns the tenant of the job, empty where it has no credentials.
+// Tenant returns the tenant of the job, empty if the job has no credentials.
 func (f *Folder) Tenant() string { return f.record.Tenant }
 
 // IDToken returns the variable of the job that holds its ID token.
 func (f *Folder) IDToken() string { return f.record.IDToken }
 
-// Record returns all that Create was told.
+// Record returns the job's record.
 func (f *Folder) Record() Record { return f.record }
 
-// Path returns where the job finds its env file.
+// Path returns the path at which the job finds its env file.
 func (f *Folder) Path() string {
 	if f.record.LinkDir != "" {
 		return filepath.Join(f.record.LinkDir, f.envName())
@@ -218,7 +173,7 @@ func (f *Folder) jobPath() string { return filepath.Join(f.dir.path, jobName, f.
 // envName returns the name of the env file.
 func (f *Folder) envName() string { return ".aws." + f.record.Tenant + ".env" }
 
-// filePath returns where the job finds the file of a credential.
+// filePath returns the path at which the job finds the file of a credential.
 func (f *Folder) filePath(name string) string {
 	return filepath.Join(f.dir.path, jobName, filePrefix+name)
 }

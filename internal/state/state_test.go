@@ -129,7 +129,7 @@ func TestCreateAgain(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	first := p.write(t, 7)
-	wantError(t, "a second Write", first.Write(credentials()), "something stands there already; it is left alone")
+	wantError(t, "a second Write", first.Write(credentials()), "already exists; left unchanged")
 	first.Close()
 	second := p.write(t, 7)
 	if c, err := second.Read(); err != nil || c[0].Facts.Get("region") != "eu-central-1" {
@@ -199,7 +199,7 @@ func TestAnotherServer(t *testing.T) {
 	_, created := state.Create(p.root, theirs, state.Record{Tenant: "beta"}, p.builds)
 	_, opened := state.Open(p.root, theirs)
 	for what, err := range map[string]error{"Create": created, "Open": opened, "Remove": state.Remove(p.root, theirs)} {
-		if err == nil || !strings.Contains(err.Error(), "is of a job of another GitLab server and is left alone") {
+		if err == nil || !strings.Contains(err.Error(), "belongs to a job of another GitLab server, and is left unchanged") {
 			t.Errorf("%s: %v", what, err)
 		}
 	}

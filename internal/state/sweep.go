@@ -14,23 +14,24 @@ import (
 )
 
 const (
-	youngest = time.Minute    // a folder without a record may be in the making for so long
-	oldest   = 25 * time.Hour // a folder whose record has no lease may be of a job for so long
+	youngest = time.Minute    // a younger folder without a record may still be in the making
+	oldest   = 25 * time.Hour // a younger folder without a lease may still be used by a job
 )
 
-// Sweep finishes the jobs of root whose stages or runner have died, as Finish does,
-// and returns the ids of those that it has removed.
+// Sweep finishes, as Finish does, the jobs of root whose stages or runner have died. It
+// returns the ids of the jobs that it has removed.
 //
-// A job stays while its lease holds, and while a stage has its folder locked, unless
-// a Remove was at it. Without a lease, as an older version leaves it or a broken
-// record, it stays for 25 hours; a folder without a finished record for a minute. What
-// is not of a job stays. The error is about those that should have gone; a root that
-// is not there or another user's has none.
+// A job stays while its lease holds. It also stays while a stage has its folder locked,
+// unless a Remove of it has begun. A job without a lease, because its record is broken
+// or of an older version, stays for 25 hours. A folder whose making was not completed
+// stays for a minute. Folders that do not belong to a job stay. The error is about jobs
+// that should have been removed. If the root does not exist or belongs to another user,
+// Sweep succeeds.
 func Sweep(ctx context.Context, root string, reap Reap) ([]job.ID, error) {
 	return newHost().sweep(ctx, root, reap)
 }
 
-// sweep is Sweep on that host.
+// sweep is Sweep on the host h.
 func (h host) sweep(ctx context.Context, root string, reap Reap) ([]job.ID, error) {
 	top, err := openOwn(root)
 	if top == nil {
@@ -39,21 +40,29 @@ func (h host) sweep(ctx context.Context, root string, reap Reap) ([]job.ID, erro
 	defer top.close()
 	entries, err := os.ReadDir(procPath(top.fd))
 	var removed []job.ID
-	for _, entry := range entries {
-		id, parseErr := strconv.ParseInt(entry.Name(), 10, 64)
-		if parseErr != nil || id <= 0 || job.ID(id).String() != entry.Name() || !entry.IsDir() {
-			continue
-		}
-		done, sweepErr := h.sweepJob(ctx, top, job.ID(id), reap)
+	for _, id := range jobsOf(entries) {
+		done, sweepErr := h.sweepJob(ctx, top, id, reap)
 		if done {
-			removed = append(removed, job.ID(id))
+			removed = append(removed, id)
 		}
 		err = errors.Join(err, sweepErr)
 	}
 	return removed, err
 }
 
-// sweepJob removes a job if it is dead, and reports whether it has.
+// jobsOf returns the ids of the jobs that have a folder among the entries.
+func jobsOf(entries []os.DirEntry) []job.ID {
+	var ids []job.ID
+	for _, entry := range entries {
+		id, err := strconv.ParseInt(entry.Name(), 10, 64)
+		if err == nil && id > 0 && job.ID(id).String() == entry.Name() && entry.IsDir() {
+			ids = append(ids, job.ID(id))
+		}
+	}
+	return ids
+}
+
+// sweepJob removes a job if it is dead, and reports whether the job was removed.
 func (h host) sweepJob(ctx context.Context, top *dir, id job.ID, reap Reap) (bool, error) {
 	d, err := find(*top, id)
 	if errors.Is(err, fs.ErrNotExist) || errors.As(err, new(foreignError)) {
@@ -67,27 +76,33 @@ func (h host) sweepJob(ctx context.Context, top *dir, id job.ID, reap Reap) (boo
 	if !f.dead(h) {
 		return false, nil
 	}
-	err = f.dir.lock(unix.LOCK_EX)
-	if err != nil && f.phase == leaving {
-		err = f.dir.lock(unix.LOCK_SH) // beside a stage that hangs, not beside another Sweep
-	}
+	err = f.lockToEnd()
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return false, nil
 	}
-	if err != nil || !f.dead(h) { // it may have changed before it was locked
+	if err != nil || !f.dead(h) { // the job may have changed before the lock
 		return false, err
 	}
 	err = f.end(ctx, reap)
 	return err == nil, err
 }
 
-// dead reports whether nobody needs the folder, as far as its record and its age
-// tell.
+// lockToEnd locks the folder to end its job. If the job has ended already, a stage that
+// hangs may share the lock; another Sweep may not.
+func (f *Folder) lockToEnd() error {
+	err := f.dir.lock(unix.LOCK_EX)
+	if err != nil && f.phase == leaving {
+		return f.dir.lock(unix.LOCK_SH)
+	}
+	return err
+}
+
+// dead reports whether the record and the age of the folder show that nobody needs it.
 func (f *Folder) dead(h host) bool {
-	_ = f.load() // what can be read of a record of another version is enough
+	_ = f.load() // the fields that can be read of another version's record suffice
 	stat, err := f.dir.stat()
 	if err != nil || stat.Nlink == 0 {
-		return false // somebody else was faster
+		return false // another process has removed it
 	}
 	age := h.now.Sub(time.Unix(stat.Ctim.Unix()))
 	switch {
@@ -101,7 +116,7 @@ func (f *Folder) dead(h host) bool {
 	return !h.alive(f.record.Lease)
 }
 
-// shred overwrites and removes the credentials and leaves the record.
+// shred overwrites and removes the credentials, and leaves the record.
 func (f *Folder) shred() error {
 	return f.dir.empty(time.Now().Add(removeTime), string(intended), string(made), string(leaving))
 }

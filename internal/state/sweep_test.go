@@ -136,7 +136,7 @@ func TestSweepAfterRemove(t *testing.T) {
 	defer f.Close()
 	kit.Must(t, os.Rename(filepath.Join(p.folder(7), "job.json"), filepath.Join(p.folder(7), "removed.json")))
 	_, err = state.Open(p.root, key(7))
-	wantError(t, "Open", err, "the job is over")
+	wantError(t, "Open", err, "the job has ended")
 	p.sweep(t, 7)
 	p.gone(t, 7)
 }

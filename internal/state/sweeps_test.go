@@ -78,7 +78,7 @@ func TestCreateWaitsForSweep(t *testing.T) {
 	kit.Must(t, err)
 	kit.Must(t, syscall.Flock(int(held.Fd()), syscall.LOCK_EX))
 	_, err = state.Open(p.root, key(7))
-	wantError(t, "Open", err, "another stage works with it or removes it")
+	wantError(t, "Open", err, "another stage uses or removes this folder")
 	time.AfterFunc(200*time.Millisecond, func() { _ = held.Close() })
 	begin := time.Now()
 	p.write(t, 7)

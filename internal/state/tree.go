@@ -15,26 +15,31 @@ import (
 	"rolecall/internal/creds"
 )
 
-// shred overwrites the regular file name with zeros, syncs and removes it, so
-// that a second name of the file holds no secret either. Anything else of that
-// name is only removed, as is a file of somebody who is not the owner of the
-// folder: a job may have linked it there. In the driver's own folders all files
-// are the driver's work. On file systems that do not write in place, the old bytes
-// may stay on the disk; on a tmpfs they do not.
+// shred overwrites the regular file name with zeros, syncs and removes it, so that a
+// second name of the file holds no secret either. Whatever else has the name is only
+// removed. So is a file that does not belong to the owner of the folder: a job may have
+// linked it there. In the driver's own folders, the driver made all files. On file
+// systems that do not write in place, the old bytes may stay on the disk; on a tmpfs
+// they do not.
 func (d dir) shred(name string) error {
-	var overwritten error
-	fd, owner, err := openat(d.fd, name, d.join(name), unix.S_IFREG, unix.O_WRONLY)
-	if err == nil {
-		f := os.NewFile(uintptr(fd), d.join(name))
-		if owner == d.owner || int(d.owner) == os.Geteuid() {
-			overwritten = zero(f, reach(name))
-		}
-		overwritten = errors.Join(overwritten, f.Close())
-	}
-	return errors.Join(overwritten, d.unlink(name))
+	return errors.Join(d.overwrite(name), d.unlink(name))
 }
 
-// reach returns how many bytes of a file of that name can be the driver's work. A job
+// overwrite overwrites the regular file name if shred may. A file that cannot be opened
+// is not an error.
+func (d dir) overwrite(name string) error {
+	fd, owner, err := openat(d.fd, name, d.join(name), unix.S_IFREG, unix.O_WRONLY)
+	if err != nil {
+		return nil //nolint:nilerr // there is nothing to overwrite, or unlink reports the error
+	}
+	f := os.NewFile(uintptr(fd), d.join(name))
+	if owner == d.owner || int(d.owner) == os.Geteuid() {
+		err = zero(f, reach(name))
+	}
+	return errors.Join(err, f.Close())
+}
+
+// reach returns how many bytes of a file of that name the driver may have written. A job
 // may make its own files longer.
 func reach(name string) int64 {
 	if name == issuedName || name == issuedNew {
@@ -51,7 +56,7 @@ func zero(f *os.File, limit int64) error {
 	}
 	_, err = f.Write(make([]byte, min(info.Size(), limit)))
 	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
-		return f.Truncate(0) // a hole on a full disk: there is nothing to overwrite
+		return f.Truncate(0) // the file has a hole on a full disk: there is nothing to overwrite
 	}
 	if err != nil {
 		return err
@@ -59,40 +64,31 @@ func zero(f *os.File, limit int64) error {
 	return f.Sync()
 }
 
-// unlink removes a name that is no folder. One that is gone is no error.
+// unlink removes a name that is not a folder. A missing name is not an error.
 func (d dir) unlink(name string) error {
 	return present(d.errorf(name, unix.Unlinkat(d.fd, name, 0)))
 }
 
-// rmdir removes the empty folder name. One that is gone is no error.
+// rmdir removes the empty folder name. A missing folder is not an error.
 func (d dir) rmdir(name string) error {
 	return present(d.errorf(name, unix.Unlinkat(d.fd, name, unix.AT_REMOVEDIR)))
 }
 
-// strip removes all that is no folder from d but the names to keep, secrets
-// overwritten, and returns the names of the folders.
+// strip removes all files from d but the names to keep, overwrites those that may hold
+// secrets, and returns the names of the folders in d.
 func (d dir) strip(until time.Time, keep []string) ([]string, error) {
-	list, err := openAnyDir(d.fd, ".", d.path) // reads from the beginning
+	list, err := openAnyDir(d.fd, ".", d.path) // a new descriptor reads from the beginning
 	if err != nil {
 		return nil, err
 	}
 	f := os.NewFile(uintptr(list.fd), d.path)
 	defer f.Close()
 	var folders []string
-	var problems error
 	for {
 		names, err := f.Readdirnames(1024)
-		for _, name := range names {
-			if slices.Contains(keep, name) {
-				continue
-			}
-			err := d.unlinkOrShred(name)
-			if errors.Is(err, unix.EISDIR) {
-				folders = append(folders, name)
-			} else {
-				problems = errors.Join(problems, err)
-			}
-		}
+		names = slices.DeleteFunc(names, func(name string) bool { return slices.Contains(keep, name) })
+		more, problems := d.removeFiles(names)
+		folders = append(folders, more...)
 		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, unix.ENOENT) {
 			return nil, errors.Join(problems, err)
 		}
@@ -105,7 +101,20 @@ func (d dir) strip(until time.Time, keep []string) ([]string, error) {
 	}
 }
 
-// unlinkOrShred removes a name, and overwrites what may hold secrets.
+// removeFiles removes the files among the names, and returns those that are folders.
+func (d dir) removeFiles(names []string) (folders []string, problems error) {
+	for _, name := range names {
+		err := d.unlinkOrShred(name)
+		if errors.Is(err, unix.EISDIR) {
+			folders = append(folders, name)
+		} else {
+			problems = errors.Join(problems, err)
+		}
+	}
+	return folders, problems
+}
+
+// unlinkOrShred removes a file, and overwrites one that may hold secrets.
 func (d dir) unlinkOrShred(name string) error {
 	if isSecret(name) {
 		return d.shred(name)
@@ -124,10 +133,10 @@ func isSecret(name string) bool {
 	return env || file
 }
 
-// empty removes all that is in d but the names to keep, however deep, with few
-// descriptors: a folder is first moved up into d, then stripped, and what it holds
-// moved up in turn. A folder that a file system is mounted on cannot be moved, so
-// nothing in it is touched or even looked at.
+// empty removes the content of d, however deep, but the names to keep. To need few
+// descriptors, it moves a folder up into d, removes the files in the folder, and then
+// moves its subfolders up in turn. A folder that a file system is mounted on cannot be
+// moved, so its content is neither touched nor read.
 func (d dir) empty(until time.Time, keep ...string) error {
 	folders, problems := d.strip(until, keep)
 	for len(folders) > 0 {
@@ -151,8 +160,8 @@ func (d dir) empty(until time.Time, keep ...string) error {
 // errLate says that a folder of a job holds more than can be removed in a stage.
 var errLate = errors.New("holds too many files to remove in time; remove it by hand")
 
-// present returns err unless it says that something is gone: somebody else removes
-// it at the same time.
+// present returns err, or nil if err says that the file does not exist: another process
+// may remove it at the same time.
 func present(err error) error {
 	if errors.Is(err, unix.ENOENT) {
 		return nil
@@ -160,14 +169,14 @@ func present(err error) error {
 	return err
 }
 
-// newName returns a name that nothing has.
+// newName returns a name that no file has.
 func newName() string { return fmt.Sprintf(".%016x", rand.Uint64()) } //nolint:gosec // it need not be a secret
 
-// move renames the folder name to a name in another folder.
+// move renames the file or folder name to the name as in the folder to.
 func (d dir) move(name string, to dir, as string) error {
 	err := unix.Renameat(d.fd, name, to.fd, as)
 	if errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) {
-		folder, err := openAnyDir(d.fd, name, d.join(name)) // gives its rights back
+		folder, err := openAnyDir(d.fd, name, d.join(name)) // restores its rights
 		if err != nil {
 			return err
 		}
@@ -180,8 +189,8 @@ func (d dir) move(name string, to dir, as string) error {
 	return d.errorf(name, err)
 }
 
-// dissolve removes the folder name in d, and returns the new names of the folders
-// in it, which are moved into d.
+// dissolve removes the folder name in d. It moves the subfolders into d and returns
+// their new names.
 func (d dir) dissolve(name string, until time.Time) ([]string, error) {
 	folder, err := openAnyDir(d.fd, name, d.join(name))
 	if err != nil {
@@ -189,31 +198,38 @@ func (d dir) dissolve(name string, until time.Time) ([]string, error) {
 	}
 	defer folder.close()
 	inside, problems := folder.strip(until, nil)
-	var moved []string
-	for _, below := range inside {
+	moved, err := folder.moveUp(inside, d)
+	if problems = errors.Join(problems, err); problems != nil {
+		return moved, problems
+	}
+	if err = d.rmdir(name); errors.Is(err, unix.ENOTEMPTY) {
+		return append(moved, name), nil // a process still writes there
+	}
+	return moved, err
+}
+
+// moveUp moves subfolders of d into the folder to, and returns their new names.
+func (d dir) moveUp(names []string, to dir) (moved []string, problems error) {
+	for _, name := range names {
 		as := newName()
-		err := folder.moveOwn(below, d, as)
+		err := d.moveOwn(name, to, as)
 		if err == nil {
 			moved = append(moved, as)
 		}
 		problems = errors.Join(problems, present(err))
 	}
-	if problems != nil {
-		return moved, problems
-	}
-	if err = d.rmdir(name); errors.Is(err, unix.ENOTEMPTY) {
-		return append(moved, name), nil // somebody still writes there
-	}
-	return moved, err
+	return moved, problems
 }
 
-// moveOwn moves the folder name, unless d is a job's and the folder of another
-// user: a job may have moved it there, and may not have others' files removed.
+// moveOwn moves the subfolder name to to/as. If d belongs to a job's user, a subfolder
+// of a third user may have been planted there, and the job must not have it removed.
+// The owner is therefore checked after the move, when no job can exchange the folder any
+// more: a foreign folder is moved back and reported.
 func (d dir) moveOwn(name string, to dir, as string) error {
 	if err := d.move(name, to, as); err != nil || int(d.owner) == os.Geteuid() {
 		return err
 	}
-	var stat unix.Stat_t // of what no job can exchange any more
+	var stat unix.Stat_t
 	err := unix.Fstatat(to.fd, as, &stat, unix.AT_SYMLINK_NOFOLLOW)
 	if err == nil && stat.Uid != d.owner {
 		err = errors.Join(foreignError{d.join(name), stat.Uid}, to.move(as, d, name))

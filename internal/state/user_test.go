@@ -107,7 +107,7 @@ func TestUserBeforeWrite(t *testing.T) {
 	kit.Must(t, err)
 	defer f.Close()
 	kit.Must(t, os.WriteFile(p.env(7), nil, 0o600))
-	wantError(t, "Write", f.Write(credentials()), "something stands there already")
+	wantError(t, "Write", f.Write(credentials()), "already exists; left unchanged")
 	for name, mode := range owners(t, p.root) {
 		if !strings.HasSuffix(mode, " 0 0") || strings.HasPrefix(mode, "drwx--x") {
 			t.Errorf("%s is %s", name, mode)

@@ -9,11 +9,11 @@ import (
 	"rolecall/internal/creds"
 )
 
-// Write writes what was issued: the driver's copy, then the files of the job, each
-// of which comes to be whole and in a folder that is not the job's yet. Where it
-// fails, nothing of the credentials is left; the error holds nothing of them. Where
-// the runner has died by the end nobody would take them away: all of the job is then
-// removed, and that is an error.
+// Write writes what was issued: the driver's own copy, then the files of the job. Each
+// file is written whole, in a folder that does not belong to the job's user yet. If
+// Write fails, no credential is left, and the error quotes none. If the runner has died,
+// no stage would remove the credentials: Write then removes all of the job, and returns
+// an error.
 func (f *Folder) Write(set creds.Set) error {
 	if err := f.checkRunner(); err != nil {
 		return errors.Join(err, f.remove())
@@ -25,7 +25,7 @@ func (f *Folder) Write(set creds.Set) error {
 	if err := f.dir.create(issuedName, content); err != nil {
 		return err
 	}
-	if err := f.give(f.jobFiles(placed)); err != nil {
+	if err := f.writeJobCopy(f.jobFiles(placed)); err != nil {
 		return errors.Join(err, f.dir.shred(issuedName))
 	}
 	if err := f.checkRunner(); err != nil {
@@ -34,8 +34,8 @@ func (f *Folder) Write(set creds.Set) error {
 	return nil
 }
 
-// encode checks what was issued, and returns its set as the job gets it and the
-// content of the driver's copy.
+// encode checks what was issued. It returns the set with the paths at which the job
+// finds its files, and the content of the driver's own copy.
 func (f *Folder) encode(i issued) (creds.Set, []byte, error) {
 	placed := i.set.In(f.filePath)
 	if err := placed.Check(); err != nil {
@@ -45,12 +45,12 @@ func (f *Folder) encode(i issued) (creds.Set, []byte, error) {
 	return placed, content, err
 }
 
-// checkRunner reports an error where the runner that the job's lease is on has died.
+// checkRunner returns an error if the lease of the job does not hold any more.
 func (f *Folder) checkRunner() error {
 	if f.record.Lease == (Lease{}) || f.record.Lease.Alive() {
 		return nil
 	}
-	return fmt.Errorf("the runner of this job, process %d, has died or the job's time is over: it gets no credentials", f.record.Lease.RunnerPID)
+	return fmt.Errorf("the job gets no credentials: its runner, process %d, has died, or its lease has expired", f.record.Lease.RunnerPID)
 }
 
 // jobFile is a file that a job gets.
@@ -59,7 +59,7 @@ type jobFile struct {
 	content []byte
 }
 
-// jobFiles returns all files that a job gets, for a set as the job gets it.
+// jobFiles returns all files that a job gets. Placed is the set that encode returns.
 func (f *Folder) jobFiles(placed creds.Set) []jobFile {
 	files := []jobFile{{f.envName(), placed.EnvFile()}}
 	for _, c := range placed {
@@ -70,8 +70,8 @@ func (f *Folder) jobFiles(placed creds.Set) []jobFile {
 	return files
 }
 
-// give writes the files of the job, all or none.
-func (f *Folder) give(files []jobFile) error {
+// writeJobCopy writes the files of the job, all or none.
+func (f *Folder) writeJobCopy(files []jobFile) error {
 	kept, err := openDir(f.dir.fd, keptName, f.dir.join(keptName))
 	if err != nil {
 		return err
@@ -82,13 +82,16 @@ func (f *Folder) give(files []jobFile) error {
 		return err
 	}
 	defer own.close()
+	return f.writeFiles(kept, own, files)
+}
+
+// writeFiles writes files into the folders kept and own, and gives them to the job's
+// user.
+func (f *Folder) writeFiles(kept, own dir, files []jobFile) error {
 	for i, file := range files {
 		if err := put(kept, own, file); err != nil {
 			return errors.Join(err, withdraw(kept, own, files[:i]))
 		}
-	}
-	if f.record.Owner == nil {
-		return nil
 	}
 	if err := f.handOver(kept, own, files); err != nil {
 		return errors.Join(err, withdraw(kept, own, files))
@@ -96,7 +99,7 @@ func (f *Folder) give(files []jobFile) error {
 	return nil
 }
 
-// put writes a file in kept, and gives it a second name in own.
+// put writes a file in the folder kept, and gives it a second name in the folder own.
 func put(kept, own dir, file jobFile) error {
 	if err := kept.create(file.name, file.content); err != nil {
 		return err
@@ -107,7 +110,7 @@ func put(kept, own dir, file jobFile) error {
 	return nil
 }
 
-// withdraw takes back what put did.
+// withdraw removes files that put has written.
 func withdraw(kept, own dir, files []jobFile) error {
 	var problems error
 	for _, file := range files {
@@ -116,9 +119,13 @@ func withdraw(kept, own dir, files []jobFile) error {
 	return problems
 }
 
-// handOver makes the job's files and folder its user's, last of all, and opens the
-// way to them.
+// handOver gives the job's files and, last of all, its folder to the job's user, and
+// lets that user pass through the folders above. For the driver's user there is nothing
+// to do.
 func (f *Folder) handOver(kept, own dir, files []jobFile) error {
+	if f.record.Owner == nil {
+		return nil
+	}
 	uid, gid := int(f.record.Owner.UID), int(f.record.Owner.GID)
 	for _, file := range files {
 		if err := unix.Fchownat(kept.fd, file.name, uid, gid, unix.AT_SYMLINK_NOFOLLOW); err != nil {

@@ -1,5 +1,5 @@
-// Package sweep removes what jobs left whose stages or runner have died: a timer
-// starts it, for the hosts where no next job comes to do it.
+// Package sweep removes what dead jobs left: jobs whose stages or runner have died. A
+// timer starts it, since a host may get no next job that would remove it.
 package sweep
 
 import (
@@ -18,18 +18,18 @@ import (
 	"rolecall/internal/tenant/policyfile"
 )
 
-// Parts are what the program is made of.
+// Parts are the backends and providers that the program works with.
 type Parts struct {
-	Backends  []backend.Reaper      // of all jobs that there may be on this host
-	Providers []policyfile.Provider // whose keys a policy file may have
+	Backends  []backend.Reaper      // of all jobs that this host may have
+	Providers []policyfile.Provider // their keys may be in a policy file
 }
 
-// Main runs sweep as the process's own main and exits.
+// Main runs sweep as the main function of the process and exits.
 func (p Parts) Main() { program.Exit(p.Serve) }
 
-// Serve sweeps the folders that Roots returns for args, and writes what Run writes to
-// out. It reads neither environ nor standard input. It returns an exit code: 0 where
-// nothing is left that should go, else 1, for a reason on stderr.
+// Serve sweeps the folders that Roots returns for args. Run writes its lines to out.
+// Serve reads neither environ nor standard input. It returns the exit code: 0 if all
+// that should be removed is gone, else 1, with the reason on stderr.
 func (p Parts) Serve(args, _ []string, _ io.Reader, out, stderr io.Writer) (code int) {
 	roots, err := p.Roots(args, stderr)
 	if errors.Is(err, flag.ErrHelp) {
@@ -42,10 +42,10 @@ func (p Parts) Serve(args, _ []string, _ io.Reader, out, stderr io.Writer) (code
 	return 0
 }
 
-// Roots returns the folders to sweep: those where a stage of this user keeps the
-// state of jobs, and the credentials_dir of the policy file of --config. Help gets a
-// text about wrong arguments. Beside an error about the policy file there are the
-// other folders.
+// Roots returns the folders to sweep: the folders that a stage of this user may keep the
+// state of jobs in, and the credentials_dir of the policy file of --config. If the
+// arguments are wrong, help gets a text. If the policy file is wrong, Roots returns the
+// other folders beside the error.
 func (p Parts) Roots(args []string, help io.Writer) ([]string, error) {
 	flags := flag.NewFlagSet("rolecall sweep", flag.ContinueOnError)
 	flags.SetOutput(help)
@@ -64,8 +64,8 @@ func (p Parts) Roots(args []string, help io.Writer) ([]string, error) {
 	return roots, err
 }
 
-// readPolicy returns the policy file, or nil where nobody has named one and there is
-// none: what a runner without a policy file left goes too.
+// readPolicy returns the policy file. It returns nil if no file is named and the default
+// file does not exist, so that jobs of a runner without a policy file are swept too.
 func readPolicy(named string, providers []policyfile.Provider) (*tenant.Policy, error) {
 	if _, err := os.Lstat(policyfile.Default); named == "" && errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -73,17 +73,22 @@ func readPolicy(named string, providers []policyfile.Provider) (*tenant.Policy, 
 	return program.Flags{Config: named}.Policy(providers...)
 }
 
-// Run sweeps the roots and writes a line to out for each job that it has removed.
-// The error is about what is left.
+// Run sweeps the roots, and writes a line to out for each job that it has removed. An
+// error names what is left.
 func (p Parts) Run(roots []string, out io.Writer) error {
 	var problems error
 	for _, root := range roots {
-		removed, err := state.Sweep(context.Background(), root, backend.Reap(p.Backends))
-		for _, id := range removed {
-			_, writeErr := fmt.Fprintf(out, "removed what job %s left in %s\n", id, root)
-			err = errors.Join(err, writeErr)
-		}
-		problems = errors.Join(problems, err)
+		problems = errors.Join(problems, p.sweep(root, out))
 	}
 	return problems
+}
+
+// sweep sweeps one root.
+func (p Parts) sweep(root string, out io.Writer) error {
+	removed, err := state.Sweep(context.Background(), root, backend.Reap(p.Backends))
+	for _, id := range removed {
+		_, writeErr := fmt.Fprintf(out, "removed what job %s left in %s\n", id, root)
+		err = errors.Join(err, writeErr)
+	}
+	return err
 }

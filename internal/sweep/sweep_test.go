@@ -102,7 +102,7 @@ func TestRun(t *testing.T) {
 	if out.String() != want {
 		t.Errorf("output\n%s, want\n%s", &out, want)
 	}
-	for _, want := range []string{file + ": a link or a file stands where a folder must be", "/proc: not a cgroup"} {
+	for _, want := range []string{file + ": not a folder but a link or a file", "/proc: not a cgroup"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one with %q", err, want)
 		}

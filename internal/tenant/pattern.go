@@ -72,9 +72,14 @@ func glob(n, m int, star func(i int) bool, fits func(i, j int) bool) bool {
 	return i == n
 }
 
-// segmentsOf returns the segments of a value, or nil where no pattern matches it.
+// isPath reports whether a value has the length and the characters of a path.
+func isPath(value string) bool {
+	return len(value) <= maxPath && utf8.ValidString(value) && !strings.ContainsFunc(value, unicode.IsControl)
+}
+
+// segmentsOf returns the segments of a value, or nil if no pattern matches the value.
 func segmentsOf(value string) []string {
-	if len(value) > maxPath || !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl) {
+	if !isPath(value) {
 		return nil
 	}
 	segments := strings.Split(value, "/")

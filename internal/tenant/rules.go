@@ -170,11 +170,16 @@ func anyOf(patterns []Pattern) string {
 	if len(patterns) == 0 {
 		return "any"
 	}
+	return strings.Join(textsOf(patterns), ", ")
+}
+
+// textsOf returns the texts of patterns.
+func textsOf(patterns []Pattern) []string {
 	texts := make([]string, len(patterns))
 	for i, p := range patterns {
 		texts[i] = p.text
 	}
-	return strings.Join(texts, ", ")
+	return texts
 }
 
 // got returns what the job has that a rule looks at.

@@ -66,15 +66,15 @@ func (p *place) settle(s backend.Spec) error {
 // lookup returns a unix user of the host that scripts can run as.
 func lookup(name string) (*user, error) {
 	found, err := account.Lookup(name)
-	if err == nil {
-		err = found.RunnableBy(os.Geteuid())
-	}
 	if err != nil {
 		return nil, err
 	}
-	return &user{
-		Name: found.Name, UID: found.UID, GID: found.GID, Groups: found.Groups, Home: found.Home, Shell: found.Shell,
-	}, nil
+	return newUser(found), found.RunnableBy(os.Geteuid())
+}
+
+// newUser returns the user of an account, in the form of the record.
+func newUser(a account.Account) *user {
+	return &user{Name: a.Name, UID: a.UID, GID: a.GID, Groups: a.Groups, Home: a.Home, Shell: a.Shell}
 }
 
 // checkWorkDir returns an error unless a user can make the folder that a job works in,

@@ -13,23 +13,23 @@ import (
 	"rolecall/internal/httpguard"
 )
 
-// How servers are asked, and how far their clocks may be from this host's.
+// Bounds of the time that a check takes, and of the difference between two clocks.
 const (
 	patience    = 5 * time.Second
 	noticedSkew = 5 * time.Second
-	refusedSkew = time.Minute // what an ID token is allowed
+	refusedSkew = time.Minute // ID tokens are refused beyond it
 )
 
-// ask makes a request to a server, whatever it answers, and returns what the
-// answer's Date says of this host's clock. Its error names the server, without a
-// password that may stand in the address.
-func (s *site) ask(ctx context.Context, bundle, proxy, address string) ([]Finding, error) {
+// ask sends a request to a server, and checks this host's clock against the Date of the
+// answer. Any answer is fine. The error names the server, but not a password in its
+// address.
+func (h *host) ask(ctx context.Context, bundle, proxy, address string) ([]Finding, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil || request.URL.Host == "" {
-		return nil, errors.New("the address of a server is no URL")
+		return nil, errors.New("the address of a server is not a URL")
 	}
 	host := request.URL.Host
-	response, err := s.client(bundle, proxy).Do(request)
+	response, err := h.client(bundle, proxy).Do(request)
 	if errors.Is(err, httpguard.ErrPlain) {
 		return nil, fmt.Errorf("%s: %w", host, httpguard.ErrPlain)
 	}
@@ -40,10 +40,10 @@ func (s *site) ask(ctx context.Context, bundle, proxy, address string) ([]Findin
 	return checkClock(host, response.Header.Get("Date"), time.Now()), nil
 }
 
-// client returns the way to a server, by a proxy, or else that of this process's
-// environment, and with the CAs of a file beside the system's. What is wrong with
-// the file is said by checkFiles.
-func (s *site) client(bundle, proxy string) *http.Client {
+// client returns a client for a server. It uses the proxy, or else the proxy of this
+// process's environment, and the CAs of the file bundle beside the system's. An error in
+// the file is reported by checkFiles.
+func (h *host) client(bundle, proxy string) *http.Client {
 	roots, err := x509.SystemCertPool()
 	if err != nil {
 		roots = x509.NewCertPool()
@@ -60,8 +60,8 @@ func (s *site) client(bundle, proxy string) *http.Client {
 	return httpguard.New(transport, patience).Client()
 }
 
-// checkClock holds this host's clock against a server's, as the header Date of its
-// answer gives it, to the second.
+// checkClock compares this host's clock with a server's clock. Date is the header of the
+// server's answer, which is precise to the second.
 func checkClock(host, date string, now time.Time) []Finding {
 	const area = "clock"
 	server, err := http.ParseTime(date)

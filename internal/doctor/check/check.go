@@ -1,5 +1,5 @@
-// Package check looks for what is wrong with a runner's host: its policy file, its
-// folders, its servers, the runner's configuration and the kernel's settings.
+// Package check looks for mistakes in the set-up of a runner's host: in its policy file,
+// its folders, its servers, the runner's configuration and the kernel's settings.
 package check
 
 import (
@@ -17,11 +17,11 @@ type State string
 // The states of a finding.
 const (
 	OK   State = "ok"
-	Warn State = "warn" // a risk, or what will fail one day
+	Warn State = "warn" // a risk, or a later failure
 	Fail State = "FAIL" // jobs fail, or credentials are not safe
 )
 
-// Finding is one thing that was looked at.
+// Finding is the result of one check.
 type Finding struct {
 	Area  string `json:"area"`
 	What  string `json:"what"`
@@ -29,19 +29,19 @@ type Finding struct {
 	Do    string `json:"do,omitempty"` // what to do about it
 }
 
-// Host is what is looked at.
+// Host says where to look.
 type Host struct {
 	Policy       string // path of the policy file
 	Providers    []policyfile.Provider
-	ByDefault    bool     // nobody has named the policy file: it may be missing
+	ByDefault    bool     // Policy is the default path: the file may be missing
 	RunnerConfig string   // path of the runner's config.toml
-	Temp         string   // where the runner keeps job responses
-	Proc         string   // where proc is mounted
-	Root         string   // where systemd's folders are
+	Temp         string   // folder of the runner's job responses
+	Proc         string   // mount point of proc
+	Root         string   // folder above systemd's folders
 	Metadata     []string // addresses of the cloud's metadata services
 }
 
-// Here returns this host, as far as its paths and addresses are always the same.
+// Here returns this host, with the paths and addresses that are the same on all hosts.
 //
 // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
 // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html
@@ -49,30 +49,29 @@ func Here() Host {
 	return Host{Proc: "/proc", Root: "/", Metadata: []string{"169.254.169.254:80", "[fd00:ec2::254]:80", "169.254.170.2:80"}}
 }
 
-// site is a host with what could be read of its files.
-type site struct {
+// host is a host, with the files that could be read.
+type host struct {
 	Host
-	policy   *tenant.Policy  // nil: none, or it is broken
-	settings tenant.Settings // of the policy, or none
-	config   runnerConfig    // empty: none, or it is broken
+	policy   *tenant.Policy  // nil: missing or broken
+	settings tenant.Settings // of the policy; empty without one
+	config   runnerConfig    // empty: missing or broken
 }
 
-// Check looks at everything and returns what it found, in the same order each
-// time. No check keeps another from being made, and none takes longer than 5 s for
-// a server. What it reads of files and servers is not secret, but it may name
-// paths, hosts and tenants.
+// Check makes all checks and returns their findings, in the same order each time. A
+// check that fails does not prevent another, and waits at most 5 s for a server. The
+// findings contain no secret, but they may name paths, hosts and tenants.
 func (h Host) Check(ctx context.Context) []Finding {
-	s := site{Host: h}
-	findings := s.readPolicy()
-	findings = append(findings, s.readRunnerConfig()...)
+	on := host{Host: h}
+	findings := on.readPolicy()
+	findings = append(findings, on.readRunnerConfig()...)
 	checks := []func(context.Context) []Finding{
-		s.checkFiles, s.checkUsers, s.checkCredentialsDir, s.checkAuditLog, s.checkWorkDirs, s.checkPassable,
-		s.checkKeys, s.checkGitLab, s.checkSTS, s.checkRunners, s.checkKernel, s.checkProcesses, s.checkSweep, s.checkTemp, s.checkMetadata,
+		on.checkFiles, on.checkUsers, on.checkCredentialsDir, on.checkAuditLog, on.checkWorkDirs, on.checkPassable,
+		on.checkKeys, on.checkGitLab, on.checkSTS, on.checkRunners, on.checkKernel, on.checkProcesses, on.checkSweep, on.checkTemp, on.checkMetadata,
 	}
 	return append(findings, gather(len(checks), func(i int) []Finding { return checks[i](ctx) })...)
 }
 
-// gather makes n checks at once and returns what they found, in their order.
+// gather makes n checks at once and returns their findings, in the order of the checks.
 func gather(n int, check func(i int) []Finding) []Finding {
 	found := make([][]Finding, n)
 	var all sync.WaitGroup

@@ -97,7 +97,7 @@ func TestBroken(t *testing.T) {
 	findings := h.check(t)
 	const alpha = `runner "deploy-alpha"`
 	named(t, findings,
-		want{check.Fail, "session_policy_file", "no JSON object"},
+		want{check.Fail, "session_policy_file", "not a JSON object"},
 		want{check.Fail, "credentials_dir", "mode 0755"},
 		want{check.Warn, "credentials_dir", "swapped out to /dev/sda2"},
 		want{check.Fail, "audit_log", "log has mode 0777"},
@@ -118,7 +118,7 @@ func TestBroken(t *testing.T) {
 		want{check.Warn, alpha, "clean_git_config is off"},
 		want{check.Fail, `runner "deploy-gamma"`, "gamma is not in the policy file"},
 		want{check.Fail, `runner "uneven"`, "prepare_args are"},
-		want{check.Warn, "runners", `tenant beta has several: "deploy-beta", "again"`},
+		want{check.Warn, "runners", `tenant beta has several runners: "deploy-beta", "again"`},
 		want{check.OK, "runners", `"uneven" take jobs of every tenant`},
 		want{check.Warn, "host", "systemd-coredump"},
 		want{check.Warn, "host", "command lines"},

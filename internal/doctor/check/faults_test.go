@@ -21,7 +21,7 @@ type fault struct {
 
 func policyFaults() []fault {
 	return []fault{
-		{"no policy file", func(_ *testing.T, h *host) { h.policy, h.ByDefault = "", true }, want{check.Fail, `runner "deploy-beta"`, "is not there, and every job is refused"}},
+		{"no policy file", func(_ *testing.T, h *host) { h.policy, h.ByDefault = "", true }, want{check.Fail, `runner "deploy-beta"`, "does not exist, so every job is refused"}},
 		{"named but missing", func(_ *testing.T, h *host) { h.policy = "" }, want{check.Fail, "policy file", "no such file"}},
 		{"loose policy file", func(t *testing.T, h *host) { h.write(t, "etc/rolecall.toml", h.policy, 0o666) }, want{check.Fail, "policy file", "mode 0666"}},
 		{"unknown key", inPolicy("cache_dir", "cachedir"), want{check.Fail, "policy file", "rolecall.toml:2"}},
@@ -47,9 +47,9 @@ func folderFaults() []fault {
 		{"not made yet", inPolicy("run/rolecall", "run/later"), want{check.OK, "credentials_dir", "the first job makes it"}},
 		{"no log folder", inPolicy("DIR/log/", "DIR/none/"), want{check.Fail, "audit_log", "no such file"}},
 		{"log is open", writing("log/audit.jsonl", "", 0o666), want{check.Fail, "audit_log", "audit.jsonl has mode 0666"}},
-		{"log is a link", linking("log/audit.jsonl"), want{check.Fail, "audit_log", "no regular file"}},
+		{"log is a link", linking("log/audit.jsonl"), want{check.Fail, "audit_log", "not a regular file"}},
 		{"foreign log", chowning("log"), want{check.Fail, "audit_log", "belongs to user 4711"}},
-		{"builds is a file", inPolicy("DIR/builds", "DIR/etc/session.json"), want{check.Fail, "builds_dir", "is no folder"}},
+		{"builds is a file", inPolicy("DIR/builds", "DIR/etc/session.json"), want{check.Fail, "builds_dir", "is not a folder"}},
 		{"loose builds", func(t *testing.T, h *host) { h.mkdir(t, "builds", 0o775) }, want{check.Fail, "builds_dir", "mode 0775"}},
 		{"foreign builds", chowning("builds"), want{check.Warn, "builds_dir", "user 4711"}},
 	}
@@ -76,14 +76,14 @@ func modeFaults() []fault {
 			t.Helper()
 			kit.NeedRoot(t, "what is said to an admin whose runner is root")
 			inRunners(withConfig, `"--no-policy", "--run-as", "root"`)(t, h)
-		}, want{check.Warn, beta, "counts for nothing here"}},
+		}, want{check.Warn, beta, "this runner ignores the policy file"}},
 		{"contradiction", inRunners(withConfig, withConfig+`, "--no-policy"`), want{check.Fail, beta, "contradict each other"}},
 		{"user beside a file", inRunners(withConfig, withConfig+`, "--run-as", "list"`), want{check.Fail, beta, "--run-as is for --no-policy only"}},
 		{"root by silence", func(t *testing.T, h *host) {
 			t.Helper()
 			kit.NeedRoot(t, "what is said to an admin whose runner is root")
 			inPolicy(`run_as_root = "unsafe"`, "")(t, h)
-		}, want{check.Fail, "run_as", "refuses jobs without a unix user: alpha, beta, the jobs of no tenant"}},
+		}, want{check.Fail, "run_as", "refuses jobs without a unix user: alpha, beta, the jobs without a tenant"}},
 	}
 }
 
@@ -91,7 +91,7 @@ func runnerFaults() []fault {
 	const beta = `runner "deploy-beta"`
 	return []fault{
 		{"no config", func(_ *testing.T, h *host) { h.runners = "" }, want{check.Fail, "runner's config", "no such file"}},
-		{"broken config", inRunners("shutdown_timeout", "token = glrt-SECRET\nshutdown_timeout"), want{check.Fail, "runner's config", "config.toml:1: it is no TOML"}},
+		{"broken config", inRunners("shutdown_timeout", "token = glrt-SECRET\nshutdown_timeout"), want{check.Fail, "runner's config", "config.toml:1: GitLab Runner cannot read this TOML"}},
 		{"odd type", inRunners("= 60\n[[", "= \"SECRET\"\n[["), want{check.Fail, "runner's config", "config.toml:1"}},
 		{"no runner", inRunners(`"custom"`, `"shell"`), want{check.Fail, "runner's config", "no runner"}},
 		{"odd flags", inRunners("--tenant", "--tenants"), want{check.Fail, beta, "are not flags"}},
@@ -99,7 +99,7 @@ func runnerFaults() []fault {
 		{"other policy file", inRunners("rolecall.toml", "other.toml"), want{check.Warn, beta, "other.toml"}},
 		{"default file", inRunners(`"--config", "DIR/etc/rolecall.toml", `, ""), want{check.Warn, beta, "its policy file is /etc/rolecall/rolecall.toml"}},
 		{"no cleanup", inRunners("cleanup_exec =", "#"), want{check.Fail, beta, "cleanup_exec is not set"}},
-		{"no program", writing("libexec/rolecall/run", "", 0o644), want{check.Fail, beta, "is no program"}},
+		{"no program", writing("libexec/rolecall/run", "", 0o644), want{check.Fail, beta, "is not a program"}},
 		{"loose folder", func(t *testing.T, h *host) { h.mkdir(t, "libexec", 0o777) }, want{check.Fail, beta, "libexec has mode 0777"}},
 		{"no times", inRunners("prepare_exec_timeout", "#"), want{check.Warn, beta, "the runner waits 3600 s"}},
 		{"no grace", inRunners("graceful_kill_timeout", "#"), want{check.Fail, beta, "shutdown_timeout is 60 s"}},
@@ -113,7 +113,7 @@ func runnerFaults() []fault {
 			inRunners("builds_dir =", "#")(t, h)
 		}, want{check.Fail, beta, "builds_dir is not set"}},
 		{"plain http", inRunners("GITLAB", "http://u:SECRET@192.0.2.1"), want{check.Fail, "GitLab", "192.0.2.1: not https"}},
-		{"no url", inRunners("GITLAB", ""), want{check.Fail, "GitLab", "no URL"}},
+		{"no url", inRunners("GITLAB", ""), want{check.Fail, "GitLab", "not a URL"}},
 		{"shared", func(_ *testing.T, h *host) {
 			h.runners += strings.ReplaceAll(h.runner("beta"), `, "--tenant", "beta"`, "")
 		}, want{check.OK, "runners", "every tenant"}},

@@ -16,46 +16,55 @@ import (
 	"rolecall/internal/tenant/policyfile"
 )
 
-// maxSessionPolicy is what STS takes of a session policy, in characters.
+// maxSessionPolicy is the longest session policy that STS accepts, in characters.
 //
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
 const maxSessionPolicy = 2048
 
 // readPolicy reads the policy file.
-func (s *site) readPolicy() []Finding {
+func (h *host) readPolicy() []Finding {
 	const area = "policy file"
 	var err error
-	s.policy, err = policyfile.Load(s.Policy, s.Providers...)
-	if s.ByDefault && errors.Is(err, fs.ErrNotExist) {
-		return []Finding{warn(area, s.Policy+" is not there: only runners with --no-policy run jobs, each of which names its tenant and role itself",
-			"write one, unless all who can run jobs here are one circle of trust")}
+	h.policy, err = policyfile.Load(h.Policy, h.Providers...)
+	if h.ByDefault && errors.Is(err, fs.ErrNotExist) {
+		return []Finding{warn(area, h.Policy+" does not exist: only runners with --no-policy run jobs, and each job names its tenant and role",
+			"write one, unless all people who can run jobs here trust each other")}
 	}
 	if err != nil {
-		var broken *fault.Error
-		if errors.As(err, &broken) {
-			err = broken.What // what to do is said below
-		}
-		var findings []Finding
-		for line := range strings.Lines(strings.TrimPrefix(err.Error(), "policy file: ")) {
-			findings = append(findings, fail(area, strings.TrimSpace(line), "correct it: until then no job gets credentials"))
-		}
-		return findings
+		return policyProblems(area, what(err))
 	}
-	s.settings = s.policy.Settings()
-	return []Finding{ok(area, fmt.Sprintf("%s has %d tenants", s.Policy, len(s.policy.Tenants())))}
+	h.settings = h.policy.Settings()
+	return []Finding{ok(area, fmt.Sprintf("%s has %d tenants", h.Policy, len(h.policy.Tenants())))}
+}
+
+// policyProblems returns the errors of a policy file, each as a finding.
+func policyProblems(area string, err error) []Finding {
+	var findings []Finding
+	for line := range strings.Lines(strings.TrimPrefix(err.Error(), "policy file: ")) {
+		findings = append(findings, fail(area, strings.TrimSpace(line), "correct it: until then no job gets credentials"))
+	}
+	return findings
+}
+
+// what returns an error without its advice: a finding has advice of its own.
+func what(err error) error {
+	if broken, ok := errors.AsType[*fault.Error](err); ok {
+		return broken.What
+	}
+	return err
 }
 
 // checkFiles checks the files that the policy file names.
-func (s *site) checkFiles(context.Context) []Finding {
+func (h *host) checkFiles(context.Context) []Finding {
 	findings := slices.Concat(
-		checkFile("gitlab.ca_bundle", s.settings.GitLab.CABundle, checkBundle),
-		checkFile("sts.ca_bundle", grant.ServerOf(s.settings).CABundle, checkBundle),
+		checkFile("gitlab.ca_bundle", h.settings.GitLab.CABundle, checkBundle),
+		checkFile("sts.ca_bundle", grant.ServerOf(h.settings).CABundle, checkBundle),
 	)
-	if s.policy == nil {
+	if h.policy == nil {
 		return findings
 	}
 	seen := map[string]bool{}
-	for _, t := range s.policy.Tenants() {
+	for _, t := range h.policy.Tenants() {
 		given, _ := grant.Of(t.Gifts)
 		if !seen[given.SessionPolicyFile] {
 			findings = append(findings, checkFile("session_policy_file", given.SessionPolicyFile, checkSessionPolicy)...)
@@ -65,16 +74,13 @@ func (s *site) checkFiles(context.Context) []Finding {
 	return findings
 }
 
-// checkFile checks a file that the policy file names under key, if it does.
+// checkFile checks the file that the policy file names under key; path may be empty.
 func checkFile(key, path string, check func(content []byte) error) []Finding {
 	if path == "" {
 		return nil
 	}
 	content, err := policyfile.ReadNamed(key, path)
-	var broken *fault.Error
-	if errors.As(err, &broken) {
-		err = broken.What
-	}
+	err = what(err)
 	if err == nil {
 		if err = check(content); err != nil {
 			err = fmt.Errorf("%s: %w", path, err)
@@ -86,23 +92,23 @@ func checkFile(key, path string, check func(content []byte) error) []Finding {
 	return []Finding{ok(key, path)}
 }
 
-// checkBundle reports an error unless content holds certificates.
+// checkBundle returns an error unless content has a certificate.
 func checkBundle(content []byte) error {
 	if !x509.NewCertPool().AppendCertsFromPEM(content) {
-		return errors.New("it holds no certificate in PEM")
+		return errors.New("it has no certificate in PEM")
 	}
 	return nil
 }
 
-// checkSessionPolicy reports an error unless STS can take content as a session
+// checkSessionPolicy returns an error if STS does not accept content as a session
 // policy.
 func checkSessionPolicy(content []byte) error {
 	var policy map[string]any
 	if err := json.Unmarshal(content, &policy); err != nil {
-		return errors.New("it is no JSON object")
+		return errors.New("it is not a JSON object")
 	}
 	if n := utf8.RuneCount(content); n > maxSessionPolicy {
-		return fmt.Errorf("it has %d characters, STS takes %d", n, maxSessionPolicy)
+		return fmt.Errorf("it has %d characters, STS accepts %d", n, maxSessionPolicy)
 	}
 	return nil
 }

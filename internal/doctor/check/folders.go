@@ -20,46 +20,46 @@ import (
 const mebibyte = 1 << 20
 
 // checkCredentialsDir checks the folder of the jobs' credentials.
-func (s *site) checkCredentialsDir(context.Context) []Finding {
+func (h *host) checkCredentialsDir(context.Context) []Finding {
 	const area = "credentials_dir"
-	dir, named := s.credentialsDir()
+	dir, named := h.credentialsDir()
 	var findings []Finding
 	info, err := os.Lstat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && exists(filepath.Dir(dir)):
-		findings = append(findings, ok(area, dir+" is not there yet: the first job makes it"))
+		findings = append(findings, ok(area, dir+" does not exist yet: the first job makes it"))
 	case err != nil:
-		return []Finding{fail(area, err.Error(), "make the folder, of mode 0700 and of the user who runs the runner")}
+		return []Finding{fail(area, err.Error(), "make the folder with mode 0700, for the user that runs GitLab Runner")}
 	default:
 		findings = append(findings, checkPrivate(area, dir, info)...)
 	}
-	if m := s.mountOf(dir); !isTmpfs(m) {
+	if m := h.mountOf(dir); !isTmpfs(m) {
 		do := "mount a tmpfs there"
 		if !named {
 			do = "name a folder on a tmpfs as credentials_dir in the policy file"
 		}
 		findings = append(findings, fail(area, fmt.Sprintf("%s is on %s, a disk that keeps what was written", dir, orSome(m.kind)), do))
 	} else {
-		findings = append(findings, s.checkSwap(area, dir, m)...)
+		findings = append(findings, h.checkSwap(area, dir, m)...)
 	}
 	return append(findings, checkSpace(area, nearest(dir), mebibyte, 8*mebibyte)...)
 }
 
 // credentialsDir returns the folder of the jobs' credentials, and whether the policy
 // file names it.
-func (s *site) credentialsDir() (dir string, named bool) {
-	if s.settings.CredentialsDir != "" {
-		return s.settings.CredentialsDir, true
+func (h *host) credentialsDir() (dir string, named bool) {
+	if h.settings.CredentialsDir != "" {
+		return h.settings.CredentialsDir, true
 	}
 	roots := state.Roots()
-	if i := slices.IndexFunc(roots, func(root string) bool { return isTmpfs(s.mountOf(root)) }); i >= 0 {
+	if i := slices.IndexFunc(roots, func(root string) bool { return isTmpfs(h.mountOf(root)) }); i >= 0 {
 		return roots[i], false
 	}
 	return roots[0], false
 }
 
-// checkPrivate checks that a folder is closed to all but its owner, or that others
-// can do no more than pass through, as the driver has it where jobs have users.
+// checkPrivate checks that a folder is closed to all but its owner. Others may pass
+// through it: the driver allows that if jobs have unix users.
 func checkPrivate(area, dir string, info fs.FileInfo) []Finding {
 	switch {
 	case !info.IsDir():
@@ -72,11 +72,11 @@ func checkPrivate(area, dir string, info fs.FileInfo) []Finding {
 	return []Finding{ok(area, dir+" is closed to all but its owner")}
 }
 
-// checkSwap warns where what lies on a tmpfs may be written to a disk.
+// checkSwap warns if the files of a tmpfs may be written to a disk.
 //
 // https://docs.kernel.org/filesystems/tmpfs.html
-func (s *site) checkSwap(area, dir string, m mount) []Finding {
-	swaps, _ := os.ReadFile(filepath.Join(s.Proc, "swaps"))
+func (h *host) checkSwap(area, dir string, m mount) []Finding {
+	swaps, _ := os.ReadFile(filepath.Join(h.Proc, "swaps"))
 	var disks []string
 	for i, line := range strings.Split(string(swaps), "\n") {
 		if fields := strings.Fields(line); i > 0 && len(fields) > 0 && !strings.HasPrefix(fields[0], "/dev/zram") {
@@ -90,11 +90,11 @@ func (s *site) checkSwap(area, dir string, m mount) []Finding {
 		"mount it with noswap (Linux 6.4), encrypt the swap, or turn it off")}
 }
 
-// checkSpace checks how many bytes are free where path is.
+// checkSpace checks how many bytes are free on the file system of path.
 func checkSpace(area, path string, least, enough uint64) []Finding {
 	var stat unix.Statfs_t
 	if err := unix.Statfs(path, &stat); err != nil {
-		return []Finding{fail(area, fmt.Sprintf("%s: %v", path, err), "look why its file system does not answer")}
+		return []Finding{fail(area, fmt.Sprintf("%s: %v", path, err), "find out why its file system does not answer")}
 	}
 	free := stat.Bavail * uint64(stat.Bsize) //nolint:gosec // a block has a positive size
 	what := fmt.Sprintf("%s has %d MiB free", path, free/mebibyte)
@@ -107,16 +107,16 @@ func checkSpace(area, path string, least, enough uint64) []Finding {
 	return []Finding{ok(area, what)}
 }
 
-// checkAuditLog checks the folder of the audit log. Where nothing can be written to
-// it, nothing is issued.
-func (s *site) checkAuditLog(context.Context) []Finding {
+// checkAuditLog checks the audit log and its folder. If a line cannot be written, no
+// credentials are issued.
+func (h *host) checkAuditLog(context.Context) []Finding {
 	const area = "audit_log"
-	file := s.settings.AuditLog
+	file := h.settings.AuditLog
 	if file == "" {
 		return nil
 	}
 	dir := filepath.Dir(file)
-	do := "make its folder for the user who runs the runner alone, or run doctor as that user"
+	do := "make its folder writable only for the user that runs GitLab Runner, or run doctor as that user"
 	if err := adminfile.Check(dir); err != nil {
 		return []Finding{fail(area, err.Error(), do)}
 	}
@@ -126,7 +126,7 @@ func (s *site) checkAuditLog(context.Context) []Finding {
 	}
 	info, err := os.Lstat(file)
 	if err == nil && !info.Mode().IsRegular() {
-		findings = append(findings, fail(area, file+" is no regular file", "let the file itself be there"))
+		findings = append(findings, fail(area, file+" is not a regular file", "replace it by a regular file"))
 	} else if err == nil && adminfile.Check(file) != nil {
 		findings = append(findings, fail(area, adminfile.Check(file).Error(), do))
 	}
@@ -134,9 +134,9 @@ func (s *site) checkAuditLog(context.Context) []Finding {
 }
 
 // checkWorkDirs checks the folders that jobs work in.
-func (s *site) checkWorkDirs(context.Context) []Finding {
+func (h *host) checkWorkDirs(context.Context) []Finding {
 	var findings []Finding
-	for _, f := range []struct{ key, dir string }{{"builds_dir", s.settings.BuildsDir}, {"cache_dir", s.settings.CacheDir}} {
+	for _, f := range []struct{ key, dir string }{{"builds_dir", h.settings.BuildsDir}, {"cache_dir", h.settings.CacheDir}} {
 		if f.dir != "" {
 			findings = append(findings, checkOwned(f.key, f.dir)...)
 		}
@@ -144,15 +144,15 @@ func (s *site) checkWorkDirs(context.Context) []Finding {
 	return findings
 }
 
-// checkOwned checks that a folder is there, is root's or this user's, and that no
-// other may write to it.
+// checkOwned checks that a folder exists, that it belongs to root or to this user, and
+// that nobody else may write to it.
 func checkOwned(area, dir string) []Finding {
 	info, err := os.Stat(dir)
 	switch {
 	case err != nil:
-		return []Finding{warn(area, err.Error(), "make it, for the user who runs the runner alone")}
+		return []Finding{warn(area, err.Error(), "make the folder, writable only for the user that runs GitLab Runner")}
 	case !info.IsDir():
-		return []Finding{fail(area, dir+" is no folder", "make it one, for the user who runs the runner alone")}
+		return []Finding{fail(area, dir+" is not a folder", "replace it by a folder, writable only for the user that runs GitLab Runner")}
 	case info.Mode().Perm()&0o022 != 0:
 		return []Finding{fail(area, fmt.Sprintf("others may write to %s (mode %04o)", dir, info.Mode().Perm()), "chmod go-w "+dir)}
 	case !trusted(info):
@@ -161,7 +161,7 @@ func checkOwned(area, dir string) []Finding {
 	return []Finding{ok(area, dir+" belongs to root or to you, and nobody else may write to it")}
 }
 
-// owner returns the user whom a file belongs to.
+// owner returns the id of the user that a file belongs to, or -1.
 func owner(info fs.FileInfo) int {
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
 		return int(stat.Uid)
@@ -172,13 +172,13 @@ func owner(info fs.FileInfo) int {
 // trusted reports whether a file belongs to root or to this user.
 func trusted(info fs.FileInfo) bool { return owner(info) == 0 || owner(info) == os.Geteuid() }
 
-// exists reports whether there is something at path.
+// exists reports whether a file or folder exists at path.
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
 }
 
-// nearest returns path, or the first of the folders above it that is there.
+// nearest returns path if it exists, else the first folder above it that does.
 func nearest(path string) string {
 	for !exists(path) && path != filepath.Dir(path) {
 		path = filepath.Dir(path)
@@ -186,7 +186,7 @@ func nearest(path string) string {
 	return path
 }
 
-// orSome returns the kind of a file system in words.
+// orSome names the kind of a file system.
 func orSome(kind string) string {
 	if kind == "" {
 		return "an unknown file system"

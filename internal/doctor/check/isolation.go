@@ -15,14 +15,14 @@ import (
 
 // users returns the unix users that the policy file and the runners' flags name,
 // sorted.
-func (s *site) users() []string {
-	names := []string{s.settings.RunAs}
-	if s.policy != nil {
-		for _, t := range s.policy.Tenants() {
+func (h *host) users() []string {
+	names := []string{h.settings.RunAs}
+	if h.policy != nil {
+		for _, t := range h.policy.Tenants() {
 			names = append(names, t.RunAs)
 		}
 	}
-	for _, r := range s.config.Runners {
+	for _, r := range h.config.Runners {
 		if f, err := readFlags(r.Custom.ConfigArgs); r.ours() && err == nil {
 			names = append(names, f.RunAs)
 		}
@@ -31,54 +31,54 @@ func (s *site) users() []string {
 	return slices.DeleteFunc(slices.Compact(names), func(name string) bool { return name == "" || name == program.Root })
 }
 
-// checkUsers checks the unix users that scripts run as, and says which tenants have
-// one in common.
-func (s *site) checkUsers(ctx context.Context) []Finding {
+// checkUsers checks the unix users that scripts run as, and warns about tenants that
+// share a user.
+func (h *host) checkUsers(ctx context.Context) []Finding {
 	var findings []Finding
 	tenants := map[string][]string{} // by their user
-	if s.policy != nil {
-		for _, t := range s.policy.Tenants() {
+	if h.policy != nil {
+		for _, t := range h.policy.Tenants() {
 			tenants[t.RunAs] = append(tenants[t.RunAs], string(t.Name))
 		}
-		findings = s.checkRoot(tenants[""])
+		findings = h.checkRoot(tenants[""])
 	}
 	for _, user := range slices.Sorted(maps.Keys(tenants)) {
 		if len(tenants[user]) > 1 {
 			findings = append(findings, warn("shared_user", strings.Join(tenants[user], ", ")+" have one unix user: their jobs can read each other's credentials, files and processes",
-				"give each tenant a run_as of its own, and take shared_user out of the policy file"))
+				"give each tenant its own run_as, and remove shared_user from the policy file"))
 		}
 	}
-	for _, user := range s.users() {
+	for _, user := range h.users() {
 		findings = append(findings, checkUser(ctx, user)...)
 	}
 	return findings
 }
 
-// checkRoot says which tenants' scripts run as root, where the runner's service is
-// root as this process is.
-func (s *site) checkRoot(tenants []string) []Finding {
+// checkRoot names the tenants whose scripts run as root, if this process is root. It
+// takes the runner's service for root too.
+func (h *host) checkRoot(tenants []string) []Finding {
 	const area = "run_as"
 	if os.Geteuid() != 0 {
 		return nil
 	}
-	if s.settings.RunAs == "" {
-		tenants = append(tenants, "the jobs of no tenant")
+	if h.settings.RunAs == "" {
+		tenants = append(tenants, "the jobs without a tenant")
 	}
 	who := strings.Join(tenants, ", ")
 	switch {
 	case who == "":
 		return nil
-	case s.settings.RunAsRoot:
-		return []Finding{warn(area, "scripts run as root, as run_as_root allows: "+who, "give each a run_as, and take run_as_root out of the policy file")}
+	case h.settings.RunAsRoot:
+		return []Finding{warn(area, "scripts run as root, as run_as_root allows: "+who, "give each a run_as, and remove run_as_root from the policy file")}
 	}
-	return []Finding{fail(area, "a runner that is root refuses jobs without a unix user: "+who, makeUser+", and set run_as to it: for each tenant, and at the top for jobs of no tenant")}
+	return []Finding{fail(area, "a runner that is root refuses jobs without a unix user: "+who, makeUser+", and set run_as to it: for each tenant, and at the top for jobs without a tenant")}
 }
 
-// makeUser is how to make a user whom scripts can run as. What Debian copies into a
-// home ends the login shell of a script.
+// makeUser says how to make a user for scripts. The home folder must be empty: a file
+// that Debian copies into new home folders ends the login shell of a script.
 const makeUser = "make a user: useradd --system --create-home --skel /dev/null --shell /usr/sbin/nologin NAME"
 
-// checkUser checks a unix user of a tenant, or of the jobs without one.
+// checkUser checks a unix user that scripts run as.
 func checkUser(ctx context.Context, name string) []Finding {
 	const area = "run_as"
 	a, err := account.Lookup(name)
@@ -90,7 +90,7 @@ func checkUser(ctx context.Context, name string) []Finding {
 	}
 	findings := append(checkHome(area, a), checkLogin(ctx, area, a)...)
 	if groups := a.Powerful(); len(groups) > 0 {
-		findings = append(findings, warn(area, fmt.Sprintf("user %q is in %s, which may do or read what is root's", name, strings.Join(groups, ", ")), "take the user out of such groups"))
+		findings = append(findings, warn(area, fmt.Sprintf("user %q is in %s, which has rights of root", name, strings.Join(groups, ", ")), "remove the user from these groups"))
 	}
 	if findings == nil {
 		return []Finding{ok(area, fmt.Sprintf("user %q, uid %d, is fit to run scripts", name, a.UID))}
@@ -98,31 +98,31 @@ func checkUser(ctx context.Context, name string) []Finding {
 	return findings
 }
 
-// checkHome checks that nobody else can write the profile that a user's scripts
-// start with. A home folder that is not there is fine.
+// checkHome checks that nobody else can change the profile of a user, with which the
+// user's scripts start. A missing home folder is fine.
 func checkHome(area string, a account.Account) []Finding {
 	info, err := os.Stat(a.Home)
 	switch {
 	case err != nil:
 		return nil
 	case owner(info) != 0 && owner(info) != int(a.UID):
-		return []Finding{fail(area, fmt.Sprintf("%s, the home folder of user %q, belongs to user %d, who can write its profile", a.Home, a.Name, owner(info)), "give the user a home folder of its own")}
+		return []Finding{fail(area, fmt.Sprintf("%s, the home folder of user %q, belongs to user %d, who can change its profile", a.Home, a.Name, owner(info)), "give the user another home folder")}
 	case info.Mode().Perm()&0o022 != 0:
 		return []Finding{fail(area, fmt.Sprintf("others may write to %s, the home folder of user %q (mode %04o)", a.Home, a.Name, info.Mode().Perm()), "chmod go-w "+a.Home)}
 	}
 	return nil
 }
 
-// checkPassable checks that users of tenants can pass through the folders that lead
-// to their jobs'. The mode of credentials_dir itself is the driver's business.
-func (s *site) checkPassable(context.Context) []Finding {
-	if len(s.users()) == 0 {
+// checkPassable checks that users of tenants can pass through the folders above their
+// jobs' folders. The driver itself sets the mode of credentials_dir.
+func (h *host) checkPassable(context.Context) []Finding {
+	if len(h.users()) == 0 {
 		return nil
 	}
-	credentials, _ := s.credentialsDir()
+	credentials, _ := h.credentialsDir()
 	var findings []Finding
 	for _, f := range []struct{ key, dir string }{
-		{"credentials_dir", filepath.Dir(credentials)}, {"builds_dir", s.settings.BuildsDir}, {"cache_dir", s.settings.CacheDir},
+		{"credentials_dir", filepath.Dir(credentials)}, {"builds_dir", h.settings.BuildsDir}, {"cache_dir", h.settings.CacheDir},
 	} {
 		if closed, mode := closedAbove(f.dir); closed != "" {
 			findings = append(findings, fail(f.key, fmt.Sprintf("users of tenants cannot pass through %s (mode %04o)", closed, mode), "chmod o+x "+closed))
@@ -131,20 +131,23 @@ func (s *site) checkPassable(context.Context) []Finding {
 	return findings
 }
 
-// closedAbove returns the first folder, from path on upwards, that other users
-// cannot pass through, and its mode; or nothing.
+// closedAbove returns the first folder, beginning with path and going up, that other
+// users cannot pass through, and its mode. It returns an empty path if there is none.
 func closedAbove(path string) (string, os.FileMode) {
-	path = nearest(path)
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
-	}
-	for {
+	for path = resolved(nearest(path)); ; path = filepath.Dir(path) {
 		if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o001 == 0 {
 			return path, info.Mode().Perm()
 		}
 		if path == filepath.Dir(path) {
 			return "", 0
 		}
-		path = filepath.Dir(path)
 	}
+}
+
+// resolved returns path without symbolic links, or path itself if they cannot be read.
+func resolved(path string) string {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		return target
+	}
+	return path
 }

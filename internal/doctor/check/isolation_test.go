@@ -40,7 +40,7 @@ func isolate(t *testing.T, h *host, alpha, beta string) {
 func processes() want {
 	parent, err := cgroup.Own()
 	if err != nil {
-		return want{check.Warn, "processes", "hunted one by one"}
+		return want{check.Warn, "processes", "found and killed one by one"}
 	}
 	defer parent.Close()
 	return want{check.OK, "processes", string(parent.Kind())}

@@ -15,17 +15,17 @@ type mount struct {
 	options []string // of the mount and of the file system
 }
 
-// has reports whether an option is set, as it is or with a value.
+// has reports whether the mount has an option.
 func (m mount) has(option string) bool { return slices.Contains(m.options, option) }
 
 // isTmpfs reports whether a mount keeps its files in memory.
 func isTmpfs(m mount) bool { return m.kind == "tmpfs" || m.kind == "ramfs" }
 
-// mountOf returns the mount that path is on, or would be.
+// mountOf returns the mount that path is on, or would be on if it existed.
 //
 // https://docs.kernel.org/filesystems/proc.html#proc-pid-mountinfo-information-about-mounts
-func (s *site) mountOf(path string) mount {
-	content, _ := os.ReadFile(filepath.Join(s.Proc, "self/mountinfo"))
+func (h *host) mountOf(path string) mount {
+	content, _ := os.ReadFile(filepath.Join(h.Proc, "self/mountinfo"))
 	if real, err := filepath.EvalSymlinks(nearest(path)); err == nil {
 		path = real + "/" + strings.TrimPrefix(path, nearest(path))
 	}
@@ -49,29 +49,39 @@ func below(path, dir string) bool {
 	return filepath.Clean(path) == dir || strings.HasPrefix(filepath.Clean(path), strings.TrimSuffix(dir, "/")+"/")
 }
 
-// checkKernel checks the settings of the kernel that keep the jobs of a host apart.
-func (s *site) checkKernel(context.Context) []Finding {
-	const area = "host"
-	findings := []Finding{}
-	core := s.sysctl("kernel/core_pattern")
-	if strings.HasPrefix(core, "|") {
-		program, _, _ := strings.Cut(strings.TrimPrefix(core, "|"), " ")
-		findings = append(findings, warn(area, "core dumps of scripts, with their environment, go to "+program,
-			"set kernel.core_pattern to a file, and LimitCORE=0 in the runner's unit"))
-	} else {
-		findings = append(findings, ok(area, "core dumps go to no program"))
+// checkKernel checks the settings of the kernel that separate the jobs of a host.
+func (h *host) checkKernel(context.Context) []Finding {
+	return []Finding{h.checkCore(), h.checkProc(), h.checkLinks()}
+}
+
+// hostArea is the area of findings about the kernel's settings.
+const hostArea = "host"
+
+// checkCore warns if core dumps, which may contain credentials, go to a program.
+func (h *host) checkCore() Finding {
+	core := h.sysctl("kernel/core_pattern")
+	if !strings.HasPrefix(core, "|") {
+		return ok(hostArea, "core dumps do not go to a program")
 	}
-	if m := s.mountOf(s.Proc); slices.ContainsFunc(m.options, hidesProcesses) {
-		findings = append(findings, ok(area, s.Proc+" hides the processes of other users"))
-	} else {
-		findings = append(findings, warn(area, s.Proc+" shows the command lines of all processes to every user", "mount it with hidepid=2"))
+	program, _, _ := strings.Cut(strings.TrimPrefix(core, "|"), " ")
+	return warn(hostArea, "core dumps of scripts, with their environment, go to "+program,
+		"set kernel.core_pattern to a file, and LimitCORE=0 in the runner's unit")
+}
+
+// checkProc warns if users see the processes of others.
+func (h *host) checkProc() Finding {
+	if m := h.mountOf(h.Proc); slices.ContainsFunc(m.options, hidesProcesses) {
+		return ok(hostArea, h.Proc+" hides the processes of other users")
 	}
-	if value := s.sysctl("fs/protected_symlinks"); value == "1" {
-		findings = append(findings, ok(area, "fs.protected_symlinks is on"))
-	} else {
-		findings = append(findings, warn(area, "fs.protected_symlinks is off: links that others plant in /tmp are followed", "sysctl -w fs.protected_symlinks=1"))
+	return warn(hostArea, h.Proc+" shows the command lines of all processes to every user", "mount it with hidepid=2")
+}
+
+// checkLinks warns if links that others plant are followed.
+func (h *host) checkLinks() Finding {
+	if h.sysctl("fs/protected_symlinks") == "1" {
+		return ok(hostArea, "fs.protected_symlinks is on")
 	}
-	return findings
+	return warn(hostArea, "fs.protected_symlinks is off: links that others plant in /tmp are followed", "sysctl -w fs.protected_symlinks=1")
 }
 
 // hidesProcesses reports whether an option of proc hides the processes of others.
@@ -83,18 +93,18 @@ func hidesProcesses(option string) bool {
 }
 
 // sysctl returns a setting of the kernel, or an empty text.
-func (s *site) sysctl(name string) string {
-	content, _ := os.ReadFile(filepath.Join(s.Proc, "sys", name))
+func (h *host) sysctl(name string) string {
+	content, _ := os.ReadFile(filepath.Join(h.Proc, "sys", name))
 	return strings.TrimSpace(string(content))
 }
 
-// checkTemp warns where job responses, which hold every variable of a job, are
-// written to a disk.
-func (s *site) checkTemp(context.Context) []Finding {
+// checkTemp warns if job responses, which contain every variable of a job, are written
+// to a disk.
+func (h *host) checkTemp(context.Context) []Finding {
 	const area = "runner's TMPDIR"
-	if m := s.mountOf(s.Temp); !isTmpfs(m) {
-		return []Finding{warn(area, s.Temp+" is on "+orSome(m.kind)+": job responses, with all variables and tokens, lie on a disk",
+	if m := h.mountOf(h.Temp); !isTmpfs(m) {
+		return []Finding{warn(area, h.Temp+" is on "+orSome(m.kind)+": job responses, with all variables and tokens, lie on a disk",
 			"set TMPDIR in the runner's unit to a folder on a tmpfs (doctor reads its own TMPDIR)")}
 	}
-	return []Finding{ok(area, s.Temp+" is on a tmpfs")}
+	return []Finding{ok(area, h.Temp+" is on a tmpfs")}
 }

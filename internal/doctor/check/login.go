@@ -18,24 +18,24 @@ import (
 	"rolecall/internal/script"
 )
 
-// loginTime is how long a user's login shell may take to do nothing.
+// loginTime bounds the time of a login shell whose script does nothing.
 const loginTime = 5 * time.Second
 
-// maxShown bounds what is shown of what a login shell prints, in bytes.
+// maxShown bounds how many bytes of a login shell's output are shown.
 const maxShown = 200
 
-// loginScript is a script as GitLab Runner writes them, which does nothing.
+// loginScript does nothing. It has the form of the scripts of GitLab Runner.
 const loginScript = "set -eo pipefail\n: | eval ':'\nexit 0\n"
 
-// checkLogin starts the login shell of a user as a stage would, with a script that
-// does nothing, and says what its startup files make of that.
+// checkLogin starts the login shell of a user as a stage does, with a script that does
+// nothing. It reports startup files that end the shell or print something.
 func checkLogin(ctx context.Context, area string, a account.Account) []Finding {
 	said, code, read, err := login(ctx, a)
 	shown := strings.Trim(fmt.Sprintf("%.*q", maxShown, strings.TrimSpace(said)), `"`)
 	files := fmt.Sprintf("/etc/profile, /etc/profile.d, and in %s .bash_profile, .bash_login, .profile and .bash_logout", a.Home)
 	switch {
 	case err != nil:
-		return []Finding{fail(area, fmt.Sprintf("the login shell of user %q: %v: %s", a.Name, err, shown), "look at "+files)}
+		return []Finding{fail(area, fmt.Sprintf("the login shell of user %q: %v: %s", a.Name, err, shown), "check "+files)}
 	case read == script.Unread:
 		return []Finding{fail(area, fmt.Sprintf("a profile ends the login shell of user %q with %d, and no script runs: %s", a.Name, code, shown), "correct "+files)}
 	case code != 0:
@@ -46,8 +46,8 @@ func checkLogin(ctx context.Context, area string, a account.Account) []Finding {
 	return nil
 }
 
-// login runs the script as the user. It returns what the shell printed, up to some
-// bytes, its exit code, and how far it read the script.
+// login runs loginScript as the user. It returns the beginning of the shell's output,
+// its exit code, and how far the shell read the script.
 func login(ctx context.Context, a account.Account) (said string, code int, read script.Progress, err error) {
 	file, err := os.CreateTemp("", "rolecall-doctor-")
 	if err != nil {
@@ -79,7 +79,7 @@ func login(ctx context.Context, a account.Account) (said string, code int, read 
 	return out.String(), shell.ProcessState.ExitCode(), script.Read(file), err
 }
 
-// defaultPath is where a service finds its programs.
+// defaultPath is the PATH of a service.
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // write writes text to a file and goes back to its beginning.
@@ -91,8 +91,8 @@ func write(file *os.File, text string) error {
 	return err
 }
 
-// runRestricted runs a command that can gain no privileges, as stages start bash.
-// That binds the thread for good, which ends with its goroutine.
+// runRestricted runs a command that cannot gain privileges, as stages start bash. The
+// setting stays with the thread, which ends with its goroutine.
 func runRestricted(command *exec.Cmd) error {
 	ended := make(chan error, 1)
 	go func() {
@@ -113,7 +113,7 @@ type head struct {
 	max int
 }
 
-// Write takes all of p, and keeps what there is room for.
+// Write accepts all of p, and keeps as much as there is room for.
 func (h *head) Write(p []byte) (int, error) {
 	_, _ = h.Buffer.Write(p[:min(len(p), max(0, h.max-h.Len()))])
 	return len(p), nil

@@ -15,46 +15,52 @@ import (
 	"rolecall/internal/account"
 )
 
-// visitor is a user whose way to a server is tried.
+// visitor is a user who tries to reach a server.
 type visitor struct {
 	name string
 	uid  int
 }
 
-// visitors returns the users of tenants, where we can act for them, else who we are.
-func (s *site) visitors() []visitor {
+// visitors returns the users of tenants if this process is root and can act for them,
+// else the user of this process.
+func (h *host) visitors() []visitor {
+	if found := h.tenantVisitors(); found != nil && os.Geteuid() == 0 {
+		return found
+	}
+	return []visitor{{"the user that runs doctor", os.Geteuid()}}
+}
+
+// tenantVisitors returns the users of tenants that exist on this host.
+func (h *host) tenantVisitors() []visitor {
 	var found []visitor
-	for _, name := range s.users() {
-		if a, err := account.Lookup(name); err == nil && os.Geteuid() == 0 {
+	for _, name := range h.users() {
+		if a, err := account.Lookup(name); err == nil {
 			found = append(found, visitor{name, int(a.UID)})
 		}
-	}
-	if found == nil {
-		return []visitor{{"who runs doctor", os.Geteuid()}}
 	}
 	return found
 }
 
-// checkMetadata warns where scripts can reach the metadata service of the cloud,
-// and with it the role of the host itself.
-func (s *site) checkMetadata(ctx context.Context) []Finding {
+// checkMetadata warns if scripts can reach the metadata service of the cloud, which
+// gives them the role of the host itself.
+func (h *host) checkMetadata(ctx context.Context) []Finding {
 	const area = "metadata service"
-	visitors := s.visitors()
-	findings := gather(len(s.Metadata), func(i int) []Finding {
-		names := reachedBy(ctx, s.Metadata[i], visitors)
+	visitors := h.visitors()
+	findings := gather(len(h.Metadata), func(i int) []Finding {
+		names := reachedBy(ctx, h.Metadata[i], visitors)
 		if names == nil {
 			return nil
 		}
-		return []Finding{warn(area, fmt.Sprintf("%s answers %s: scripts can take the role of this host itself", s.Metadata[i], strings.Join(names, ", ")),
-			"block it by the nftables rules of docs/threat-model.md, or give the host no role")}
+		return []Finding{warn(area, fmt.Sprintf("%s answers %s: scripts can take the role of this host itself", h.Metadata[i], strings.Join(names, ", ")),
+			"block it with the nftables rules of docs/threat-model.md, or give the host no role")}
 	})
 	if findings == nil {
-		return []Finding{ok(area, strings.Join(s.Metadata, ", ")+" do not answer")}
+		return []Finding{ok(area, strings.Join(h.Metadata, ", ")+" do not answer")}
 	}
 	return findings
 }
 
-// reachedBy returns the names of the visitors whom a server takes a connection from.
+// reachedBy returns the names of the visitors who can connect to a server.
 func reachedBy(ctx context.Context, address string, visitors []visitor) []string {
 	reached := make([]bool, len(visitors))
 	var all sync.WaitGroup
@@ -71,10 +77,9 @@ func reachedBy(ctx context.Context, address string, visitors []visitor) []string
 	return names
 }
 
-// reaches reports whether a server takes a connection from the user. The kernel
-// tells a socket's user by the fsuid of the thread that made it, which is what
-// nftables' meta skuid looks at. A Dialer makes that of a literal address in the
-// goroutine that calls it.
+// reaches reports whether the user can connect to a server. A socket belongs to the
+// fsuid of the thread that made it, and nftables' meta skuid looks at this id. For a
+// literal address, a Dialer makes the socket in the goroutine that calls it.
 //
 // https://man7.org/linux/man-pages/man2/setfsuid.2.html
 func (v visitor) reaches(ctx context.Context, address string) bool {

@@ -14,10 +14,11 @@ import (
 	"rolecall/internal/cgroup"
 )
 
-// checkProcesses says how the processes of jobs are killed. It tries that with one
-// of its own, as kernels differ in what lives in a new cgroup. Its cgroup is not that
-// of the runner's service, so it sees what a runner of its user can have.
-func (s *site) checkProcesses(ctx context.Context) []Finding {
+// checkProcesses says how the processes of jobs are killed. It tries this with a process
+// of its own, since some kernels kill whatever is started in a new cgroup. Doctor runs
+// in another cgroup than the runner's service: the answer applies to a runner with the
+// same user and rights.
+func (h *host) checkProcesses(ctx context.Context) []Finding {
 	const area = "processes"
 	parent, err := cgroup.Own()
 	if err == nil {
@@ -26,16 +27,17 @@ func (s *site) checkProcesses(ctx context.Context) []Finding {
 	}
 	switch {
 	case errors.Is(err, cgroup.ErrUnavailable):
-		return []Finding{warn(area, "what a script leaves is hunted one by one: "+strings.ReplaceAll(err.Error(), "\n", "; "),
+		return []Finding{warn(area, "no cgroup: leftover processes are found and killed one by one: "+strings.ReplaceAll(err.Error(), "\n", "; "),
 			"let root run the runner, or set Delegate=yes in its unit")}
 	case err != nil:
 		return []Finding{fail(area, "a process in a cgroup of a job: "+strings.ReplaceAll(err.Error(), "\n", "; "),
-			"update the kernel, or start doctor from a new session and then the runner's service anew")}
+			"update the kernel, or start doctor in a new session and restart the runner's service")}
 	}
-	return []Finding{ok(area, "each job has a cgroup of its own to be killed in ("+string(parent.Kind())+")")}
+	return []Finding{ok(area, "the processes of each job are killed by their cgroup ("+string(parent.Kind())+")")}
 }
 
-// tryGroup makes a cgroup as for a job, sees a process live in it, and removes both.
+// tryGroup makes a cgroup as for a job, checks that a process lives in it, and removes
+// both.
 func tryGroup(ctx context.Context, parent *cgroup.Parent) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -62,21 +64,25 @@ func tryGroup(ctx context.Context, parent *cgroup.Parent) error {
 	case <-time.After(100 * time.Millisecond):
 	}
 	err = errors.Join(err, parent.Remove(ctx, job))
-	<-ended // at the latest when ctx is
+	<-ended // the end of ctx kills the process at the latest
 	return err
 }
 
-// checkSweep warns where nothing but the next job removes what dead jobs left.
-func (s *site) checkSweep(context.Context) []Finding {
+// checkSweep warns if only the next job removes what dead jobs left.
+func (h *host) checkSweep(context.Context) []Finding {
 	const area, timer = "sweep timer", "rolecall-sweep.timer"
-	if !exists(filepath.Join(s.Root, "run/systemd/system")) {
+	if !exists(filepath.Join(h.Root, "run/systemd/system")) {
 		return nil
 	}
-	wanted := func(dir string) bool {
-		return exists(filepath.Join(s.Root, dir, "systemd/system/timers.target.wants", timer))
-	}
-	if slices.ContainsFunc([]string{"etc", "run", "usr/lib", "lib"}, wanted) {
+	if h.enabled(timer) {
 		return []Finding{ok(area, timer+" is enabled")}
 	}
 	return []Finding{warn(area, timer+" is not enabled: what a dead job left stays until the next job comes", "systemctl enable --now "+timer)}
+}
+
+// enabled reports whether systemd starts a timer at boot.
+func (h *host) enabled(timer string) bool {
+	return slices.ContainsFunc([]string{"etc", "run", "usr/lib", "lib"}, func(dir string) bool {
+		return exists(filepath.Join(h.Root, dir, "systemd/system/timers.target.wants", timer))
+	})
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// runnerConfig is the part of GitLab Runner's config.toml that is looked at.
+// runnerConfig is the part of GitLab Runner's config.toml that doctor checks.
 //
 // https://docs.gitlab.com/runner/configuration/advanced-configuration/
 type runnerConfig struct {
@@ -33,8 +33,8 @@ type runner struct {
 	Custom         custom `toml:"custom"`
 }
 
-// custom are the settings of the custom executor. Times are in seconds; those that
-// are not set are the runner's.
+// custom are the settings of the custom executor. Times are in seconds; nil means the
+// runner's default.
 type custom struct {
 	ConfigExec  string   `toml:"config_exec"`
 	ConfigArgs  []string `toml:"config_args"`
@@ -52,14 +52,14 @@ type custom struct {
 	ForceKillTimeout    *int `toml:"force_kill_timeout"`
 }
 
-// executable is what a stage is started with.
+// executable is the program of a stage, with its arguments.
 type executable struct {
 	stage string
 	path  string
 	args  []string
 }
 
-// programs returns what the four stages are started with.
+// programs returns the programs of the four stages.
 func (c custom) programs() []executable {
 	return []executable{
 		{"config", c.ConfigExec, c.ConfigArgs},
@@ -69,70 +69,74 @@ func (c custom) programs() []executable {
 	}
 }
 
-// ours reports whether a runner's driver is rolecall: it is installed in a folder
-// of that name, or its programs are called as the stages are.
+// ours reports whether a runner's driver is rolecall: a path contains that name, or
+// several programs are named like their stages.
 func (r runner) ours() bool {
 	if r.Executor != "custom" {
 		return false
 	}
-	alike := 0
-	for _, p := range r.Custom.programs() {
-		if strings.Contains(p.path, "rolecall") {
-			return true
-		}
+	programs := r.Custom.programs()
+	byFolder := func(p executable) bool { return strings.Contains(p.path, "rolecall") }
+	return slices.ContainsFunc(programs, byFolder) || alike(programs) > 1
+}
+
+// alike returns how many programs are named like their stages.
+func alike(programs []executable) int {
+	n := 0
+	for _, p := range programs {
 		if filepath.Base(p.path) == p.stage {
-			alike++
+			n++
 		}
 	}
-	return alike > 1
+	return n
 }
 
 // readRunnerConfig reads the runner's config.toml. Its tokens are not read.
-func (s *site) readRunnerConfig() []Finding {
+func (h *host) readRunnerConfig() []Finding {
 	const area = "runner's config"
-	info, err := os.Stat(s.RunnerConfig)
+	info, err := os.Stat(h.RunnerConfig)
 	var content []byte
 	if err == nil {
-		content, err = os.ReadFile(s.RunnerConfig)
+		content, err = os.ReadFile(h.RunnerConfig)
 	}
 	if err != nil {
 		return []Finding{fail(area, err.Error(), "name the runner's config.toml by --runner-config")}
 	}
 	var findings []Finding
 	if info.Mode().Perm()&0o077 != 0 {
-		findings = append(findings, warn(area, fmt.Sprintf("%s has mode %04o, and holds the runners' tokens", s.RunnerConfig, info.Mode().Perm()), "chmod 0600 "+s.RunnerConfig))
+		findings = append(findings, warn(area, fmt.Sprintf("%s has mode %04o, and holds the runners' tokens", h.RunnerConfig, info.Mode().Perm()), "chmod 0600 "+h.RunnerConfig))
 	}
-	if err := toml.Unmarshal(content, &s.config); err != nil {
-		s.config = runnerConfig{}
+	if err := toml.Unmarshal(content, &h.config); err != nil {
+		h.config = runnerConfig{}
 		line := 0
 		var broken *toml.DecodeError
 		if errors.As(err, &broken) {
 			line, _ = broken.Position() // the message may quote a token
 		}
-		return append(findings, fail(area, fmt.Sprintf("%s:%d: it is no TOML as GitLab Runner reads it", s.RunnerConfig, line), "correct it"))
+		return append(findings, fail(area, fmt.Sprintf("%s:%d: GitLab Runner cannot read this TOML", h.RunnerConfig, line), "correct it"))
 	}
 	n := 0
-	for _, r := range s.config.Runners {
+	for _, r := range h.config.Runners {
 		if r.ours() {
 			n++
 		}
 	}
 	if n == 0 {
-		return append(findings, fail(area, s.RunnerConfig+" has no runner with rolecall", "see runner-config.toml.example"))
+		return append(findings, fail(area, h.RunnerConfig+" has no runner with rolecall", "see runner-config.toml.example"))
 	}
-	return append(findings, ok(area, fmt.Sprintf("%s has %d runners with rolecall", s.RunnerConfig, n)))
+	return append(findings, ok(area, fmt.Sprintf("%s has %d runners with rolecall", h.RunnerConfig, n)))
 }
 
-// checkRunners checks each runner that rolecall is the driver of, and then how
-// they share tenants.
-func (s *site) checkRunners(context.Context) []Finding {
+// checkRunners checks each runner whose driver is rolecall, and then how the runners
+// share tenants.
+func (h *host) checkRunners(context.Context) []Finding {
 	var findings []Finding
 	pinned := map[string][]string{} // runners by their tenant
-	for _, r := range s.config.Runners {
+	for _, r := range h.config.Runners {
 		if !r.ours() {
 			continue
 		}
-		findings = append(findings, s.checkRunner(r)...)
+		findings = append(findings, h.checkRunner(r)...)
 		if flags, err := readFlags(r.Custom.ConfigArgs); err == nil {
 			pinned[flags.Tenant] = append(pinned[flags.Tenant], fmt.Sprintf("%q", r.Name))
 		}
@@ -141,10 +145,10 @@ func (s *site) checkRunners(context.Context) []Finding {
 		names := strings.Join(pinned[tenant], ", ")
 		switch {
 		case tenant != "" && len(pinned[tenant]) > 1:
-			findings = append(findings, warn("runners", fmt.Sprintf("tenant %s has several: %s", tenant, names), "keep one for each tenant, so that its tag chooses the tenant"))
+			findings = append(findings, warn("runners", fmt.Sprintf("tenant %s has several runners: %s", tenant, names), "keep one runner for each tenant, so that its tag chooses the tenant"))
 		case tenant == "" && len(pinned) > 1:
-			shared := ok("runners", names+" take jobs of every tenant, beside runners of one")
-			shared.Do = "their jobs reach each other's files unless the runners are services of different users"
+			shared := ok("runners", names+" take jobs of every tenant; other runners serve one tenant")
+			shared.Do = "run them as services of different users, or their jobs reach each other's files"
 			findings = append(findings, shared)
 		}
 	}

@@ -15,13 +15,13 @@ import (
 	"rolecall/internal/tenant/policyfile"
 )
 
-// checkKeys checks that the issuer's keys can be had and used, in the way that
-// prepare does: with a token that nobody has signed. That its signature is refused,
-// and nothing before that, says that there are keys.
-func (s *site) checkKeys(ctx context.Context) []Finding {
+// checkKeys checks that the issuer's keys can be read and used, as prepare does. It
+// verifies a token that nobody has signed: if only the signature is refused, there are
+// keys.
+func (h *host) checkKeys(ctx context.Context) []Finding {
 	const area = "issuer's keys"
-	gitlab := s.settings.GitLab
-	if s.policy == nil {
+	gitlab := h.settings.GitLab
+	if h.policy == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
@@ -40,17 +40,17 @@ func (s *site) checkKeys(ctx context.Context) []Finding {
 	if fault.SideOf(err) != fault.Author {
 		return []Finding{fail(area, err.Error(), "correct gitlab in the policy file, or the network, proxy or CA: until then no job gets credentials")}
 	}
-	return []Finding{ok(area, where+" has keys that ID tokens can be checked with")}
+	return []Finding{ok(area, where+" has keys that verify ID tokens")}
 }
 
-// unsigned returns a token of the issuer that no key of it has signed.
+// unsigned returns a token of the issuer with a wrong signature.
 func unsigned(issuer string) string {
 	encode := base64.RawURLEncoding.EncodeToString
 	claims, _ := json.Marshal(map[string]string{"iss": issuer}) // a text is always JSON
 	return encode([]byte(`{"alg":"RS256","kid":"doctor"}`)) + "." + encode(claims) + "." + encode([]byte("none"))
 }
 
-// readIf returns the content of a file that checkFiles tells of, or nil.
+// readIf returns the content of a file, or nil. An error is reported by checkFiles.
 func readIf(path string) []byte {
 	content, err := policyfile.ReadNamed("", path)
 	if err != nil {
@@ -59,15 +59,15 @@ func readIf(path string) []byte {
 	return content
 }
 
-// server is a server that is asked, and the file of the CAs that may vouch for it.
+// server is the address of a server, and the file of the CAs that sign its certificate.
 type server struct{ url, bundle string }
 
 // checkGitLab checks that the runners' servers and the issuer answer, and compares
 // their clocks with this host's.
-func (s *site) checkGitLab(ctx context.Context) []Finding {
-	gitlab := s.settings.GitLab
+func (h *host) checkGitLab(ctx context.Context) []Finding {
+	gitlab := h.settings.GitLab
 	var servers []server
-	for _, r := range s.config.Runners {
+	for _, r := range h.config.Runners {
 		if r.ours() {
 			servers = append(servers, server{r.URL, cmp.Or(r.CAFile, gitlab.CABundle)})
 		}
@@ -78,7 +78,7 @@ func (s *site) checkGitLab(ctx context.Context) []Finding {
 	slices.SortFunc(servers, func(a, b server) int { return cmp.Or(cmp.Compare(a.url, b.url), cmp.Compare(a.bundle, b.bundle)) })
 	servers = slices.Compact(servers)
 	return gather(len(servers), func(i int) []Finding {
-		skew, err := s.ask(ctx, servers[i].bundle, "", servers[i].url)
+		skew, err := h.ask(ctx, servers[i].bundle, "", servers[i].url)
 		if err != nil {
 			return []Finding{fail("GitLab", err.Error(), "correct the runner's url, or the network, proxy or CA")}
 		}
@@ -86,15 +86,15 @@ func (s *site) checkGitLab(ctx context.Context) []Finding {
 	})
 }
 
-// checkSTS checks that STS answers, whatever it says to a request that is none.
-func (s *site) checkSTS(ctx context.Context) []Finding {
+// checkSTS checks that STS answers. Any answer is fine.
+func (h *host) checkSTS(ctx context.Context) []Finding {
 	const area = "STS"
-	if s.policy == nil {
+	if h.policy == nil {
 		return nil
 	}
-	server, endpoints := grant.ServerOf(s.settings), s.endpoints()
+	server, endpoints := grant.ServerOf(h.settings), h.endpoints()
 	return gather(len(endpoints), func(i int) []Finding {
-		skew, err := s.ask(ctx, server.CABundle, server.Proxy, endpoints[i])
+		skew, err := h.ask(ctx, server.CABundle, server.Proxy, endpoints[i])
 		if err != nil {
 			return []Finding{fail(area, err.Error(), "correct sts.endpoint, sts.proxy, sts.ca_bundle or the tenants' region, or the network")}
 		}
@@ -102,15 +102,15 @@ func (s *site) checkSTS(ctx context.Context) []Finding {
 	})
 }
 
-// endpoints returns where the tenants' STS is.
+// endpoints returns the addresses of STS for the tenants.
 //
 // https://docs.aws.amazon.com/general/latest/gr/sts.html
-func (s *site) endpoints() []string {
-	if server := grant.ServerOf(s.settings); server.Endpoint != "" {
+func (h *host) endpoints() []string {
+	if server := grant.ServerOf(h.settings); server.Endpoint != "" {
 		return []string{server.Endpoint}
 	}
 	var endpoints []string
-	for _, t := range s.policy.Tenants() {
+	for _, t := range h.policy.Tenants() {
 		given, _ := grant.Of(t.Gifts)
 		if e := endpoint(given.Role, given.Region); e != "" && !slices.Contains(endpoints, e) {
 			endpoints = append(endpoints, e)
@@ -119,8 +119,8 @@ func (s *site) endpoints() []string {
 	return endpoints
 }
 
-// endpoint returns the regional endpoint of STS for a role, or an empty text for
-// a partition that is not known.
+// endpoint returns the regional endpoint of STS for a role, or an empty text if the
+// role's partition is unknown.
 func endpoint(role aws.Role, region string) string {
 	p, known := aws.LookupPartition(role.Partition)
 	if !known {

@@ -16,12 +16,12 @@ import (
 	"rolecall/internal/tenant/policyfile"
 )
 
-// Seconds that the settings of a runner must leave to the driver.
+// The least seconds that the settings of a runner must leave to the driver.
 const (
-	leastShutdown = 60 // of the runner, for all its jobs
-	leastGrace    = 10 // run is gone by then
-	leastPrepare  = 40 // it asks the issuer for 15 and STS for 20
-	leastOther    = 10 // config and cleanup, on a host that is busy
+	leastShutdown = 60 // for the end of all jobs of the runner
+	leastGrace    = 10 // run needs at most this time to end
+	leastPrepare  = 40 // prepare waits up to 15 s for the issuer and 20 s for STS
+	leastOther    = 10 // for config and cleanup on a busy host
 )
 
 // The runner's defaults, in seconds.
@@ -35,13 +35,13 @@ const (
 )
 
 // checkRunner checks one runner.
-func (s *site) checkRunner(r runner) []Finding {
+func (h *host) checkRunner(r runner) []Finding {
 	area := fmt.Sprintf("runner %q", r.Name)
 	findings := slices.Concat(
 		checkPrograms(area, r.Custom.programs()),
-		s.checkFlags(area, r.Custom.programs()),
-		s.checkRunnerDirs(area, r),
-		checkTimeouts(area, s.config.ShutdownTimeout, r.Custom),
+		h.checkFlags(area, r.Custom.programs()),
+		h.checkRunnerDirs(area, r),
+		checkTimeouts(area, h.config.ShutdownTimeout, r.Custom),
 	)
 	if r.CleanGitConfig != nil && !*r.CleanGitConfig {
 		findings = append(findings, warn(area, "clean_git_config is off: a job's git settings and hooks reach the next job", "set clean_git_config = true"))
@@ -49,8 +49,8 @@ func (s *site) checkRunner(r runner) []Finding {
 	return findings
 }
 
-// checkPrograms checks that the stages' programs are there, absolute and in hands
-// that are trusted.
+// checkPrograms checks that the stages' programs exist, that their paths are absolute,
+// and that nobody else can change them.
 func checkPrograms(area string, programs []executable) []Finding {
 	var findings []Finding
 	for _, p := range programs {
@@ -64,7 +64,7 @@ func checkPrograms(area string, programs []executable) []Finding {
 		case err != nil:
 			findings = append(findings, fail(area, fmt.Sprintf("%s: %v", key, err), "run make install, or correct the path"))
 		case !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0:
-			findings = append(findings, fail(area, fmt.Sprintf("%s: %s is no program", key, p.path), "correct the path"))
+			findings = append(findings, fail(area, fmt.Sprintf("%s: %s is not a program", key, p.path), "correct the path"))
 		case filepath.Base(p.path) != p.stage:
 			findings = append(findings, fail(area, fmt.Sprintf("%s is %s, another stage's program", key, p.path), "correct the path"))
 		default:
@@ -74,7 +74,7 @@ func checkPrograms(area string, programs []executable) []Finding {
 		}
 	}
 	if findings == nil {
-		return []Finding{ok(area, "its programs are there and root's")}
+		return []Finding{ok(area, "its programs exist, and nobody else can change them")}
 	}
 	return findings
 }
@@ -93,7 +93,7 @@ func readFlags(args []string) (program.Flags, error) {
 }
 
 // checkFlags checks the flags of the four stages.
-func (s *site) checkFlags(area string, programs []executable) []Finding {
+func (h *host) checkFlags(area string, programs []executable) []Finding {
 	first := programs[0]
 	for _, p := range programs[1:] {
 		if !slices.Equal(p.args, first.args) {
@@ -107,25 +107,25 @@ func (s *site) checkFlags(area string, programs []executable) []Finding {
 	if err := f.Check(); err != nil {
 		return []Finding{fail(area, err.Error(), "give all four stages flags that agree")}
 	}
-	return append(s.checkMode(area, f), s.checkTenant(area, f.Tenant)...)
+	return append(h.checkMode(area, f), h.checkTenant(area, f.Tenant)...)
 }
 
-// checkMode checks where the flags let the rules come from, and as whom scripts run
-// without a policy file.
-func (s *site) checkMode(area string, f program.Flags) []Finding {
+// checkMode checks the policy file that the flags name, and the user of scripts without
+// a policy file.
+func (h *host) checkMode(area string, f program.Flags) []Finding {
 	file := cmp.Or(f.Config, policyfile.Default)
 	if !f.NoPolicy {
 		switch {
-		case file != s.Policy:
-			return []Finding{warn(area, "its policy file is "+file+", this check read "+s.Policy, "run doctor check with --config "+file)}
-		case s.policy == nil && !exists(file):
-			return []Finding{fail(area, "its policy file "+file+" is not there, and every job is refused", "write one, or give all four stages --no-policy and --run-as NAME")}
+		case file != h.Policy:
+			return []Finding{warn(area, "its policy file is "+file+", this check read "+h.Policy, "run doctor check with --config "+file)}
+		case h.policy == nil && !exists(file):
+			return []Finding{fail(area, "its policy file "+file+" does not exist, so every job is refused", "write one, or give all four stages --no-policy and --run-as NAME")}
 		}
 		return nil
 	}
 	var findings []Finding
-	if exists(policyfile.Default) || exists(s.Policy) {
-		findings = append(findings, warn(area, "--no-policy: the policy file "+s.Policy+" counts for nothing here, and jobs name their tenant and role themselves", "remove --no-policy, or the file"))
+	if exists(policyfile.Default) || exists(h.Policy) {
+		findings = append(findings, warn(area, "--no-policy: this runner ignores the policy file "+h.Policy+", and jobs name their tenant and role themselves", "remove --no-policy, or the file"))
 	}
 	switch {
 	case os.Geteuid() != 0:
@@ -138,7 +138,7 @@ func (s *site) checkMode(area string, f program.Flags) []Finding {
 }
 
 // checkTenant checks the tenant of a runner.
-func (s *site) checkTenant(area, text string) []Finding {
+func (h *host) checkTenant(area, text string) []Finding {
 	if text == "" {
 		return nil
 	}
@@ -147,22 +147,22 @@ func (s *site) checkTenant(area, text string) []Finding {
 		return []Finding{fail(area, fmt.Sprintf("--tenant: %v", err), "correct it")}
 	}
 	known := func(t tenant.Tenant) bool { return t.Name == name }
-	if s.policy != nil && !slices.ContainsFunc(s.policy.Tenants(), known) {
+	if h.policy != nil && !slices.ContainsFunc(h.policy.Tenants(), known) {
 		return []Finding{fail(area, fmt.Sprintf("--tenant %s is not in the policy file", name), "add the tenant there, or correct the name")}
 	}
 	return []Finding{ok(area, "its tenant is "+text)}
 }
 
 // checkRunnerDirs checks the folders of a runner's jobs.
-func (s *site) checkRunnerDirs(area string, r runner) []Finding {
+func (h *host) checkRunnerDirs(area string, r runner) []Finding {
 	var findings []Finding
 	user := ""
 	if f, err := readFlags(r.Custom.ConfigArgs); err == nil && f.RunAs != program.Root {
 		user = f.RunAs
 	}
 	for _, d := range []struct{ key, dir, policy string }{
-		{"builds_dir", r.BuildsDir, s.settings.BuildsDir},
-		{"cache_dir", r.CacheDir, s.settings.CacheDir},
+		{"builds_dir", r.BuildsDir, h.settings.BuildsDir},
+		{"cache_dir", r.CacheDir, h.settings.CacheDir},
 	} {
 		switch {
 		case d.dir == "" && d.policy != "":
@@ -179,12 +179,12 @@ func (s *site) checkRunnerDirs(area string, r runner) []Finding {
 	return findings
 }
 
-// checkUserDir checks that a folder belongs to the user of --run-as, who makes the
-// jobs' folders in it.
+// checkUserDir checks that a folder belongs to the user of --run-as, who makes the jobs'
+// folders in it.
 func checkUserDir(area, dir, user string) []Finding {
 	a, err := account.Lookup(user)
 	if err != nil {
-		return nil // checkUsers says so
+		return nil // checkUsers reports the error
 	}
 	do := fmt.Sprintf("install -d -o %s -g %d %s", user, a.GID, dir)
 	info, err := os.Stat(dir)
@@ -202,7 +202,7 @@ func checkUserDir(area, dir, user string) []Finding {
 	return []Finding{ok(area, fmt.Sprintf("%s belongs to user %q", dir, user))}
 }
 
-// checkTimeouts checks the runner's times for the stages.
+// checkTimeouts checks the times that the runner gives to the stages.
 func checkTimeouts(area string, shutdown int, c custom) []Finding {
 	var findings []Finding
 	for _, t := range []struct {
@@ -229,11 +229,11 @@ func checkTimeouts(area string, shutdown int, c custom) []Finding {
 		shutdown = defaultShutdown
 	}
 	if need := max(leastShutdown, or(c.GracefulKillTimeout, defaultGrace)+or(c.ForceKillTimeout, defaultForce)); shutdown < need {
-		findings = append(findings, fail(area, fmt.Sprintf("shutdown_timeout is %d s: a runner that stops is gone before cleanup, and credentials stay", shutdown),
-			fmt.Sprintf("set shutdown_timeout = %d at the least, as graceful_kill_timeout and force_kill_timeout are", need)))
+		findings = append(findings, fail(area, fmt.Sprintf("shutdown_timeout is %d s: a runner that stops exits before cleanup, and credentials stay", shutdown),
+			fmt.Sprintf("set shutdown_timeout to at least %d, as graceful_kill_timeout and force_kill_timeout require", need)))
 	}
 	if findings == nil {
-		return []Finding{ok(area, "its timeouts leave the driver the time it needs")}
+		return []Finding{ok(area, "its timeouts leave enough time to the driver")}
 	}
 	return findings
 }

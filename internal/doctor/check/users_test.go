@@ -76,7 +76,7 @@ func checkOwnUsers(t *testing.T) {
 		h := newHost(t)
 		isolate(t, h, name, "second")
 		findings := h.check(t)
-		named(t, findings, users[name], want{check.Warn, "processes", "hunted one by one"})
+		named(t, findings, users[name], want{check.Warn, "processes", "found and killed one by one"})
 		if check.Bad(findings) != (users[name].state == check.Fail) || strings.Contains(text(findings), `"`+name+`", uid`) != (users[name].state == check.OK) {
 			t.Errorf("%s:\n%s", name, text(findings))
 		}

@@ -10,22 +10,21 @@ import (
 	"rolecall/internal/tenant"
 )
 
-// maxTrustPolicy is IAM's quota of characters for a trust policy, unless an
-// account has asked for more.
+// maxTrustPolicy is IAM's default quota of characters for a trust policy.
 //
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 const maxTrustPolicy = 2048
 
-// Note says where AWS does other than the tenant's rules say.
+// Note names a difference between the trust policy and the tenant's rules.
 type Note struct {
-	Rule string // key of the policy file that it is about, or what of AWS or GitLab
+	Rule string // the key of the policy file, or a word for a part of AWS or GitLab
 	Text string
 }
 
 // String returns the note for one line.
 func (n Note) String() string { return n.Rule + ": " + n.Text }
 
-// notes returns every difference, those of the tenant's own rules first.
+// notes returns every difference, beginning with those about the tenant's rules.
 func (t Trust) notes(server *url.URL) []Note {
 	var notes []Note
 	add := func(apply bool, rule, text string, args ...any) {
@@ -42,34 +41,34 @@ func (t Trust) notes(server *url.URL) []Note {
 	}
 	add(len(t.tenant.Refs) == 0, "refs", "the tenant names none, so the trust policy lets any ref in, whoever may push to it")
 	add(t.tenant.Protected, "protected", "IAM cannot ask whether a ref is protected: the trust policy lets unprotected refs of these names in")
-	add(len(t.tenant.Environments) > 0, "environments", "IAM cannot see the environment: the trust policy lets jobs of any and of none in")
+	add(len(t.tenant.Environments) > 0, "environments", "IAM cannot see the environment: the trust policy lets jobs of any environment in, and jobs without one")
 	add(true, "forks", "in a merge request from a fork, sub names the fork and not the project that runs the job (job_project_path): the trust policy cannot tell them apart")
-	add(true, "sub", "the trust policy fits GitLab's default sub; STS refuses jobs of a project whose ci_id_token_sub_claim_components are others")
+	add(true, "sub", "the trust policy fits GitLab's default sub; STS refuses jobs of a project with other ci_id_token_sub_claim_components")
 	t.limits(server, add)
 	return notes
 }
 
-// limits adds the notes on what IAM does not take.
+// limits adds notes about what IAM does not accept.
 func (t Trust) limits(server *url.URL, add func(apply bool, rule, text string, args ...any)) {
 	add(server.Scheme != "https" || isLoopback(server.Hostname()), "issuer",
-		"AWS reaches an issuer by https over the internet only, and cannot reach %s", t.issuer)
+		"AWS reaches an issuer only by https over the internet, and cannot reach %s", t.issuer)
 	add(server.Port() != "", "issuer", "the URL of an identity provider in IAM must not have a port")
 	add(strings.ContainsFunc(string(t.JSON()), func(r rune) bool { return r > 0xFF }), "document",
-		"IAM takes no characters beyond U+00FF, and refuses this trust policy")
+		"IAM accepts no characters beyond U+00FF, and refuses this trust policy")
 	add(t.size() > maxTrustPolicy, "document",
 		"the trust policy has %d characters, IAM's quota is %d: use ** or fewer patterns, split the tenant, or ask AWS for more", t.size(), maxTrustPolicy)
 	add(t.given.Duration > time.Hour, "duration",
 		"sessions of %v need a role that allows them: --max-session-duration %d", t.given.Duration, t.seconds())
 }
 
-// seconds returns the maximum session duration that the role needs, in seconds. It
-// is never less than IAM's least, an hour.
+// seconds returns the maximum session duration that the role needs, in seconds. It is at
+// least one hour, IAM's minimum.
 func (t Trust) seconds() int64 {
 	return int64(max(t.given.Duration, time.Hour) / time.Second)
 }
 
-// singles returns the patterns that hold a * of its own, or an empty text. One that
-// is ** means the same to IAM: no path has an empty segment.
+// singles lists the patterns with a * that is not part of a **, or returns an empty
+// text. A ** means the same to IAM, since no path has an empty segment.
 func singles(patterns []tenant.Pattern) string {
 	var found []string
 	for _, text := range texts(patterns) {

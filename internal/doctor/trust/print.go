@@ -16,17 +16,17 @@ func (t Trust) Commands(file string) string {
 	}
 	return fmt.Sprintf(`# in account %s, once for all tenants of this issuer and audience:
 aws iam create-open-id-connect-provider --url %s --client-id-list %s
-# where the provider is there already, for its audience:
+# if the provider exists already, add the audience:
 aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn %s --client-id %s
 # the role of tenant %s:
 aws iam create-role %s
-# or, where the role is there already:
+# or, if the role exists already:
 aws iam update-assume-role-policy --role-name %s --policy-document %s
 `, role.Account, shell(t.issuer), shell(t.tenant.Audience), shell(t.provider()), shell(t.tenant.Audience),
 		t.tenant.Name, strings.Join(create, " "), shell(role.Name()), shell("file://"+file))
 }
 
-// shell quotes text for a shell, where it must be.
+// shell quotes text for a shell if necessary.
 func shell(text string) string {
 	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@+=,"
 	if text != "" && strings.Trim(text, plain) == "" {
@@ -35,8 +35,8 @@ func shell(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
-// HCL returns identity provider and role as the configuration of Terraform or
-// OpenTofu. JSON is HCL's notation too, but for ${ and %{.
+// HCL returns identity provider and role as a configuration of Terraform or OpenTofu.
+// JSON is valid HCL, except for ${ and %{.
 //
 // https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/iam_openid_connect_provider
 func (t Trust) HCL() string {
@@ -48,7 +48,7 @@ func (t Trust) HCL() string {
 	policy = strings.Replace(policy, quote(t.provider()), "aws_iam_openid_connect_provider.gitlab.arn", 1)
 	role := t.given.Role
 	fmt.Fprintf(&text, `
-# One for an account: name all audiences of its tenants in client_id_list.
+# One provider per account: list the audiences of all its tenants in client_id_list.
 resource "aws_iam_openid_connect_provider" "gitlab" {
   url            = %s
   client_id_list = [%s]
@@ -74,7 +74,7 @@ func quote(text string) string {
 	return escapeTemplates(strings.TrimSpace(quoted.String()))
 }
 
-// escapeTemplates escapes what starts a template in HCL.
+// escapeTemplates escapes the signs that start a template in HCL.
 func escapeTemplates(text string) string {
 	return strings.NewReplacer("${", "$${", "%{", "%%{").Replace(text)
 }

@@ -1,8 +1,8 @@
-// Package trust writes, for a tenant of a policy file, what AWS must be told of
-// it: the trust policy of its role and the identity provider of its GitLab server.
+// Package trust writes what a tenant of a policy file needs in AWS: the trust policy of
+// its role, and the identity provider of its GitLab server.
 //
-// IAM sees two claims of an ID token, aud and sub. What the tenant's rules say of
-// others it cannot hold, and its wildcard is another one: each such difference is
+// IAM sees two claims of an ID token, aud and sub. It cannot check the rules about other
+// claims, and its wildcard differs from that of the policy file. Each such difference is
 // a Note.
 //
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_create_oidc.html
@@ -21,31 +21,31 @@ import (
 	"rolecall/internal/tenant"
 )
 
-// Trust is what AWS is told of a tenant.
+// Trust is what a tenant needs in AWS.
 type Trust struct {
-	Notes []Note // where AWS does other than the tenant's rules say
+	Notes []Note // differences between the trust policy and the tenant's rules
 
 	tenant   tenant.Tenant
 	given    grant.Settings
 	issuer   string // URL
-	host     string // the issuer as IAM names it, without its scheme
+	host     string // the issuer without its scheme, as IAM names it
 	operator string // of the condition on sub
 	subjects []string
 }
 
-// New returns what AWS is told of the tenant t and of the issuer, a URL, of its ID
-// tokens. A role without an account is an error: it is none of AWS's.
+// New returns what the tenant t needs in AWS. Issuer is the URL of the issuer of its ID
+// tokens. A role without an account is an error, since it is not a role of AWS.
 func New(issuer string, t tenant.Tenant) (Trust, error) {
 	given, ok := grant.Of(t.Gifts)
 	if !ok {
-		return Trust{}, fmt.Errorf("tenant %q: it gives no credentials of AWS", t.Name)
+		return Trust{}, fmt.Errorf("tenant %q gives no AWS credentials", t.Name)
 	}
 	if given.Role.Account == "" {
-		return Trust{}, fmt.Errorf("tenant %q: its role %s has no account, so it is none of AWS's", t.Name, given.Role)
+		return Trust{}, fmt.Errorf("tenant %q: its role %s has no account, so it is not a role of AWS", t.Name, given.Role)
 	}
 	server, err := url.Parse(issuer)
 	if err != nil || server.Host == "" {
-		return Trust{}, fmt.Errorf("the issuer %q of the policy file is no URL", issuer)
+		return Trust{}, fmt.Errorf("the issuer %q of the policy file is not a URL", issuer)
 	}
 	result := Trust{tenant: t, given: given, issuer: issuer, host: strings.TrimPrefix(issuer, server.Scheme+"://")}
 	result.operator, result.subjects = condition(t)
@@ -53,16 +53,24 @@ func New(issuer string, t tenant.Tenant) (Trust, error) {
 	return result, nil
 }
 
-// condition returns the condition that fits the tenant's projects, ref types and
-// refs, for the sub that GitLab writes unless a project is set to another.
+// condition returns the condition on the claim sub that fits the tenant's projects, ref
+// types and refs. It fits GitLab's default form of sub, which a project can change.
 //
 // https://docs.gitlab.com/ci/secrets/id_token_authentication/
 func condition(t tenant.Tenant) (operator string, subjects []string) {
+	subjects = subjectsOf(t)
+	if slices.ContainsFunc(subjects, func(s string) bool { return strings.Contains(s, "*") }) {
+		return "StringLike", subjects
+	}
+	return "StringEquals", subjects
+}
+
+// subjectsOf returns the values that sub has in the tenant's jobs, in IAM's notation.
+func subjectsOf(t tenant.Tenant) (subjects []string) {
 	refs := texts(t.Refs)
 	if len(refs) == 0 {
 		refs = []string{"*"}
 	}
-	operator = "StringEquals"
 	for _, project := range texts(t.Projects) {
 		for _, kind := range t.RefTypes {
 			for _, ref := range refs {
@@ -70,13 +78,10 @@ func condition(t tenant.Tenant) (operator string, subjects []string) {
 			}
 		}
 	}
-	if slices.ContainsFunc(subjects, func(s string) bool { return strings.Contains(s, "*") }) {
-		operator = "StringLike"
-	}
-	return operator, subjects
+	return subjects
 }
 
-// texts returns patterns as they are written.
+// texts returns the patterns as texts.
 func texts(patterns []tenant.Pattern) []string {
 	var written []string
 	for _, p := range patterns {
@@ -85,13 +90,13 @@ func texts(patterns []tenant.Pattern) []string {
 	return written
 }
 
-// translate returns a pattern in the notation of IAM, whose * matches anything and
-// where ? has a meaning too.
+// translate returns a pattern in IAM's notation. There, * matches anything, and ? is a
+// wildcard too.
 func translate(pattern string) string {
 	return strings.NewReplacer("**", "*", "?", "${?}").Replace(literal(pattern))
 }
 
-// literal returns text with the $ of what IAM would read as a variable escaped.
+// literal escapes each $, which begins a variable in IAM's notation.
 //
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
 func literal(text string) string { return strings.ReplaceAll(text, "$", "${$}") }
@@ -124,21 +129,27 @@ func (t Trust) JSON() []byte {
 		conditions[t.operator] = map[string]any{}
 	}
 	conditions[t.operator][t.host+":sub"] = t.subjects
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	_ = encoder.Encode(document{"2012-10-17", []statement{{
+	return encode(document{"2012-10-17", []statement{{
 		Effect:    "Allow",
 		Principal: map[string]string{"Federated": t.provider()},
 		Action:    "sts:AssumeRoleWithWebIdentity",
 		Condition: conditions,
-	}}}) // a buffer takes all, and texts are always JSON
+	}}})
+}
+
+// encode returns a trust policy as indented JSON. It cannot fail: the document consists
+// of texts.
+func encode(d document) []byte {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	_ = encoder.Encode(d)
 	return text.Bytes()
 }
 
-// size returns how many characters of the trust policy IAM counts: those that are
-// not white space.
+// size returns the number of characters that IAM counts in the trust policy: all but
+// white space.
 func (t Trust) size() int {
 	var text bytes.Buffer
 	_ = json.Compact(&text, t.JSON())

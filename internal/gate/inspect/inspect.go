@@ -118,10 +118,7 @@ func temp(order gate.Order) string {
 // report merges the results of selection and scan.
 func report(set selection.Set, result scan.Result) gate.Report {
 	out := gate.Report{Files: result.Files}
-	uploads := map[string]string{}
-	for _, f := range set.Files {
-		uploads[f.Path] = f.What
-	}
+	uploads := uploadsOf(set)
 	for _, f := range result.Findings {
 		out.Found = append(out.Found, gate.Place{Upload: uploads[f.Name], Name: f.Name, Inside: f.Inside, Says: strings.Join(f.Kinds, ", ")})
 	}
@@ -145,4 +142,13 @@ func report(set selection.Set, result scan.Result) gate.Report {
 		out.Refused = append(out.Refused, gate.Place{Name: ".", Says: result.Stopped.Error()})
 	}
 	return out
+}
+
+// uploadsOf returns what each file of a set is uploaded as, by path.
+func uploadsOf(set selection.Set) map[string]string {
+	uploads := map[string]string{}
+	for _, f := range set.Files {
+		uploads[f.Path] = f.What
+	}
+	return uploads
 }

@@ -119,11 +119,7 @@ type Result struct {
 // Scan fails if the context ends, if Options.Dir cannot be opened, or if a secret is too
 // short. If the context ends, it returns a Result with the error.
 func Scan(ctx context.Context, secrets []mask.Named, files iter.Seq[File], options Options) (Result, error) {
-	values := make([]mask.Secret, len(secrets))
-	for i, secret := range secrets {
-		values[i] = secret.Value
-	}
-	needles, err := mask.NewNeedles(values...)
+	needles, err := mask.NewNeedles(valuesOf(secrets)...)
 	if err != nil {
 		return Result{}, err
 	}
@@ -141,6 +137,15 @@ func Scan(ctx context.Context, secrets []mask.Named, files iter.Seq[File], optio
 	s := &scan{secrets: secrets, needles: needles, dir: dir, temp: options.Temp, meter: newMeter(limited, options.MaxBytes)}
 	s.run(files, cmp.Or(options.Workers, 2), options.Progress)
 	return s.result(), ctx.Err()
+}
+
+// valuesOf returns the values of the secrets.
+func valuesOf(secrets []mask.Named) []mask.Secret {
+	values := make([]mask.Secret, len(secrets))
+	for i, secret := range secrets {
+		values[i] = secret.Value
+	}
+	return values
 }
 
 // scan is the state that the workers share.
@@ -213,11 +218,17 @@ func (s *scan) addReport(findings []Finding, problems []Problem) {
 
 // result returns the Result after run.
 func (s *scan) result() Result {
-	slices.SortFunc(s.findings, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Inside, b.Inside))
-	})
-	slices.SortFunc(s.problems, func(a, b Problem) int {
-		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Inside, b.Inside), cmp.Compare(a.Reason.Error(), b.Reason.Error()))
-	})
+	slices.SortFunc(s.findings, compareFindings)
+	slices.SortFunc(s.problems, compareProblems)
 	return Result{s.findings, s.problems, s.meter.files.Load(), s.meter.bytes.Load(), s.meter.stopped()}
+}
+
+// compareFindings orders findings by name and place.
+func compareFindings(a, b Finding) int {
+	return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Inside, b.Inside))
+}
+
+// compareProblems orders problems by name, place and reason.
+func compareProblems(a, b Problem) int {
+	return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Inside, b.Inside), cmp.Compare(a.Reason.Error(), b.Reason.Error()))
 }

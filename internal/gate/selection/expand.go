@@ -117,15 +117,17 @@ func (v *Variables) lookup(name string) (string, error) {
 // nameLength returns the length of the variable's name at the beginning of text.
 func nameLength(text string) int {
 	i := 0
-	for ; i < len(text); i++ {
-		c := text[i]
-		letter := c == '_' || 'a' <= c|0x20 && c|0x20 <= 'z'
-		if !letter && (i == 0 || c < '0' || c > '9') {
-			break
-		}
+	for i < len(text) && (isLetter(text[i]) || i > 0 && isDigit(text[i])) {
+		i++
 	}
 	return i
 }
+
+// isLetter reports whether a name may begin with c.
+func isLetter(c byte) bool { return c == '_' || 'a' <= c|0x20 && c|0x20 <= 'z' }
+
+// isDigit reports whether c is a digit of ASCII.
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
 // isPlain reports whether r has no special meaning in a default.
 func isPlain(r rune) bool {

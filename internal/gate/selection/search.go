@@ -166,16 +166,20 @@ func (s *search) take(name string, e entry) {
 // addUnreadable adds the problem that name cannot be examined, unless it does not exist.
 // The runner cannot read it either.
 func (s *search) addUnreadable(name string, err error) {
-	for _, harmless := range []error{fs.ErrNotExist, unix.ENOTDIR, unix.ELOOP} {
-		if errors.Is(err, harmless) {
-			return
-		}
+	if isAbsent(err) {
+		return
 	}
 	var inner *fs.PathError
 	if errors.As(err, &inner) {
 		err = inner.Err
 	}
 	s.addProblem(Problem{Path: name, Err: err})
+}
+
+// isAbsent reports whether err says that no file can be reached by a path: it does not
+// exist, or links on the way lead in a circle.
+func isAbsent(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP)
 }
 
 // addProblem adds p unless it is known. A job's tree can cause any number of problems, so

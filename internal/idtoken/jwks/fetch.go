@@ -111,16 +111,20 @@ func (s Source) transport() (*http.Transport, error) {
 // error may pass.
 func get(ctx context.Context, client *http.Client, u *url.URL) ([]byte, error) {
 	body, again, err := once(ctx, client, u)
-	if !again {
-		return body, err
+	if again && sleep(ctx) {
+		body, _, err = once(ctx, client, u)
 	}
+	return body, err
+}
+
+// sleep sleeps for pause. It reports false if ctx is done before.
+func sleep(ctx context.Context) bool {
 	select {
 	case <-ctx.Done():
-		return nil, err
+		return false
 	case <-time.After(pause):
+		return true
 	}
-	body, _, err = once(ctx, client, u)
-	return body, err
 }
 
 // once makes one request. If it fails, again says whether a second one may succeed.
@@ -135,7 +139,7 @@ func once(ctx context.Context, client *http.Client, u *url.URL) (body []byte, ag
 		return nil, false, fault.New(fault.Admin, fmt.Errorf("the URL of the keys, at %s, is %w", u.Host, httpguard.ErrPlain), "use https")
 	}
 	if err != nil {
-		return nil, true, fmt.Errorf("%s: %s", u.Host, cmp.Or(httpguard.Cause(err), "the request did not go through"))
+		return nil, true, failed(u, err)
 	}
 	defer response.Body.Close()
 	if status := response.StatusCode; status != http.StatusOK {
@@ -143,10 +147,15 @@ func once(ctx context.Context, client *http.Client, u *url.URL) (body []byte, ag
 	}
 	body, err = io.ReadAll(response.Body)
 	if err != nil {
-		return nil, true, fmt.Errorf("%s: %s", u.Host, cmp.Or(httpguard.Cause(err), "the request did not go through"))
+		return nil, true, failed(u, err)
 	}
 	if len(body) >= httpguard.MaxAnswer {
 		return nil, false, fmt.Errorf("%s: the answer is longer than %d bytes", u.Host, httpguard.MaxAnswer)
 	}
 	return body, false, nil
+}
+
+// failed returns the error that a request failed with err, whose text must not be printed.
+func failed(u *url.URL, err error) error {
+	return fmt.Errorf("%s: %s", u.Host, cmp.Or(httpguard.Cause(err), "the request did not go through"))
 }

@@ -88,15 +88,28 @@ func (s Source) checkSignature(ctx context.Context, token idtoken.Token) error {
 // checkTimes fails if a token has expired or is not yet valid. GitLab's tokens are valid
 // for the timeout of the job.
 func (s Source) checkTimes(c idtoken.Claims) error {
-	now := s.now().Unix()
-	if c.Expiry <= 0 {
+	if err := s.checkExpiry(c.Expiry); err != nil {
+		return err
+	}
+	return s.checkBegin(max(c.NotBefore, c.IssuedAt))
+}
+
+// checkExpiry fails if a token with that expiry, in seconds since 1970, has expired.
+func (s Source) checkExpiry(expiry int64) error {
+	if expiry <= 0 {
 		return fault.New(fault.Author, errors.New("it has no claim exp"), "")
 	}
-	if now-skew >= c.Expiry {
-		return fault.New(fault.Author, fmt.Errorf("the ID token expired at %s", time.Unix(c.Expiry, 0).UTC().Format(time.RFC3339)),
+	if s.now().Unix()-skew >= expiry {
+		return fault.New(fault.Author, fmt.Errorf("the ID token expired at %s", time.Unix(expiry, 0).UTC().Format(time.RFC3339)),
 			"run the job again; if the job had only just started, the clock of the runner's host is ahead: check NTP")
 	}
-	if begins := max(c.NotBefore, c.IssuedAt); begins > now+skew {
+	return nil
+}
+
+// checkBegin fails if a token that is valid from begins on, in seconds since 1970, is not
+// yet valid.
+func (s Source) checkBegin(begins int64) error {
+	if now := s.now().Unix(); begins > now+skew {
 		return fault.New(fault.Infrastructure,
 			fmt.Errorf("the ID token is not yet valid: the clock of the runner's host is %d s behind that of %s", begins-now, s.Issuer), "check NTP")
 	}

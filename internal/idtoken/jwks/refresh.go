@@ -114,16 +114,20 @@ func (s Source) refresh(ctx context.Context, d folder, kid string) (cache, error
 
 // checkGap fails if the last request for keys was a short time ago.
 func (s Source) checkGap(c cache) error {
-	wait := gap
-	if s.now().Sub(c.Fetched) >= oldest {
-		wait = gapWithout
-	}
 	since := s.now().Sub(c.Tried)
-	if since >= wait {
+	if since >= s.gapFor(c) {
 		return nil
 	}
 	if c.Failure != "" {
 		return errors.New(c.Failure)
 	}
 	return fmt.Errorf("they were requested %v ago", since.Round(time.Second))
+}
+
+// gapFor returns how long after a request the next one may follow.
+func (s Source) gapFor(c cache) time.Duration {
+	if s.now().Sub(c.Fetched) >= oldest {
+		return gapWithout
+	}
+	return gap
 }

@@ -1,4 +1,4 @@
-// Package cleanup is the stage that removes what the others made.
+// Package cleanup is the stage that removes what the other stages made.
 package cleanup
 
 import (
@@ -16,19 +16,13 @@ import (
 	"rolecall/internal/tenant/policyfile"
 )
 
-// roots returns the folders that may hold the state of the job. Without a word of
-// the config stage that of a policy file is one too; what is wrong with that file
-// is no reason to leave anything.
+// roots returns the folders that may hold the state of the job. If the config stage
+// has not said which folder it chose, the credentials_dir of the policy file is one of
+// them; an error in the policy file is only a warning.
 func roots(c *program.Call, parts Parts) []string {
 	roots, chosen := state.Roots(), c.Env.Store
 	if chosen == "" {
-		policy, err := c.Policy(parts.Providers...)
-		if err != nil {
-			c.Log.Warn(err)
-		}
-		if policy != nil {
-			chosen = policy.Settings().CredentialsDir
-		}
+		chosen = credentialsDir(c, parts)
 	}
 	if chosen != "" && !slices.Contains(roots, chosen) {
 		roots = append(roots, chosen)
@@ -36,14 +30,26 @@ func roots(c *program.Call, parts Parts) []string {
 	return roots
 }
 
-// Parts are what the stage works with.
-type Parts struct {
-	Backends  []backend.Reaper      // of all jobs that there may be on this host
-	Providers []policyfile.Provider // whose keys a policy file may have
+// credentialsDir returns the credentials_dir of the policy file, empty if there is none.
+func credentialsDir(c *program.Call, parts Parts) string {
+	policy, err := c.Policy(parts.Providers...)
+	if err != nil {
+		c.Log.Warn(err)
+	}
+	if policy == nil {
+		return ""
+	}
+	return policy.Settings().CredentialsDir
 }
 
-// New returns the stage as a program. It runs whatever is wrong with its flags and
-// environment, since no later stage removes what it leaves.
+// Parts are the backends and providers that the stage works with.
+type Parts struct {
+	Backends  []backend.Reaper      // of all jobs that this host may have
+	Providers []policyfile.Provider // their keys may be in a policy file
+}
+
+// New returns the stage as a program. It runs even if its flags or its environment are
+// invalid: no later stage would remove what it leaves.
 func New(parts Parts) program.Program {
 	return program.Program{
 		Name:   "cleanup",
@@ -53,22 +59,22 @@ func New(parts Parts) program.Program {
 	}
 }
 
-// run ends what is left of the job, and removes its env file and folders, wherever
-// they may be: the config stage may have failed before it could say where. It needs
-// the job's id only, and finding nothing is success. An error means that something is
-// left.
+// run kills the processes of the job, and removes its env file and folders. It looks in
+// every folder that may hold them, since the config stage may have failed before it
+// named one. If the job has left nothing, run succeeds; an error means that something
+// is left.
 func run(c *program.Call, parts Parts) error {
-	signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE) // nobody comes after it
+	signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE) // no later stage finishes the work
 	key, err := job.ReadKey(c.Env.ResponseFile)
 	if err != nil {
-		c.Log.Warnf("whose credentials to remove is not known, none are: %v", err)
+		c.Log.Warnf("no credentials are removed, since the job is unknown: %v", err)
 		return nil
 	}
 	for _, root := range roots(c, parts) {
 		err = errors.Join(err, state.Finish(context.Background(), root, key, backend.Reap(parts.Backends)))
 	}
 	if err != nil {
-		return fault.New(fault.Admin, err, "look at it on the runner's host")
+		return fault.New(fault.Admin, err, "remove what is left on the runner's host")
 	}
 	return nil
 }

@@ -143,7 +143,7 @@ func TestNothingKnown(t *testing.T) {
 		args   string
 		warns  string
 	}{
-		"no response":   {func(p place) { _ = os.Remove(p.response) }, "--no-policy", "whose credentials to remove is not known, none are: "},
+		"no response":   {func(p place) { _ = os.Remove(p.response) }, "--no-policy", "no credentials are removed, since the job is unknown: "},
 		"broken policy": {func(p place) { p.write(t, "rolecall.toml", "x") }, "--config DIR/rolecall.toml", "policy file: "},
 		"another job":   {func(p place) { p.write(t, "response.json", response(int64(p.key.ID)+1, "job-token")) }, "--config DIR/rolecall.toml", ""},
 	} {
@@ -164,14 +164,14 @@ func TestLeft(t *testing.T) {
 	p := newPlace(t)
 	p.create(t, "/proc")
 	code, stderr := p.serve(p.root)
-	if code != 1 || !strings.HasPrefix(stderr, "rolecall: error [runner-admin]: ") || !strings.Contains(stderr, "/proc: not a cgroup") || !strings.HasSuffix(stderr, "; look at it on the runner's host\n") {
+	if code != 1 || !strings.HasPrefix(stderr, "rolecall: error [runner-admin]: ") || !strings.Contains(stderr, "/proc: not a cgroup") || !strings.HasSuffix(stderr, "; remove what is left on the runner's host\n") {
 		t.Errorf("a cgroup that is none: exit code %d, want 1:\n%s", code, stderr)
 	}
 	p = newPlace(t)
 	p.create(t, "")
 	p.write(t, "response.json", response(int64(p.key.ID), "other-token"))
 	code, stderr = p.serve(p.root)
-	if code != 1 || !strings.Contains(stderr, "is of a job of another GitLab server") {
+	if code != 1 || !strings.Contains(stderr, "belongs to a job of another GitLab server") {
 		t.Errorf("a job of another server: exit code %d, want 1:\n%s", code, stderr)
 	}
 	p.check(t, "a job of another server", true)

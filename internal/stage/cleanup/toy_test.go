@@ -37,7 +37,7 @@ func TestReap(t *testing.T) {
 		reaped   []int  // how often, after each of two calls
 	}{
 		"reaped":     {all, nil, "", []int{1, 1}},
-		"stuck":      {all, errors.New("process 9 stays"), "process 9 stays; look at it on the runner's host", []int{1, 2}},
+		"stuck":      {all, errors.New("process 9 stays"), "process 9 stays; remove what is left on the runner's host", []int{1, 2}},
 		"no backend": {none, nil, `this program does not know the backend "toy"`, []int{0, 0}},
 	}
 	for name, test := range tests {

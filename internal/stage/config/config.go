@@ -37,15 +37,15 @@ type driver struct {
 // Backend is a place that scripts can run in.
 type Backend interface {
 	backend.Reaper
-	// Describe returns what the runner is told of the place, of a Spec that has folders
-	// only.
+	// Describe returns what the runner needs to know about the place. Of the Spec, only
+	// Job and the folders are set.
 	Describe(s backend.Spec) (backend.Description, error)
 }
 
-// Parts are what the stage works with.
+// Parts are the backends and providers that the stage works with.
 type Parts struct {
-	Backends  []Backend             // the first runs all jobs; the others may have jobs left on this host
-	Providers []policyfile.Provider // whose keys a policy file may have
+	Backends  []Backend             // the first runs all jobs; dead jobs of the others may be on this host
+	Providers []policyfile.Provider // their keys may be in a policy file
 }
 
 // New returns the stage as a program.
@@ -57,46 +57,57 @@ func New(parts Parts) program.Program {
 	}
 }
 
-// run chooses where the job works and where its state is kept, finishes what dead
-// jobs left there, and writes one JSON object.
+// run chooses the folders that the job works in and the folder of its state, removes
+// what dead jobs left there, and writes one JSON object.
 func run(c *program.Call, parts Parts) error {
 	policy, err := c.Policy(parts.Providers...)
 	if err != nil {
 		return err
 	}
-	pinned, err := c.Pinned()
+	spec, err := newSpec(c, policy)
 	if err != nil {
 		return err
-	}
-	roots, spec := state.Roots(), backend.Spec{}
-	if policy != nil {
-		response, err := job.ReadResponse(c.Env.ResponseFile)
-		if err != nil {
-			return err
-		}
-		settings := policy.Settings()
-		folder := folder(admission.Case{Policy: policy, Pinned: pinned, Response: response, Request: c.Env.Request, Read: idtoken.Parse})
-		spec = backend.Spec{Job: response, Folder: folder, BuildsDir: settings.BuildsDir, CacheDir: settings.CacheDir}
-		if settings.CredentialsDir != "" {
-			roots = []string{settings.CredentialsDir}
-		}
 	}
 	place, err := parts.Backends[0].Describe(spec)
 	if err != nil {
 		return err
 	}
-	root, err := state.Choose(roots)
+	root, err := state.Choose(roots(policy))
 	if err != nil {
 		return err
 	}
 	if _, err := state.Sweep(context.Background(), root, backend.Reap(parts.Backends)); err != nil {
-		c.Log.Warnf("what dead jobs left on this host cannot be removed: %v", err)
+		c.Log.Warnf("the state of dead jobs on this host cannot be removed: %v", err)
 	}
 	return write(c, place, root, policy)
 }
 
-// write tells the runner where the job works, and the later stages where its state is
-// kept and what this one was started with.
+// newSpec returns the folders that the job works in. Without a policy file, the runner's
+// config.toml names them.
+func newSpec(c *program.Call, policy *tenant.Policy) (backend.Spec, error) {
+	pinned, err := c.Pinned()
+	if err != nil || policy == nil {
+		return backend.Spec{}, err
+	}
+	response, err := job.ReadResponse(c.Env.ResponseFile)
+	if err != nil {
+		return backend.Spec{}, err
+	}
+	settings := policy.Settings()
+	folder := folder(admission.Case{Policy: policy, Pinned: pinned, Response: response, Request: c.Env.Request, Read: idtoken.Parse})
+	return backend.Spec{Job: response, Folder: folder, BuildsDir: settings.BuildsDir, CacheDir: settings.CacheDir}, nil
+}
+
+// roots returns the folders that the state of jobs may be kept in.
+func roots(policy *tenant.Policy) []string {
+	if policy != nil && policy.Settings().CredentialsDir != "" {
+		return []string{policy.Settings().CredentialsDir}
+	}
+	return state.Roots()
+}
+
+// write tells the runner which folders the job works in. It tells the later stages
+// which folder has the job's state and which flags this stage was started with.
 func write(c *program.Call, place backend.Description, root string, policy *tenant.Policy) error {
 	told, err := c.Tell(policy)
 	if err != nil {
@@ -112,11 +123,11 @@ func write(c *program.Call, place backend.Description, root string, policy *tena
 	})
 }
 
-// folder returns the folder of the tenant and trust class that the job claims to be
-// of. That its token is signed is not checked here, so that the stage starts fast:
-// prepare does, and refuses a job that works in a folder not its own. For a job that
-// the policy refuses, and for one of no tenant, it is that of none.
+// folder returns the folder of the tenant and trust class that the job claims. To start
+// fast, this stage does not check the signature of the ID token. The prepare stage
+// checks it, and refuses a job that works in another tenant's folder. A job without a
+// tenant, or one that the policy refuses, gets the folder of jobs without a tenant.
 func folder(c admission.Case) string {
-	d, _ := admission.Decide(c) // beside an error is what the policy grants: prepare says what else is wrong
+	d, _ := admission.Decide(c) // prepare decides again, and reports the error
 	return d.Grant.Folder()
 }

@@ -196,7 +196,7 @@ func TestSweep(t *testing.T) {
 	}
 	dead(t, root, 6, host.Name, inCgroup(t, "/proc"))
 	code, out, stderr := p.serve(nil)
-	const says = "rolecall: warning: what dead jobs left on this host cannot be removed: "
+	const says = "rolecall: warning: the state of dead jobs on this host cannot be removed: "
 	if code != 0 || !strings.HasPrefix(stderr, says) || !strings.Contains(stderr, "/proc: not a cgroup") || !strings.HasPrefix(out, "{") {
 		t.Errorf("exit code %d, want 0 with a warning:\n%s%s", code, out, stderr)
 	}

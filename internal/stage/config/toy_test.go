@@ -49,7 +49,7 @@ func TestSweepReaps(t *testing.T) {
 	kit.Must(t, os.Mkdir(root, 0o700))
 	dead(t, root, 7, "toy", json.RawMessage(toy.Data))
 	dead(t, root, 8, "host", inCgroup(t, ""))
-	for i, want := range []string{"rolecall: warning: what dead jobs left on this host cannot be removed: ", ""} {
+	for i, want := range []string{"rolecall: warning: the state of dead jobs on this host cannot be removed: ", ""} {
 		code, out, stderr := p.serveWith(withToy(box), nil)
 		if code != 0 || !strings.HasPrefix(out, "{") || !strings.HasPrefix(stderr, want) || (stderr == "") != (want == "") {
 			t.Errorf("exit code %d, want 0 with %q in\n%s%s", code, want, out, stderr)

@@ -19,9 +19,9 @@ import (
 // verifyTime bounds how long the keys of the issuer may take.
 const verifyTime = 15 * time.Second
 
-// newCase returns what the decision about a job rests on. The job's tokens are
-// verified by the issuer's keys, which are kept below root; without a policy file STS
-// verifies them.
+// newCase returns what the decision about a job rests on. With a policy file, the job's
+// ID tokens are verified with the issuer's keys, which are kept below root. Without one,
+// only the provider verifies them.
 func newCase(c *program.Call, parts Parts, response job.Response, root string) (admission.Case, error) {
 	policy, err := c.Policy(parts.schemas()...)
 	if err != nil {
@@ -38,10 +38,6 @@ func newCase(c *program.Call, parts Parts, response job.Response, root string) (
 	if err != nil {
 		return admission.Case{}, err
 	}
-	read := idtoken.Parse
-	if policy != nil {
-		read = verifier{c, policy.Settings().GitLab, root}.verify
-	}
 	return admission.Case{
 		Policy:    policy,
 		Pinned:    pinned,
@@ -50,17 +46,25 @@ func newCase(c *program.Call, parts Parts, response job.Response, root string) (
 		WorkDir:   c.Env.Request.TempProjectDir(),
 		Response:  response,
 		Request:   c.Env.Request,
-		Read:      read,
+		Read:      reader(c, policy, root),
 		Providers: parts.orderers(),
 		ReadFile:  policyfile.ReadNamed,
 	}, nil
 }
 
-// verifier verifies tokens by the keys of their issuer.
+// reader returns how the job's ID tokens are read.
+func reader(c *program.Call, policy *tenant.Policy, root string) admission.Reader {
+	if policy == nil {
+		return idtoken.Parse
+	}
+	return verifier{c, policy.Settings().GitLab, root}.verify
+}
+
+// verifier verifies ID tokens with the keys of their issuer.
 type verifier struct {
 	c      *program.Call
 	gitlab tenant.GitLab
-	root   string // of the state of jobs
+	root   string // folder of the state of jobs
 }
 
 // verify is an admission.Reader.
@@ -74,7 +78,7 @@ func (v verifier) verify(raw string) (idtoken.Token, error) {
 	return source.Verify(ctx, raw)
 }
 
-// keys returns where the keys of the issuer are.
+// keys returns the source of the issuer's keys.
 func (v verifier) keys() (jwks.Source, error) {
 	dir, err := state.KeysDir(v.root)
 	if err != nil {

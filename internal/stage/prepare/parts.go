@@ -15,14 +15,14 @@ import (
 
 // Backend is a place that scripts can run in.
 type Backend interface {
-	// Ready begins what takes a while and needs to know nothing of the job.
+	// Ready starts slow work that does not depend on the job.
 	Ready()
-	// Place makes the place ready for a job. The owner is whom the files of the job must
-	// belong to, nil for the driver's user.
+	// Place makes the place ready for a job. The job's files must belong to the owner; nil
+	// means the driver's user.
 	Place(ctx context.Context, s backend.Spec) (backend.State, *backend.Owner, error)
 }
 
-// Parts are what the stage works with.
+// Parts are the backends and providers that the stage works with.
 type Parts struct {
 	Backends  []Backend // the first runs all jobs
 	Providers []Provider
@@ -50,16 +50,16 @@ func (p Parts) reportOf(c creds.Credential) creds.Report {
 	return creds.Report{}
 }
 
-// schemas returns the providers as policy files know them.
+// schemas returns the providers, to read a policy file.
 func (p Parts) schemas() []policyfile.Provider { return as[policyfile.Provider](p.Providers) }
 
-// orderers returns the providers as admission knows them.
+// orderers returns the providers, to decide about a job.
 func (p Parts) orderers() []admission.Provider { return as[admission.Provider](p.Providers) }
 
-// issuers returns the providers as a session knows them.
+// issuers returns the providers, to issue credentials.
 func (p Parts) issuers() []session.Issuer { return as[session.Issuer](p.Providers) }
 
-// as returns providers as values of an interface that they have.
+// as returns providers as values of an interface that they implement.
 func as[T any](providers []Provider) []T {
 	all := make([]T, len(providers))
 	for i, p := range providers {
@@ -68,11 +68,12 @@ func as[T any](providers []Provider) []T {
 	return all
 }
 
-// unset unsets the variables of the service's environment that a provider ignores.
-func (p Parts) unset(environ []string) error {
+// unsetIgnored unsets the variables of the service's environment that a provider
+// ignores.
+func (p Parts) unsetIgnored(environ []string) error {
 	for _, entry := range environ {
 		name, _, _ := strings.Cut(entry, "=")
-		if !slices.ContainsFunc(p.Providers, func(one Provider) bool { return one.Ignores(name) }) {
+		if !p.ignore(name) {
 			continue
 		}
 		if err := os.Unsetenv(name); err != nil {
@@ -80,4 +81,9 @@ func (p Parts) unset(environ []string) error {
 		}
 	}
 	return nil
+}
+
+// ignore reports whether a provider ignores a variable.
+func (p Parts) ignore(variable string) bool {
+	return slices.ContainsFunc(p.Providers, func(one Provider) bool { return one.Ignores(variable) })
 }

@@ -16,10 +16,9 @@ import (
 )
 
 // New returns the stage as a program. It decides which tenant the job is, gets that
-// tenant's credentials and writes the env file. A job of no tenant gets a record only,
-// which the run stage asks for. Where it fails nothing is left behind. A signal ends it
-// at once: the credentials are the last thing that it writes, and the runner calls
-// cleanup.
+// tenant's credentials and writes the env file. A job without a tenant gets only the
+// record that the run stage needs. If the stage fails, it leaves nothing behind. A
+// signal ends it at once: it writes the credentials last, and the runner starts cleanup.
 func New(parts Parts) program.Program {
 	return program.Program{
 		Name: "prepare",
@@ -28,11 +27,10 @@ func New(parts Parts) program.Program {
 	}
 }
 
-// run runs the stage.
+// run decides about the job, and gives an admitted job its place and its credentials.
 func run(c *program.Call, parts Parts) error {
-	signal.Ignore(syscall.SIGPIPE) // a report that nobody reads is an error like any other
-	place := parts.Backends[0]
-	place.Ready()
+	signal.Ignore(syscall.SIGPIPE) // a write that nobody reads is then an error, and does not end the process
+	parts.Backends[0].Ready()
 	response, err := job.ReadResponse(c.Env.ResponseFile)
 	if err != nil {
 		return err
@@ -41,15 +39,15 @@ func run(c *program.Call, parts Parts) error {
 	if err != nil {
 		return err
 	}
-	admitted, err := newCase(c, parts, response, root)
+	decided, err := newCase(c, parts, response, root)
 	if err != nil {
 		return err
 	}
-	s, err := session.Open(admitted, func(err error) { c.Log.Warn(err) })
+	s, err := session.Open(decided, func(err error) { c.Log.Warn(err) })
 	if err != nil {
 		return err
 	}
-	record, err := newRecord(response, s.Decision, place, c.Env.Request.TempProjectDir())
+	record, err := newRecord(response, s.Decision, parts.Backends[0], c.Env.Request.TempProjectDir())
 	if err != nil {
 		return err
 	}
@@ -58,19 +56,27 @@ func run(c *program.Call, parts Parts) error {
 		return err
 	}
 	defer folder.Close()
+	return serve(c, parts, s, folder, response.Key)
+}
+
+// serve gets the credentials of a job with a tenant. If that fails, it removes all of
+// the job.
+func serve(c *program.Call, parts Parts, s *session.Session, folder *state.Folder, key job.Key) error {
 	if s.Grant.Tenant == tenant.None {
 		return nil
 	}
-	if err := serve(c, parts, s, folder); err != nil {
-		// An error may hold words of others; the report holds none, so only this pays for a mask.
-		return errors.Join(err, state.Remove(root, response.Key), c.Mask(mask.Named{Kind: "ID token", Value: s.Token.Raw}))
+	err := issue(c, parts, s, folder)
+	if err == nil {
+		return nil
 	}
-	return nil
+	// Only errors can quote text that is not ours, and building a mask is slow: the ID token is masked on this path alone.
+	return errors.Join(err, state.Remove(folder.Root(), key), c.Mask(mask.Named{Kind: "ID token", Value: s.Token.Raw}))
 }
 
-// serve gets the job its credentials and says so.
-func serve(c *program.Call, parts Parts, s *session.Session, folder *state.Folder) error {
-	if err := parts.unset(c.Env.Service); err != nil {
+// issue gets the job's credentials, writes them to its folder and reports them in the
+// job log.
+func issue(c *program.Call, parts Parts, s *session.Session, folder *state.Folder) error {
+	if err := parts.unsetIgnored(c.Env.Service); err != nil {
 		return err
 	}
 	issued, err := s.Issue(context.Background(), parts.issuers(), folder.Write)

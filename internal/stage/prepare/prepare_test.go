@@ -170,7 +170,7 @@ func TestReportTmpfs(t *testing.T) {
 		c := newCall(t, h)
 		c.set("ROLECALL_STORE=" + root)
 		got := c.serve()
-		const note = "  This host has no tmpfs for the env file: it is on a disk until the job ends.\n"
+		const note = "  This host has no tmpfs for the env file: the file is on a disk until the job ends.\n"
 		if says := strings.Contains(got.out, note); got.code != 0 || says == state.OnTmpfs(root) {
 			t.Errorf("%s, in memory: %v: %+v", root, state.OnTmpfs(root), got)
 		}

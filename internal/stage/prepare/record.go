@@ -9,7 +9,7 @@ import (
 	"rolecall/internal/state"
 )
 
-// newRecord places a job, and returns what the later stages need to know of it.
+// newRecord lets the backend place a job, and returns the record for the later stages.
 func newRecord(response job.Response, d admission.Decision, place Backend, temp string) (state.Record, error) {
 	grant, settings := d.Grant, d.Settings
 	lease, err := state.NewLease(state.Runner(), response.Timeout)
@@ -23,7 +23,7 @@ func newRecord(response job.Response, d admission.Decision, place Backend, temp 
 		CacheDir:    settings.CacheDir,
 		TempProject: temp,
 		RunAs:       grant.RunAs,
-		AsRoot:      grant.RunAs == "", // admission has let it
+		AsRoot:      grant.RunAs == "", // admission has checked that this is allowed
 		Limits:      backend.Limits(grant.Limits),
 	})
 	if err != nil {

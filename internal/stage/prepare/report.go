@@ -10,8 +10,8 @@ import (
 	"rolecall/internal/state"
 )
 
-// report writes to the job log what was issued, as a section that GitLab shows
-// collapsed.
+// report lists the issued credentials in the job log, in a section that GitLab shows
+// collapsed. It prints no secret.
 //
 // https://docs.gitlab.com/ci/jobs/job_logs/#custom-collapsible-sections
 func (p Parts) report(w io.Writer, folder *state.Folder, issued creds.Set, tmpfs bool) error {
@@ -27,7 +27,7 @@ func (p Parts) report(w io.Writer, folder *state.Folder, issued creds.Set, tmpfs
 	}
 	text += fmt.Sprintf("  env file: %s\n", folder.Path())
 	if !tmpfs {
-		text += "  This host has no tmpfs for the env file: it is on a disk until the job ends.\n"
+		text += "  This host has no tmpfs for the env file: the file is on a disk until the job ends.\n"
 	}
 	_, err := fmt.Fprintf(w, "%ssection_end:%d:rolecall%s\n", text, time.Now().Unix(), clear)
 	return err

@@ -11,40 +11,46 @@ import (
 	"rolecall/internal/mask"
 )
 
-// given is what was issued to a job. It is empty for a job of no tenant.
+// given is what was issued to a job. It is empty for a job without a tenant.
 type given struct {
 	set     creds.Set
-	secrets []mask.Named // all that must not be printed or uploaded
-	envFile string       // where scripts see the env file; empty: there is none
+	secrets []mask.Named // must neither be printed nor uploaded
+	envFile string       // path of the env file as scripts see it; empty: there is none
 }
 
-// open reads what was issued to the job, and masks it in all that the stage prints,
-// whosever script it is.
-func (r running) open() (given, error) {
+// openIssued reads what was issued to the job, and masks it in all that the stage
+// prints, even if the script is the runner's.
+func (r running) openIssued() (given, error) {
 	if r.folder.Tenant() == "" {
 		return given{}, nil
 	}
 	issued, known, err := r.folder.ReadAll()
-	if err != nil && r.folder.Record().Owner == nil { // another user's job cannot have done it
-		return given{}, fault.New(fault.Author, fmt.Errorf("the credentials of tenant %q cannot be read: %w", r.folder.Tenant(), err),
-			"do not remove or change their file in a script")
-	}
 	if err != nil {
-		return given{}, fmt.Errorf("the credentials of tenant %q: %w", r.folder.Tenant(), err)
+		return given{}, r.unreadable(err)
 	}
 	secrets := issuedSecrets(known, r.Env.Request[r.folder.IDToken()])
 	return given{issued, secrets, r.place.Visible(r.folder.Record().Data, r.folder.Path())}, r.Mask(secrets...)
 }
 
-// issuedSecrets returns what was issued and the ID token that it came from. It is
-// the one that prepare has found to be of this job: the runner passes the same
-// variables to each stage.
+// unreadable returns the error that the driver's own copy cannot be read. A job of the
+// driver's user may have changed the copy; a job of another user cannot.
+func (r running) unreadable(err error) error {
+	if r.folder.Record().Owner != nil {
+		return fmt.Errorf("the credentials of tenant %q: %w", r.folder.Tenant(), err)
+	}
+	return fault.New(fault.Author, fmt.Errorf("the credentials of tenant %q cannot be read: %w", r.folder.Tenant(), err),
+		"do not remove or change their file in a script")
+}
+
+// issuedSecrets returns the secrets that were issued, and the ID token that they were
+// issued for. The runner passes the same variables to each stage, so it is the token
+// that prepare has verified.
 func issuedSecrets(issued []mask.Named, token string) []mask.Named {
 	return append(slices.Clone(issued), mask.Named{Kind: "ID token", Value: mask.NewSecret(strings.TrimSuffix(token, "\n"))})
 }
 
-// visible returns the service's environment without what the providers hide from
-// scripts.
+// visible returns the service's environment without the variables that providers hide
+// from scripts.
 func (p Parts) visible(service []string) []string {
 	return slices.DeleteFunc(slices.Clone(service), func(entry string) bool {
 		name, _, _ := strings.Cut(entry, "=")
@@ -52,8 +58,8 @@ func (p Parts) visible(service []string) []string {
 	})
 }
 
-// environ returns the environment of the script of a stage: the clean one, and for a
-// script of the user what was given to the job.
+// environ returns the environment of a stage's script: the clean environment, and for a
+// script of the user also the credentials.
 func (p Parts) environ(stage job.StageName, clean []string, g given) []string {
 	if g.envFile == "" || !stage.IsUserScript() {
 		return clean

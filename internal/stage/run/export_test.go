@@ -14,5 +14,5 @@ func (p Parts) Environ(stage job.StageName, clean []string, set creds.Set, envFi
 // Visible is visible.
 func (p Parts) Visible(service []string) []string { return p.visible(service) }
 
-// List is list.
-func List(places []gate.Place) string { return list(places) }
+// List is listPlaces.
+func List(places []gate.Place) string { return listPlaces(places) }

@@ -18,41 +18,41 @@ import (
 	"rolecall/internal/state"
 )
 
-// grace is how long a script may take to end after SIGTERM. With what follows,
-// run is gone within 10 s, before a runner that shuts down gives up on it.
+// grace is how long a script may take to end after SIGTERM. With the work that follows,
+// run ends within 10 s, before a runner that shuts down stops waiting for it.
 const grace = 8 * time.Second
 
-// Backend is a place that scripts run in. Data are those of the job's record.
+// Backend is a place that scripts run in. Data is the Data of the job's record.
 type Backend interface {
 	backend.Reaper
-	// Begin begins to make what a script runs in. The function that it returns removes
-	// that again; its error says that this stays.
+	// Begin starts to make the place that a script runs in. The function end removes the
+	// place again, and returns an error if something stays.
 	Begin(data json.RawMessage, id job.ID) (end func() error, err error)
-	// Environ returns the environment that scripts start with, before credentials, for a
-	// service with that one.
+	// Environ returns the environment that scripts start with, without credentials.
+	// Service is the environment of the runner's service.
 	Environ(data json.RawMessage, service []string) ([]string, error)
-	// Run runs a script. An error is not the script's: it did not run, or its output
-	// was lost.
+	// Run runs a script. An error is not the script's: the script did not run, or its
+	// output was lost.
 	Run(ctx context.Context, data json.RawMessage, s backend.Script) (backend.Result, error)
-	// Tree returns where this host sees the work tree that scripts see at project.
+	// Tree returns the path on this host of the work tree that scripts see at project.
 	Tree(data json.RawMessage, project string) (string, error)
-	// Visible returns where scripts see what lies at a path of this host.
+	// Visible returns the path at which scripts see a file of this host.
 	Visible(data json.RawMessage, path string) string
-	// Command lets cmd, a program of this host, have the rights of the job and no more.
+	// Command gives cmd, a program of this host, the rights of the job and no others.
 	Command(data json.RawMessage, cmd *exec.Cmd) error
 }
 
-// Provider is a provider of credentials, as far as it concerns what scripts see.
+// Provider is a provider of credentials, limited to what scripts see of it.
 type Provider interface {
 	// Hides reports whether scripts must not get a variable of that name from the
 	// service's environment.
 	Hides(variable string) bool
-	// Guards returns variables, as NAME=value, that keep tools from other credentials
-	// than the job's.
+	// Guards returns variables, as NAME=value, that keep tools from using other
+	// credentials than the job's.
 	Guards() []string
 }
 
-// Parts are what the stage works with.
+// Parts are the backends and providers that the stage works with.
 type Parts struct {
 	Backends  []Backend // the record of a job names the one that runs it
 	Providers []Provider
@@ -67,9 +67,9 @@ func New(parts Parts) program.Program {
 	}
 }
 
-// run runs the script that the runner names, with the job's credentials where
-// the script is the user's own. Where the runner dies meanwhile it ends the job,
-// since nobody comes after it.
+// run runs the script that the runner names. A script of the user gets the job's
+// credentials. If the runner dies meanwhile, run ends the job, since the runner starts
+// no later stage.
 func (p Parts) run(c *program.Call) error {
 	if err := check(c); err != nil {
 		return err
@@ -88,20 +88,32 @@ func (p Parts) run(c *program.Call) error {
 	if err != nil {
 		return err
 	}
-	result, err := running{c, p, folder, key, place, watching}.run()
-	// A runner that has asked to stop may have died since: it waits for no longer than its shutdown_timeout.
+	r := running{c, p, folder, key, place, watching}
+	result, err := r.run()
 	cause := context.Cause(watching())
-	if errors.Is(cause, program.ErrOrphaned) || cause != nil && !folder.Record().Lease.Alive() {
+	if r.orphaned(cause) {
 		return errors.Join(cause, err, state.Finish(context.Background(), folder.Root(), key, backend.Reap(p.Backends)))
 	}
 	if err != nil {
 		return err
 	}
+	return r.conclude(result, cause)
+}
+
+// orphaned reports whether the runner has died. A runner that has asked the stage to stop
+// may have died since: it waits no longer than its shutdown_timeout.
+func (r running) orphaned(cause error) bool {
+	return errors.Is(cause, program.ErrOrphaned) || cause != nil && !r.folder.Record().Lease.Alive()
+}
+
+// conclude turns the result of a script into the error that the stage ends with. Cause
+// is why the stage was stopped; nil: it was not.
+func (r running) conclude(result backend.Result, cause error) error {
 	if result.Startup != nil && cause == nil {
 		return result.Startup
 	}
 	if len(result.Left) > 0 {
-		c.Log.Warnf("processes of the script that could not be killed: %v", result.Left)
+		r.Log.Warnf("processes of the script that could not be killed: %v", result.Left)
 	}
 	if result.Code != 0 {
 		return program.ScriptError(result.Code)
@@ -109,7 +121,8 @@ func (p Parts) run(c *program.Call) error {
 	return nil
 }
 
-// check checks what the stage is called with, and clears what an earlier one left.
+// check checks the arguments and flags of the stage, and clears the exit code of an
+// earlier stage.
 func check(c *program.Call) error {
 	if err := clearExitCode(c.Env.ExitCodeFile); err != nil {
 		return err
@@ -121,8 +134,8 @@ func check(c *program.Call) error {
 	return c.CheckTold()
 }
 
-// clearExitCode removes what an earlier stage left in the file at path: the
-// runner has one for the whole job and never clears it.
+// clearExitCode removes the file at path, which an earlier stage may have written. The
+// runner uses one file for the whole job and never clears it.
 func clearExitCode(path string) error {
 	if path == "" {
 		return nil
@@ -133,17 +146,17 @@ func clearExitCode(path string) error {
 	return nil
 }
 
-// running is a script of a job, and all that it takes to run it.
+// running is one run of a script, with everything that it needs.
 type running struct {
 	*program.Call
 	parts    Parts
 	folder   *state.Folder
 	key      job.Key
 	place    Backend
-	watching func() context.Context // waits until signals are watched for
+	watching func() context.Context // waits until signals are watched
 }
 
-// run runs the script: in what is made for it while the masks are.
+// run makes the place of the script, runs the script in it, and removes the place.
 func (r running) run() (backend.Result, error) {
 	data := r.folder.Record().Data
 	end, err := r.place.Begin(data, r.key.ID)
@@ -155,11 +168,17 @@ func (r running) run() (backend.Result, error) {
 			r.Log.Warn(err)
 		}
 	}()
+	return r.runIn(data)
+}
+
+// runIn runs the script in its place: with masks and credentials, and only after the
+// gate has searched what would be uploaded. The place is still being made meanwhile.
+func (r running) runIn(data json.RawMessage) (backend.Result, error) {
 	clean, err := r.place.Environ(data, r.parts.visible(r.Env.Service))
 	if err != nil {
 		return backend.Result{}, err
 	}
-	given, err := r.open()
+	given, err := r.openIssued()
 	if err != nil {
 		return backend.Result{}, err
 	}
@@ -169,7 +188,7 @@ func (r running) run() (backend.Result, error) {
 	return r.execute(r.parts.environ(job.StageName(r.Args[1]), clean, given))
 }
 
-// execute runs the script with that environment.
+// execute runs the script with the environment env.
 func (r running) execute(env []string) (backend.Result, error) {
 	return r.place.Run(r.watching(), r.folder.Record().Data, backend.Script{
 		Path: r.Args[0], Stage: r.Args[1], Env: env, Stdout: r.Stdout, Stderr: r.Stderr, Grace: grace,

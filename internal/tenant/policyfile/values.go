@@ -59,11 +59,16 @@ func ReadProxy(text string) (string, error) {
 		return "", nil
 	}
 	u, err := url.Parse(text)
-	if err != nil || u.Hostname() == "" || !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme) ||
-		strings.Trim(u.Path, "/") != "" || strings.ContainsAny(text, " ?#\\") {
+	if err != nil || !isProxy(u) || strings.ContainsAny(text, " ?#\\") {
 		return "", errors.New("want the URL of a proxy, such as http://proxy.example.com:3128")
 	}
 	return text, nil
+}
+
+// isProxy reports whether a URL names a server and a protocol that proxies speak.
+func isProxy(u *url.URL) bool {
+	return u.Hostname() != "" && strings.Trim(u.Path, "/") == "" &&
+		slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme)
 }
 
 // readIncomplete reads what the gate does about files that it could not search. It
@@ -87,14 +92,16 @@ func readGateDuration(text string) (time.Duration, error) {
 // readUser reads the name of a unix user in the form that useradd takes, except root. An
 // empty text means no user.
 func readUser(text string) (string, error) {
-	if text == "" {
-		return "", nil
-	}
-	first := strings.Trim(text[:1], "abcdefghijklmnopqrstuvwxyz_")
-	if len(text) > 32 || first != "" || !MadeOf(text, "_") || text == "root" {
+	if text != "" && !isUser(text) {
 		return "", fmt.Errorf("%s: want the name of a unix user, 1 to 32 of a-z, 0-9, - and _, and not root", tenant.Quote(text))
 	}
 	return text, nil
+}
+
+// isUser reports whether a text that is not empty may name a unix user.
+func isUser(text string) bool {
+	first := strings.Trim(text[:1], "abcdefghijklmnopqrstuvwxyz_")
+	return len(text) <= 32 && first == "" && MadeOf(text, "_") && text != "root"
 }
 
 // readUnsafe reads whether the admin switches an unsafe setting on.

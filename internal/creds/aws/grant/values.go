@@ -16,6 +16,11 @@ func readSession(text string) (time.Duration, error) {
 	if text == "" {
 		return 0, nil
 	}
+	return parseSession(text)
+}
+
+// parseSession reads a duration that AWS accepts for a session.
+func parseSession(text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
 	if err != nil || d < aws.ShortestSession || d > aws.LongestSession || d%time.Second != 0 {
 		return 0, fmt.Errorf(`%s: want a duration from "15m" to "12h", such as "1h"`, tenant.Quote(text))

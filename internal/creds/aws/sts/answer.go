@@ -8,6 +8,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/middleware"
 	awssts "github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/aws-sdk-go-v2/service/sts/types"
 
 	"rolecall/internal/creds"
 	"rolecall/internal/creds/aws"
@@ -23,12 +24,7 @@ func check(out *awssts.AssumeRoleWithWebIdentityOutput, s aws.Session, requested
 	if out.Credentials == nil || out.Credentials.Expiration == nil {
 		return creds.Credential{}, errors.New("STS returned no credentials, or none with an expiration")
 	}
-	c, err := aws.NewCredential(aws.Keys{
-		AccessKeyID:     mask.NewSecret(sdk.ToString(out.Credentials.AccessKeyId)),
-		SecretAccessKey: mask.NewSecret(sdk.ToString(out.Credentials.SecretAccessKey)),
-		SessionToken:    mask.NewSecret(sdk.ToString(out.Credentials.SessionToken)),
-		Expires:         *out.Credentials.Expiration,
-	}, s)
+	c, err := aws.NewCredential(keysOf(*out.Credentials), s)
 	if err != nil {
 		return creds.Credential{}, fmt.Errorf("STS returned malformed credentials: %w", err)
 	}
@@ -42,6 +38,16 @@ func check(out *awssts.AssumeRoleWithWebIdentityOutput, s aws.Session, requested
 		return creds.Credential{}, err
 	}
 	return c, nil
+}
+
+// keysOf returns the keys in STS's answer, which must have an expiration.
+func keysOf(c types.Credentials) aws.Keys {
+	return aws.Keys{
+		AccessKeyID:     mask.NewSecret(sdk.ToString(c.AccessKeyId)),
+		SecretAccessKey: mask.NewSecret(sdk.ToString(c.SecretAccessKey)),
+		SessionToken:    mask.NewSecret(sdk.ToString(c.SessionToken)),
+		Expires:         *c.Expiration,
+	}
 }
 
 // checkAssumed fails if got, the ARN of the assumed role in STS's answer, names another

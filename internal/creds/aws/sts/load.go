@@ -57,19 +57,34 @@ func (c Client) load(ctx context.Context, role aws.Role) (sdk.Config, *httpguard
 // guard returns a guard over the transport of from, which the SDK has given the CA
 // bundle.
 func (c Client) guard(from sdk.HTTPClient) (*httpguard.Guard, error) {
-	buildable, ok := from.(*awshttp.BuildableClient)
-	if !ok {
-		buildable = awshttp.NewBuildableClient()
-	}
-	transport := buildable.GetTransport()
+	transport := transportOf(from)
 	if c.Proxy != "" {
-		proxy, err := url.Parse(c.Proxy)
-		if err != nil || proxy.Host == "" || !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, proxy.Scheme) {
-			return nil, fault.New(fault.Admin, errors.New("the proxy for STS is not the URL of a proxy"), "correct it; an example is http://proxy.example.com:3128")
+		proxy, err := parseProxy(c.Proxy)
+		if err != nil {
+			return nil, err
 		}
 		transport.Proxy = http.ProxyURL(proxy)
 	}
 	return httpguard.New(transport, c.Attempt), nil
+}
+
+// transportOf returns a copy of the client's transport, or the SDK's own if it has none.
+func transportOf(client sdk.HTTPClient) *http.Transport {
+	buildable, ok := client.(*awshttp.BuildableClient)
+	if !ok {
+		buildable = awshttp.NewBuildableClient()
+	}
+	return buildable.GetTransport()
+}
+
+// parseProxy reads the URL of a proxy. The error does not hold text, which may have a
+// password.
+func parseProxy(text string) (*url.URL, error) {
+	proxy, err := url.Parse(text)
+	if err != nil || proxy.Host == "" || !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, proxy.Scheme) {
+		return nil, fault.New(fault.Admin, errors.New("the proxy for STS is not the URL of a proxy"), "correct it; an example is http://proxy.example.com:3128")
+	}
+	return proxy, nil
 }
 
 // retryer tries a request up to three times, with jitter, while its error may pass.

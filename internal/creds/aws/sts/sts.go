@@ -70,11 +70,7 @@ func (c Client) Assume(ctx context.Context, r Request) (creds.Credential, error)
 	if r.Region == "" {
 		r.Region = cfg.Region
 	}
-	client := awssts.NewFromConfig(cfg, func(o *awssts.Options) {
-		if c.Endpoint != "" {
-			o.BaseEndpoint = sdk.String(c.Endpoint)
-		}
-	})
+	client := c.newClient(cfg)
 	if r.Region == "" || cfg.Region == "" && client.Options().BaseEndpoint == nil {
 		return creds.Credential{}, fault.New(fault.Admin, fmt.Errorf("the region for %s is not known", r.Role),
 			"set AWS_REGION in the environment of the runner's service")
@@ -92,8 +88,22 @@ func (c Client) Assume(ctx context.Context, r Request) (creds.Credential, error)
 	return check(out, session, requested)
 }
 
-// assume makes the call of STS.
+// newClient returns the SDK's client for the Server's endpoint, or for that of cfg.
+func (c Client) newClient(cfg sdk.Config) *awssts.Client {
+	return awssts.NewFromConfig(cfg, func(o *awssts.Options) {
+		if c.Endpoint != "" {
+			o.BaseEndpoint = sdk.String(c.Endpoint)
+		}
+	})
+}
+
+// assume makes the call of STS, for a session of duration d.
 func assume(ctx context.Context, client *awssts.Client, r Request, d time.Duration) (*awssts.AssumeRoleWithWebIdentityOutput, error) {
+	return client.AssumeRoleWithWebIdentity(ctx, newInput(r, d))
+}
+
+// newInput returns the request in the form of the SDK.
+func newInput(r Request, d time.Duration) *awssts.AssumeRoleWithWebIdentityInput {
 	input := &awssts.AssumeRoleWithWebIdentityInput{
 		RoleArn:          sdk.String(r.Role.String()),
 		RoleSessionName:  sdk.String(r.Session),
@@ -106,5 +116,5 @@ func assume(ctx context.Context, client *awssts.Client, r Request, d time.Durati
 	for _, arn := range r.PolicyARNs {
 		input.PolicyArns = append(input.PolicyArns, types.PolicyDescriptorType{Arn: sdk.String(arn)})
 	}
-	return client.AssumeRoleWithWebIdentity(ctx, input)
+	return input
 }

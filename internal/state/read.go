@@ -1,0 +1,49 @@
+package state
+
+import (
+	"errors"
+
+	"rolecall/internal/creds"
+	"rolecall/internal/mask"
+)
+
+// Read returns what was issued, from the driver's own copy, including the variables that
+// name files. The error quotes nothing of the content.
+func (f *Folder) Read() (creds.Set, error) {
+	set, _, err := f.ReadAll()
+	return set, err
+}
+
+// Secrets returns all secrets that were ever issued to the job, each with its kind. This
+// includes the secrets that Replace has replaced: they may still be valid, and the job's
+// files may contain them. The error quotes none of them.
+func (f *Folder) Secrets() ([]mask.Named, error) {
+	_, secrets, err := f.ReadAll()
+	return secrets, err
+}
+
+// ReadAll is Read and Secrets, but reads the file only once.
+func (f *Folder) ReadAll() (creds.Set, []mask.Named, error) {
+	i, err := f.readIssued()
+	return i.set.In(f.filePath), append(i.set.Secrets(), i.old...), err
+}
+
+// readIssued reads the driver's own copy. A Replace may overwrite the file after it was
+// opened here; the next try then opens the new file.
+func (f *Folder) readIssued() (issued, error) {
+	i, err := f.readIssuedOnce()
+	for try := 1; try < 3 && errors.Is(err, errChanged); try++ {
+		i, err = f.readIssuedOnce()
+	}
+	return i, err
+}
+
+// readIssuedOnce reads the driver's own copy as it is now.
+func (f *Folder) readIssuedOnce() (issued, error) {
+	content, err := f.dir.read(issuedName, maxIssued)
+	if err != nil {
+		return issued{}, err
+	}
+	i, err := parseIssued(content)
+	return i, f.dir.errorf(issuedName, err)
+}
