@@ -14,13 +14,13 @@ import (
 // A program reads its process only through these parameters, so a test can call serve
 // with others.
 func Exit(serve func(args, environ []string, in io.Reader, out, errors io.Writer) (code int)) {
-	private()
+	closeMemory()
 	os.Exit(serve(os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr))
 }
 
-// private keeps the memory of this process, which may hold secrets, out of core dumps
+// closeMemory keeps the memory of this process, which may hold secrets, out of core dumps
 // and away from other processes of its user. It changes neither the umask nor the core
 // limit: the scripts of a job inherit both from the runner.
 //
 // https://man7.org/linux/man-pages/man2/PR_SET_DUMPABLE.2const.html
-func private() { _ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }
+func closeMemory() { _ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }

@@ -34,7 +34,7 @@ func refuseMany(grants []Grant) error {
 		names[i] = string(g.Tenant)
 	}
 	slices.Sort(names)
-	return refuse("several tenants allow the job: "+list(names), "set TENANT to one of them")
+	return refuse("several tenants allow the job: "+joinNames(names), "set TENANT to one of them")
 }
 
 // refuseToken refuses a job without the token of the tenant.
@@ -111,8 +111,8 @@ func (v *view) kind() string {
 	return kind
 }
 
-// list joins the first maxNames texts, and says how many more there are.
-func list(texts []string) string {
+// joinNames joins the first maxNames texts, and says how many more there are.
+func joinNames(texts []string) string {
 	if more := len(texts) - maxNames; more > 0 {
 		return fmt.Sprintf("%s and %d more", strings.Join(texts[:maxNames], ", "), more)
 	}

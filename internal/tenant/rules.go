@@ -205,7 +205,7 @@ func (v *view) audiences() string {
 	for i, a := range v.claims.Audience {
 		texts[i] = Quote(a)
 	}
-	return "[" + list(texts) + "]"
+	return "[" + joinNames(texts) + "]"
 }
 
 // projects names the project that runs the job, and the fork whose merge request it

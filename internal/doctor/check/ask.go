@@ -20,10 +20,10 @@ const (
 	refusedSkew = time.Minute // ID tokens are refused beyond it
 )
 
-// ask sends a request to a server, and checks this host's clock against the Date of the
-// answer. Any answer is fine. The error names the server, but not a password in its
-// address.
-func (h *host) ask(ctx context.Context, bundle, proxy, address string) ([]Finding, error) {
+// checkServer sends a request to a server, and checks this host's clock against the Date
+// of the answer. Any answer is fine. The error names the server, but not a password in
+// its address.
+func (h *host) checkServer(ctx context.Context, bundle, proxy, address string) ([]Finding, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil || request.URL.Host == "" {
 		return nil, errors.New("the address of a server is not a URL")

@@ -78,7 +78,7 @@ func (h *host) checkGitLab(ctx context.Context) []Finding {
 	slices.SortFunc(servers, func(a, b server) int { return cmp.Or(cmp.Compare(a.url, b.url), cmp.Compare(a.bundle, b.bundle)) })
 	servers = slices.Compact(servers)
 	return gather(len(servers), func(i int) []Finding {
-		skew, err := h.ask(ctx, servers[i].bundle, "", servers[i].url)
+		skew, err := h.checkServer(ctx, servers[i].bundle, "", servers[i].url)
 		if err != nil {
 			return []Finding{fail("GitLab", err.Error(), "correct the runner's url, or the network, proxy or CA")}
 		}
@@ -94,7 +94,7 @@ func (h *host) checkSTS(ctx context.Context) []Finding {
 	}
 	server, endpoints := grant.ServerOf(h.settings), h.endpoints()
 	return gather(len(endpoints), func(i int) []Finding {
-		skew, err := h.ask(ctx, server.CABundle, server.Proxy, endpoints[i])
+		skew, err := h.checkServer(ctx, server.CABundle, server.Proxy, endpoints[i])
 		if err != nil {
 			return []Finding{fail(area, err.Error(), "correct sts.endpoint, sts.proxy, sts.ca_bundle or the tenants' region, or the network")}
 		}

@@ -55,8 +55,8 @@ func (t Trust) limits(server *url.URL, add func(apply bool, rule, text string, a
 	add(server.Port() != "", "issuer", "the URL of an identity provider in IAM must not have a port")
 	add(strings.ContainsFunc(string(t.JSON()), func(r rune) bool { return r > 0xFF }), "document",
 		"IAM accepts no characters beyond U+00FF, and refuses this trust policy")
-	add(t.size() > maxTrustPolicy, "document",
-		"the trust policy has %d characters, IAM's quota is %d: use ** or fewer patterns, split the tenant, or ask AWS for more", t.size(), maxTrustPolicy)
+	add(t.length() > maxTrustPolicy, "document",
+		"the trust policy has %d characters, IAM's quota is %d: use ** or fewer patterns, split the tenant, or ask AWS for more", t.length(), maxTrustPolicy)
 	add(t.given.Duration > time.Hour, "duration",
 		"sessions of %v need a role that allows them: --max-session-duration %d", t.given.Duration, t.seconds())
 }

@@ -148,9 +148,9 @@ func encode(d document) []byte {
 	return text.Bytes()
 }
 
-// size returns the number of characters that IAM counts in the trust policy: all but
+// length returns the number of characters that IAM counts in the trust policy: all but
 // white space.
-func (t Trust) size() int {
+func (t Trust) length() int {
 	var text bytes.Buffer
 	_ = json.Compact(&text, t.JSON())
 	return text.Len()
