@@ -79,6 +79,10 @@ func strikeBefore(t *testing.T, binary string, n int, strike func(child int)) bo
 	command := exec.Command(binary, "-test.run=^"+strings.Split(t.Name(), "/")[0]+"$")
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	command.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
+	output, err := os.Create(filepath.Join(t.TempDir(), "output"))
+	kit.Must(t, err)
+	defer output.Close()
+	command.Stdout, command.Stderr = output, output
 	kit.Must(t, command.Start())
 	pid := command.Process.Pid
 	defer func() { _ = command.Wait() }()
@@ -87,6 +91,10 @@ func strikeBefore(t *testing.T, binary string, n int, strike func(child int)) bo
 		var status syscall.WaitStatus
 		tid, err := syscall.Wait4(-pid, &status, syscall.WALL, nil)
 		if errors.Is(err, syscall.ECHILD) || tid == pid && (status.Exited() || status.Signaled()) {
+			if seen < n && (err != nil || status.ExitStatus() != 0) {
+				text, _ := os.ReadFile(output.Name())
+				t.Errorf("point %d: the stage ends by itself after %d changes: %v, %v\n%s", n, seen, err, status, text)
+			}
 			return seen >= n
 		}
 		kit.Must(t, err)
