@@ -9,6 +9,7 @@ import (
 	"io"
 
 	"rolecall/internal/admission"
+	"rolecall/internal/process"
 	"rolecall/internal/program"
 	"rolecall/internal/tenant"
 	"rolecall/internal/tenant/policyfile"
@@ -61,7 +62,7 @@ type call struct {
 }
 
 // Main runs doctor as the main function of the process and exits.
-func (d Doctor) Main() { program.Exit(d.Serve) }
+func (d Doctor) Main() { process.Exit(d.Serve) }
 
 // Serve runs the command line args, which lacks the program's name. It does not read
 // environ. It returns the exit code: 0 if nothing is wrong, 1 if something is wrong, 2

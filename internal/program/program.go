@@ -1,7 +1,5 @@
-// Package program is how a process of the driver begins and ends. All programs start
-// through Exit. Program and Call are what the four stages have in common: flags,
-// environment, signals, masks, log lines, and the one place where an error becomes an
-// exit code.
+// Package program is what the four stages have in common: flags, environment, signals,
+// masks, log lines, and the one place where an error becomes an exit code.
 //
 // The exit code of a script is passed on unchanged. A mistake of the author or the admin
 // ends the job. After any other error, including a panic, the runner tries again.
@@ -21,6 +19,7 @@ import (
 	"rolecall/internal/fault"
 	"rolecall/internal/job"
 	"rolecall/internal/mask"
+	"rolecall/internal/process"
 )
 
 // Call is what a stage is called with.
@@ -51,7 +50,7 @@ type ScriptError int
 func (e ScriptError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
 // Main runs the program as the main function of the process and exits.
-func (p Program) Main() { Exit(p.Serve) }
+func (p Program) Main() { process.Exit(p.Serve) }
 
 // Serve runs the program with args, without the program's name, and with environ, in
 // the form of os.Environ. Stages do not read standard input. Serve reports an error or

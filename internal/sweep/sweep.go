@@ -12,6 +12,7 @@ import (
 	"os"
 
 	"rolecall/internal/backend"
+	"rolecall/internal/process"
 	"rolecall/internal/program"
 	"rolecall/internal/state"
 	"rolecall/internal/tenant"
@@ -25,7 +26,7 @@ type Parts struct {
 }
 
 // Main runs sweep as the main function of the process and exits.
-func (p Parts) Main() { program.Exit(p.Serve) }
+func (p Parts) Main() { process.Exit(p.Serve) }
 
 // Serve sweeps the folders that Roots returns for args. Run writes its lines to out.
 // Serve reads neither environ nor standard input. It returns the exit code: 0 if all

@@ -15,6 +15,7 @@ type links struct {
 	HTTP   bool // net/http
 	Crypto bool // any of crypto/...
 	Unpack bool // what unpacks archives, a third of a stage's start
+	Policy bool // the reader of the policy file
 }
 
 // linksOf reads the import paths that a program depends on.
@@ -27,6 +28,7 @@ func linksOf(deps []string) links {
 		HTTP:   slices.Contains(deps, "net/http"),
 		Crypto: has("crypto"),
 		Unpack: has("github.com/klauspost/compress"),
+		Policy: slices.Contains(deps, "rolecall/internal/tenant/policyfile"),
 	}
 }
 
@@ -35,13 +37,13 @@ func linksOf(deps []string) links {
 func TestLinks(t *testing.T) {
 	t.Parallel()
 	want := map[string]links{
-		"config":  {},
-		"prepare": {SDK: true, HTTP: true, Crypto: true},
-		"run":     {},
-		"cleanup": {},
+		"config":  {Policy: true},
+		"prepare": {SDK: true, HTTP: true, Crypto: true, Policy: true},
+		"run":     {Policy: true},
+		"cleanup": {Policy: true},
 		"gate":    {Crypto: true, Unpack: true}, // klauspost/compress/zstd imports crypto/rand
-		"sweep":   {},
-		"doctor":  {HTTP: true, Crypto: true},
+		"sweep":   {Policy: true},
+		"doctor":  {HTTP: true, Crypto: true, Policy: true},
 	}
 	got := map[string]links{}
 	for _, p := range list(t, "./cmd/...") {

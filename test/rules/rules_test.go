@@ -42,14 +42,15 @@ func list(t *testing.T, patterns ...string) []goPackage {
 // banned says which imports a room must not have, and why.
 var banned = []struct{ room, pkg, why string }{
 	{"rolecall/internal/fault", "rolecall/", "everybody imports it"},
+	{"rolecall/internal/process", "rolecall/", "every program links it"},
 	{"rolecall/internal/mask", "rolecall/", "everybody imports it"},
 	{"rolecall/internal/httpguard", "rolecall/", "it knows neither AWS nor GitLab"},
 	{"rolecall/internal/job", "rolecall/internal/", "it knows neither tenants nor AWS"},
 	{"rolecall/internal/tenant", "rolecall/internal/job", "a decision rests on what it is given"},
 	{"rolecall/internal/tenant", "os", "a decision rests on what it is given"},
 	{"rolecall/internal/tenant", "net/http", "a decision rests on what it is given"},
-	{"rolecall/internal/program", "rolecall/internal/creds", "it knows how a process begins and ends, not what a stage does"},
-	{"rolecall/internal/program", "rolecall/internal/idtoken", "it knows how a process begins and ends, not what a stage does"},
+	{"rolecall/internal/program", "rolecall/internal/creds", "it knows what stages have in common, not what a stage does"},
+	{"rolecall/internal/program", "rolecall/internal/idtoken", "it knows what stages have in common, not what a stage does"},
 	{"rolecall/internal/tenant", "rolecall/internal/creds", "a decision is the same for every provider"},
 	{"rolecall/internal/tenant", "rolecall/internal/adminfile", "a decision rests on what it is given"},
 	{"rolecall/internal/tenant", "github.com/pelletier/go-toml", "how rules are written is policyfile's"},

@@ -19,14 +19,14 @@ import (
 	"rolecall/internal/gate"
 	"rolecall/internal/gate/scan"
 	"rolecall/internal/gate/selection"
-	"rolecall/internal/program"
+	"rolecall/internal/process"
 )
 
 // maxOrder bounds the size of an order, in bytes of JSON. It is more than a job response may have.
 const maxOrder = 64 << 20
 
 // Main runs gate as the main function of the process, and exits.
-func Main() { program.Exit(Serve) }
+func Main() { process.Exit(Serve) }
 
 // Serve reads an order from in, writes the report to out, and prints on progress how far
 // the search is. SIGTERM and SIGINT end it early. It ignores args and environ. It returns

@@ -1,4 +1,6 @@
-package program
+// Package process is where a program meets its process: the one place that reads the
+// arguments and the environment, and that ends the process.
+package process
 
 import (
 	"io"
