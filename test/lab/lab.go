@@ -144,7 +144,7 @@ func (s *service) fail(err error) error {
 }
 
 // environment returns the environment of a service. It has nothing of the test's own,
-// another home, and bin/test on the PATH, since job scripts call gitlab-runner and
+// another home, and dir first on the PATH, since job scripts call gitlab-runner and
 // s3job by name.
 func environment(dir, home string, extra []string) []string {
 	base := []string{

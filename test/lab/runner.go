@@ -52,10 +52,10 @@ type RunnerService struct {
 	// BuildsDir, CacheDir, TempDir and HomeDir are below the Dir of the options.
 	BuildsDir, CacheDir, TempDir, HomeDir string
 
-	dir        string
-	searchPath string
-	service    *service
-	close      func() error
+	dir, binDir string
+	searchPath  string
+	service     *service
+	close       func() error
 }
 
 // StartRunner starts a runner and waits until it looks for jobs. When ctx ends, the
@@ -67,8 +67,10 @@ func StartRunner(ctx context.Context, opts RunnerOptions) (*RunnerService, error
 		return nil, err
 	}
 	r := newRunnerService(opts.Dir)
-	r.searchPath = searchPath(filepath.Dir(programs.GitLabRunner))
-	if err := r.makeFolders(filepath.Dir(programs.GitLabRunner)); err != nil {
+	if err := r.makeFolders(); err != nil {
+		return nil, err
+	}
+	if err := r.install(programs.GitLabRunner, programs.S3Job); err != nil {
 		return nil, err
 	}
 	if err := r.handOver(opts.Runners); err != nil {
@@ -85,7 +87,7 @@ func StartRunner(ctx context.Context, opts RunnerOptions) (*RunnerService, error
 	cmd := exec.Command(programs.GitLabRunner,
 		"--log-format", "text", "--log-level", cmp.Or(opts.LogLevel, "info"), "run", "--config", path)
 	cmd.Dir = r.HomeDir
-	cmd.Env = environment(filepath.Dir(programs.GitLabRunner), r.HomeDir,
+	cmd.Env = environment(r.binDir, r.HomeDir,
 		append([]string{"TMPDIR=" + r.TempDir}, opts.Env...))
 	r.service, err = startService(ctx, cmd, filepath.Join(opts.Dir, "runner.log"))
 	if err != nil {
@@ -105,7 +107,9 @@ func newRunnerService(dir string) *RunnerService {
 		CacheDir:  filepath.Join(dir, "cache"),
 		TempDir:   filepath.Join(dir, "tmp"),
 		HomeDir:   filepath.Join(dir, "home"),
+		binDir:    filepath.Join(dir, "bin"),
 	}
+	r.searchPath = searchPath(r.binDir)
 	r.close = sync.OnceValue(func() error {
 		r.service.kill()
 		return killLeftovers(r.dir, r.service.cmd.Process.Pid)
@@ -113,17 +117,43 @@ func newRunnerService(dir string) *RunnerService {
 	return r
 }
 
-// makeFolders creates the runner's folders. The home has a profile that puts bin/test
-// back on the PATH: a login shell would remove it. An installed runner is on the PATH
-// anyway.
-func (r *RunnerService) makeFolders(binaries string) error {
+// makeFolders creates the runner's folders. The home has a profile that puts binDir back
+// on the PATH: a login shell would remove it. An installed runner is on the PATH anyway.
+func (r *RunnerService) makeFolders() error {
 	for _, dir := range []string{r.BuildsDir, r.CacheDir, r.TempDir, r.HomeDir} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return err
 		}
 	}
-	profile := "PATH='" + searchPath(binaries) + "'\n"
+	profile := "PATH='" + r.searchPath + "'\n"
 	return os.WriteFile(filepath.Join(r.HomeDir, ".profile"), []byte(profile), 0o600)
+}
+
+// install puts the programs that scripts call where every user of jobs can reach them:
+// the source tree may be in a home that is closed to them.
+func (r *RunnerService) install(programs ...string) error {
+	if err := os.Mkdir(r.binDir, 0o755); err != nil {
+		return err
+	}
+	for _, program := range programs {
+		if err := linkOrCopy(program, filepath.Join(r.binDir, filepath.Base(program))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// linkOrCopy makes the file to a hard link of the file from, or on another file system a
+// copy.
+func linkOrCopy(from, to string) error {
+	if os.Link(from, to) == nil {
+		return nil
+	}
+	content, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, content, 0o755)
 }
 
 // waitReady waits until the runner has printed that it looks for jobs.

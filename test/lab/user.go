@@ -33,18 +33,22 @@ func AsRoot() []string {
 // jobs, and lets the user pass through the temporary folders above.
 func (r *RunnerService) handOver(runners []Runner) error {
 	name := userOf(runners)
-	if name == "" || os.Geteuid() != 0 {
+	if os.Geteuid() != 0 {
 		return nil
 	}
-	user, err := account.Lookup(name)
-	if err != nil {
+	var err error
+	for dir := r.dir; strings.HasPrefix(dir, os.TempDir()+"/"); dir = filepath.Dir(dir) {
+		err = errors.Join(err, os.Chmod(dir, 0o711))
+	}
+	if name == "" {
 		return err
+	}
+	user, lookupErr := account.Lookup(name)
+	if lookupErr != nil {
+		return lookupErr
 	}
 	for _, dir := range []string{r.BuildsDir, r.CacheDir} {
 		err = errors.Join(err, os.Chown(dir, int(user.UID), int(user.GID)))
-	}
-	for dir := r.dir; strings.HasPrefix(dir, os.TempDir()+"/"); dir = filepath.Dir(dir) {
-		err = errors.Join(err, os.Chmod(dir, 0o711))
 	}
 	if err != nil {
 		return fmt.Errorf("hand the folders over to %s: %w", name, err)
