@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -30,11 +31,7 @@ func (r *RunnerService) configuration(opts RunnerOptions) (string, error) {
 		if executor != "custom" {
 			continue
 		}
-		driver, err := runner.driver()
-		if err != nil {
-			return "", err
-		}
-		writeDriver(&toml, driver)
+		writeDriver(&toml, runner.driver(r.binDir))
 		toml.WriteString(runner.CustomSettings + "\n")
 	}
 	return toml.String(), nil
@@ -68,23 +65,17 @@ func writeDriver(toml *strings.Builder, driver Driver) {
 }
 
 // driver returns the runner's driver. An empty command line becomes that of rolecall's
-// binary.
-func (r Runner) driver() (Driver, error) {
+// binary in the folder binaries.
+func (r Runner) driver(binaries string) Driver {
 	d := r.Driver
-	if d.Config == nil || d.Prepare == nil || d.Run == nil || d.Cleanup == nil {
-		programs, err := Binaries()
-		if err != nil {
-			return d, err
-		}
-		d.Config = cmpArgv(d.Config, programs.Config)
-		d.Prepare = cmpArgv(d.Prepare, programs.Prepare)
-		d.Run = cmpArgv(d.Run, programs.Run)
-		d.Cleanup = cmpArgv(d.Cleanup, programs.Cleanup)
-	}
+	d.Config = cmpArgv(d.Config, filepath.Join(binaries, "config"))
+	d.Prepare = cmpArgv(d.Prepare, filepath.Join(binaries, "prepare"))
+	d.Run = cmpArgv(d.Run, filepath.Join(binaries, "run"))
+	d.Cleanup = cmpArgv(d.Cleanup, filepath.Join(binaries, "cleanup"))
 	for _, argv := range []*[]string{&d.Config, &d.Prepare, &d.Run, &d.Cleanup} {
 		*argv = slices.Concat(*argv, r.Args)
 	}
-	return d, nil
+	return d
 }
 
 func cmpArgv(argv []string, program string) []string {

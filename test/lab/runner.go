@@ -62,7 +62,7 @@ type RunnerService struct {
 // runner is killed. Close waits for its end and kills the processes that jobs have
 // left.
 func StartRunner(ctx context.Context, opts RunnerOptions) (*RunnerService, error) {
-	programs, err := Parts()
+	programs, err := Binaries()
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +70,7 @@ func StartRunner(ctx context.Context, opts RunnerOptions) (*RunnerService, error
 	if err := r.makeFolders(); err != nil {
 		return nil, err
 	}
-	if err := r.install(programs.GitLabRunner, programs.S3Job); err != nil {
+	if err := r.install(programs); err != nil {
 		return nil, err
 	}
 	if err := r.handOver(opts.Runners); err != nil {
@@ -129,13 +129,14 @@ func (r *RunnerService) makeFolders() error {
 	return os.WriteFile(filepath.Join(r.HomeDir, ".profile"), []byte(profile), 0o600)
 }
 
-// install puts the programs that scripts call where every user of jobs can reach them:
-// the source tree may be in a home that is closed to them.
-func (r *RunnerService) install(programs ...string) error {
+// install puts the driver, whose gate runs as the user of a job, and the programs that
+// scripts call where every such user can reach them: the source tree may be in a home
+// that is closed to them.
+func (r *RunnerService) install(p Programs) error {
 	if err := os.Mkdir(r.binDir, 0o755); err != nil {
 		return err
 	}
-	for _, program := range programs {
+	for _, program := range []string{p.GitLabRunner, p.S3Job, p.Config, p.Prepare, p.Run, p.Cleanup, p.Gate} {
 		if err := linkOrCopy(program, filepath.Join(r.binDir, filepath.Base(program))); err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -99,7 +100,7 @@ func (k *killer) hunt(ctx context.Context) {
 func (k *killer) look(ctx context.Context, kills *sync.WaitGroup) {
 	for _, folder := range k.children() {
 		program, _ := os.Readlink(filepath.Join(folder, "exe"))
-		if filepath.Dir(program) != filepath.Dir(k.programs.Run) {
+		if !slices.Contains([]string{"config", "prepare", "run", "cleanup"}, filepath.Base(program)) {
 			continue
 		}
 		pid, _ := strconv.Atoi(filepath.Base(folder))
