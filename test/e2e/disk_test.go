@@ -28,7 +28,7 @@ func newImage(t *testing.T, dir string) image {
 	}
 	err := os.WriteFile(i.file, nil, 0o600)
 	if err == nil {
-		err = os.Truncate(i.file, 64<<20)
+		err = os.Truncate(i.file, 192<<20)
 	}
 	if err == nil {
 		err = os.Mkdir(i.dir, 0o711)
