@@ -73,7 +73,7 @@ func StartRunner(ctx context.Context, opts RunnerOptions) (*RunnerService, error
 	if err := r.install(programs); err != nil {
 		return nil, err
 	}
-	if err := r.handOver(opts.Runners); err != nil {
+	if err := errors.Join(r.openPath(), r.handOver(opts.Runners)); err != nil {
 		return nil, err
 	}
 	config, err := r.configuration(opts)

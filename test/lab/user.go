@@ -29,10 +29,9 @@ func AsRoot() []string {
 	return []string{"--no-policy", "--run-as", "root"}
 }
 
-// handOver makes the user of --run-as, if a runner has one, the owner of the folders of
-// jobs, and lets the user pass through the temporary folders above.
-func (r *RunnerService) handOver(runners []Runner) error {
-	name := userOf(runners)
+// openPath lets the users of jobs pass through the runner's folder and the temporary
+// folders above.
+func (r *RunnerService) openPath() error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
@@ -40,12 +39,19 @@ func (r *RunnerService) handOver(runners []Runner) error {
 	for dir := r.dir; strings.HasPrefix(dir, os.TempDir()+"/"); dir = filepath.Dir(dir) {
 		err = errors.Join(err, os.Chmod(dir, 0o711))
 	}
-	if name == "" {
-		return err
+	return err
+}
+
+// handOver makes the user of --run-as, if a runner has one, the owner of the folders of
+// jobs.
+func (r *RunnerService) handOver(runners []Runner) error {
+	name := userOf(runners)
+	if name == "" || os.Geteuid() != 0 {
+		return nil
 	}
-	user, lookupErr := account.Lookup(name)
-	if lookupErr != nil {
-		return lookupErr
+	user, err := account.Lookup(name)
+	if err != nil {
+		return err
 	}
 	for _, dir := range []string{r.BuildsDir, r.CacheDir} {
 		err = errors.Join(err, os.Chown(dir, int(user.UID), int(user.GID)))
