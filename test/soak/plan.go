@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
-	"path/filepath"
 	"time"
 
 	"rolecall/test/coordinator"
@@ -109,9 +108,6 @@ func (w *world) fill(t *task, random *rand.Rand) {
 		t.job.IDTokens = map[string]string{"GITLAB_OIDC_TOKEN": audience(t.tenant)}
 		t.job.Variables = append(t.job.Variables, coordinator.Variable{Key: "TENANT", Value: t.tenant})
 	}
-	if w.hasUser(t.tenant) { // whose login shell sets another PATH, without the runner
-		t.job.Variables = append(t.job.Variables, coordinator.Variable{Key: "PATH", Value: filepath.Dir(w.programs.GitLabRunner) + ":/usr/local/bin:/usr/bin:/bin"})
-	}
 	switch t.kind {
 	case files:
 		t.job.Artifacts = []coordinator.Artifact{{Paths: []string{"result.txt"}}}
@@ -145,14 +141,4 @@ func (w *world) fill(t *task, random *rand.Rand) {
 		daemon = "" // Nobody would end it.
 	}
 	t.job.Script = []string{fmt.Sprintf(script, daemon, ticks, last)}
-}
-
-// hasUser reports whether a tenant has a unix user.
-func (w *world) hasUser(tenant string) bool {
-	for i := range w.users {
-		if tenantName(i) == tenant {
-			return true
-		}
-	}
-	return false
 }
