@@ -1,10 +1,13 @@
 package adminfile_test
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"rolecall/internal/adminfile"
 	"rolecall/test/kit"
@@ -50,8 +53,8 @@ func TestCheckFile(t *testing.T) {
 		t.Error(err)
 	}
 	kit.Must(t, folder.Close())
-	if err := adminfile.CheckFile(folder); err == nil {
-		t.Error("no error for a closed file")
+	if err := adminfile.CheckFile(folder); !errors.Is(err, unix.EBADF) || !strings.HasPrefix(err.Error(), p.dir+": ") {
+		t.Errorf("a closed file: %v", err)
 	}
 }
 

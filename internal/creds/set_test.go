@@ -43,6 +43,22 @@ func TestIn(t *testing.T) {
 	}
 }
 
+// TestInTwice: two copies of one set never share a variable, even if the provider's slice
+// has room for one more.
+func TestInTwice(t *testing.T) {
+	t.Parallel()
+	roomy := first()
+	roomy.Env = append(make([]creds.Variable, 0, 8), roomy.Env...)
+	set := creds.Set{roomy}
+	one := set.In(func(name string) string { return "/run/1/" + name })
+	two := set.In(func(name string) string { return "/run/2/" + name })
+	for path, placed := range map[string]creds.Set{"/run/1/key.json": one, "/run/2/key.json": two} {
+		if got := placed.Environ()[2]; got != "CLOUD_KEY_FILE="+path {
+			t.Errorf("the copy for %s has %s", path, got)
+		}
+	}
+}
+
 func TestSecretsAndExpiry(t *testing.T) {
 	t.Parallel()
 	forever := creds.Credential{Provider: "static"}
