@@ -198,7 +198,8 @@ func (c Case) order(g tenant.Grant, gift tenant.Gift, servers []tenant.Gift) (cr
 // overrides reports whether a job variable of that name would win over what the job
 // gets. Without providers the job gets nothing.
 func (c Case) overrides(name string) bool {
-	return len(c.Providers) > 0 && name == job.EnvFileVariable || slices.ContainsFunc(c.Providers, func(p Provider) bool { return p.Overrides(name) })
+	ours := name == job.EnvFileVariable || name == job.ExpiresVariable
+	return len(c.Providers) > 0 && ours || slices.ContainsFunc(c.Providers, func(p Provider) bool { return p.Overrides(name) })
 }
 
 // asker returns the job as a provider sees it.

@@ -21,8 +21,13 @@ const (
 	upper  = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	lower  = "abcdefghijklmnopqrstuvwxyz"
 	digits = "0123456789"
-	// plain has the characters that are not special to shells, xargs and docker.
-	plain = upper + lower + digits + "+/=._-:,@%"
+	signs  = "+/=._-:,@%"
+	// plain has the characters that the readers of an env file read alike: ". FILE" of a
+	// shell, "export $(cat FILE | xargs)", and "docker run --env-file FILE". None has a
+	// meaning to a shell or to xargs, which remove quotes and backslashes; docker does not.
+	//
+	// https://pubs.opengroup.org/onlinepubs/9799919799/utilities/xargs.html
+	plain = upper + lower + digits + signs
 )
 
 // Check fails unless the set can be written for a job. Every variable must need no quotes
@@ -79,10 +84,34 @@ func (v Variable) check() error {
 	if err := checkName(v.Name); err != nil {
 		return err
 	}
-	if value := v.Value.Reveal(); len(value) < 1 || len(value) > maxValue || strings.Trim(value, plain) != "" {
-		return fmt.Errorf("%s must have 1 to %d of the characters %s", v.Name, maxValue, plain)
+	value := v.Value.Reveal()
+	if len(value) < 1 || len(value) > maxValue {
+		return fmt.Errorf("the value of %s has %d bytes, and must have 1 to %d", v.Name, len(value), maxValue)
+	}
+	if odd := strings.Trim(value, plain); odd != "" {
+		return fmt.Errorf("the value of %s has %s, which not all readers of an env file read alike; it must have only letters, digits and %s", v.Name, kindOf(odd[0]), signs)
 	}
 	return nil
+}
+
+// kindOf says what kind of character begins with a byte that is not plain, since the
+// value that it is in must not be shown.
+func kindOf(first byte) string {
+	switch {
+	case first == '\n' || first == '\r':
+		return "a line break"
+	case first == ' ' || first == '\t':
+		return "a blank"
+	case first == '"' || first == '\'' || first == '`':
+		return "a quote"
+	case first == '\\':
+		return "a backslash"
+	case first < ' ' || first == 0x7f:
+		return "a control character"
+	case first > 0x7f:
+		return "a character that is not ASCII"
+	}
+	return "a sign that is special to shells"
 }
 
 // check checks a file.

@@ -1,11 +1,15 @@
 package creds_test
 
 import (
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"rolecall/internal/creds"
 	"rolecall/internal/mask"
+	"rolecall/test/kit"
 )
 
 func TestCheckAccepts(t *testing.T) {
@@ -31,18 +35,44 @@ func TestCheckAccepts(t *testing.T) {
 func TestCheckRefusesValues(t *testing.T) {
 	t.Parallel()
 	filler := strings.Repeat("A", 20)
-	for _, text := range []string{
-		"", filler + "\n", "\n" + filler, filler + "\nLD_PRELOAD=/x", filler + " ", " " + filler, filler + "$(id)" + filler,
-		filler + "`id`", filler + "'", filler + `"`, filler + `\`, filler + "#", filler + ";", filler + "&", filler + "|", filler + "*",
-		filler + "~", filler + "\x00", filler + "\r", filler + "\t", filler + "é", filler + "\xff", filler + "?", filler + "[a]", filler + "{a,b}",
-		filler + "!", filler + "^", filler + "<", filler + ">", filler + "(", filler + "\u2028", strings.Repeat("A", 17<<10),
+	for want, texts := range map[string][]string{
+		"0 bytes":             {""},
+		"17408 bytes":         {strings.Repeat("A", 17<<10)},
+		"a line break":        {filler + "\n", "\n" + filler, filler + "\nLD_PRELOAD=/x", filler + "\r", filler + "\r\n"},
+		"a blank":             {filler + " ", " " + filler, filler + "\t", filler + " x " + filler},
+		"a quote":             {filler + "'", filler + `"`, filler + "`id`", `"` + filler + `"`},
+		"a backslash":         {filler + `\`, `\` + filler},
+		"a control character": {filler + "\x00", filler + "\x1b[0m", filler + "\x7f"},
+		"a character that is": {filler + "é", filler + "\xff", filler + "\u2028", "\ufeff" + filler},
+		"a sign that is special to shells": {
+			filler + "$(id)" + filler, filler + "$A", filler + "#", filler + ";", filler + "&", filler + "|", filler + "*", filler + "~", filler + "?",
+			filler + "[a]", filler + "{a,b}", filler + "!", filler + "^", filler + "<", filler + ">", filler + "(",
+		},
 	} {
-		err := of("GOOD", "x", "CLOUD_KEY", text).Check()
-		if err == nil || !strings.HasPrefix(err.Error(), "CLOUD_KEY must have 1 to 16384 of the characters ") {
-			t.Errorf("%.60q: error %v, want one of the variable", text, err)
+		for _, text := range texts {
+			err := of("GOOD", "x", "CLOUD_KEY", text).Check()
+			if err == nil || !strings.HasPrefix(err.Error(), "the value of CLOUD_KEY has "+want) {
+				t.Errorf("%.60q: error %v, want one of %s", text, err, want)
+			}
+			if err != nil && len(text) > 2 && strings.Contains(err.Error(), text) || len(text) > 20 && strings.Contains(err.Error(), filler) {
+				t.Errorf("%.60q: the error holds the value: %v", text, err)
+			}
 		}
-		if err != nil && len(text) > 2 && strings.Contains(err.Error(), text) {
-			t.Errorf("%.60q: the error holds the value: %v", text, err)
+	}
+}
+
+// TestReadersDisagree: what the article's line does with one quote in a value is why a
+// value with a quote is refused.
+func TestReadersDisagree(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "env")
+	for _, odd := range []string{`"`, "'", `\`, " ", "\n"} {
+		kit.Must(t, os.WriteFile(file, []byte("A=x"+odd+"y\n"), 0o600))
+		command := exec.Command("bash", "-c", `export $(cat "$1" | xargs 2>/dev/null) >/dev/null; printf %s "$A"`, "reader", file)
+		command.Env = []string{"PATH=" + os.Getenv("PATH")}
+		out, _ := command.Output() // a reader that fails has read another value
+		if string(out) == "x"+odd+"y" {
+			t.Errorf("%q is read as docker reads it, and need not be refused", odd)
 		}
 	}
 }

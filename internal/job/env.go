@@ -25,6 +25,9 @@ const (
 	ToldVariable = "ROLECALL_FLAGS"
 	// EnvFileVariable holds the path of the env file, for the job's script.
 	EnvFileVariable = "ROLECALL_ENV_FILE"
+	// ExpiresVariable holds the time at which the first credential of the job expires, in
+	// the form of RFC 3339 and in UTC, for the job's script. No AWS SDK reads it.
+	ExpiresVariable = "ROLECALL_EXPIRES"
 )
 
 // Env is the environment of a stage, read once.

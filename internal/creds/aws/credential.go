@@ -48,6 +48,9 @@ type Session struct {
 
 // NewCredential returns keys and session as a credential of a job. It fails if a key or
 // the region has not the form that AWS's have. The error names the key, never its value.
+//
+// AWS_CREDENTIAL_EXPIRATION is not among the variables. A script that fetches keys itself
+// sets only the keys; the AWS CLI would then refuse its keys once ours have expired.
 func NewCredential(k Keys, s Session) (creds.Credential, error) {
 	if err := check(k, s.Region); err != nil {
 		return creds.Credential{}, err
@@ -61,7 +64,6 @@ func NewCredential(k Keys, s Session) (creds.Credential, error) {
 			{Name: sessionToken, Value: k.SessionToken},
 			{Name: "AWS_REGION", Value: region},
 			{Name: "AWS_DEFAULT_REGION", Value: region},
-			{Name: expiration, Value: mask.NewSecret(k.Expires.UTC().Format(time.RFC3339))},
 		},
 		Secrets: []mask.Named{
 			{Kind: kindKeyID, Value: k.AccessKeyID},

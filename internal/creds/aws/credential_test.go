@@ -31,7 +31,7 @@ func newCredential(id, secret, token, region string) (creds.Credential, error) {
 
 // goodFile is the env file of good keys.
 const goodFile = "AWS_ACCESS_KEY_ID=" + goodID + "\nAWS_SECRET_ACCESS_KEY=" + goodSecret + "\nAWS_SESSION_TOKEN=" + goodToken +
-	"\nAWS_REGION=eu-central-1\nAWS_DEFAULT_REGION=eu-central-1\nAWS_CREDENTIAL_EXPIRATION=2031-02-03T04:05:06Z\n"
+	"\nAWS_REGION=eu-central-1\nAWS_DEFAULT_REGION=eu-central-1\n"
 
 func TestNewCredential(t *testing.T) {
 	t.Parallel()
@@ -68,13 +68,13 @@ func TestNewCredential(t *testing.T) {
 	}
 }
 
-// TestNewCredentialOfSession: the expiry is in UTC, whatever the host's time zone, and
-// a refused duration is a fact.
+// TestNewCredentialOfSession: the expiry is that of the keys and no variable, and a
+// refused duration is a fact.
 func TestNewCredentialOfSession(t *testing.T) {
 	t.Parallel()
 	keys := aws.Keys{mask.NewSecret(goodID), mask.NewSecret(goodSecret), mask.NewSecret(goodToken), expires.In(time.FixedZone("odd", 5400))}
 	c, err := aws.NewCredential(keys, aws.Session{Region: "eu-central-1", RefusedDuration: 2 * time.Hour})
-	if err != nil || string(creds.Set{c}.EnvFile()) != goodFile || c.Facts.Get(aws.RefusedDurationFact) != "2h0m0s" {
+	if err != nil || string(creds.Set{c}.EnvFile()) != goodFile || !c.Expires.Equal(expires) || c.Facts.Get(aws.RefusedDurationFact) != "2h0m0s" {
 		t.Errorf("%v, shortened %q, env file\n%s", err, c.Facts.Get(aws.RefusedDurationFact), creds.Set{c}.EnvFile())
 	}
 }

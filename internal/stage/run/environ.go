@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"rolecall/internal/creds"
 	"rolecall/internal/fault"
@@ -67,6 +68,9 @@ func (p Parts) environ(stage job.StageName, clean []string, g given) []string {
 	env := slices.Concat(clean, g.set.Environ())
 	for _, one := range p.Providers {
 		env = append(env, one.Guards()...)
+	}
+	if expires := g.set.Expires(); !expires.IsZero() {
+		env = append(env, job.ExpiresVariable+"="+expires.UTC().Format(time.RFC3339))
 	}
 	return append(env, job.EnvFileVariable+"="+g.envFile)
 }

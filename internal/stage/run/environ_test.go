@@ -23,7 +23,7 @@ func TestEnviron(t *testing.T) {
 	t.Parallel()
 	parts := run.Parts{Providers: []run.Provider{aws.Scripts{}, second{}}}
 	clean := []string{"PATH=/bin", "HOME=/root"}
-	full := append(slices.Clone(clean), "CLOUD_SECRET=0123456789abcdef", "AWS_EC2_METADATA_DISABLED=true", "SECOND=off", "ROLECALL_ENV_FILE=/e")
+	full := append(slices.Clone(clean), "CLOUD_SECRET=0123456789abcdef", "AWS_EC2_METADATA_DISABLED=true", "SECOND=off", "ROLECALL_EXPIRES=2031-02-03T04:05:06Z", "ROLECALL_ENV_FILE=/e")
 	for stage, want := range map[job.StageName][]string{
 		"build_script": full, "after_script": full, "step_script": full, "step_release": full,
 		"prepare_script": clean, "get_sources": clean, "restore_cache": clean, "download_artifacts": clean,

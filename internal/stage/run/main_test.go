@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"rolecall/internal/creds"
 	"rolecall/internal/creds/aws"
@@ -40,6 +41,7 @@ func issued() creds.Set {
 		Provider: "cloud",
 		Env:      []creds.Variable{{Name: "CLOUD_SECRET", Value: secret}},
 		Secrets:  []mask.Named{{Kind: "secret", Value: secret}},
+		Expires:  time.Date(2031, 2, 3, 5, 5, 6, 0, time.FixedZone("odd", 3600)), // in scripts in UTC
 	}}
 }
 

@@ -39,7 +39,7 @@ func TestAssume(t *testing.T) {
 			issued := request.Issued
 			if diff := cmp.Diff([]string{
 				"AWS_ACCESS_KEY_ID=" + issued.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + issued.SecretAccessKey, "AWS_SESSION_TOKEN=" + issued.SessionToken,
-				"AWS_REGION=" + test.gets, "AWS_DEFAULT_REGION=" + test.gets, "AWS_CREDENTIAL_EXPIRATION=" + issued.Expiration,
+				"AWS_REGION=" + test.gets, "AWS_DEFAULT_REGION=" + test.gets,
 			}, creds.Set{result}.Environ()); diff != "" {
 				t.Errorf("other credentials than STS issued:\n%s", diff)
 			}
