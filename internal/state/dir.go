@@ -53,7 +53,9 @@ func openAnyDir(parent int, name, path string) (dir, error) {
 // openat opens name in the folder parent if it is of the kind, and returns its owner. If
 // another user's file cannot be opened, the owner is returned beside the error. openat
 // follows no link, and opens the very file that it has examined. If a job has taken
-// rights away from a file of this user, openat restores them.
+// rights away from a file of this user, openat restores them, but only in a folder of
+// this user: in a folder of the job, a file of this user is one that the job has linked
+// there (proc_sys_fs(5), protected_hardlinks).
 func openat(parent int, name, path string, kind uint32, flags int) (int, uint32, error) {
 	own := uint32(os.Geteuid()) //nolint:gosec // an id of a user
 	handle, err := unix.Openat(parent, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
@@ -68,7 +70,7 @@ func openat(parent int, name, path string, kind uint32, flags int) (int, uint32,
 	if stat.Mode&unix.S_IFMT != kind {
 		return -1, own, fmt.Errorf("%s: %w", path, kindError(kind))
 	}
-	if mode := stat.Mode | ownerRights(kind); stat.Uid == own && mode != stat.Mode {
+	if mode := stat.Mode | ownerRights(kind); stat.Uid == own && mode != stat.Mode && isOwn(parent) {
 		_ = unix.Chmod(procPath(handle), mode&0o7777) // if the rights do not suffice, opening fails
 	}
 	fd, err := unix.Open(procPath(handle), flags|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
@@ -76,6 +78,16 @@ func openat(parent int, name, path string, kind uint32, flags int) (int, uint32,
 		return -1, stat.Uid, fmt.Errorf("%s: %w", path, err)
 	}
 	return fd, stat.Uid, nil
+}
+
+// isOwn reports whether a folder belongs to this user. unix.AT_FDCWD counts as its own:
+// only folders are opened by their paths, and a folder has no second name.
+func isOwn(parent int) bool {
+	if parent == unix.AT_FDCWD {
+		return true
+	}
+	var stat unix.Stat_t
+	return unix.Fstat(parent, &stat) == nil && int(stat.Uid) == os.Geteuid()
 }
 
 // ownerRights returns the rights that a stage needs to a file or folder.
@@ -86,10 +98,13 @@ func ownerRights(kind uint32) uint32 {
 	return 0o600
 }
 
+// errNoFolder says that something else stands in the place of a folder.
+var errNoFolder = errors.New("not a folder but a link or a file; remove it")
+
 // kindError returns the error that something is not of a kind.
 func kindError(kind uint32) error {
 	if kind == unix.S_IFDIR {
-		return errors.New("not a folder but a link or a file; remove it")
+		return errNoFolder
 	}
 	return errors.New("not a regular file")
 }

@@ -134,7 +134,7 @@ func TestChooseReadOnly(t *testing.T) {
 	p := newPlace(t)
 	frozen := filepath.Join(p.dir, "frozen")
 	kit.Mount(t, frozen, "", syscall.MS_RDONLY)
-	got, err := state.Choose([]string{filepath.Join(frozen, "rolecall"), p.root})
+	got, err := state.Choose([]string{filepath.Join(frozen, "rolecall"), p.root}, unexpected(t))
 	if err != nil || got != p.root {
 		t.Errorf("Choose = %q, %v, want the next root", got, err)
 	}

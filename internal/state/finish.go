@@ -15,8 +15,8 @@ type Reap func(ctx context.Context, backend string, data json.RawMessage, id job
 
 // Finish reaps a job and then removes it as Remove does. If reap fails or panics, the
 // credentials are shredded and the record stays, so that the next Sweep tries again; the
-// error says so. If the root does not exist or belongs to another user, or if the job
-// does not exist, Finish does nothing and succeeds.
+// error says so. If the root does not exist or is planted, or if the job does not exist,
+// Finish does nothing and succeeds.
 func Finish(ctx context.Context, root string, key job.Key, reap Reap) error {
 	top, err := openOwn(root)
 	if top == nil {

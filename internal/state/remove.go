@@ -18,8 +18,7 @@ const (
 
 // Remove shreds the credentials of a job and removes its folders and link, even if a
 // stage still works with them. It is for a job without running processes; Finish is for
-// all others. If there is nothing to remove, or if the root belongs to another user,
-// Remove succeeds. The error names the path that is left. If Remove is killed, Sweep
+// all others. If there is nothing to remove, or if the root is planted, Remove succeeds. The error names the path that is left. If Remove is killed, Sweep
 // removes the rest.
 func Remove(root string, key job.Key) error {
 	top, err := openOwn(root)
@@ -30,17 +29,24 @@ func Remove(root string, key job.Key) error {
 	return removeFrom(*top, key, false)
 }
 
-// openOwn opens the folder of all jobs. It returns nil if the folder does not exist or
-// belongs to another user.
+// openOwn opens the folder of all jobs. It returns nil if the folder does not exist or is
+// planted.
 func openOwn(root string) (*dir, error) {
 	top, err := openDir(unix.AT_FDCWD, root, root)
-	if errors.Is(err, fs.ErrNotExist) || errors.As(err, new(foreignError)) {
+	if errors.Is(err, fs.ErrNotExist) || isPlanted(err) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	return &top, nil
+}
+
+// isPlanted reports whether err says that the root is not a folder of this user. Everybody
+// can put something else in the place of a root in /dev/shm or /var/tmp. This user's jobs
+// have no state there.
+func isPlanted(err error) bool {
+	return errors.Is(err, errNoFolder) || errors.As(err, new(foreignError))
 }
 
 // removeFrom removes a job from the folder of all jobs. Patient is for a caller that

@@ -21,18 +21,20 @@ func Roots() []string {
 }
 
 // Root returns chosen, the folder that the config stage has chosen. If it is empty, Root
-// chooses a folder and makes it.
-func Root(chosen string) (string, error) {
+// chooses a folder and makes it, as Choose does.
+func Root(chosen string, warn func(error)) (string, error) {
 	if chosen != "" {
 		return chosen, nil
 	}
-	return Choose(Roots())
+	return Choose(Roots(), warn)
 }
 
-// Choose returns the first of roots that can be used, and makes it if necessary. A root
-// that this user cannot make, or that belongs to the user root, is skipped. A root of
-// any other user is an error: otherwise that user could force a worse root.
-func Choose(roots []string) (string, error) {
+// Choose returns the first of roots that can be used, and makes it if necessary. It passes
+// over a root that this user cannot make, or that is a folder of the user root. It also
+// passes over a root that is planted: a link, a file, or a folder of any other user, which
+// everybody can put into /dev/shm; then it calls warn with the reason. The last root must
+// be usable, and a folder of this user must not be open to others.
+func Choose(roots []string, warn func(error)) (string, error) {
 	for i, root := range roots {
 		last := i == len(roots)-1
 		if !last && !OnTmpfs(filepath.Dir(root)) && !OnTmpfs(root) {
@@ -43,13 +45,20 @@ func Choose(roots []string) (string, error) {
 			d.close()
 			return root, nil
 		}
-		var foreign foreignError
-		ofRoot := errors.As(err, &foreign) && foreign.uid == 0
-		if last || !ofRoot && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, unix.EROFS) {
+		if last || !isPlanted(err) && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, unix.EROFS) {
 			return "", err
+		}
+		if isPlanted(err) && !isRoots(err) {
+			warn(err)
 		}
 	}
 	return "", errors.New("no folder for the state of jobs")
+}
+
+// isRoots reports whether err says that a folder belongs to the user root.
+func isRoots(err error) bool {
+	foreign, ok := errors.AsType[foreignError](err)
+	return ok && foreign.uid == 0
 }
 
 // KeysDir returns the folder in root for the keys of the issuer of ID tokens, and makes

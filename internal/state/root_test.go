@@ -76,7 +76,7 @@ func TestChoose(t *testing.T) {
 		"only a disk":             {[]string{last}, last},
 		"no parent below a tmpfs": {[]string{missing, second}, second},
 	} {
-		got, err := state.Choose(test.roots)
+		got, err := state.Choose(test.roots, unexpected(t))
 		if err != nil || got != test.want {
 			t.Errorf("%s: Choose = %q, %v, want %q", name, got, err, test.want)
 			continue
@@ -90,36 +90,66 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-// TestChooseRefuses: what stands in the place of a root on a tmpfs is a reason to
-// stop, not to go on to a disk.
-func TestChooseRefuses(t *testing.T) {
+// TestChoosePlanted: what somebody else has put in the place of a root is passed over
+// with one warning, and refused in the place of the last root. A folder of this user that
+// is open to others is a reason to stop.
+func TestChoosePlanted(t *testing.T) {
 	for _, plant := range plants {
 		t.Run(plant.name, func(t *testing.T) {
 			memory, p := shm(t), newPlace(t)
-			root := filepath.Join(memory, "root")
+			root, last := filepath.Join(memory, "root"), filepath.Join(p.dir, "last")
 			plant.put(t, root, p.newVictim(t))
-			want := "not a folder but a link or a file; remove it"
 			if plant.name == "folder" {
-				want = "is open to other users"
+				_, err := state.Choose([]string{root, last}, unexpected(t))
+				wantError(t, "Choose", err, "is open to other users")
+				return
 			}
-			got, err := state.Choose([]string{root, filepath.Join(p.dir, "last")})
-			wantError(t, "Choose", err, want)
-			if _, err := os.Lstat(filepath.Join(p.dir, "last")); got != "" || !errors.Is(err, fs.ErrNotExist) {
-				t.Errorf("it goes on to %q, %v", got, err)
+			var warnings []error
+			got, err := state.Choose([]string{root, last}, func(err error) { warnings = append(warnings, err) })
+			if err != nil || got != last || len(warnings) != 1 {
+				t.Errorf("Choose = %q, %v, with the warnings %v", got, err, warnings)
 			}
+			wantError(t, "the warning", errors.Join(warnings...), root+": not a folder but a link or a file; remove it")
+			_, err = state.Choose([]string{root}, unexpected(t))
+			wantError(t, "the last root", err, root+": not a folder but a link or a file; remove it")
 			p.untouched(t)
 		})
 	}
 }
 
+// TestChooseForeign: a folder of another user is passed over. It needs a warning unless
+// it is root's, which nobody has planted.
+func TestChooseForeign(t *testing.T) {
+	t.Parallel()
+	kit.NeedRoot(t, "folders of other users")
+	root, last := filepath.Join(shm(t), "root"), filepath.Join(t.TempDir(), "last")
+	kit.Must(t, os.Mkdir(root, 0o700))
+	kit.Must(t, os.Chown(root, 61001, 61001))
+	var warnings []error
+	got, err := state.Choose([]string{root, last}, func(err error) { warnings = append(warnings, err) })
+	if err != nil || got != last || len(warnings) != 1 {
+		t.Errorf("Choose = %q, %v, with the warnings %v", got, err, warnings)
+	}
+	wantError(t, "the warning", errors.Join(warnings...), root+" belongs to user 61001")
+}
+
+// unexpected returns a function that reports a warning as an error of the test.
+func unexpected(t *testing.T) func(error) {
+	t.Helper()
+	return func(err error) {
+		t.Helper()
+		t.Errorf("unexpected warning: %v", err)
+	}
+}
+
 func TestChooseNone(t *testing.T) {
 	t.Parallel()
-	if got, err := state.Choose(nil); err == nil || got != "" || err.Error() != "no folder for the state of jobs" {
+	if got, err := state.Choose(nil, unexpected(t)); err == nil || got != "" || err.Error() != "no folder for the state of jobs" {
 		t.Errorf("Choose of none = %q, %v", got, err)
 	}
 	file := filepath.Join(t.TempDir(), "file")
 	kit.Must(t, os.WriteFile(file, nil, 0o600))
-	_, err := state.Choose([]string{filepath.Join(file, "root")})
+	_, err := state.Choose([]string{filepath.Join(file, "root")}, unexpected(t))
 	wantError(t, "a file above the last root", err, "not a directory")
 }
 

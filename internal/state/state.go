@@ -127,7 +127,7 @@ func Find(chosen string, key job.Key) (*Folder, error) {
 	var problem error
 	for _, root := range roots {
 		f, err := Open(root, key)
-		if err == nil || !errors.Is(err, fs.ErrNotExist) && !errors.As(err, new(foreignError)) {
+		if err == nil || !errors.Is(err, fs.ErrNotExist) && !isPlanted(err) {
 			return f, err
 		}
 		problem = err

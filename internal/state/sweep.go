@@ -25,8 +25,8 @@ const (
 // unless a Remove of it has begun. A job without a lease, because its record is broken
 // or of an older version, stays for 25 hours. A folder whose making was not completed
 // stays for a minute. Folders that do not belong to a job stay. The error is about jobs
-// that should have been removed. If the root does not exist or belongs to another user,
-// Sweep succeeds.
+// that should have been removed. If the root does not exist or is planted, Sweep
+// succeeds.
 func Sweep(ctx context.Context, root string, reap Reap) ([]job.ID, error) {
 	return newHost().sweep(ctx, root, reap)
 }

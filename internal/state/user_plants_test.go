@@ -21,7 +21,8 @@ func TestUserPlants(t *testing.T) {
 	p, ok := child()
 	if !ok {
 		p = forUser(t)
-		victim := p.newVictim(t)
+		victim, shut := p.newVictim(t), filepath.Join(p.dir, "shut")
+		kit.Must(t, os.WriteFile(shut, []byte(victim), 0o400))
 		refuge := filepath.Join(p.dir, "refuge")
 		kit.Must(t, os.Mkdir(refuge, 0o777))
 		kit.Must(t, os.Chmod(refuge, 0o777))
@@ -29,8 +30,12 @@ func TestUserPlants(t *testing.T) {
 		// As a kernel without protected_hardlinks would have it.
 		kit.Must(t, os.Link(filepath.Join(victim, "file"), filepath.Join(p.own(7), ".aws.victim.env")))
 		kit.Must(t, os.Link(filepath.Join(victim, "file"), filepath.Join(p.own(7), ".rolecall.victim")))
+		kit.Must(t, os.Link(shut, filepath.Join(p.own(7), ".aws.shut.env")))
 		within(t, 5*time.Second, func() { p.remove(t, 7) })
 		p.untouched(t)
+		if info, err := os.Stat(shut); err != nil || info.Mode() != 0o400 || info.Size() == 0 {
+			t.Errorf("root's own file that the job has linked: %v, %v", info, err)
+		}
 		p.gone(t, 7)
 		for _, name := range []string{"keep", "moved"} {
 			content, err := os.ReadFile(filepath.Join(refuge, name))

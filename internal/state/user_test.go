@@ -92,7 +92,7 @@ func TestUser(t *testing.T) {
 		p.remove(t, 7)
 		p.gone(t, 7)
 		kit.Must(t, os.WriteFile(filepath.Join(p.root, "still usable"), nil, 0o600))
-		if _, err := state.Choose([]string{p.root}); err != nil {
+		if _, err := state.Choose([]string{p.root}, unexpected(t)); err != nil {
 			t.Error(err)
 		}
 	}

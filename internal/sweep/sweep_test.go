@@ -92,7 +92,7 @@ func TestServe(t *testing.T) {
 func TestRun(t *testing.T) {
 	t.Parallel()
 	first, file, last := filepath.Join(t.TempDir(), "a"), filepath.Join(t.TempDir(), "b"), filepath.Join(t.TempDir(), "c")
-	kit.Must(t, os.WriteFile(file, nil, 0o600))
+	kit.Must(t, os.WriteFile(file, nil, 0o600)) // somebody has planted it; no job has its state there
 	dead(t, first, 7, "")
 	dead(t, last, 8, "/sys/fs/cgroup/none/such")
 	dead(t, last, 9, "/proc") // no cgroup
@@ -102,10 +102,8 @@ func TestRun(t *testing.T) {
 	if out.String() != want {
 		t.Errorf("output\n%s, want\n%s", &out, want)
 	}
-	for _, want := range []string{file + ": not a folder but a link or a file", "/proc: not a cgroup"} {
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("error %v, want one with %q", err, want)
-		}
+	if err == nil || !strings.Contains(err.Error(), "/proc: not a cgroup") || strings.Contains(err.Error(), file) {
+		t.Errorf("error %v, want one about /proc alone", err)
 	}
 	out.Reset()
 	if err := newProgram().Run([]string{first}, &out); err != nil || out.Len() > 0 {

@@ -2,11 +2,17 @@ package main
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"rolecall/test/kit"
 )
 
 // runDemo runs the demo with a pipeline and returns what it shows.
@@ -127,4 +133,23 @@ func (b *syncBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.b.String()
+}
+
+// TestOwnFolders: a folder, link or FIFO that another user has put in the place of a folder
+// is not searched.
+func TestOwnFolders(t *testing.T) {
+	t.Parallel()
+	kit.NeedRoot(t, "files of other users")
+	dir := t.TempDir()
+	path := func(name string) string { return filepath.Join(dir, name) }
+	own := path("own")
+	kit.Must(t, os.Mkdir(own, 0o700))
+	kit.Must(t, os.Mkdir(path("foreign"), 0o755))
+	kit.Must(t, os.Chown(path("foreign"), 61001, 61001))
+	kit.Must(t, os.Symlink(own, path("link")))
+	kit.Must(t, syscall.Mkfifo(path("fifo"), 0o666))
+	got := ownFolders([]string{path("none"), path("foreign"), own, path("link"), path("fifo")})
+	if !slices.Equal(got, []string{own}) {
+		t.Errorf("folders %q, want %q", got, own)
+	}
 }

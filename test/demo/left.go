@@ -3,27 +3,26 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 
+	"rolecall/internal/state"
 	"rolecall/test/lab"
 )
 
-// stores are the folders in which rolecall may keep the state of this user's jobs. Those of
-// other users cannot be read, nor written by a runner that this user has started.
-func stores() []string {
-	var found []string
-	for _, pattern := range []string{"/run/rolecall", "/dev/shm/rolecall-*", "/var/tmp/rolecall-*"} {
-		folders, _ := filepath.Glob(pattern) // The patterns are well-formed.
-		for _, folder := range folders {
-			if _, err := os.ReadDir(folder); !errors.Is(err, fs.ErrPermission) {
-				found = append(found, folder)
-			}
-		}
-	}
-	return found
+// stores are the folders in which rolecall keeps the state of this user's jobs.
+func stores() []string { return ownFolders(state.Roots()) }
+
+// ownFolders returns those of the paths that are folders of this user. What others have put
+// there is none of the demo's: it may be unreadable, or change meanwhile.
+func ownFolders(paths []string) []string {
+	return slices.DeleteFunc(paths, func(path string) bool {
+		info, err := os.Lstat(path)
+		return err != nil || !info.IsDir() || int(info.Sys().(*syscall.Stat_t).Uid) != os.Geteuid()
+	})
 }
 
 // showLeft searches everything that the jobs could have left something in. Finding something is
@@ -41,7 +40,7 @@ func (d *demo) showLeft() error {
 		what string
 		dirs []string
 	}{
-		{"rolecall's folders: /run/rolecall, /dev/shm/rolecall-*, /var/tmp/rolecall-*", stores()},
+		{"rolecall's folders: " + strings.Join(state.Roots(), ", "), stores()},
 		{"the runner's folders: builds, cache, tmp, home; its log and its settings", []string{filepath.Join(d.world.dir, "runner")}},
 		{"what GitLab has received: logs and artifacts", []string{received}},
 	} {

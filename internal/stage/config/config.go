@@ -72,7 +72,7 @@ func run(c *program.Call, parts Parts) error {
 	if err != nil {
 		return err
 	}
-	root, err := state.Choose(roots(policy))
+	root, err := state.Choose(roots(policy), func(err error) { c.Log.Warnf("a folder for the state of jobs is not used: %v", err) })
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func run(c *program.Call, parts Parts) error {
 	if err != nil {
 		return err
 	}
-	root, err := state.Root(c.Env.Store)
+	root, err := state.Root(c.Env.Store, func(err error) { c.Log.Warn(err) })
 	if err != nil {
 		return err
 	}
