@@ -87,11 +87,11 @@ func TestWriteRefuses(t *testing.T) {
 		huge[i] = mask.Named{Kind: "long", Value: mask.NewSecret(strings.Repeat("x", 64<<10))}
 	}
 	for want, change := range map[string]func(c *creds.Credential){
-		"CLOUD_ID must have 1 to ":            func(c *creds.Credential) { c.Env[0] = variable("CLOUD_ID", secret+"$(id)") },
-		"variable CLOUD_ID occurs twice":      func(c *creds.Credential) { c.Files[0].Variable = "CLOUD_ID" },
-		"the name of the file for VAULT_FILE": func(c *creds.Credential) { c.Files[0].Name = "../x" },
-		"the credentials cannot be written":   func(c *creds.Credential) { c.Expires = time.Date(20000, 1, 1, 0, 0, 0, 0, time.UTC) },
-		"the credentials take more than":      func(c *creds.Credential) { c.Secrets = huge },
+		"the value of CLOUD_ID has a sign that is special to shells": func(c *creds.Credential) { c.Env[0] = variable("CLOUD_ID", secret+"$(id)") },
+		"variable CLOUD_ID occurs twice":                             func(c *creds.Credential) { c.Files[0].Variable = "CLOUD_ID" },
+		"the name of the file for VAULT_FILE":                        func(c *creds.Credential) { c.Files[0].Name = "../x" },
+		"the credentials cannot be written":                          func(c *creds.Credential) { c.Expires = time.Date(20000, 1, 1, 0, 0, 0, 0, time.UTC) },
+		"the credentials take more than":                             func(c *creds.Credential) { c.Secrets = huge },
 	} {
 		p := newPlace(t)
 		f := create(t, p, 7)
