@@ -94,6 +94,7 @@ func runnerFaults() []fault {
 		{"broken config", inRunners("shutdown_timeout", "token = glrt-SECRET\nshutdown_timeout"), want{check.Fail, "runner's config", "config.toml:1: GitLab Runner cannot read this TOML"}},
 		{"odd type", inRunners("= 60\n[[", "= \"SECRET\"\n[["), want{check.Fail, "runner's config", "config.toml:1"}},
 		{"no runner", inRunners(`"custom"`, `"shell"`), want{check.Fail, "runner's config", "no runner"}},
+		{"more than flags", inRunners(`"beta"`, `"beta", "extra"`), want{check.Fail, beta, `are not flags of rolecall: unexpected argument "extra"`}},
 		{"odd flags", inRunners("--tenant", "--tenants"), want{check.Fail, beta, "are not flags"}},
 		{"odd tenant", inRunners(`"beta"`, `"Beta"`), want{check.Fail, beta, "tenant name"}},
 		{"other policy file", inRunners("rolecall.toml", "other.toml"), want{check.Warn, beta, "other.toml"}},
