@@ -75,7 +75,7 @@ func openat(parent int, name, path string, kind uint32, flags int) (int, uint32,
 	}
 	fd, err := unix.Open(procPath(handle), flags|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return -1, stat.Uid, fmt.Errorf("%s: %w", path, err)
+		return -1, stat.Uid, fmt.Errorf("%s: %w", path, reopenError(err))
 	}
 	return fd, stat.Uid, nil
 }
@@ -88,6 +88,15 @@ func isOwn(parent int) bool {
 	}
 	var stat unix.Stat_t
 	return unix.Fstat(parent, &stat) == nil && int(stat.Uid) == os.Geteuid()
+}
+
+// reopenError returns err, why an open file cannot be opened again. The file exists: what
+// does not is /proc, and that must not pass for a file that nobody has made.
+func reopenError(err error) error {
+	if errors.Is(err, unix.ENOENT) {
+		return errors.New("it cannot be opened without /proc; mount /proc")
+	}
+	return err
 }
 
 // ownerRights returns the rights that a stage needs to a file or folder.

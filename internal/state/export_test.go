@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"rolecall/internal/creds"
 	"rolecall/internal/job"
 )
@@ -23,6 +25,16 @@ func Reencode(content []byte) ([]byte, creds.Set, error) {
 	}
 	again, err := i.encode()
 	return again, i.set, err
+}
+
+// Empty removes what is in a folder, until then.
+func Empty(path string, until time.Time) error {
+	d, err := openDir(unix.AT_FDCWD, path, path)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	return d.empty(until)
 }
 
 // Readable is readable.
