@@ -41,6 +41,7 @@ const (
 type Record struct {
 	Version int    `json:"version"`
 	Proof   string `json:"proof"`              // the Proof of the job.Key
+	Project int64  `json:"project,omitempty"`  // id of the project that runs the job
 	Tenant  string `json:"tenant"`             // empty: the job has no credentials
 	IDToken string `json:"id_token,omitempty"` // variable of the job that holds its ID token
 	LinkDir string `json:"link_dir"`           // folder of the link in the build directory; empty: no link

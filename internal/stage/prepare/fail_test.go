@@ -46,6 +46,15 @@ func TestFail(t *testing.T) {
 			"[infrastructure]: tenant \"alpha\": CUSTOM_ENV_ALPHA_TOKEN=[MASKED] is odd\n",
 			[]audit.Event{allowed},
 		},
+		"the provider, which quotes another token of the job": {
+			func(_ *testing.T, c *call) {
+				other := c.token("7")
+				c.set("CUSTOM_ENV_VAULT=jwt " + other)
+				c.cloud.fails = errors.New("I got " + other)
+			}, 2,
+			"[infrastructure]: tenant \"alpha\": I got [MASKED]\n",
+			[]audit.Event{allowed},
+		},
 		"an env file that cannot be": {func(_ *testing.T, c *call) {
 			c.cloud.gives.Env = []creds.Variable{{Name: "PATH", Value: mask.NewSecret("/x")}}
 		}, 2, "[infrastructure]: variable PATH has a meaning to shells or the loader\n", []audit.Event{allowed, issued}},

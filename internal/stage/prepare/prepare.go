@@ -4,9 +4,11 @@ package prepare
 import (
 	"context"
 	"errors"
+	"maps"
 	"os/signal"
 	"syscall"
 
+	"rolecall/internal/idtoken"
 	"rolecall/internal/job"
 	"rolecall/internal/mask"
 	"rolecall/internal/program"
@@ -23,8 +25,28 @@ func New(parts Parts) program.Program {
 	return program.Program{
 		Name: "prepare",
 		Does: "decides which tenant the job is, and gets it credentials of that tenant",
-		Run:  func(c *program.Call) error { return run(c, parts) },
+		Run: func(c *program.Call) error {
+			err := run(c, parts)
+			if err == nil {
+				return nil
+			}
+			// Only errors can quote text that is not ours, and building a mask is slow.
+			return errors.Join(err, maskTokens(c))
+		},
 	}
+}
+
+// maskTokens masks the ID tokens of the job in the error that the stage ends with.
+func maskTokens(c *program.Call) error {
+	response, err := job.ReadResponse(c.Env.ResponseFile)
+	if err != nil {
+		return nil //nolint:nilerr // the stage has failed before it read a token
+	}
+	var tokens []mask.Named
+	for _, token := range idtoken.OfJob(maps.Values(c.Env.Request), int64(response.ID), response.Project) {
+		tokens = append(tokens, mask.Named{Kind: "ID token", Value: token})
+	}
+	return c.Mask(tokens...)
 }
 
 // run decides about the job, and gives an admitted job its place and its credentials.
@@ -69,8 +91,7 @@ func serve(c *program.Call, parts Parts, s *session.Session, folder *state.Folde
 	if err == nil {
 		return nil
 	}
-	// Only errors can quote text that is not ours, and building a mask is slow: the ID token is masked on this path alone.
-	return errors.Join(err, state.Remove(folder.Root(), key), c.Mask(mask.Named{Kind: "ID token", Value: s.Token.Raw}))
+	return errors.Join(err, state.Remove(folder.Root(), key))
 }
 
 // issue gets the job's credentials, writes them to its folder and reports them in the

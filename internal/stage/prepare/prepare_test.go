@@ -53,7 +53,7 @@ func TestIssue(t *testing.T) {
 		t.Errorf("the env file is %q, %v", content, err)
 	}
 	want := state.Record{
-		Tenant: "alpha", IDToken: "ALPHA_TOKEN", LinkDir: link, Backend: "toy", Data: json.RawMessage(toy.Data),
+		Project: 42, Tenant: "alpha", IDToken: "ALPHA_TOKEN", LinkDir: link, Backend: "toy", Data: json.RawMessage(toy.Data),
 		Gate: state.Gate{Warn: true, MaxBytes: 7, MaxDuration: 3 * time.Minute},
 	}
 	if diff := cmp.Diff(want, h.record(t)); diff != "" {

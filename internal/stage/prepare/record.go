@@ -30,6 +30,7 @@ func newRecord(response job.Response, d admission.Decision, place Backend, temp 
 		return state.Record{}, err
 	}
 	return state.Record{
+		Project: response.Project,
 		Tenant:  string(grant.Tenant),
 		IDToken: grant.IDToken,
 		Lease:   lease,

@@ -2,35 +2,50 @@ package run
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"rolecall/internal/creds"
 	"rolecall/internal/fault"
+	"rolecall/internal/idtoken"
 	"rolecall/internal/job"
 	"rolecall/internal/mask"
 )
 
-// given is what was issued to a job. It is empty for a job without a tenant.
+// tokenKind names a token in the job log.
+const tokenKind = "ID token"
+
+// given is what a job has. Of a job without a tenant, only secrets may be set.
 type given struct {
 	set     creds.Set
 	secrets []mask.Named // must neither be printed nor uploaded
 	envFile string       // path of the env file as scripts see it; empty: there is none
 }
 
-// openIssued reads what was issued to the job, and masks it in all that the stage
-// prints, even if the script is the runner's.
-func (r running) openIssued() (given, error) {
+// openSecrets reads what was issued to the job, and masks it in all that the stage
+// prints, even if the script is the runner's. It also masks the job's ID tokens, which a
+// job without a tenant can have as well.
+func (r running) openSecrets() (given, error) {
+	g, err := r.readIssued()
+	if err != nil {
+		return given{}, err
+	}
+	g.secrets = append(g.secrets, r.tokens()...)
+	return g, r.Mask(g.secrets...)
+}
+
+// readIssued reads what was issued to the job.
+func (r running) readIssued() (given, error) {
 	if r.folder.Tenant() == "" {
 		return given{}, nil
 	}
-	issued, known, err := r.folder.ReadAll()
+	set, secrets, err := r.folder.ReadAll()
 	if err != nil {
 		return given{}, r.unreadable(err)
 	}
-	secrets := issuedSecrets(known, r.Env.Request[r.folder.IDToken()])
-	return given{issued, secrets, r.place.Visible(r.folder.Record().Data, r.folder.Path())}, r.Mask(secrets...)
+	return given{set, secrets, r.place.Visible(r.folder.Record().Data, r.folder.Path())}, nil
 }
 
 // unreadable returns the error that the driver's own copy cannot be read. A job of the
@@ -43,11 +58,20 @@ func (r running) unreadable(err error) error {
 		"do not remove or change their file in a script")
 }
 
-// issuedSecrets returns the secrets that were issued, and the ID token that they were
-// issued for. The runner passes the same variables to each stage, so it is the token
-// that prepare has verified.
-func issuedSecrets(issued []mask.Named, token string) []mask.Named {
-	return append(slices.Clone(issued), mask.Named{Kind: "ID token", Value: mask.NewSecret(strings.TrimSuffix(token, "\n"))})
+// tokens returns the ID tokens of this very job: the one that the credentials were issued
+// for, and all others among the job's variables. The runner passes the same variables to
+// each stage, so the first is the token that prepare has verified.
+func (r running) tokens() []mask.Named {
+	record, others := r.folder.Record(), maps.Clone(r.Env.Request)
+	var tokens []mask.Named
+	if record.Tenant != "" {
+		tokens = append(tokens, mask.Named{Kind: tokenKind, Value: mask.NewSecret(strings.TrimSuffix(others[record.IDToken], "\n"))})
+		delete(others, record.IDToken) // reading a token takes time
+	}
+	for _, token := range idtoken.OfJob(maps.Values(others), int64(r.key.ID), record.Project) {
+		tokens = append(tokens, mask.Named{Kind: tokenKind, Value: token})
+	}
+	return tokens
 }
 
 // visible returns the service's environment without the variables that providers hide

@@ -31,7 +31,7 @@ const stopTime = time.Second
 // failed.
 func (r running) checkUpload(env []string, g given) error {
 	stage := job.StageName(r.Args[1])
-	if g.envFile == "" || !stage.MayUpload() {
+	if len(g.secrets) == 0 || !stage.MayUpload() {
 		return nil
 	}
 	order, err := r.newOrder(stage, env, g)

@@ -42,11 +42,17 @@ func besideGate(t *testing.T) bool {
 	return false
 }
 
-// newUpload is newCall for a job whose artifacts are in out/ of its work tree. Bounds are
-// those of the search, as JSON.
+// newUpload is newUploadOf for a job of tenant alpha.
 func newUpload(t *testing.T, stage, bounds string, files map[string]string) *call {
 	t.Helper()
-	c := newCall(t, "alpha", stage)
+	return newUploadOf(t, "alpha", stage, bounds, files)
+}
+
+// newUploadOf is newCall for a job whose artifacts are in out/ of its work tree. Bounds are
+// those of the search, as JSON.
+func newUploadOf(t *testing.T, tenant, stage, bounds string, files map[string]string) *call {
+	t.Helper()
+	c := newCall(t, tenant, stage)
 	c.environ = append(c.environ, "CUSTOM_ENV_RUNNER_TEMP_PROJECT_DIR="+c.file("project.tmp"))
 	c.write(t, "response.json", `{"id":7,"artifacts":[{"artifact_type":"archive","paths":["out/"]}]}`)
 	c.edit(t, `"data":`, `"gate":`+bounds+`,"data":`)
@@ -91,6 +97,23 @@ func TestUpload(t *testing.T) {
 			if !strings.Contains(got.log, want) {
 				t.Errorf("%s: the log does not say %q:\n%s", name, want, got.log)
 			}
+		}
+	}
+}
+
+// TestUploadTokens: the ID tokens of a job are not uploaded, of a job without a tenant
+// too.
+func TestUploadTokens(t *testing.T) {
+	t.Parallel()
+	if !besideGate(t) {
+		return
+	}
+	for _, tenant := range []string{"alpha", ""} {
+		c := newUploadOf(t, tenant, "upload_artifacts_on_success", `{"max_bytes":1000000,"max_duration":60000000000}`, map[string]string{"all.txt": "VAULT=" + token(7, 42) + "\n"})
+		c.environ = append(c.environ, "CUSTOM_ENV_VAULT="+token(7, 42))
+		got := c.with(treed{&toy.Backend{}})
+		if got.code != 1 || got.out != "" || !strings.HasSuffix(got.log, "\n  artifacts: \"out/all.txt\": ID token\n") {
+			t.Errorf("tenant %q: %+v", tenant, got)
 		}
 	}
 }

@@ -1,7 +1,9 @@
 package run_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -45,6 +47,13 @@ func issued() creds.Set {
 	}}
 }
 
+// token returns an ID token of a job of a project, with a signature of nobody.
+func token(job, project int) string {
+	encode := base64.RawURLEncoding.EncodeToString
+	claims := fmt.Sprintf(`{"job_id":"%d","project_id":"%d"}`, job, project)
+	return encode([]byte(`{"alg":"RS256"}`)) + "." + encode([]byte(claims)) + "." + encode([]byte("a signature"))
+}
+
 // newCall prepares job 7 and returns the call for one of its stages. With an empty
 // tenant the job has no credentials.
 func newCall(t *testing.T, tenant, stage string) *call {
@@ -59,7 +68,7 @@ func newCall(t *testing.T, tenant, stage string) *call {
 		"PATH=/bin", "AWS_PROFILE=x", "JOB_RESPONSE_FILE=" + c.file("response.json"), "BUILD_EXIT_CODE_FILE=" + c.file("code"),
 		job.StoreVariable + "=" + c.root, job.ToldVariable + "=" + told, "CUSTOM_ENV_TOKEN=header.claims.signature",
 	}
-	f, err := state.Create(c.root, job.Key{ID: 7}, state.Record{Tenant: tenant, IDToken: "TOKEN", Backend: "toy", Data: json.RawMessage(toy.Data)}, "")
+	f, err := state.Create(c.root, job.Key{ID: 7}, state.Record{Project: 42, Tenant: tenant, IDToken: "TOKEN", Backend: "toy", Data: json.RawMessage(toy.Data)}, "")
 	kit.Must(t, err)
 	defer f.Close()
 	if tenant != "" {

@@ -178,7 +178,7 @@ func (r running) runIn(data json.RawMessage) (backend.Result, error) {
 	if err != nil {
 		return backend.Result{}, err
 	}
-	given, err := r.openIssued()
+	given, err := r.openSecrets()
 	if err != nil {
 		return backend.Result{}, err
 	}

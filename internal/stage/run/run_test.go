@@ -51,6 +51,29 @@ func TestToken(t *testing.T) {
 	}
 }
 
+// TestOtherTokens: every ID token of this very job is masked, in whatever variable it is,
+// and of a job without a tenant too. Tokens of other jobs are not this job's secrets.
+func TestOtherTokens(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		tenant, value string
+		want          string
+	}{
+		"a second one":      {"alpha", token(7, 42), "[MASKED]"},
+		"in a list":         {"alpha", "x," + token(7, 42) + ";y", "x,[MASKED];y"},
+		"without a tenant":  {"", token(7, 42) + "\n", "[MASKED]\n"},
+		"another job's":     {"alpha", token(8, 42), token(8, 42)},
+		"another project's": {"", token(7, 43), token(7, 43)},
+	} {
+		c := newCall(t, test.tenant, "cleanup_file_variables")
+		c.environ = append(c.environ, "CUSTOM_ENV_VAULT="+test.value)
+		c.write(t, "script", test.value)
+		if got, want := c.with(&toy.Backend{}), (result{out: "PATH=/bin\n" + test.want}); got != want {
+			t.Errorf("%s: %+v, want %+v", name, got, want)
+		}
+	}
+}
+
 // TestScriptFails: the script's exit code is for the runner, and is no error of the
 // driver's. That of an earlier script is gone.
 func TestScriptFails(t *testing.T) {
