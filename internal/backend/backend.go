@@ -60,6 +60,8 @@ type Script struct {
 	Path   string   // on this host
 	Stage  string   // GitLab Runner's name of the stage, such as build_script
 	Env    []string // the whole environment, as NAME=value
+	Unset  []string // variables that startup files of a shell may not set; A_* is all that begin with A_
+	Set    []string // entries of Env that startup files of a shell may not change
 	Stdout io.Writer
 	Stderr io.Writer
 	Grace  time.Duration // time from the end of the context until the script is killed

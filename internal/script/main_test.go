@@ -26,6 +26,8 @@ const order = "SCRIPT_TEST_ORDER"
 type orders struct {
 	Scripts []string // paths, run one after the other
 	Env     []string
+	Unset   []string
+	Set     []string
 	Dir     string
 	Grace   time.Duration
 	User    *script.User
@@ -38,6 +40,7 @@ type orders struct {
 type report struct {
 	Code  int
 	Left  []int
+	Read  script.Progress
 	Err   string
 	Alive []kit.Process // the processes with the mark, when Run returned
 	Took  time.Duration
@@ -81,9 +84,9 @@ func (o orders) obey() error {
 		begin := time.Now()
 		result, err := script.Script{
 			Path: path, Env: o.Env, Dir: o.Dir, Stdout: os.Stdout, Stderr: os.Stderr, Grace: o.Grace,
-			User: o.User, Limits: o.Limits,
+			Unset: o.Unset, Set: o.Set, User: o.User, Limits: o.Limits,
 		}.Run(ctx)
-		r := report{Code: result.Code, Left: result.Left, Alive: kit.Marked(o.Env[0]), Took: time.Since(begin)}
+		r := report{Code: result.Code, Left: result.Left, Read: result.Read, Alive: kit.Marked(o.Env[0]), Took: time.Since(begin)}
 		if err != nil {
 			r.Err = err.Error()
 		}

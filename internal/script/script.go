@@ -22,6 +22,8 @@ import (
 type Script struct {
 	Path   string   // bash reads it as its standard input
 	Env    []string // the whole environment, as NAME=value
+	Unset  []string // variables that startup files of the shell may not set; A_* is all that begin with A_
+	Set    []string // entries of Env that startup files of the shell may not change
 	Dir    string
 	Stdout io.Writer
 	Stderr io.Writer
@@ -69,7 +71,7 @@ func (s Script) Run(ctx context.Context) (Result, error) {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return Result{}, fmt.Errorf("become a subreaper: %w", err)
 	}
-	script, err := os.Open(s.Path)
+	script, opening, err := s.input()
 	if err != nil {
 		return Result{}, err
 	}
@@ -93,7 +95,7 @@ func (s Script) Run(ctx context.Context) (Result, error) {
 	status, err := wait(bash)
 	close(ended)
 	s.killGroup()
-	result := Result{Code: exitCode(status), Left: killAll(), Read: Read(script)}
+	result := Result{Code: exitCode(status), Left: killAll(), Read: Read(script, opening)}
 	return result, errors.Join(err, stdout.drain(), stderr.drain())
 }
 

@@ -118,7 +118,7 @@ func checkScripts(t *testing.T, j *job, tenant string, want wanted) {
 		}
 		environ += name + "=" + value + "\n"
 	}
-	environ += "AWS_EC2_METADATA_DISABLED=true\nTOY_SERVER=none\nROLECALL_EXPIRES=\nROLECALL_ENV_FILE=/toy" + j.dir + "/builds/" + tenant + "/protected/deploy.tmp/rolecall-" + j.id + "/.aws." + tenant + ".env\n"
+	environ += "AWS_EC2_METADATA_DISABLED=true\nTOY_SERVER=none\nROLECALL_ENV_FILE=/toy" + j.dir + "/builds/" + tenant + "/protected/deploy.tmp/rolecall-" + j.id + "/.aws." + tenant + ".env\nROLECALL_EXPIRES=\n"
 	for stage, out := range map[string]string{"get_sources": "PATH=/bin\n" + printed, "build_script": environ + printed} {
 		got := j.serve(j.run(), filepath.Join(j.dir, "script"), stage)
 		got.out = expires.ReplaceAllString(got.out, "$1")

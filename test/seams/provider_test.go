@@ -83,5 +83,5 @@ func (toyProvider) Report(facts creds.Facts) creds.Report {
 	return creds.Report{Rows: []creds.Row{{Label: "ending", Value: facts.Get("toy_ending")}}}
 }
 
-func (toyProvider) Hides(variable string) bool { return variable == "TOY_SERVER" }
-func (toyProvider) Guards() []string           { return []string{"TOY_SERVER=none"} }
+func (toyProvider) Hides() []string  { return []string{"TOY_SERVER"} }
+func (toyProvider) Guards() []string { return []string{"TOY_SERVER=none"} }

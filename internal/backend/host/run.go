@@ -57,6 +57,8 @@ func (p place) script(s backend.Script) script.Script {
 	run := script.Script{
 		Path:   s.Path,
 		Env:    s.Env,
+		Unset:  s.Unset,
+		Set:    s.Set,
 		Dir:    existing(job.Get(s.Env, "HOME")),
 		Stdout: s.Stdout,
 		Stderr: s.Stderr,
@@ -89,12 +91,20 @@ func (p place) startup(ended script.Result, home string) error {
 	switch {
 	case ended.Read == script.Unread:
 		return fault.New(fault.Admin, fmt.Errorf("the login shell %s ended with %d before it read the script: one of its profiles did that", name, ended.Code),
-			fmt.Sprintf("correct /etc/profile, a file in /etc/profile.d, or the first that exists of %[1]s/.bash_profile, %[1]s/.bash_login and %[1]s/.profile", home))
+			"correct "+profiles(home))
+	case ended.Read == script.Barred && ended.Code == 1:
+		return fault.New(fault.Admin, fmt.Errorf("the login shell %s did not begin the script: one of its profiles has made a variable read-only that the script must have otherwise; bash names it above", name),
+			"remove the word readonly, or declare -r, of that variable from "+profiles(home))
 	case ended.Read == script.AllRead && ended.Code != 0:
 		return fault.New(fault.Admin, fmt.Errorf("the script has succeeded, and the login shell %s then ended with %d: its logout file did that", name, ended.Code),
 			fmt.Sprintf("remove %s/.bash_logout", home))
 	}
 	return nil
+}
+
+// profiles names the startup files that a login shell reads before a script.
+func profiles(home string) string {
+	return fmt.Sprintf("/etc/profile, a file in /etc/profile.d, or the first that exists of %[1]s/.bash_profile, %[1]s/.bash_login and %[1]s/.profile", home)
 }
 
 // Tree returns the path on this host of the work tree that the job sees at project: the

@@ -12,6 +12,9 @@ const (
 	expiration      = "AWS_CREDENTIAL_EXPIRATION"
 )
 
+// prefix begins the name of each setting of AWS's SDKs and tools.
+const prefix = "AWS_"
+
 // metadataOff is an entry NAME=value for a script's environment. Without it, an SDK would
 // use the host's own role if the job's credentials are missing or expired.
 //
@@ -21,8 +24,8 @@ const metadataOff = "AWS_EC2_METADATA_DISABLED=true"
 // Scripts is AWS as far as it concerns what scripts see.
 type Scripts struct{}
 
-// Hides is IsVariable: the settings of the host are not the job's.
-func (Scripts) Hides(variable string) bool { return IsVariable(variable) }
+// Hides returns AWS_*: the settings of the host are not the job's.
+func (Scripts) Hides() []string { return []string{prefix + "*"} }
 
 // Guards returns the variable that turns the metadata service off.
 func (Scripts) Guards() []string { return []string{metadataOff} }
@@ -31,7 +34,7 @@ func (Scripts) Guards() []string { return []string{metadataOff} }
 // setting of AWS's SDKs and tools. The names of all of them begin with AWS_.
 //
 // https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
-func IsVariable(name string) bool { return strings.HasPrefix(name, "AWS_") }
+func IsVariable(name string) bool { return strings.HasPrefix(name, prefix) }
 
 // Overrides reports whether a job's variable would be used instead of the credentials.
 // The runner's script exports the job's variables after the driver has set its own, so
@@ -46,8 +49,8 @@ func Overrides(name string) bool {
 		"AWS_CA_BUNDLE":
 		return true
 	}
-	for _, prefix := range []string{"AWS_ENDPOINT_URL", "AWS_CONTAINER_", "AWS_EC2_METADATA_"} {
-		if strings.HasPrefix(name, prefix) {
+	for _, family := range []string{"AWS_ENDPOINT_URL", "AWS_CONTAINER_", "AWS_EC2_METADATA_"} {
+		if strings.HasPrefix(name, family) {
 			return true
 		}
 	}

@@ -1,6 +1,7 @@
 package aws_test
 
 import (
+	"strings"
 	"testing"
 
 	"rolecall/internal/creds/aws"
@@ -26,6 +27,16 @@ func TestOverrides(t *testing.T) {
 		if aws.Overrides(name) {
 			t.Errorf("a job may not set %s", name)
 		}
+	}
+}
+
+// TestHides: the settings of the host that scripts do not get are those that IsVariable
+// knows.
+func TestHides(t *testing.T) {
+	t.Parallel()
+	hidden := aws.Scripts{}.Hides()
+	if len(hidden) != 1 || !strings.HasSuffix(hidden[0], "*") || !aws.IsVariable(strings.TrimSuffix(hidden[0], "*")) {
+		t.Errorf("hidden are %q", hidden)
 	}
 }
 

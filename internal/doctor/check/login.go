@@ -76,7 +76,7 @@ func login(ctx context.Context, a account.Account) (said string, code int, read 
 	} else if errors.As(err, &ended) {
 		err = nil
 	}
-	return out.String(), shell.ProcessState.ExitCode(), script.Read(file), err
+	return out.String(), shell.ProcessState.ExitCode(), script.Read(file, 0), err
 }
 
 // defaultPath is the PATH of a service.

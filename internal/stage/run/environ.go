@@ -74,27 +74,66 @@ func (r running) tokens() []mask.Named {
 	return tokens
 }
 
+// hidden returns the names of the variables that providers hide from scripts.
+func (p Parts) hidden() []string {
+	var names []string
+	for _, one := range p.Providers {
+		names = append(names, one.Hides()...)
+	}
+	return names
+}
+
 // visible returns the service's environment without the variables that providers hide
 // from scripts.
 func (p Parts) visible(service []string) []string {
+	hidden := p.hidden()
 	return slices.DeleteFunc(slices.Clone(service), func(entry string) bool {
 		name, _, _ := strings.Cut(entry, "=")
-		return slices.ContainsFunc(p.Providers, func(one Provider) bool { return one.Hides(name) })
+		return slices.ContainsFunc(hidden, func(one string) bool { return covers(one, name) })
 	})
 }
 
-// environ returns the environment of a stage's script: the clean environment, and for a
-// script of the user also the credentials.
-func (p Parts) environ(stage job.StageName, clean []string, g given) []string {
-	if g.envFile == "" || !stage.IsUserScript() {
-		return clean
+// covers reports whether hidden, which may end with *, is or begins the name.
+func covers(hidden, name string) bool {
+	begin, all := strings.CutSuffix(hidden, "*")
+	return all && strings.HasPrefix(name, begin) || hidden == name
+}
+
+// identity is what the driver, and nobody else, says about who a script is in a cloud.
+type identity struct {
+	unset []string // names of variables that the host must not set, as Provider.Hides has them
+	set   []string // variables that the script gets, as NAME=value
+}
+
+// identity returns who the script of a stage is. A script of the user has the credentials
+// of the job. A job that has no tenant has nothing of the host either; but without a policy
+// file such a job runs as on GitLab Runner's shell executor.
+func (p Parts) identity(stage job.StageName, g given, policy bool) identity {
+	if g.envFile == "" && !policy {
+		return identity{}
 	}
-	env := slices.Concat(clean, g.set.Environ())
+	is := identity{unset: append(p.hidden(), "ROLECALL_*")}
+	if g.envFile != "" && stage.IsUserScript() {
+		is.set = append(g.set.Environ(), p.guards()...)
+		is.set = append(is.set, g.told()...)
+	}
+	return is
+}
+
+// guards returns the guards of all providers.
+func (p Parts) guards() []string {
+	var all []string
 	for _, one := range p.Providers {
-		env = append(env, one.Guards()...)
+		all = append(all, one.Guards()...)
 	}
+	return all
+}
+
+// told returns the variables that tell a script about its credentials.
+func (g given) told() []string {
+	told := []string{job.EnvFileVariable + "=" + g.envFile}
 	if expires := g.set.Expires(); !expires.IsZero() {
-		env = append(env, job.ExpiresVariable+"="+expires.UTC().Format(time.RFC3339))
+		told = append(told, job.ExpiresVariable+"="+expires.UTC().Format(time.RFC3339))
 	}
-	return append(env, job.EnvFileVariable+"="+g.envFile)
+	return told
 }

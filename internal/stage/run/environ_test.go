@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"rolecall/internal/creds"
 	"rolecall/internal/creds/aws"
 	"rolecall/internal/gate"
 	"rolecall/internal/job"
@@ -15,30 +16,38 @@ import (
 // second is a provider beside AWS.
 type second struct{}
 
-func (second) Hides(variable string) bool { return variable == "XAWS_A" }
-func (second) Guards() []string           { return []string{"SECOND=off"} }
+func (second) Hides() []string  { return []string{"XAWS_A"} }
+func (second) Guards() []string { return []string{"SECOND=off"} }
 
-// TestEnviron: the user's own stages get credentials, and no others do.
-func TestEnviron(t *testing.T) {
+// TestIdentity: the user's own stages get credentials, and no others do. No startup file
+// has a say, except in a job that has no tenant and no policy file.
+func TestIdentity(t *testing.T) {
 	t.Parallel()
 	parts := run.Parts{Providers: []run.Provider{aws.Scripts{}, second{}}}
-	clean := []string{"PATH=/bin", "HOME=/root"}
-	full := append(slices.Clone(clean), "CLOUD_SECRET=0123456789abcdef", "AWS_EC2_METADATA_DISABLED=true", "SECOND=off", "ROLECALL_EXPIRES=2031-02-03T04:05:06Z", "ROLECALL_ENV_FILE=/e")
+	full := []string{"CLOUD_SECRET=0123456789abcdef", "AWS_EC2_METADATA_DISABLED=true", "SECOND=off", "ROLECALL_ENV_FILE=/e", "ROLECALL_EXPIRES=2031-02-03T04:05:06Z"}
+	hidden := []string{"AWS_*", "XAWS_A", "ROLECALL_*"}
 	for stage, want := range map[job.StageName][]string{
 		"build_script": full, "after_script": full, "step_script": full, "step_release": full,
-		"prepare_script": clean, "get_sources": clean, "restore_cache": clean, "download_artifacts": clean,
-		"archive_cache": clean, "archive_cache_on_failure": clean, "upload_artifacts_on_success": clean, "upload_artifacts_on_failure": clean,
-		"cleanup_file_variables": clean, "": clean, "steps": clean, "build_script2": clean, "Build_script": clean,
+		"prepare_script": nil, "get_sources": nil, "restore_cache": nil, "download_artifacts": nil,
+		"archive_cache": nil, "archive_cache_on_failure": nil, "upload_artifacts_on_success": nil, "upload_artifacts_on_failure": nil,
+		"cleanup_file_variables": nil, "": nil, "steps": nil, "build_script2": nil, "Build_script": nil,
 	} {
-		if got := parts.Environ(stage, clean, issued(), "/e"); !slices.Equal(got, want) {
-			t.Errorf("%q: %q, want %q", stage, got, want)
+		for _, test := range []struct {
+			issued     creds.Set
+			envFile    string
+			policy     bool
+			unset, set []string
+		}{
+			{issued(), "/e", true, hidden, want},
+			{issued(), "/e", false, hidden, want},
+			{nil, "", true, hidden, nil},
+			{nil, "", false, nil, nil},
+		} {
+			unset, set := parts.Identity(stage, test.issued, test.envFile, test.policy)
+			if !slices.Equal(unset, test.unset) || !slices.Equal(set, test.set) {
+				t.Errorf("%q with %d credentials and policy %v: unset %q, set %q, want %q and %q", stage, len(test.issued), test.policy, unset, set, test.unset, test.set)
+			}
 		}
-		if got := parts.Environ(stage, clean, nil, ""); !slices.Equal(got, clean) {
-			t.Errorf("%q of a job without credentials: %q, want %q", stage, got, clean)
-		}
-	}
-	if len(clean) != 2 || clean[1] != "HOME=/root" {
-		t.Errorf("the clean environment has changed: %q", clean)
 	}
 }
 

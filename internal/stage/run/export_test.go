@@ -6,9 +6,10 @@ import (
 	"rolecall/internal/job"
 )
 
-// Environ is environ, for a job that has the set and finds its env file there.
-func (p Parts) Environ(stage job.StageName, clean []string, set creds.Set, envFile string) []string {
-	return p.environ(stage, clean, given{set: set, envFile: envFile})
+// Identity is identity, for a job that has the set and finds its env file there.
+func (p Parts) Identity(stage job.StageName, issued creds.Set, envFile string, policy bool) (unset, set []string) {
+	is := p.identity(stage, given{set: issued, envFile: envFile}, policy)
+	return is.unset, is.set
 }
 
 // Visible is visible.

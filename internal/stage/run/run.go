@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"slices"
 	"time"
 
 	"rolecall/internal/backend"
@@ -44,11 +45,12 @@ type Backend interface {
 
 // Provider is a provider of credentials, limited to what scripts see of it.
 type Provider interface {
-	// Hides reports whether scripts must not get a variable of that name from the
-	// service's environment.
-	Hides(variable string) bool
-	// Guards returns variables, as NAME=value, that keep tools from using other
-	// credentials than the job's.
+	// Hides returns the names of variables that scripts must get neither from the
+	// service's environment nor from startup files of a shell; A_* is all that begin with
+	// A_.
+	Hides() []string
+	// Guards returns variables, as NAME=value, that keep tools from using the credentials
+	// of the host.
 	Guards() []string
 }
 
@@ -185,12 +187,13 @@ func (r running) runIn(data json.RawMessage) (backend.Result, error) {
 	if err := r.checkUpload(clean, given); err != nil {
 		return backend.Result{}, err
 	}
-	return r.execute(r.parts.environ(job.StageName(r.Args[1]), clean, given))
+	return r.execute(clean, r.parts.identity(job.StageName(r.Args[1]), given, !r.NoPolicy))
 }
 
-// execute runs the script with the environment env.
-func (r running) execute(env []string) (backend.Result, error) {
+// execute runs the script in the clean environment, with an identity.
+func (r running) execute(clean []string, is identity) (backend.Result, error) {
 	return r.place.Run(r.watching(), r.folder.Record().Data, backend.Script{
-		Path: r.Args[0], Stage: r.Args[1], Env: env, Stdout: r.Stdout, Stderr: r.Stderr, Grace: grace,
+		Path: r.Args[0], Stage: r.Args[1], Env: slices.Concat(clean, is.set), Unset: is.unset, Set: is.set,
+		Stdout: r.Stdout, Stderr: r.Stderr, Grace: grace,
 	})
 }
