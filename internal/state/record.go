@@ -48,6 +48,8 @@ type Record struct {
 	Lease   Lease  `json:"lease,omitzero"`
 	Gate    Gate   `json:"gate,omitzero"`
 
+	Metadata bool `json:"metadata,omitempty"` // scripts may use the metadata service of the host's cloud
+
 	Backend string          `json:"backend,omitempty"` // name of the backend that runs the scripts; empty: unknown
 	Data    json.RawMessage `json:"data,omitempty"`    // what this backend needs to know; no secret
 	Owner   *Owner          `json:"owner,omitempty"`   // owner of the job's own folder; nil: the driver's user

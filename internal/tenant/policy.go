@@ -30,6 +30,8 @@ type Settings struct {
 	SharedUser bool   // several tenants may run as the same unix user
 	RunAsRoot  bool   // jobs without a unix user may run as root if the driver is root
 
+	Metadata bool // scripts may use the metadata service of the host's cloud
+
 	GitLab  GitLab
 	Gate    Gate
 	Servers []Gift // how to reach the servers of providers

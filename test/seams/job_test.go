@@ -110,6 +110,7 @@ func checkScripts(t *testing.T, j *job, tenant string, want wanted) {
 	t.Helper()
 	j.write(t, "script", strings.Join(want.hidden, "\n")+"\n")
 	printed := strings.Repeat("[MASKED]\n", len(want.hidden))
+	const guards = "AWS_EC2_METADATA_DISABLED=true\nTOY_SERVER=none\n"
 	environ := "PATH=/bin\n"
 	for _, line := range want.env {
 		name, value, _ := strings.Cut(line, "=")
@@ -118,8 +119,8 @@ func checkScripts(t *testing.T, j *job, tenant string, want wanted) {
 		}
 		environ += name + "=" + value + "\n"
 	}
-	environ += "AWS_EC2_METADATA_DISABLED=true\nTOY_SERVER=none\nROLECALL_ENV_FILE=/toy" + j.dir + "/builds/" + tenant + "/protected/deploy.tmp/rolecall-" + j.id + "/.aws." + tenant + ".env\nROLECALL_EXPIRES=\n"
-	for stage, out := range map[string]string{"get_sources": "PATH=/bin\n" + printed, "build_script": environ + printed} {
+	environ += guards + "ROLECALL_ENV_FILE=/toy" + j.dir + "/builds/" + tenant + "/protected/deploy.tmp/rolecall-" + j.id + "/.aws." + tenant + ".env\nROLECALL_EXPIRES=\n"
+	for stage, out := range map[string]string{"get_sources": "PATH=/bin\n" + guards + printed, "build_script": environ + printed} {
 		got := j.serve(j.run(), filepath.Join(j.dir, "script"), stage)
 		got.out = expires.ReplaceAllString(got.out, "$1")
 		if diff := cmp.Diff(result{out: out}, got, cmp.AllowUnexported(result{})); diff != "" {

@@ -35,6 +35,9 @@ func newRecord(response job.Response, d admission.Decision, place Backend, temp 
 		IDToken: grant.IDToken,
 		Lease:   lease,
 		Gate:    state.Gate(settings.Gate),
+
+		Metadata: settings.Metadata,
+
 		Backend: placed.Backend,
 		Data:    placed.Data,
 		Owner:   (*state.Owner)(owner),

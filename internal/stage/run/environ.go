@@ -105,16 +105,27 @@ type identity struct {
 	set   []string // variables that the script gets, as NAME=value
 }
 
+// rules are what the admin says about the identity of scripts.
+type rules struct {
+	policy   bool // there is a policy file
+	metadata bool // scripts may use the metadata service of the host's cloud
+}
+
 // identity returns who the script of a stage is. A script of the user has the credentials
 // of the job. A job that has no tenant has nothing of the host either; but without a policy
 // file such a job runs as on GitLab Runner's shell executor.
-func (p Parts) identity(stage job.StageName, g given, policy bool) identity {
-	if g.envFile == "" && !policy {
+func (p Parts) identity(stage job.StageName, g given, how rules) identity {
+	if g.envFile == "" && !how.policy {
 		return identity{}
 	}
-	is := identity{unset: append(p.hidden(), "ROLECALL_*")}
-	if g.envFile != "" && stage.IsUserScript() {
-		is.set = append(g.set.Environ(), p.guards()...)
+	is, has := identity{unset: append(p.hidden(), "ROLECALL_*")}, g.envFile != "" && stage.IsUserScript()
+	if has {
+		is.set = g.set.Environ()
+	}
+	if !how.metadata && (how.policy || has) {
+		is.set = append(is.set, p.guards()...)
+	}
+	if has {
 		is.set = append(is.set, g.told()...)
 	}
 	return is

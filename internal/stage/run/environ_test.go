@@ -20,32 +20,41 @@ func (second) Hides() []string  { return []string{"XAWS_A"} }
 func (second) Guards() []string { return []string{"SECOND=off"} }
 
 // TestIdentity: the user's own stages get credentials, and no others do. No startup file
-// has a say, except in a job that has no tenant and no policy file.
+// has a say, except in a job that has no tenant and no policy file. With a policy file
+// each stage is kept from the metadata service, unless the file allows it.
 func TestIdentity(t *testing.T) {
 	t.Parallel()
 	parts := run.Parts{Providers: []run.Provider{aws.Scripts{}, second{}}}
-	full := []string{"CLOUD_SECRET=0123456789abcdef", "AWS_EC2_METADATA_DISABLED=true", "SECOND=off", "ROLECALL_ENV_FILE=/e", "ROLECALL_EXPIRES=2031-02-03T04:05:06Z"}
+	keys, guards := []string{"CLOUD_SECRET=0123456789abcdef"}, []string{"AWS_EC2_METADATA_DISABLED=true", "SECOND=off"}
+	told := []string{"ROLECALL_ENV_FILE=/e", "ROLECALL_EXPIRES=2031-02-03T04:05:06Z"}
 	hidden := []string{"AWS_*", "XAWS_A", "ROLECALL_*"}
-	for stage, want := range map[job.StageName][]string{
-		"build_script": full, "after_script": full, "step_script": full, "step_release": full,
-		"prepare_script": nil, "get_sources": nil, "restore_cache": nil, "download_artifacts": nil,
-		"archive_cache": nil, "archive_cache_on_failure": nil, "upload_artifacts_on_success": nil, "upload_artifacts_on_failure": nil,
-		"cleanup_file_variables": nil, "": nil, "steps": nil, "build_script2": nil, "Build_script": nil,
+	all, allowed := slices.Concat(keys, guards, told), slices.Concat(keys, told)
+	for stage, user := range map[job.StageName]bool{
+		"build_script": true, "after_script": true, "step_script": true, "step_release": true,
+		"prepare_script": false, "get_sources": false, "restore_cache": false, "download_artifacts": false,
+		"archive_cache": false, "archive_cache_on_failure": false, "upload_artifacts_on_success": false, "upload_artifacts_on_failure": false,
+		"cleanup_file_variables": false, "": false, "steps": false, "build_script2": false, "Build_script": false,
 	} {
-		for _, test := range []struct {
-			issued     creds.Set
-			envFile    string
-			policy     bool
-			unset, set []string
+		for name, test := range map[string]struct {
+			issued           creds.Set
+			policy, metadata bool
+			unset            []string
+			user, other      []string // what is set in scripts of the user, and in all others
 		}{
-			{issued(), "/e", true, hidden, want},
-			{issued(), "/e", false, hidden, want},
-			{nil, "", true, hidden, nil},
-			{nil, "", false, nil, nil},
+			"tenant":                  {issued(), true, false, hidden, all, guards},
+			"tenant, allowed":         {issued(), true, true, hidden, allowed, nil},
+			"tenant, and no policy":   {issued(), false, false, hidden, all, nil},
+			"no tenant":               {nil, true, false, hidden, guards, guards},
+			"no tenant, allowed":      {nil, true, true, hidden, nil, nil},
+			"no tenant and no policy": {nil, false, false, nil, nil, nil},
 		} {
-			unset, set := parts.Identity(stage, test.issued, test.envFile, test.policy)
-			if !slices.Equal(unset, test.unset) || !slices.Equal(set, test.set) {
-				t.Errorf("%q with %d credentials and policy %v: unset %q, set %q, want %q and %q", stage, len(test.issued), test.policy, unset, set, test.unset, test.set)
+			envFile, want := map[bool]string{true: "/e"}[test.issued != nil], test.other
+			if user {
+				want = test.user
+			}
+			unset, set := parts.Identity(stage, test.issued, envFile, test.policy, test.metadata)
+			if !slices.Equal(unset, test.unset) || !slices.Equal(set, want) {
+				t.Errorf("%q, %s: unset %q, set %q, want %q and %q", stage, name, unset, set, test.unset, want)
 			}
 		}
 	}

@@ -7,8 +7,8 @@ import (
 )
 
 // Identity is identity, for a job that has the set and finds its env file there.
-func (p Parts) Identity(stage job.StageName, issued creds.Set, envFile string, policy bool) (unset, set []string) {
-	is := p.identity(stage, given{set: issued, envFile: envFile}, policy)
+func (p Parts) Identity(stage job.StageName, issued creds.Set, envFile string, policy, metadata bool) (unset, set []string) {
+	is := p.identity(stage, given{set: issued, envFile: envFile}, rules{policy, metadata})
 	return is.unset, is.set
 }
 

@@ -187,7 +187,7 @@ func (r running) runIn(data json.RawMessage) (backend.Result, error) {
 	if err := r.checkUpload(clean, given); err != nil {
 		return backend.Result{}, err
 	}
-	return r.execute(clean, r.parts.identity(job.StageName(r.Args[1]), given, !r.NoPolicy))
+	return r.execute(clean, r.parts.identity(job.StageName(r.Args[1]), given, rules{!r.NoPolicy, r.folder.Record().Metadata}))
 }
 
 // execute runs the script in the clean environment, with an identity.

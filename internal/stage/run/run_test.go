@@ -18,14 +18,14 @@ import (
 // in the output of every stage.
 func TestRun(t *testing.T) {
 	t.Parallel()
-	const masked, clear = "the script prints [MASKED]\n", "the script prints 0123456789abcdef\n"
+	const off, masked, clear = "PATH=/bin\nAWS_EC2_METADATA_DISABLED=true\n", "the script prints [MASKED]\n", "the script prints 0123456789abcdef\n"
 	tests := []struct {
 		tenant, stage, want string
 	}{
 		{"alpha", "build_script", "PATH=/bin\nCLOUD_SECRET=[MASKED]\nAWS_EC2_METADATA_DISABLED=true\nROLECALL_ENV_FILE=/toyROOT/7/job/.aws.alpha.env\nROLECALL_EXPIRES=2031-02-03T04:05:06Z\n" + masked},
-		{"alpha", "get_sources", "PATH=/bin\n" + masked},
-		{"", "build_script", "PATH=/bin\n" + clear},
-		{"", "upload_artifacts_on_success", "PATH=/bin\n" + clear},
+		{"alpha", "get_sources", off + masked},
+		{"", "build_script", off + clear},
+		{"", "upload_artifacts_on_success", off + clear},
 	}
 	for _, test := range tests {
 		c := newCall(t, test.tenant, test.stage)
@@ -46,7 +46,7 @@ func TestToken(t *testing.T) {
 	c := newCall(t, "alpha", "get_sources")
 	c.environ = append(c.environ, "CUSTOM_ENV_TOKEN=another.signed.token\n")
 	c.write(t, "script", "it is another.signed.token.\n")
-	if got, want := c.with(&toy.Backend{}), (result{out: "PATH=/bin\nit is [MASKED].\n"}); got != want {
+	if got, want := c.with(&toy.Backend{}), (result{out: "PATH=/bin\nAWS_EC2_METADATA_DISABLED=true\nit is [MASKED].\n"}); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 }
@@ -68,7 +68,7 @@ func TestOtherTokens(t *testing.T) {
 		c := newCall(t, test.tenant, "cleanup_file_variables")
 		c.environ = append(c.environ, "CUSTOM_ENV_VAULT="+test.value)
 		c.write(t, "script", test.value)
-		if got, want := c.with(&toy.Backend{}), (result{out: "PATH=/bin\n" + test.want}); got != want {
+		if got, want := c.with(&toy.Backend{}), (result{out: "PATH=/bin\nAWS_EC2_METADATA_DISABLED=true\n" + test.want}); got != want {
 			t.Errorf("%s: %+v, want %+v", name, got, want)
 		}
 	}

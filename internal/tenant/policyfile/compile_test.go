@@ -52,6 +52,7 @@ func TestCompileSettings(t *testing.T) {
 	got := compile(t, `gitlab.issuer = "http://127.0.0.1:8080/gitlab"
 gitlab.jwks_file = "/etc/keys.json"
 gitlab.ca_bundle = "/etc/gitlab.pem"
+metadata = "allow"
 [gate]
 incomplete = "warn"
 max_bytes = 1_000
@@ -67,7 +68,8 @@ ca_bundle = "/etc/sts.pem"
 			Endpoint: "https://sts.eu-west-1.amazonaws.com", CABundle: "/etc/sts.pem",
 			Proxy: "http://user:password@proxy.example.com:3128",
 		}),
-		Gate: tenant.Gate{Warn: true, MaxBytes: 1000, MaxDuration: 90 * time.Second},
+		Gate:     tenant.Gate{Warn: true, MaxBytes: 1000, MaxDuration: 90 * time.Second},
+		Metadata: true,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the settings differ:\n%s", diff)

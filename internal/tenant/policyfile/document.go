@@ -10,7 +10,7 @@ import (
 func topKeys() Keys {
 	return Keys{
 		"builds_dir": Text, "cache_dir": Text, "credentials_dir": Text, "audit_log": Text,
-		"run_as": Text, "run_as_root": Text, "shared_user": Text,
+		"run_as": Text, "run_as_root": Text, "shared_user": Text, "metadata": Text,
 	}
 }
 
@@ -46,8 +46,9 @@ func (c *compiler) settings(document map[string]any) tenant.Settings {
 	Set(top, "credentials_dir", ReadPath, &out.CredentialsDir)
 	Set(top, "audit_log", ReadPath, &out.AuditLog)
 	Set(top, "run_as", readUser, &out.RunAs)
-	Set(top, "shared_user", readUnsafe, &out.SharedUser)
-	Set(top, "run_as_root", readUnsafe, &out.RunAsRoot)
+	Set(top, "shared_user", isWord("unsafe"), &out.SharedUser)
+	Set(top, "run_as_root", isWord("unsafe"), &out.RunAsRoot)
+	Set(top, "metadata", isWord("allow"), &out.Metadata)
 	setGitLab(c.table(document, "gitlab"), &out.GitLab)
 	setGate(c.table(document, "gate"), &out.Gate)
 	out.Servers = c.servers(document)

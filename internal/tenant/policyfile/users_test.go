@@ -36,6 +36,7 @@ func TestUsersRefused(t *testing.T) {
 		"one of two":           {"", []string{`run_as = "ci-a"`, ""}, `13: tenant "t1": run_as: it is missing`},
 		"the same":             {"", []string{`run_as = "ci-a"`, `run_as = "ci-a"`}, `15: tenant "t1": run_as: it is also the user of tenant "t0"`},
 		"that of no tenant":    {`run_as = "ci-a"`, []string{`run_as = "ci-a"`}, `12: tenant "t0": run_as: it is also the user of the jobs without a tenant`},
+		"not allow":            {"shared_user = \"unsafe\"\nmetadata = \"yes\"", []string{""}, `2: metadata: "yes": want "allow"`},
 		"another word":         {`shared_user = "safe"`, []string{""}, `1: shared_user: "safe": want "unsafe"`},
 		"a limit below 0":      {"", []string{`max_open_files = -1`}, `12: tenant "t0": max_open_files: want a number`},
 		"a limit as a text":    {"", []string{`max_memory = "1G"`}, `max_memory`},

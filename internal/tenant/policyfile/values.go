@@ -104,12 +104,15 @@ func isUser(text string) bool {
 	return len(text) <= 32 && first == "" && MadeOf(text, "_") && text != "root"
 }
 
-// readUnsafe reads whether the admin switches an unsafe setting on.
-func readUnsafe(text string) (bool, error) {
-	if text != "" && text != "unsafe" {
-		return false, fmt.Errorf(`%s: want "unsafe", or no such key`, tenant.Quote(text))
+// isWord returns a function that reports whether a text is the word. An empty text is as
+// good as no key, and any other text is an error.
+func isWord(word string) func(text string) (bool, error) {
+	return func(text string) (bool, error) {
+		if text != "" && text != word {
+			return false, fmt.Errorf("%s: want %q, or no such key", tenant.Quote(text), word)
+		}
+		return text == word, nil
 	}
-	return text == "unsafe", nil
 }
 
 // readAudience reads the audience of an ID token.
