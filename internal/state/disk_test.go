@@ -41,6 +41,8 @@ func TestFullDisk(t *testing.T) {
 		"no room for the record":          {"size=4k", ""},
 		"no inode for the job":            {"nr_inodes=1", ""},
 		"no inode for the record":         {"nr_inodes=2", ""},
+		"no inode for the second names":   {"nr_inodes=3", ""},
+		"no inode for the job's files":    {"nr_inodes=4", ""},
 		"no inode for the link's folder":  {"", "nr_inodes=2"},
 		"no inode for the link itself":    {"", "nr_inodes=3"},
 		"no inode for the work directory": {"", "nr_inodes=1"},
@@ -116,6 +118,9 @@ func TestReadOnly(t *testing.T) {
 	_, err := state.Create(p.root, key(7), state.Record{Tenant: "alpha"}, p.builds)
 	wantError(t, "a read-only builds directory", err, "build directory: ")
 	wantError(t, "a read-only builds directory", err, readOnly)
+	deep := filepath.Join(filepath.Dir(p.builds), "a", "b", "project.tmp")
+	_, err = state.Create(p.root, key(7), state.Record{Tenant: "alpha"}, deep)
+	wantError(t, "far below a read-only directory", err, "mkdir "+filepath.Dir(filepath.Dir(deep))+": "+readOnly)
 	if diff := cmp.Diff(map[string]string{}, modes(t, p.root)); diff != "" {
 		t.Errorf("the root is not empty:\n%s", diff)
 	}

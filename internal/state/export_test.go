@@ -37,5 +37,11 @@ func Empty(path string, until time.Time) error {
 	return d.empty(until)
 }
 
+// End ends the job of a folder that is open, as Finish does.
+func (f *Folder) End(reap Reap) error { return f.end(context.Background(), reap) }
+
+// Remove removes the job of a folder that is open, as Create does if it fails.
+func (f *Folder) Remove() error { return f.remove() }
+
 // Readable is readable.
 func Readable(version, own int) bool { return readable(version, own) }

@@ -35,6 +35,49 @@ func TestPlantedLinkFolder(t *testing.T) {
 	}
 }
 
+// TestEmptyLinkFolder: a folder that is there before is not taken for the one that Create
+// makes, even if it is as that one would be.
+func TestEmptyLinkFolder(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	kit.Must(t, os.MkdirAll(p.linkFolder(7), 0o700))
+	_, err := state.Create(p.root, key(7), state.Record{Tenant: "alpha"}, p.builds)
+	wantError(t, "Create", err, p.linkFolder(7)+": already exists; left unchanged")
+	if _, err := os.Lstat(p.linkFolder(7)); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestForeignLinkFolder: a folder of another user in the place of the job's folder stays,
+// beside an error; the credentials go.
+func TestForeignLinkFolder(t *testing.T) {
+	t.Parallel()
+	kit.NeedRoot(t, "a folder of another user")
+	p := newPlace(t)
+	p.write(t, 7)
+	file := filepath.Join(p.linkFolder(7), "file")
+	kit.Must(t, os.WriteFile(file, []byte(victim), 0o644))
+	kit.Must(t, os.Chown(p.linkFolder(7), otherUID, otherUID))
+	wantError(t, "Remove", state.Remove(p.root, key(7)), p.linkFolder(7)+" belongs to user 65532")
+	if _, err := os.Lstat(file); err != nil {
+		t.Error(err)
+	}
+	p.noSecret(t)
+}
+
+// TestMountedLinkFolder: where a stage died that was to make the folder, a file system
+// may be mounted by now.
+func TestMountedLinkFolder(t *testing.T) {
+	if !kit.InMounts(t, "a mount in the build directory") {
+		return
+	}
+	p := newPlace(t)
+	create(t, p, 7).Close()
+	kit.Must(t, os.Rename(filepath.Join(p.folder(7), "job.json"), filepath.Join(p.folder(7), "intent.json")))
+	kit.Mount(t, p.linkFolder(7), "", 0)
+	wantError(t, "Remove", state.Remove(p.root, key(7)), p.linkFolder(7)+": device or resource busy")
+}
+
 // TestPlantedBuildDirectory: the folder beside the work tree is planted. A folder
 // is what belongs there.
 func TestPlantedBuildDirectory(t *testing.T) {

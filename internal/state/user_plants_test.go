@@ -74,6 +74,9 @@ func TestForeignFolderInJob(t *testing.T) {
 		if len(found) != 1 {
 			t.Errorf("it is gone: %v", owners(t, p.dir))
 		}
+		if _, err := os.Lstat(filepath.Join(p.folder(7), "removed.json")); err != nil {
+			t.Errorf("the next sweep cannot know what is left: %v", err)
+		}
 		p.noSecret(t)
 	}
 }
