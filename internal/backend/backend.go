@@ -15,6 +15,7 @@ import (
 // and from the admin's decisions, never from variables of the job alone.
 type Spec struct {
 	Job         job.Response
+	Store       string // folder of the state of all jobs of the service
 	Folder      string // relative folder of the tenant and trust class, such as alpha/protected
 	BuildsDir   string // folder of the work trees of all jobs; empty: the one in the runner's config.toml
 	CacheDir    string // folder of the caches of all jobs; empty: the one in the runner's config.toml

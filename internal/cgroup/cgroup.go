@@ -1,7 +1,7 @@
 // Package cgroup keeps the processes of a job together, so that all of them can be
 // killed: daemons in other sessions, processes of other users, and fork bombs. Each job
-// has a cgroup rolecall-<job id> below the driver's own cgroup. The job's scripts start
-// in this cgroup.
+// has a cgroup rolecall-<job id>-<mark> below the driver's own cgroup. The job's scripts
+// start in this cgroup.
 //
 // The package uses the cgroup v2 hierarchy or, if that is not usable, the freezer of
 // v1. Both work without controllers and limits, so the driver may stay in the parent
@@ -45,9 +45,6 @@ const (
 	V1 Kind = "cgroup v1 freezer"
 )
 
-// prefix is the beginning of a group's name. The job's id follows.
-const prefix = "rolecall-"
-
 // Parent is the cgroup that holds the groups of jobs.
 type Parent struct {
 	dir dir
@@ -58,7 +55,7 @@ type Parent struct {
 type Group struct {
 	dir    dir
 	parent *Parent
-	job    int64
+	name   Name
 	killed atomic.Bool // Kill was called
 	slow   bool        // for tests: behave as if the kernel had no cgroup.kill
 }
@@ -91,64 +88,41 @@ func (p *Parent) Close() { p.dir.close() }
 // Create creates an empty group for a job. If an earlier stage left a group, Create first
 // kills its processes and removes it, with the errors of Remove. The error is an
 // ErrUnavailable if the group cannot be created.
-func (p *Parent) Create(ctx context.Context, job int64) (*Group, error) {
-	if job <= 0 || !p.own {
-		return nil, fmt.Errorf("%w: job %d in %s", ErrUnavailable, job, p.dir.path)
+func (p *Parent) Create(ctx context.Context, name Name) (*Group, error) {
+	if !name.valid() || !p.own {
+		return nil, fmt.Errorf("%w: group %q in %s", ErrUnavailable, name, p.dir.path)
 	}
-	err := p.mkdir(job)
+	err := p.mkdir(name)
 	if errors.Is(err, unix.EEXIST) {
-		if err := p.Remove(ctx, job); err != nil {
+		if err := p.Remove(ctx, name); err != nil {
 			return nil, err
 		}
-		err = p.mkdir(job)
+		err = p.mkdir(name)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return p.open(job)
+	return p.open(name)
 }
 
 // mkdir makes the group of a job. The error is an ErrUnavailable.
-func (p *Parent) mkdir(job int64) error {
-	if err := unix.Mkdirat(p.dir.fd, name(job), 0o755); err != nil {
-		return fmt.Errorf("%w: %w", ErrUnavailable, p.dir.errorf(name(job), err))
+func (p *Parent) mkdir(name Name) error {
+	if err := unix.Mkdirat(p.dir.fd, string(name), 0o755); err != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, p.dir.errorf(string(name), err))
 	}
 	return nil
 }
 
 // open returns the group of a job. The error is an fs.ErrNotExist if there is none.
-func (p *Parent) open(job int64) (*Group, error) {
-	d, err := p.dir.open(name(job))
+func (p *Parent) open(name Name) (*Group, error) {
+	if !name.valid() {
+		return nil, p.dir.errorf("", fmt.Errorf("%q is no name of a job's group", name))
+	}
+	d, err := p.dir.open(string(name))
 	if err != nil {
 		return nil, err
 	}
-	return &Group{dir: d, parent: p, job: job}, nil
-}
-
-// List returns the ids of all jobs that have a group, sorted.
-func (p *Parent) List() ([]int64, error) {
-	names, err := p.dir.children()
-	if err != nil {
-		return nil, err
-	}
-	var jobs []int64
-	for _, n := range names {
-		if job, ok := jobOf(n); ok {
-			jobs = append(jobs, job)
-		}
-	}
-	slices.Sort(jobs)
-	return jobs, nil
-}
-
-// name returns the name of a job's group.
-func name(job int64) string { return prefix + strconv.FormatInt(job, 10) }
-
-// jobOf returns the job whose group has that name, and whether there can be one.
-func jobOf(group string) (int64, bool) {
-	digits, _ := strings.CutPrefix(group, prefix)
-	job, err := strconv.ParseInt(digits, 10, 64)
-	return job, err == nil && job > 0 && group == name(job)
+	return &Group{dir: d, parent: p, name: name}, nil
 }
 
 // Fork calls fork, so that the child which fork starts is in the group before its first

@@ -2,12 +2,12 @@ package cgroup_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -101,33 +101,43 @@ func TestCreate(t *testing.T) {
 		if err := g.Fork(command.SysProcAttr, command.Start); err == nil || !strings.Contains(err.Error(), "create the group again") {
 			t.Errorf("error %v", err)
 		}
-		for _, job := range []int64{0, -1} {
-			_, err := g.parent.Create(soon(t), job)
-			expectUnavailable(t, err, "job")
+		for _, name := range unnamed {
+			_, err := g.parent.Create(soon(t), name)
+			expectUnavailable(t, err, fmt.Sprintf("group %q in ", name))
 		}
 		_, err := at(t, g.parent.Path()).Create(soon(t), newJob())
 		expectUnavailable(t, err, g.parent.Path())
 	})
 }
 
-// TestList: List returns only groups with names of the form that Create uses.
-func TestList(t *testing.T) {
+// unnamed are no names of groups of jobs.
+var unnamed = []cgroup.Name{
+	"", ".", "..", "77", "rolecall-", "rolecall-0", "rolecall--7", "rolecall-012", "rolecall-+3", "rolecall-5x", "rolecall-9 ",
+	"Rolecall-8", "rolecall-99999999999999999999", "rolecall-7/../../x", "rolecall-7-", "rolecall-7-00000000000000aB",
+	"rolecall-7-0", "rolecall-7-00000000000000ab0", "rolecall-7-../../../../../x", "rolecall-7-00000000000000ab-0",
+}
+
+// TestNames: two jobs of the same id have two groups, and one is removed without the
+// other. Groups of other names are not touched.
+func TestNames(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, v variant) {
 		g := newGroup(t, v)
-		for _, name := range []string{"rolecall-7", "rolecall-12", "rolecall-", "rolecall-012", "rolecall-+3", "rolecall--3", "rolecall-0", "rolecall-5x", "rolecall-99999999999999999999", "77", "Rolecall-8", "rolecall-9 "} {
-			kit.Must(t, os.Mkdir(filepath.Join(g.path, name), 0o755))
-		}
 		parent := at(t, g.path)
-		if jobs, err := parent.List(); err != nil || !slices.Equal(jobs, []int64{7, 12}) {
-			t.Errorf("jobs %v, %v", jobs, err)
+		twins := []cgroup.Name{cgroup.NameOf(7, ""), cgroup.NameOf(7, "0123456789abcdef"), cgroup.NameOf(7, "0123456789abcdee")}
+		for _, name := range twins {
+			kit.Must(t, os.Mkdir(filepath.Join(g.path, string(name)), 0o755))
 		}
-		kit.Must(t, parent.Remove(soon(t), 7))
-		if jobs, err := parent.List(); err != nil || !slices.Equal(jobs, []int64{12}) {
-			t.Errorf("jobs %v, %v", jobs, err)
+		for i, name := range twins {
+			kit.Must(t, parent.Remove(soon(t), name))
+			if left, err := filepath.Glob(g.path + "/rolecall-*"); err != nil || len(left) != len(twins)-1-i {
+				t.Errorf("after %s: %v, %v", name, left, err)
+			}
 		}
-		if jobs, err := g.parent.List(); err != nil || !slices.Contains(jobs, g.job) {
-			t.Errorf("jobs %v, %v", jobs, err)
+		for _, name := range unnamed {
+			if err := parent.Remove(soon(t), name); err == nil || !strings.Contains(err.Error(), "is no name of a job's group") {
+				t.Errorf("Remove(%q) = %v", name, err)
+			}
 		}
 	})
 }
@@ -154,9 +164,6 @@ func TestRemove(t *testing.T) {
 			t.Errorf("the group: %v", err)
 		}
 		kit.Must(t, g.parent.Remove(soon(t), g.job))
-		for _, job := range []int64{0, -7} {
-			kit.Must(t, g.parent.Remove(soon(t), job))
-		}
 	})
 }
 

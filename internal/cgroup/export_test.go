@@ -12,8 +12,8 @@ func (g *Group) SetSlow() { g.slow = true }
 var Folders = folders
 
 // KillSlowly kills the group of a job as on a kernel without cgroup.kill.
-func KillSlowly(ctx context.Context, p *Parent, job int64) error {
-	g, err := p.open(job)
+func KillSlowly(ctx context.Context, p *Parent, name Name) error {
+	g, err := p.open(name)
 	if err != nil {
 		return err
 	}

@@ -63,13 +63,13 @@ func (g *Group) checkOutside() error {
 func (g *Group) isInside() (bool, error) {
 	groups, err := os.ReadFile("/proc/self/cgroup")
 	own, _ := membership(g.dir.kind, string(groups))
-	return slices.Contains(strings.Split(own, "/"), name(g.job)), err
+	return slices.Contains(strings.Split(own, "/"), string(g.name)), err
 }
 
 // Remove kills the processes of a job and removes its group. It is not an error if the
 // group does not exist.
-func (p *Parent) Remove(ctx context.Context, job int64) error {
-	g, err := p.open(job)
+func (p *Parent) Remove(ctx context.Context, name Name) error {
+	g, err := p.open(name)
 	if err != nil {
 		return unlessGone(err)
 	}
@@ -79,7 +79,7 @@ func (p *Parent) Remove(ctx context.Context, job int64) error {
 			return err
 		}
 		// The group is busy until its last process has ended, and if a new one was started.
-		err := p.dir.remove(name(job))
+		err := p.dir.remove(string(name))
 		if !errors.Is(err, unix.EBUSY) {
 			return err
 		}
@@ -114,7 +114,7 @@ func (g *Group) survivors(cause error) error {
 	if slices.Contains(pids, 0) {
 		cause = fmt.Errorf("%w (0 is a process in another PID namespace)", cause)
 	}
-	return errors.Join(fmt.Errorf("processes of job %d do not die: %v: %w", g.job, pids[:min(len(pids), 20)], cause), err)
+	return errors.Join(fmt.Errorf("processes in %s do not die: %v: %w", g.dir.path, pids[:min(len(pids), 20)], cause), err)
 }
 
 // killOnce sends SIGKILL to the processes that are in the group now.

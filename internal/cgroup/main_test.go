@@ -40,7 +40,9 @@ func each(t *testing.T, test func(t *testing.T, v variant)) {
 // last is the id of the last job. Two test processes use different ids.
 var last atomic.Int64
 
-func newJob() int64 { return int64(os.Getpid())*1_000_000 + last.Add(1) }
+func newJob() cgroup.Name {
+	return cgroup.NameOf(int64(os.Getpid())*1_000_000+last.Add(1), "00000000000000ab")
+}
 
 // own returns the test's own cgroup, or skips the test if there is none.
 func own(t testing.TB, kind cgroup.Kind) *cgroup.Parent {
@@ -58,7 +60,7 @@ func own(t testing.TB, kind cgroup.Kind) *cgroup.Parent {
 type group struct {
 	*cgroup.Group
 	parent *cgroup.Parent
-	job    int64
+	job    cgroup.Name
 	path   string
 	mark   string // in the environment of its processes
 }
@@ -66,7 +68,7 @@ type group struct {
 func newGroup(t testing.TB, v variant) *group {
 	t.Helper()
 	g := &group{parent: own(t, v.kind), job: newJob(), mark: "CGROUP_TEST_MARK=" + t.TempDir()}
-	g.path = fmt.Sprintf("%s/rolecall-%d", g.parent.Path(), g.job)
+	g.path = fmt.Sprintf("%s/%s", g.parent.Path(), g.job)
 	var err error
 	g.Group, err = g.parent.Create(soon(t), g.job)
 	kit.Must(t, err)

@@ -17,7 +17,7 @@ import (
 // play plays a part and returns how it ended.
 func play(name string) error {
 	var path string
-	var job int64
+	var job cgroup.Name
 	switch name {
 	case "own":
 		return live()
@@ -58,7 +58,7 @@ func live() error {
 	if err != nil {
 		return err
 	}
-	job := int64(os.Getpid())
+	job := newJob()
 	g, err := parent.Create(context.Background(), job)
 	if err != nil {
 		return err
@@ -84,7 +84,7 @@ func live() error {
 
 // sleeper starts a job in the process's own cgroup, prints the id of its process,
 // and waits.
-func sleeper(job int64) error {
+func sleeper(job cgroup.Name) error {
 	parent, err := cgroup.OwnOf(cgroup.V1)
 	if err != nil {
 		return err

@@ -10,11 +10,11 @@ import (
 // reapTime is how long the processes of one job may take to die.
 const reapTime = 10 * time.Second
 
-// Reap kills the processes of a job and removes its group below parent, a result of
-// Parent.Path. It is not an error if the parent or the group does not exist: both
+// Reap kills the processes in the group of a job and removes the group below parent, a
+// result of Parent.Path. It is not an error if the parent or the group does not exist: both
 // disappear when the host reboots or the runner's service ends. The errors are those of
 // At and Remove.
-func Reap(parent string, job int64) error {
+func Reap(parent string, name Name) error {
 	p, err := At(parent)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -25,5 +25,5 @@ func Reap(parent string, job int64) error {
 	defer p.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), reapTime)
 	defer cancel()
-	return p.Remove(ctx, job)
+	return p.Remove(ctx, name)
 }

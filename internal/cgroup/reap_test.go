@@ -31,7 +31,7 @@ func TestReapParent(t *testing.T) {
 		{"/proc", "/proc: not a cgroup"},
 	}
 	for _, test := range tests {
-		err := cgroup.Reap(test.parent, 1)
+		err := cgroup.Reap(test.parent, cgroup.NameOf(1, ""))
 		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 			t.Errorf("%s: %v, want %q", test.parent, err, test.want)
 		}

@@ -119,8 +119,9 @@ func TestKill(t *testing.T) {
 	}
 	kit.Must(t, err)
 	defer parent.Close()
-	id := int64(1<<40) + int64(os.Getpid())
-	group, err := parent.Create(t.Context(), id)
+	id := job.ID(1<<40 + int64(os.Getpid()))
+	name := cgroup.NameOf(int64(id), "")
+	group, err := parent.Create(t.Context(), name)
 	kit.Must(t, err)
 	defer group.Close()
 	left := exec.Command("sleep", "1000")
@@ -129,7 +130,7 @@ func TestKill(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- left.Wait() }()
 	root := filepath.Join(t.TempDir(), "root")
-	dead(t, root, job.ID(id), parent.Path())
+	dead(t, root, id, parent.Path())
 	kit.Must(t, newProgram().Run([]string{root}, io.Discard))
 	select {
 	case err := <-ended:
@@ -141,7 +142,7 @@ func TestKill(t *testing.T) {
 	if entries, err := os.ReadDir(root); err != nil || len(entries) > 0 {
 		t.Errorf("left: %v, %v", entries, err)
 	}
-	if _, err := os.Stat(filepath.Join(parent.Path(), "rolecall-"+job.ID(id).String())); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(parent.Path(), string(name))); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the cgroup: %v", err)
 	}
 }

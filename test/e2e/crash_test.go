@@ -252,7 +252,7 @@ func (c *crash) folders(v *victim) []string {
 	}
 	name := fmt.Sprintf("rolecall-%d", v.ID())
 	links, _ := filepath.Glob(filepath.Join(c.runner.BuildsDir, "*/*/*/*.tmp", name))
-	groups, _ := filepath.Glob(filepath.Join(c.cgroup, name))
+	groups, _ := filepath.Glob(filepath.Join(c.cgroup, name+"-*"))
 	return slices.Concat(left, links, groups)
 }
 

@@ -99,7 +99,8 @@ func cgroups() map[string][]string {
 		if err != nil {
 			return nil //nolint:nilerr // It has been removed meanwhile.
 		}
-		if id, ok := strings.CutPrefix(entry.Name(), "rolecall-"); ok && entry.IsDir() {
+		if name, ok := strings.CutPrefix(entry.Name(), "rolecall-"); ok && entry.IsDir() {
+			id, _, _ := strings.Cut(name, "-")
 			found[id] = append(found[id], path)
 		}
 		return nil

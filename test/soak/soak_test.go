@@ -110,7 +110,7 @@ func TestLeft(t *testing.T) {
 		kit.Must(t, os.WriteFile(file, []byte(secret), 0o600))
 	}
 	want := []string{fmt.Sprint(daemon.Process.Pid), filepath.Join(w.credentials, id), link, kept}
-	if group := "/sys/fs/cgroup/freezer/rolecall-" + id; os.Mkdir(group, 0o700) == nil {
+	if group := "/sys/fs/cgroup/freezer/rolecall-" + id + "-0123456789abcdef"; os.Mkdir(group, 0o700) == nil {
 		t.Cleanup(func() { _ = os.Remove(group) })
 		want = append(want, group)
 	}

@@ -19,6 +19,7 @@ const groupTime = 5 * time.Second
 type group struct {
 	*cgroup.Group
 	parent *cgroup.Parent
+	name   cgroup.Name
 }
 
 // Begin starts to make the cgroup of the job, if the job's record names a parent for it.
@@ -30,14 +31,14 @@ func (b *Backend) Begin(data json.RawMessage, id job.ID) (end func() error, err 
 	if err != nil {
 		return nil, err
 	}
-	b.group = sync.OnceValues(func() (*group, error) { return newGroup(p.Cgroup, id) })
+	b.group = sync.OnceValues(func() (*group, error) { return newGroup(p.Cgroup, p.group(id)) })
 	go b.group() //nolint:errcheck // Run asks for it
-	return func() error { return b.end(id) }, nil
+	return b.end, nil
 }
 
 // newGroup makes the job's cgroup below the cgroup at path. It returns nil if the host
 // lets us have none.
-func newGroup(path string, id job.ID) (*group, error) {
+func newGroup(path string, name cgroup.Name) (*group, error) {
 	if path == "" {
 		return nil, nil
 	}
@@ -49,16 +50,16 @@ func newGroup(path string, id job.ID) (*group, error) {
 		parent.Close()
 		return nil, nil
 	}
-	return newGroupIn(parent, id)
+	return newGroupIn(parent, name)
 }
 
 // newGroupIn makes the job's cgroup below parent, which it closes if there is no cgroup.
-func newGroupIn(parent *cgroup.Parent, id job.ID) (*group, error) {
+func newGroupIn(parent *cgroup.Parent, name cgroup.Name) (*group, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), groupTime)
 	defer cancel()
-	made, err := parent.Create(ctx, int64(id))
+	made, err := parent.Create(ctx, name)
 	if err == nil {
-		return &group{made, parent}, nil
+		return &group{made, parent, name}, nil
 	}
 	parent.Close()
 	if errors.Is(err, cgroup.ErrUnavailable) {
@@ -68,21 +69,21 @@ func newGroupIn(parent *cgroup.Parent, id job.ID) (*group, error) {
 }
 
 // end kills and removes the cgroup.
-func (b *Backend) end(id job.ID) error {
+func (b *Backend) end() error {
 	g, _ := b.group() // Run has reported the error
 	if g == nil {
 		return nil
 	}
-	return g.remove(id)
+	return g.remove()
 }
 
 // remove kills and removes the cgroup, and closes all that is open.
-func (g *group) remove(id job.ID) error {
+func (g *group) remove() error {
 	g.Close()
 	defer g.parent.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), groupTime)
 	defer cancel()
-	if err := g.parent.Remove(ctx, int64(id)); err != nil {
+	if err := g.parent.Remove(ctx, g.name); err != nil {
 		return fmt.Errorf("the cgroup of the job stays until the cleanup stage: %w", err)
 	}
 	return nil

@@ -4,9 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"rolecall/internal/backend"
 	"rolecall/internal/backend/host"
@@ -17,15 +20,21 @@ import (
 // groupsOf returns the data of a job and the folder that its cgroup has.
 func groupsOf(t *testing.T, id job.ID) (json.RawMessage, string) {
 	t.Helper()
+	return groupIn(t, backend.Spec{AsRoot: true}, id)
+}
+
+// groupIn is groupsOf for a job with that Spec.
+func groupIn(t *testing.T, spec backend.Spec, id job.ID) (json.RawMessage, string) {
+	t.Helper()
 	kit.NeedRoot(t, "cgroups")
-	state, _, err := host.New().Place(t.Context(), backend.Spec{AsRoot: true})
+	state, _, err := host.New().Place(t.Context(), spec)
 	kit.Must(t, err)
-	var data struct{ Cgroup string }
+	var data struct{ Cgroup, Mark string }
 	kit.Must(t, json.Unmarshal(state.Data, &data))
 	if data.Cgroup == "" {
 		t.Skip("NOT TESTED: this host has no cgroup for jobs")
 	}
-	return state.Data, filepath.Join(data.Cgroup, "rolecall-"+id.String())
+	return state.Data, filepath.Join(data.Cgroup, "rolecall-"+id.String()+"-"+data.Mark)
 }
 
 // nest makes groups in a group until they are too deep to be removed. The end of the test
@@ -105,5 +114,42 @@ func TestGroupOfAnother(t *testing.T) {
 	}
 	if left, err := os.ReadDir(group); err != nil {
 		t.Errorf("the group of another stage: %v, %v", left, err)
+	}
+}
+
+// TestSameID: jobs of one id, in two stores or of two GitLab servers, live in one cgroup
+// beside each other. What a stage or a cleanup of one job kills is its own.
+func TestSameID(t *testing.T) {
+	t.Parallel()
+	id := job.ID(1<<45 + int64(os.Getpid()))
+	proof := func(proof string) job.Response { return job.Response{Key: job.Key{ID: id, Proof: proof}} }
+	own := backend.Spec{AsRoot: true, Store: "/run/a", Job: proof("x")}
+	data, group := groupIn(t, own, id)
+	if _, again := groupIn(t, own, id); again != group {
+		t.Errorf("a second attempt of the job has the group %s, want %s", again, group)
+	}
+	_, err := host.New().Begin(data, id)
+	kit.Must(t, err)
+	kit.Await(t, "the group is there", func() bool { _, err := os.Stat(group); return err == nil })
+	process := exec.Command("sleep", "1000")
+	kit.Must(t, process.Start())
+	ended := make(chan error, 1)
+	go func() { ended <- process.Wait() }()
+	kit.Must(t, os.WriteFile(filepath.Join(group, "cgroup.procs"), []byte(strconv.Itoa(process.Process.Pid)), 0))
+	for _, other := range []backend.Spec{{AsRoot: true, Store: "/run/b", Job: proof("x")}, {AsRoot: true, Store: "/run/a", Job: proof("y")}} {
+		data, _ := groupIn(t, other, id)
+		end, err := host.New().Begin(data, id)
+		kit.Must(t, err)
+		kit.Must(t, end())
+		kit.Must(t, host.New().Reap(t.Context(), data, id))
+	}
+	select {
+	case err := <-ended:
+		t.Fatalf("the process of another service's job was killed: %v", err)
+	case <-time.After(50 * time.Millisecond):
+	}
+	kit.Must(t, host.New().Reap(t.Context(), data, id))
+	if err := <-ended; process.ProcessState.String() != "signal: killed" {
+		t.Errorf("the job's own process ended with %v", err)
 	}
 }

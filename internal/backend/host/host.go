@@ -58,7 +58,7 @@ func (*Backend) Reap(_ context.Context, data json.RawMessage, id job.ID) error {
 	if err != nil || p.Cgroup == "" {
 		return err
 	}
-	return cgroup.Reap(p.Cgroup, int64(id))
+	return cgroup.Reap(p.Cgroup, p.group(id))
 }
 
 // place is where a job runs, as the record has it.
@@ -66,9 +66,13 @@ type place struct {
 	User   *user          `json:"user,omitempty"`    // nil: the driver's user
 	AsRoot bool           `json:"as_root,omitempty"` // the admin lets the job run as root if the driver is root
 	Cgroup string         `json:"cgroup,omitempty"`  // path of the parent of the job's cgroup; empty: no cgroup
+	Mark   string         `json:"mark,omitempty"`    // in the name of the job's cgroup
 	Temp   string         `json:"temp,omitempty"`    // folder for temporary files of another user's job
 	Limits backend.Limits `json:"limits,omitzero"`
 }
+
+// group returns the name of the job's cgroup.
+func (p place) group(id job.ID) cgroup.Name { return cgroup.NameOf(int64(id), p.Mark) }
 
 // user is the unix user that the scripts of a job run as.
 type user struct {

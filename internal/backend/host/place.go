@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -37,7 +38,7 @@ func findParent() string {
 // checks that the user can make them. The owner is nil if scripts run as the driver's
 // user. Mistakes of the admin are a fault.Admin.
 func (b *Backend) Place(_ context.Context, s backend.Spec) (backend.State, *backend.Owner, error) {
-	p := place{AsRoot: s.AsRoot, Cgroup: b.parent(), Limits: s.Limits}
+	p := place{AsRoot: s.AsRoot, Cgroup: b.parent(), Mark: markOf(s.Store, s.Job.Proof), Limits: s.Limits}
 	var owner *backend.Owner
 	if s.RunAs != "" {
 		if err := p.settle(s); err != nil {
@@ -47,6 +48,15 @@ func (b *Backend) Place(_ context.Context, s backend.Spec) (backend.State, *back
 	}
 	data, err := json.Marshal(p)
 	return backend.State{Backend: Name, Data: data}, owner, err
+}
+
+// markOf returns the mark of a job's cgroup. Other services of this host, and runners of
+// other GitLab servers, can have a job of the same id in the same cgroup: their jobs are
+// in another store or have another proof.
+func markOf(store, proof string) string {
+	hash := fnv.New64a()
+	_, _ = fmt.Fprintf(hash, "%s\x00%s", store, proof)
+	return fmt.Sprintf("%016x", hash.Sum64())
 }
 
 // settle fills in the user of the job, and makes or checks the folders of its work.

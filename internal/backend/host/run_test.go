@@ -27,7 +27,7 @@ func TestRun(t *testing.T) {
 	b.Ready()
 	state, _, err := b.Place(t.Context(), backend.Spec{AsRoot: true})
 	kit.Must(t, err)
-	var data struct{ Cgroup string }
+	var data struct{ Cgroup, Mark string }
 	kit.Must(t, json.Unmarshal(state.Data, &data))
 	end, err := b.Begin(state.Data, id)
 	kit.Must(t, err)
@@ -50,7 +50,7 @@ func TestRun(t *testing.T) {
 	if data.Cgroup == "" {
 		t.Skip("NOT TESTED: this host has no cgroup for jobs")
 	}
-	group := "rolecall-" + id.String()
+	group := "rolecall-" + id.String() + "-" + data.Mark
 	if !strings.Contains(stdout.String(), group) {
 		t.Errorf("the script was in no group %s:\n%s", group, &stdout)
 	}
@@ -71,12 +71,12 @@ func TestEndWithoutRun(t *testing.T) {
 	if err := end(); err != nil {
 		t.Error(err)
 	}
-	var data struct{ Cgroup string }
+	var data struct{ Cgroup, Mark string }
 	kit.Must(t, json.Unmarshal(state.Data, &data))
 	if data.Cgroup == "" {
 		t.Skip("NOT TESTED: this host has no cgroup for jobs")
 	}
-	if _, err := os.Stat(filepath.Join(data.Cgroup, "rolecall-"+id.String())); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(data.Cgroup, "rolecall-"+id.String()+"-"+data.Mark)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the group: %v", err)
 	}
 }

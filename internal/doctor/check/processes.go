@@ -41,7 +41,7 @@ func (h *host) checkProcesses(ctx context.Context) []Finding {
 func tryGroup(ctx context.Context, parent *cgroup.Parent) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	job := 1<<62 + rand.Int64N(1<<62) //nolint:gosec // no secret, and no real job's id
+	job := cgroup.NameOf(1<<62+rand.Int64N(1<<62), "") //nolint:gosec // no secret, and no real job's id
 	group, err := parent.Create(ctx, job)
 	if err != nil {
 		return err

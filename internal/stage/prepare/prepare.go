@@ -69,7 +69,7 @@ func run(c *program.Call, parts Parts) error {
 	if err != nil {
 		return err
 	}
-	record, err := newRecord(response, s.Decision, parts.Backends[0], c.Env.Request.TempProjectDir())
+	record, err := newRecord(response, s.Decision, parts.Backends[0], folders{root, c.Env.Request.TempProjectDir()})
 	if err != nil {
 		return err
 	}

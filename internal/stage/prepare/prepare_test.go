@@ -79,7 +79,7 @@ func TestSpec(t *testing.T) {
 		t.Errorf("it was asked for the job %+v", got.Job)
 	}
 	want := backend.Spec{
-		Job: got.Job, Folder: "alpha/protected", BuildsDir: h.file("builds"), CacheDir: h.file("cache"),
+		Job: got.Job, Store: h.root, Folder: "alpha/protected", BuildsDir: h.file("builds"), CacheDir: h.file("cache"),
 		TempProject: h.file("builds/alpha/protected/deploy.tmp"), AsRoot: true, Limits: backend.Limits{OpenFiles: 99},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

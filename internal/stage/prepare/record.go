@@ -9,8 +9,14 @@ import (
 	"rolecall/internal/state"
 )
 
+// folders are where the runner and the driver keep what belongs to a job.
+type folders struct {
+	root string // of the state of all jobs
+	temp string // beside the work tree of the job
+}
+
 // newRecord lets the backend place a job, and returns the record for the later stages.
-func newRecord(response job.Response, d admission.Decision, place Backend, temp string) (state.Record, error) {
+func newRecord(response job.Response, d admission.Decision, place Backend, where folders) (state.Record, error) {
 	grant, settings := d.Grant, d.Settings
 	lease, err := state.NewLease(state.Runner(), response.Timeout)
 	if err != nil {
@@ -18,10 +24,11 @@ func newRecord(response job.Response, d admission.Decision, place Backend, temp 
 	}
 	placed, owner, err := place.Place(context.Background(), backend.Spec{
 		Job:         response,
+		Store:       where.root,
 		Folder:      grant.Folder(),
 		BuildsDir:   settings.BuildsDir,
 		CacheDir:    settings.CacheDir,
-		TempProject: temp,
+		TempProject: where.temp,
 		RunAs:       grant.RunAs,
 		AsRoot:      grant.RunAs == "", // admission has checked that this is allowed
 		Limits:      backend.Limits(grant.Limits),
