@@ -103,5 +103,6 @@ install: build
 	install -d $(DESTDIR)$(libexec)
 	install -m 0755 $(DRIVER) $(DESTDIR)$(libexec)
 	install -d -m 0711 $(DESTDIR)/var/lib/rolecall
-	install -d $(DESTDIR)/usr/lib/systemd/system
-	install -m 0644 systemd/rolecall-sweep.service systemd/rolecall-sweep.timer $(DESTDIR)/usr/lib/systemd/system
+	install -d $(DESTDIR)/etc/rolecall $(DESTDIR)/usr/share/rolecall $(DESTDIR)/usr/lib/systemd/system
+	install -m 0644 systemd/gitlab-runner.conf $(DESTDIR)/usr/share/rolecall
+	install -m 0644 systemd/rolecall-sweep.service systemd/rolecall-sweep.timer systemd/run-rolecall.mount $(DESTDIR)/usr/lib/systemd/system

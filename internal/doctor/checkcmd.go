@@ -3,6 +3,7 @@ package doctor
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"os"
 
 	"rolecall/internal/doctor/check"
@@ -26,11 +27,17 @@ func (d call) check(args []string) error {
 	for _, f := range findings {
 		rows = append(rows, []string{string(f.State), f.Area, f.What, f.Do})
 	}
-	if err := d.print(findings, table(rows), *asJSON); err != nil {
+	if err := d.print(findings, table(rows)+count(findings), *asJSON); err != nil {
 		return err
 	}
 	if check.Bad(findings) {
 		return errSick
 	}
 	return nil
+}
+
+// count returns the last line of a check: how many findings are to be fixed, and how
+// many an admin has to look at and may leave as they are.
+func count(findings []check.Finding) string {
+	return fmt.Sprintf("\n%d to fix, %d to look at, %d fine\n", check.Count(findings, check.Fix), check.Count(findings, check.Look), check.Count(findings, check.OK))
 }

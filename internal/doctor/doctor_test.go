@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -82,7 +83,7 @@ func TestCheck(t *testing.T) {
 	policy := w.write(t, "rolecall.toml", []byte(w.policy))
 	args := []string{"check", "--config", policy, "--runner-config", w.write(t, "config.toml", nil)}
 	got := run("", args...)
-	if got.code != 1 || !strings.HasPrefix(got.out, "STATE  AREA") || !strings.Contains(got.out, "FAIL   STS ") || got.errors != "" {
+	if got.code != 1 || !strings.HasPrefix(got.out, "STATE    AREA") || !regexp.MustCompile(`\n\n[1-9]\d* to fix, \d+ to look at, \d+ fine\n$`).MatchString(got.out) || !strings.Contains(got.out, "to fix   STS ") || got.errors != "" {
 		t.Errorf("exit code %d:\n%s%s", got.code, got.out, got.errors)
 	}
 	got = run("", append(args, "--json")...)

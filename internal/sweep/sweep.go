@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 
 	"rolecall/internal/backend"
 	"rolecall/internal/process"
@@ -17,6 +18,7 @@ import (
 	"rolecall/internal/state"
 	"rolecall/internal/tenant"
 	"rolecall/internal/tenant/policyfile"
+	"rolecall/internal/version"
 )
 
 // Parts are the backends and providers that the program works with.
@@ -29,9 +31,14 @@ type Parts struct {
 func (p Parts) Main() { process.Exit(p.Serve) }
 
 // Serve sweeps the folders that Roots returns for args. Run writes its lines to out.
-// Serve reads neither environ nor standard input. It returns the exit code: 0 if all
-// that should be removed is gone, else 1, with the reason on stderr.
+// With --version as the only argument it prints its version instead. Serve reads neither
+// environ nor standard input. It returns the exit code: 0 if all that should be removed
+// is gone, else 1, with the reason on stderr.
 func (p Parts) Serve(args, _ []string, _ io.Reader, out, stderr io.Writer) (code int) {
+	if slices.Equal(args, []string{"--version"}) {
+		_, _ = fmt.Fprintf(out, "rolecall sweep %s\n", version.Version) // there is nobody else to tell
+		return 0
+	}
 	roots, err := p.Roots(args, stderr)
 	if errors.Is(err, flag.ErrHelp) {
 		return 0

@@ -50,7 +50,7 @@ func exampleConfig(t *testing.T, gitlab *coordinator.Server, dir string) string 
 	t.Cleanup(func() { _ = os.RemoveAll(credentials) })
 	policy := example(t, "rolecall.toml", dir, "/var/lib/rolecall", dir, `issuer = "https://gitlab.example.com"`, fmt.Sprintf("issuer = %q", gitlab.Issuer()),
 		"/run/rolecall", credentials, "ci-alpha", alphaUser, "ci-beta", betaUser, "ci-none", noUser)
-	config := example(t, "runner-config.toml", dir, "https://gitlab.example.com", gitlab.URL(), "/var/lib/gitlab-runner", dir)
+	config := example(t, "runner-config.toml", dir, "https://gitlab.example.com", gitlab.URL())
 	content, err := os.ReadFile(config)
 	if err != nil {
 		t.Fatal(err)

@@ -17,8 +17,8 @@ type State string
 // The states of a finding.
 const (
 	OK   State = "ok"
-	Warn State = "warn" // a risk, or a later failure
-	Fail State = "FAIL" // jobs fail, or credentials are not safe
+	Look State = "look at" // a risk that a host may have, or a later failure
+	Fix  State = "to fix"  // jobs fail, or credentials are not safe
 )
 
 // Finding is the result of one check.
@@ -35,9 +35,10 @@ type Host struct {
 	Providers    []policyfile.Provider
 	ByDefault    bool     // Policy is the default path: the file may be missing
 	RunnerConfig string   // path of the runner's config.toml
-	Temp         string   // folder of the runner's job responses
+	Temp         string   // folder of temporary files, if no service of the runner is found
 	Proc         string   // mount point of proc
 	Root         string   // folder above systemd's folders
+	Path         string   // folders of programs, as in the variable PATH of a service
 	Metadata     []string // addresses of the cloud's metadata services
 }
 
@@ -46,7 +47,7 @@ type Host struct {
 // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
 // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html
 func Here() Host {
-	return Host{Proc: "/proc", Root: "/", Metadata: []string{"169.254.169.254:80", "[fd00:ec2::254]:80", "169.254.170.2:80"}}
+	return Host{Proc: "/proc", Root: "/", Path: defaultPath, Metadata: []string{"169.254.169.254:80", "[fd00:ec2::254]:80", "169.254.170.2:80"}}
 }
 
 // host is a host, with the files that could be read.
@@ -55,6 +56,8 @@ type host struct {
 	policy   *tenant.Policy  // nil: missing or broken
 	settings tenant.Settings // of the policy; empty without one
 	config   runnerConfig    // empty: missing or broken
+	units    []unit          // of the runner's service
+	runners  []running       // processes of the runner's service
 }
 
 // Check makes all checks and returns their findings, in the same order each time. A
@@ -64,9 +67,11 @@ func (h Host) Check(ctx context.Context) []Finding {
 	on := host{Host: h}
 	findings := on.readPolicy()
 	findings = append(findings, on.readRunnerConfig()...)
+	on.readServices()
 	checks := []func(context.Context) []Finding{
 		on.checkFiles, on.checkUsers, on.checkCredentialsDir, on.checkAuditLog, on.checkWorkDirs, on.checkPassable,
-		on.checkKeys, on.checkGitLab, on.checkSTS, on.checkRunners, on.checkKernel, on.checkProcesses, on.checkSweep, on.checkTemp, on.checkMetadata,
+		on.checkKeys, on.checkGitLab, on.checkSTS, on.checkRunners, on.checkDriver, on.checkTools, on.checkService, on.checkBeside,
+		on.checkKernel, on.checkProcesses, on.checkSweep, on.checkTemp, on.checkMetadata,
 	}
 	return append(findings, gather(len(checks), func(i int) []Finding { return checks[i](ctx) })...)
 }
@@ -82,16 +87,20 @@ func gather(n int, check func(i int) []Finding) []Finding {
 	return slices.Concat(found...)
 }
 
-// Bad reports whether one of the findings is a Fail.
-func Bad(findings []Finding) bool {
+// Count returns how many of the findings have a state.
+func Count(findings []Finding, state State) int {
+	n := 0
 	for _, f := range findings {
-		if f.State == Fail {
-			return true
+		if f.State == state {
+			n++
 		}
 	}
-	return false
+	return n
 }
 
+// Bad reports whether one of the findings is a Fix.
+func Bad(findings []Finding) bool { return Count(findings, Fix) > 0 }
+
 func ok(area, what string) Finding       { return Finding{area, what, OK, ""} }
-func warn(area, what, do string) Finding { return Finding{area, what, Warn, do} }
-func fail(area, what, do string) Finding { return Finding{area, what, Fail, do} }
+func look(area, what, do string) Finding { return Finding{area, what, Look, do} }
+func fix(area, what, do string) Finding  { return Finding{area, what, Fix, do} }

@@ -52,7 +52,7 @@ func TestRight(t *testing.T) {
 		want{check.OK, `runner "deploy-alpha"`, "programs"}, want{check.OK, `runner "deploy-beta"`, "its tenant is beta"}, want{check.OK, `runner "deploy-beta"`, "timeouts"},
 		want{check.OK, "host", "core dumps"}, want{check.OK, "host", "hides"}, want{check.OK, "host", "protected_symlinks"},
 		want{check.OK, "runner's TMPDIR", ""}, want{check.OK, "metadata service", ""},
-		want{check.Warn, "shared_user", "alpha, beta have one unix user"}, processes())
+		want{check.Look, "shared_user", "alpha, beta have one unix user"}, processes())
 }
 
 // ofThisTest reports whether a finding is about what a test has not, users for its
@@ -72,7 +72,6 @@ func TestExample(t *testing.T) {
 	h := newHost(t)
 	h.runners = h.expand(strings.NewReplacer(
 		"/usr/libexec/rolecall", "DIR/libexec/rolecall", "https://gitlab.example.com", "GITLAB",
-		"/var/lib/gitlab-runner/builds", "DIR/builds", "/var/lib/gitlab-runner/cache", "DIR/cache",
 	).Replace(string(example)))
 	findings := h.check(t)
 	for _, f := range findings {
@@ -97,34 +96,33 @@ func TestBroken(t *testing.T) {
 	findings := h.check(t)
 	const alpha = `runner "deploy-alpha"`
 	named(t, findings,
-		want{check.Fail, "session_policy_file", "not a JSON object"},
-		want{check.Fail, "credentials_dir", "mode 0755"},
-		want{check.Warn, "credentials_dir", "swapped out to /dev/sda2"},
-		want{check.Fail, "audit_log", "log has mode 0777"},
-		want{check.Fail, "builds_dir", "others may write"},
-		want{check.Warn, "cache_dir", "no such file"},
-		want{check.Fail, "issuer's keys", "404"},
-		want{check.Fail, "STS", "connection refused"},
-		want{check.Fail, "GitLab", "connection refused"},
-		want{check.Warn, "runner's config", "mode 0644"},
-		want{check.Fail, alpha, `config_exec is "rolecall/config", not an absolute path`},
-		want{check.Fail, alpha, "libexec/rolecall/none: no such file"},
-		want{check.Fail, alpha, "rolecall/run, another stage's program"},
-		want{check.Fail, alpha, "run has mode 0777"},
-		want{check.Fail, alpha, "prepare_exec_timeout is 5 s"},
-		want{check.Warn, alpha, "force_kill_timeout is not set"},
-		want{check.Fail, alpha, "shutdown_timeout is 60 s"},
-		want{check.Fail, alpha, `cache_dir is "cache"`},
-		want{check.Warn, alpha, "clean_git_config is off"},
-		want{check.Fail, `runner "deploy-gamma"`, "gamma is not in the policy file"},
-		want{check.Fail, `runner "uneven"`, "prepare_args are"},
-		want{check.Warn, "runners", `tenant beta has several runners: "deploy-beta", "again"`},
+		want{check.Fix, "session_policy_file", "not a JSON object"},
+		want{check.Fix, "credentials_dir", "mode 0755"},
+		want{check.Look, "credentials_dir", "swapped out to /dev/sda2"},
+		want{check.Fix, "audit_log", "log has mode 0777"},
+		want{check.Fix, "builds_dir", "others may write"},
+		want{check.Look, "cache_dir", "no such file"},
+		want{check.Fix, "issuer's keys", "404"},
+		want{check.Fix, "STS", "connection refused"},
+		want{check.Fix, "GitLab", "connection refused"},
+		want{check.Fix, "runner's config", "mode 0644"},
+		want{check.Fix, alpha, `config_exec is "rolecall/config", not an absolute path`},
+		want{check.Fix, alpha, "libexec/rolecall/none: no such file"},
+		want{check.Fix, alpha, "rolecall/run, another stage's program"},
+		want{check.Fix, alpha, "run has mode 0777"},
+		want{check.Fix, alpha, "prepare_exec_timeout is 5 s"},
+		want{check.Fix, alpha, "shutdown_timeout is 60 s"},
+		want{check.Fix, alpha, `cache_dir is "cache"`},
+		want{check.Fix, alpha, "clean_git_config is off"},
+		want{check.Fix, `runner "deploy-gamma"`, "gamma is not in the policy file"},
+		want{check.Fix, `runner "uneven"`, "prepare_args are"},
+		want{check.Look, "runners", `tenant beta has several runners: "deploy-beta", "again"`},
 		want{check.OK, "runners", `"uneven" take jobs of every tenant`},
-		want{check.Warn, "host", "systemd-coredump"},
-		want{check.Warn, "host", "command lines"},
-		want{check.Warn, "host", "protected_symlinks is off"},
-		want{check.Warn, "runner's TMPDIR", "ext4"},
-		want{check.Warn, "metadata service", "answers"},
+		want{check.Look, "host", "systemd-coredump"},
+		want{check.Look, "host", "command lines"},
+		want{check.Look, "host", "protected_symlinks is off"},
+		want{check.Look, "runner's TMPDIR", "ext4"},
+		want{check.Look, "metadata service", "answers"},
 	)
 	if !check.Bad(findings) {
 		t.Error("a host on which everything is wrong is not bad")

@@ -27,7 +27,7 @@ func (h *host) readPolicy() []Finding {
 	var err error
 	h.policy, err = policyfile.Load(h.Policy, h.Providers...)
 	if h.ByDefault && errors.Is(err, fs.ErrNotExist) {
-		return []Finding{warn(area, h.Policy+" does not exist: only runners with --no-policy run jobs, and each job names its tenant and role",
+		return []Finding{look(area, h.Policy+" does not exist: only runners with --no-policy run jobs, and each job names its tenant and role",
 			"write one, unless all people who can run jobs here trust each other")}
 	}
 	if err != nil {
@@ -41,7 +41,7 @@ func (h *host) readPolicy() []Finding {
 func policyProblems(area string, err error) []Finding {
 	var findings []Finding
 	for line := range strings.Lines(strings.TrimPrefix(err.Error(), "policy file: ")) {
-		findings = append(findings, fail(area, strings.TrimSpace(line), "correct it: until then no job gets credentials"))
+		findings = append(findings, fix(area, strings.TrimSpace(line), "correct it: until then no job gets credentials"))
 	}
 	return findings
 }
@@ -87,7 +87,7 @@ func checkFile(key, path string, check func(content []byte) error) []Finding {
 		}
 	}
 	if err != nil {
-		return []Finding{fail(key, err.Error(), "correct the file, or "+key+" in the policy file")}
+		return []Finding{fix(key, err.Error(), "correct the file, or "+key+" in the policy file")}
 	}
 	return []Finding{ok(key, path)}
 }

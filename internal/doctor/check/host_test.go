@@ -34,7 +34,7 @@ func newHost(t *testing.T) *host {
 	h := &host{dir: t.TempDir()}
 	h.Host = check.Host{
 		Policy: h.path("etc/rolecall.toml"), Providers: []policyfile.Provider{grant.AWS{}}, RunnerConfig: h.path("etc/config.toml"),
-		Temp: h.path("run"), Proc: h.path("proc"), Root: h.path("root"), Metadata: []string{closedPort(t)},
+		Temp: h.path("run"), Proc: h.path("proc"), Root: h.path("root"), Path: "/usr/bin:/bin", Metadata: []string{closedPort(t)},
 	}
 	var err error
 	if h.gitlab, err = coordinator.Start(); err != nil {
@@ -45,9 +45,7 @@ func newHost(t *testing.T) *host {
 		t.Fatal(err)
 	}
 	t.Cleanup(h.sts.Close)
-	for _, stage := range []string{"config", "prepare", "run", "cleanup"} {
-		h.write(t, "libexec/rolecall/"+stage, "", 0o755)
-	}
+	h.install(t)
 	h.write(t, "etc/session.json", `{"Version": "2012-10-17"}`, 0o644)
 	h.write(t, "proc/swaps", "Filename Type Size Used Priority\n", 0o644)
 	h.write(t, "proc/sys/kernel/core_pattern", "core\n", 0o644)
@@ -71,6 +69,8 @@ run_as_root = "unsafe"
 issuer = "GITLAB"
 [sts]
 endpoint = "STS"
+[defaults]
+max_processes = 2000
 [[tenant]]
 name = "alpha"
 role_arn = "arn:aws:iam::111122223333:role/deploy"
@@ -91,6 +91,7 @@ executor = "shell"
 `
 	h.mounts = h.expand(`2 1 0:5 / DIR/proc rw,nosuid - proc proc rw,hidepid=invisible
 3 1 0:6 / DIR/run rw,nosuid shared:2 - tmpfs tmpfs rw,size=1024k,mode=755
+6 3 0:8 / DIR/run/rolecall rw,nosuid - tmpfs tmpfs rw,size=1024k,mode=755
 4 1 0:7 / /dev/shm rw - tmpfs tmpfs rw
 5 1 8:2 / DIR/run/role rw - ext4 /dev/sdb1 rw
 1 0 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
@@ -141,6 +142,7 @@ func (h *host) write(t *testing.T, name, content string, mode os.FileMode) {
 	if err := os.MkdirAll(filepath.Dir(h.path(name)), 0o755); err != nil {
 		t.Fatal(err)
 	}
+	_ = os.Remove(h.path(name)) // it may be a link to a program of all tests
 	if err := os.WriteFile(h.path(name), []byte(content), mode); err != nil {
 		t.Fatal(err)
 	}

@@ -44,14 +44,24 @@ func (h *host) checkUsers(ctx context.Context) []Finding {
 	}
 	for _, user := range slices.Sorted(maps.Keys(tenants)) {
 		if len(tenants[user]) > 1 {
-			findings = append(findings, warn("shared_user", strings.Join(tenants[user], ", ")+" have one unix user: their jobs can read each other's credentials, files and processes",
+			findings = append(findings, look("shared_user", strings.Join(tenants[user], ", ")+" have one unix user: their jobs can read each other's credentials, files and processes",
 				"give each tenant its own run_as, and remove shared_user from the policy file"))
 		}
 	}
 	for _, user := range h.users() {
 		findings = append(findings, checkUser(ctx, user)...)
 	}
-	return findings
+	return append(findings, h.checkLimits()...)
+}
+
+// checkLimits warns about tenants whose jobs may have any number of processes.
+func (h *host) checkLimits() []Finding {
+	unlimited := h.unlimited()
+	if unlimited == nil {
+		return nil
+	}
+	return []Finding{look("max_processes", "jobs may start processes without limit, until the runner and the jobs of others cannot: "+strings.Join(unlimited, ", "),
+		"set max_processes = 2000 in [defaults] of the policy file")}
 }
 
 // checkRoot names the tenants whose scripts run as root, if this process is root. It
@@ -69,9 +79,24 @@ func (h *host) checkRoot(tenants []string) []Finding {
 	case who == "":
 		return nil
 	case h.settings.RunAsRoot:
-		return []Finding{warn(area, "scripts run as root, as run_as_root allows: "+who, "give each a run_as, and remove run_as_root from the policy file")}
+		return []Finding{look(area, "scripts run as root, as run_as_root allows: "+who, "give each a run_as, and remove run_as_root from the policy file")}
 	}
-	return []Finding{fail(area, "a runner that is root refuses jobs without a unix user: "+who, makeUser+", and set run_as to it: for each tenant, and at the top for jobs without a tenant")}
+	return []Finding{fix(area, "a runner that is root refuses jobs without a unix user: "+who, makeUser+", and set run_as to it: for each tenant, and at the top for jobs without a tenant")}
+}
+
+// unlimited returns the names of the tenants with a unix user but without a limit of
+// processes.
+func (h *host) unlimited() []string {
+	var names []string
+	if h.policy == nil {
+		return nil
+	}
+	for _, t := range h.policy.Tenants() {
+		if t.RunAs != "" && t.Limits.Processes == 0 {
+			names = append(names, string(t.Name))
+		}
+	}
+	return names
 }
 
 // makeUser says how to make a user for scripts. The home folder must be empty: a file
@@ -83,14 +108,14 @@ func checkUser(ctx context.Context, name string) []Finding {
 	const area = "run_as"
 	a, err := account.Lookup(name)
 	if err != nil {
-		return []Finding{fail(area, err.Error(), "correct run_as, or "+makeUser)}
+		return []Finding{fix(area, err.Error(), "correct run_as, or "+makeUser)}
 	}
 	if err := a.RunnableBy(os.Geteuid()); err != nil {
-		return []Finding{fail(area, err.Error(), "run doctor as root too")}
+		return []Finding{fix(area, err.Error(), "run doctor as root too")}
 	}
 	findings := append(checkHome(area, a), checkLogin(ctx, area, a)...)
 	if groups := a.Powerful(); len(groups) > 0 {
-		findings = append(findings, warn(area, fmt.Sprintf("user %q is in %s, which has rights of root", name, strings.Join(groups, ", ")), "remove the user from these groups"))
+		findings = append(findings, fix(area, fmt.Sprintf("user %q is in %s, which has rights of root", name, strings.Join(groups, ", ")), "remove the user from these groups"))
 	}
 	if findings == nil {
 		return []Finding{ok(area, fmt.Sprintf("user %q, uid %d, is fit to run scripts", name, a.UID))}
@@ -106,9 +131,9 @@ func checkHome(area string, a account.Account) []Finding {
 	case err != nil:
 		return nil
 	case owner(info) != 0 && owner(info) != int(a.UID):
-		return []Finding{fail(area, fmt.Sprintf("%s, the home folder of user %q, belongs to user %d, who can change its profile", a.Home, a.Name, owner(info)), "give the user another home folder")}
+		return []Finding{fix(area, fmt.Sprintf("%s, the home folder of user %q, belongs to user %d, who can change its profile", a.Home, a.Name, owner(info)), "give the user another home folder")}
 	case info.Mode().Perm()&0o022 != 0:
-		return []Finding{fail(area, fmt.Sprintf("others may write to %s, the home folder of user %q (mode %04o)", a.Home, a.Name, info.Mode().Perm()), "chmod go-w "+a.Home)}
+		return []Finding{fix(area, fmt.Sprintf("others may write to %s, the home folder of user %q (mode %04o)", a.Home, a.Name, info.Mode().Perm()), "chmod go-w "+a.Home)}
 	}
 	return nil
 }
@@ -125,7 +150,7 @@ func (h *host) checkPassable(context.Context) []Finding {
 		{"credentials_dir", filepath.Dir(credentials)}, {"builds_dir", h.settings.BuildsDir}, {"cache_dir", h.settings.CacheDir},
 	} {
 		if closed, mode := closedAbove(f.dir); closed != "" {
-			findings = append(findings, fail(f.key, fmt.Sprintf("users of tenants cannot pass through %s (mode %04o)", closed, mode), "chmod o+x "+closed))
+			findings = append(findings, fix(f.key, fmt.Sprintf("users of tenants cannot pass through %s (mode %04o)", closed, mode), "chmod o+x "+closed))
 		}
 	}
 	return findings

@@ -41,7 +41,7 @@ func isolate(t *testing.T, h *host, alpha, beta string) {
 func processes() want {
 	parent, err := cgroup.Own()
 	if err != nil {
-		return want{check.Warn, "processes", "found and killed one by one"}
+		return want{check.Look, "processes", "found and killed one by one"}
 	}
 	defer parent.Close()
 	return want{check.OK, "processes", string(parent.Kind())}
@@ -72,27 +72,28 @@ func TestIsolationFaults(t *testing.T) {
 		}
 	}
 	for _, f := range []fault{
-		{"closed way to credentials", closing("run"), want{check.Fail, "credentials_dir", "run (mode 0710)"}},
-		{"closed builds", closing("builds"), want{check.Fail, "builds_dir", "builds (mode 0710)"}},
-		{"closed cache", closing("cache"), want{check.Fail, "cache_dir", "cache (mode 0710)"}},
-		{"closed far above", closing("."), want{check.Fail, "builds_dir", "(mode 0710)"}},
+		{"closed way to credentials", closing("run"), want{check.Fix, "credentials_dir", "run (mode 0710)"}},
+		{"closed builds", closing("builds"), want{check.Fix, "builds_dir", "builds (mode 0710)"}},
+		{"closed cache", closing("cache"), want{check.Fix, "cache_dir", "cache (mode 0710)"}},
+		{"closed far above", closing("."), want{check.Fix, "builds_dir", "(mode 0710)"}},
 		{"closed where a link leads", func(t *testing.T, h *host) {
 			h.mkdir(t, "closed/builds", 0o755)
 			h.mkdir(t, "closed", 0o700)
 			if err := errors.Join(os.Remove(h.path("builds")), os.Symlink(h.path("closed/builds"), h.path("builds"))); err != nil {
 				t.Fatal(err)
 			}
-		}, want{check.Fail, "builds_dir", "closed (mode 0700)"}},
-		{"closed and not made", inPolicy("DIR/cache", "DIR/cache/not/made"), want{check.Warn, "cache_dir", "no such file"}},
-		{"credentials that can be listed", func(t *testing.T, h *host) { h.mkdir(t, "run/rolecall", 0o755) }, want{check.Fail, "credentials_dir", "mode 0755"}},
-		{"no such user", inPolicy(betaUser, "ci-none"), want{check.Fail, "run_as", `"ci-none"`}},
-		{"no such user of no tenant", inPolicy("run_as = \"list\"", "run_as = \"ci-none\""), want{check.Fail, "run_as", `"ci-none"`}},
-		{"one user", inPolicy(betaUser+"\"", alphaUser+"\"\n#"), want{check.Fail, "policy file", "run_as"}},
+		}, want{check.Fix, "builds_dir", "closed (mode 0700)"}},
+		{"not made", inPolicy("DIR/cache", "DIR/cache/new"), want{check.OK, "cache_dir", "new does not exist yet: the first job makes it"}},
+		{"not made, nor the folder above", inPolicy("DIR/cache", "DIR/cache/not/made"), want{check.Fix, "cache_dir", "no such file"}},
+		{"credentials that can be listed", func(t *testing.T, h *host) { h.mkdir(t, "run/rolecall", 0o755) }, want{check.Fix, "credentials_dir", "mode 0755"}},
+		{"no such user", inPolicy(betaUser, "ci-none"), want{check.Fix, "run_as", `"ci-none"`}},
+		{"no such user of no tenant", inPolicy("run_as = \"list\"", "run_as = \"ci-none\""), want{check.Fix, "run_as", `"ci-none"`}},
+		{"one user", inPolicy(betaUser+"\"", alphaUser+"\"\n#"), want{check.Fix, "policy file", "run_as"}},
 		{"one user, as wanted", func(t *testing.T, h *host) {
 			inPolicy(betaUser, alphaUser)(t, h)
 			inPolicy("[gitlab]", "shared_user = \"unsafe\"\n[gitlab]")(t, h)
-		}, want{check.Warn, "shared_user", "alpha, beta have one unix user"}},
-		{"no timer", func(t *testing.T, h *host) { h.mkdir(t, "root/run/systemd/system", 0o755) }, want{check.Warn, "sweep timer", "not enabled"}},
+		}, want{check.Look, "shared_user", "alpha, beta have one unix user"}},
+		{"no timer", func(t *testing.T, h *host) { h.mkdir(t, "root/run/systemd/system", 0o755) }, want{check.Look, "sweep timer", "not enabled"}},
 	} {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
@@ -101,7 +102,7 @@ func TestIsolationFaults(t *testing.T) {
 			f.breaking(t, h)
 			findings := h.check(t)
 			named(t, findings, f.want)
-			if check.Bad(findings) != (f.want.state == check.Fail) {
+			if check.Bad(findings) != (f.want.state == check.Fix) {
 				t.Errorf("bad is %v for\n%s", check.Bad(findings), text(findings))
 			}
 		})
@@ -164,7 +165,7 @@ func TestMetadataByUser(t *testing.T) {
 	if !seen["33"] || !seen["34"] {
 		t.Errorf("it is asked by users %v, want 33 and 34", seen)
 	}
-	named(t, findings, want{check.Warn, "metadata service", listener.Addr().String() + " answers " + betaUser + ", list, " + alphaUser})
+	named(t, findings, want{check.Look, "metadata service", listener.Addr().String() + " answers " + betaUser + ", list, " + alphaUser})
 	if got := strings.Count(text(findings), "the role of this host"); got != 1 {
 		t.Errorf("%d addresses answer, want 1, in\n%s", got, text(findings))
 	}

@@ -64,7 +64,7 @@ func (h *host) checkCore() Finding {
 		return ok(hostArea, "core dumps do not go to a program")
 	}
 	program, _, _ := strings.Cut(strings.TrimPrefix(core, "|"), " ")
-	return warn(hostArea, "core dumps of scripts, with their environment, go to "+program,
+	return look(hostArea, "core dumps of scripts, with their environment, go to "+program,
 		"set kernel.core_pattern to a file, and LimitCORE=0 in the runner's unit")
 }
 
@@ -73,7 +73,7 @@ func (h *host) checkProc() Finding {
 	if m := h.mountOf(h.Proc); slices.ContainsFunc(m.options, hidesProcesses) {
 		return ok(hostArea, h.Proc+" hides the processes of other users")
 	}
-	return warn(hostArea, h.Proc+" shows the command lines of all processes to every user", "mount it with hidepid=2")
+	return look(hostArea, h.Proc+" shows the command lines of all processes to every user", "mount it with hidepid=2")
 }
 
 // checkLinks warns if links that others plant are followed.
@@ -81,7 +81,7 @@ func (h *host) checkLinks() Finding {
 	if h.sysctl("fs/protected_symlinks") == "1" {
 		return ok(hostArea, "fs.protected_symlinks is on")
 	}
-	return warn(hostArea, "fs.protected_symlinks is off: links that others plant in /tmp are followed", "sysctl -w fs.protected_symlinks=1")
+	return look(hostArea, "fs.protected_symlinks is off: links that others plant in /tmp are followed", "sysctl -w fs.protected_symlinks=1")
 }
 
 // hidesProcesses reports whether an option of proc hides the processes of others.
@@ -96,15 +96,4 @@ func hidesProcesses(option string) bool {
 func (h *host) sysctl(name string) string {
 	content, _ := os.ReadFile(filepath.Join(h.Proc, "sys", name))
 	return strings.TrimSpace(string(content))
-}
-
-// checkTemp warns if job responses, which contain every variable of a job, are written
-// to a disk.
-func (h *host) checkTemp(context.Context) []Finding {
-	const area = "runner's TMPDIR"
-	if m := h.mountOf(h.Temp); !isTmpfs(m) {
-		return []Finding{warn(area, h.Temp+" is on "+orSome(m.kind)+": job responses, with all variables and tokens, lie on a disk",
-			"set TMPDIR in the runner's unit to a folder on a tmpfs (doctor reads its own TMPDIR)")}
-	}
-	return []Finding{ok(area, h.Temp+" is on a tmpfs")}
 }

@@ -22,13 +22,16 @@ func TestLogin(t *testing.T) {
 	}{
 		"no home":          {"", "", "", ""},
 		"Debian's":         {".bash_logout", skel, "", ""},
-		"bad logout":       {".bash_logout", "echo bye; false\n", check.Fail, "ends with 1 after a script that succeeded: bye"},
-		"profile ends it":  {".bash_profile", "exit 3\n", check.Fail, "ends the login shell"},
-		"profile succeeds": {".profile", "exit 0\n", check.Fail, "ends the login shell"},
-		"profile talks":    {".bash_login", "echo 'welcome\033[1m'\n", check.Warn, `prints into every job log: welcome\x1b[1m`},
-		"profile shouts":   {".profile", "head -c 10000000 /dev/zero | tr '\\0' x\n", check.Warn, "xxxxxxxx"},
-		"profile sleeps":   {".profile", "sleep 600\n", check.Fail, "has not ended after 5s"},
-		"profile kills it": {".profile", "kill -9 $$\n", check.Fail, "ends the login shell"},
+		"bad logout":       {".bash_logout", "echo bye; false\n", check.Fix, "ends with 1 after a script that succeeded: bye"},
+		"profile ends it":  {".bash_profile", "exit 3\n", check.Fix, "ends the login shell"},
+		"profile succeeds": {".profile", "exit 0\n", check.Fix, "ends the login shell"},
+		"profile talks":    {".bash_login", "echo 'welcome\033[1m'\n", check.Look, `prints into every job log: welcome\x1b[1m`},
+		"profile shouts":   {".profile", "head -c 10000000 /dev/zero | tr '\\0' x\n", check.Look, "xxxxxxxx"},
+		"profile sleeps":   {".profile", "sleep 600\n", check.Fix, "has not ended after 5s"},
+		"profile is AWS":   {".profile", "export AWS_PROFILE=SECRET AWS_REGION=eu-central-1\nAWS_ROLE_ARN=x\n", check.Look, "exports AWS_PROFILE: every job can read"},
+		"profile is local": {".profile", "export AWS_DEFAULT_REGION=eu-central-1 AWS_PAGER=\n", "", ""},
+		"profile closes":   {".profile", "exec 3>&-\n", check.Look, "3: Bad file descriptor"},
+		"profile kills it": {".profile", "kill -9 $$\n", check.Fix, "ends the login shell"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

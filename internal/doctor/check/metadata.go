@@ -51,7 +51,7 @@ func (h *host) checkMetadata(ctx context.Context) []Finding {
 		if names == nil {
 			return nil
 		}
-		return []Finding{warn(area, fmt.Sprintf("%s answers %s: scripts can take the role of this host itself", h.Metadata[i], strings.Join(names, ", ")),
+		return []Finding{look(area, fmt.Sprintf("%s answers %s: scripts can take the role of this host itself", h.Metadata[i], strings.Join(names, ", ")),
 			"block it with the nftables rules of docs/threat-model.md, or give the host no role")}
 	})
 	if findings == nil {

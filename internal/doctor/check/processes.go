@@ -27,10 +27,10 @@ func (h *host) checkProcesses(ctx context.Context) []Finding {
 	}
 	switch {
 	case errors.Is(err, cgroup.ErrUnavailable):
-		return []Finding{warn(area, "no cgroup: leftover processes are found and killed one by one: "+strings.ReplaceAll(err.Error(), "\n", "; "),
+		return []Finding{look(area, "no cgroup: leftover processes are found and killed one by one: "+strings.ReplaceAll(err.Error(), "\n", "; "),
 			"let root run the runner, or set Delegate=yes in its unit")}
 	case err != nil:
-		return []Finding{fail(area, "a process in a cgroup of a job: "+strings.ReplaceAll(err.Error(), "\n", "; "),
+		return []Finding{fix(area, "a process in a cgroup of a job: "+strings.ReplaceAll(err.Error(), "\n", "; "),
 			"update the kernel, or start doctor in a new session and restart the runner's service")}
 	}
 	return []Finding{ok(area, "the processes of each job are killed by their cgroup ("+string(parent.Kind())+")")}
@@ -77,7 +77,7 @@ func (h *host) checkSweep(context.Context) []Finding {
 	if h.enabled(timer) {
 		return []Finding{ok(area, timer+" is enabled")}
 	}
-	return []Finding{warn(area, timer+" is not enabled: what a dead job left stays until the next job comes", "systemctl enable --now "+timer)}
+	return []Finding{look(area, timer+" is not enabled: what a dead job left stays until the next job comes", "systemctl enable --now "+timer)}
 }
 
 // enabled reports whether systemd starts a timer at boot.

@@ -5,13 +5,16 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"rolecall/internal/creds/aws"
 	"rolecall/internal/creds/aws/grant"
 	"rolecall/internal/fault"
 	"rolecall/internal/idtoken/jwks"
+	"rolecall/internal/tenant"
 	"rolecall/internal/tenant/policyfile"
 )
 
@@ -28,20 +31,28 @@ func (h *host) checkKeys(ctx context.Context) []Finding {
 	defer cancel()
 	dir, err := os.MkdirTemp("", "rolecall-doctor-")
 	if err != nil {
-		return []Finding{fail(area, err.Error(), "make room for temporary files")}
+		return []Finding{fix(area, err.Error(), "make room for temporary files")}
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	source := jwks.Source{Issuer: gitlab.Issuer, URL: gitlab.JWKSURL, Dir: dir, CABundle: readIf(gitlab.CABundle)}
 	where := cmp.Or(gitlab.JWKSFile, gitlab.JWKSURL, gitlab.Issuer)
 	if source.File, err = policyfile.ReadNamed("gitlab.jwks_file", gitlab.JWKSFile); err != nil {
-		return []Finding{fail(area, err.Error(), "correct the file, or gitlab.jwks_file in the policy file")}
+		return []Finding{fix(area, err.Error(), "correct the file, or gitlab.jwks_file in the policy file")}
 	}
 	_, err = source.Verify(ctx, unsigned(gitlab.Issuer))
-	if fault.SideOf(err) != fault.Author {
-		return []Finding{fail(area, err.Error(), "correct gitlab in the policy file, or the network, proxy or CA: until then no job gets credentials")}
+	found := fault.SideOf(err) == fault.Author
+	switch {
+	case strings.HasSuffix(gitlab.Issuer, "/") && (!found || !discovers(gitlab)):
+		return []Finding{fix(area, fmt.Sprintf("the issuer %q ends with a slash, and the claim iss of GitLab's ID tokens does not: every token is refused", gitlab.Issuer), "remove the slash in the policy file")}
+	case !found:
+		return []Finding{fix(area, err.Error(), "correct gitlab in the policy file, or the network, proxy or CA: until then no job gets credentials")}
 	}
 	return []Finding{ok(area, where+" has keys that verify ID tokens")}
 }
+
+// discovers reports whether the issuer itself says where its keys are, and so what its
+// name is.
+func discovers(gitlab tenant.GitLab) bool { return gitlab.JWKSFile == "" && gitlab.JWKSURL == "" }
 
 // unsigned returns a token of the issuer with a wrong signature.
 func unsigned(issuer string) string {
@@ -72,7 +83,7 @@ func (h *host) checkGitLab(ctx context.Context) []Finding {
 			servers = append(servers, server{r.URL, cmp.Or(r.CAFile, gitlab.CABundle)})
 		}
 	}
-	if gitlab.JWKSFile == "" && gitlab.JWKSURL == "" && gitlab.Issuer != "" {
+	if discovers(gitlab) && gitlab.Issuer != "" {
 		servers = append(servers, server{gitlab.Issuer, gitlab.CABundle})
 	}
 	slices.SortFunc(servers, func(a, b server) int { return cmp.Or(cmp.Compare(a.url, b.url), cmp.Compare(a.bundle, b.bundle)) })
@@ -80,7 +91,7 @@ func (h *host) checkGitLab(ctx context.Context) []Finding {
 	return gather(len(servers), func(i int) []Finding {
 		skew, err := h.checkServer(ctx, servers[i].bundle, "", servers[i].url)
 		if err != nil {
-			return []Finding{fail("GitLab", err.Error(), "correct the runner's url, or the network, proxy or CA")}
+			return []Finding{fix("GitLab", err.Error(), "correct the runner's url, or the network, proxy or CA")}
 		}
 		return skew
 	})
@@ -96,7 +107,7 @@ func (h *host) checkSTS(ctx context.Context) []Finding {
 	return gather(len(endpoints), func(i int) []Finding {
 		skew, err := h.checkServer(ctx, server.CABundle, server.Proxy, endpoints[i])
 		if err != nil {
-			return []Finding{fail(area, err.Error(), "correct sts.endpoint, sts.proxy, sts.ca_bundle or the tenants' region, or the network")}
+			return []Finding{fix(area, err.Error(), "correct sts.endpoint, sts.proxy, sts.ca_bundle or the tenants' region, or the network")}
 		}
 		return append([]Finding{ok(area, endpoints[i]+" answers")}, skew...)
 	})

@@ -20,7 +20,7 @@ func TestClock(t *testing.T) {
 	for _, c := range []struct {
 		skew  time.Duration
 		state check.State
-	}{{0, check.OK}, {3 * time.Second, check.OK}, {-20 * time.Second, check.Warn}, {30 * time.Second, check.Warn}, {-2 * time.Minute, check.Fail}, {time.Hour, check.Fail}} {
+	}{{0, check.OK}, {3 * time.Second, check.OK}, {-20 * time.Second, check.Look}, {30 * time.Second, check.Look}, {-2 * time.Minute, check.Fix}, {time.Hour, check.Fix}} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Date", time.Now().Add(c.skew).UTC().Format(http.TimeFormat))
 			http.Redirect(w, &http.Request{}, "http://192.0.2.1/", http.StatusFound) // that is never followed
@@ -42,7 +42,7 @@ func TestAuthority(t *testing.T) {
 	h := newHost(t)
 	inPolicy("STS", server.URL)(t, h)
 	inRunners("GITLAB", server.URL)(t, h)
-	named(t, h.check(t), want{check.Fail, "STS", "certificate is not trusted"}, want{check.Fail, "GitLab", "certificate is not trusted"})
+	named(t, h.check(t), want{check.Fix, "STS", "certificate is not trusted"}, want{check.Fix, "GitLab", "certificate is not trusted"})
 
 	h = newHost(t)
 	h.write(t, "etc/ca.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})), 0o644)
@@ -73,5 +73,5 @@ func TestSilence(t *testing.T) {
 	if took := time.Since(begin); took > 9*time.Second {
 		t.Errorf("it took %v", took)
 	}
-	named(t, findings, want{check.Fail, "STS", "no answer in time"}, want{check.Fail, "GitLab", "no answer in time"}, want{check.Fail, "issuer's keys", ""})
+	named(t, findings, want{check.Fix, "STS", "no answer in time"}, want{check.Fix, "GitLab", "no answer in time"}, want{check.Fix, "issuer's keys", ""})
 }

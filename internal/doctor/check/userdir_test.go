@@ -19,10 +19,10 @@ func TestUserDir(t *testing.T) {
 		want   want
 	}{
 		"right":      {func(*host) error { return nil }, want{check.OK, area, `builds belongs to user "list"`}},
-		"loose":      {func(h *host) error { return os.Chmod(h.path("builds"), 0o775) }, want{check.Fail, area, "builds (mode 0775)"}},
-		"of another": {func(h *host) error { return os.Chown(h.path("cache"), list+1, 0) }, want{check.Fail, area, `cache does not belong to user "list" of --run-as`}},
-		"closed way": {func(h *host) error { return os.Chmod(h.dir, 0o700) }, want{check.Fail, area, `user "list" cannot pass through`}},
-		"missing":    {func(h *host) error { return os.Remove(h.path("cache")) }, want{check.Fail, area, "cache: no such file"}},
+		"loose":      {func(h *host) error { return os.Chmod(h.path("builds"), 0o775) }, want{check.Fix, area, "builds (mode 0775)"}},
+		"of another": {func(h *host) error { return os.Chown(h.path("cache"), list+1, 0) }, want{check.Fix, area, `cache does not belong to user "list" of --run-as`}},
+		"closed way": {func(h *host) error { return os.Chmod(h.dir, 0o700) }, want{check.Fix, area, `user "list" cannot pass through`}},
+		"missing":    {func(h *host) error { return os.Remove(h.path("cache")) }, want{check.Fix, area, "cache: no such file"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -37,7 +37,7 @@ func TestUserDir(t *testing.T) {
 			kit.Must(t, test.change(h))
 			findings := h.check(t)
 			named(t, findings, test.want)
-			if check.Bad(findings) != (test.want.state == check.Fail) {
+			if check.Bad(findings) != (test.want.state == check.Fix) {
 				t.Errorf("bad is %v for\n%s", check.Bad(findings), text(findings))
 			}
 		})
@@ -53,7 +53,7 @@ func TestProcessDies(t *testing.T) {
 	bin := t.TempDir()
 	kit.Must(t, os.Symlink("/bin/true", bin+"/sleep"))
 	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
-	named(t, newHost(t).check(t), want{check.Fail, "processes", "it died as soon as it had started"})
+	named(t, newHost(t).check(t), want{check.Fix, "processes", "it died as soon as it had started"})
 	t.Setenv("PATH", t.TempDir())
-	named(t, newHost(t).check(t), want{check.Fail, "processes", `"sleep": executable file not found`})
+	named(t, newHost(t).check(t), want{check.Fix, "processes", `"sleep": executable file not found`})
 }

@@ -67,17 +67,17 @@ func checkOwnUsers(t *testing.T) {
 	users := map[string]want{
 		"good":    {check.OK, "run_as", `"good", uid 64200, is fit`},
 		"away":    {check.OK, "run_as", `"away", uid 64201, is fit`},
-		"strong":  {check.Warn, "run_as", "is in docker, sudo"},
-		"open":    {check.Fail, "run_as", "(mode 0720)"},
-		"foreign": {check.Fail, "run_as", "belongs to user 64200"},
-		"twice":   {check.Fail, "run_as", "64206"},
+		"strong":  {check.Fix, "run_as", "is in docker, sudo"},
+		"open":    {check.Fix, "run_as", "(mode 0720)"},
+		"foreign": {check.Fix, "run_as", "belongs to user 64200"},
+		"twice":   {check.Fix, "run_as", "64206"},
 	}
 	for _, name := range slices.Sorted(maps.Keys(users)) {
 		h := newHost(t)
 		isolate(t, h, name, "second")
 		findings := h.check(t)
-		named(t, findings, users[name], want{check.Warn, "processes", "found and killed one by one"})
-		if check.Bad(findings) != (users[name].state == check.Fail) || strings.Contains(text(findings), `"`+name+`", uid`) != (users[name].state == check.OK) {
+		named(t, findings, users[name], want{check.Look, "processes", "found and killed one by one"})
+		if check.Bad(findings) != (users[name].state == check.Fix) || strings.Contains(text(findings), `"`+name+`", uid`) != (users[name].state == check.OK) {
 			t.Errorf("%s:\n%s", name, text(findings))
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"iter"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -20,6 +21,7 @@ import (
 	"rolecall/internal/gate/scan"
 	"rolecall/internal/gate/selection"
 	"rolecall/internal/process"
+	"rolecall/internal/version"
 )
 
 // maxOrder bounds the size of an order, in bytes of JSON. It is more than a job response may have.
@@ -29,9 +31,14 @@ const maxOrder = 64 << 20
 func Main() { process.Exit(Serve) }
 
 // Serve reads an order from in, writes the report to out, and prints on progress how far
-// the search is. SIGTERM and SIGINT end it early. It ignores args and environ. It returns
-// the exit code: 0 if it has written a report, else 1, with the reason on progress.
-func Serve(_, _ []string, in io.Reader, out, progress io.Writer) (code int) {
+// the search is. SIGTERM and SIGINT end it early. With --version as the only argument it
+// writes its version instead. It ignores environ. It returns the exit code: 0 if it has
+// written a report, else 1, with the reason on progress.
+func Serve(args, _ []string, in io.Reader, out, progress io.Writer) (code int) {
+	if slices.Equal(args, []string{"--version"}) {
+		_, _ = fmt.Fprintf(out, "rolecall gate %s\n", version.Version) // there is nobody else to tell
+		return 0
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	var order gate.Order

@@ -1,0 +1,152 @@
+package check_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"rolecall/internal/doctor/check"
+	"rolecall/test/kit"
+)
+
+// unitOf is the unit that GitLab Runner's package installs, for the config.toml of a
+// test.
+const unitOf = `[Unit]
+Description=GitLab Runner
+ConditionFileIsExecutable=/usr/bin/gitlab-runner
+
+[Service]
+StartLimitInterval=5
+ExecStart=/usr/bin/gitlab-runner "run" "--working-directory" "/home/gitlab-runner" "--config" "@/etc/config.toml" "--service" "gitlab-runner" "--user" "gitlab-runner"
+Restart=always
+EnvironmentFile=-/etc/sysconfig/gitlab-runner
+[Install]
+User=nobody
+`
+
+// Files of a host's root folder.
+const (
+	unitFile   = "root/etc/systemd/system/gitlab-runner.service"
+	dropinFile = "root/etc/systemd/system/gitlab-runner.service.d/user.conf"
+)
+
+// inDir replaces @ by the host's folder.
+func (h *host) inDir(text string) string { return strings.ReplaceAll(text, "@", h.dir) }
+
+// serving gives a host the runner's service, and a drop-in with these lines.
+func serving(lines string) func(*testing.T, *host) {
+	return func(t *testing.T, h *host) {
+		t.Helper()
+		h.write(t, unitFile, h.inDir(unitOf), 0o644)
+		h.write(t, dropinFile, "[Service]\n"+h.inDir(lines)+"\n", 0o644)
+	}
+}
+
+// process adds a process of the runner with that uid and environment to a host.
+func process(uid, args, environ string) func(*testing.T, *host) {
+	return func(t *testing.T, h *host) {
+		t.Helper()
+		h.write(t, "proc/77/cmdline", strings.ReplaceAll(h.inDir("/usr/bin/gitlab-runner "+args), " ", "\x00")+"\x00", 0o444)
+		h.write(t, "proc/77/status", "Name:\tgitlab-runner\nUid:\t0\t"+uid+"\t0\t0\n", 0o444)
+		h.write(t, "proc/77/environ", strings.ReplaceAll(h.inDir(environ), " ", "\x00")+"\x00", 0o400)
+	}
+}
+
+// serviceFaults are about the runner's unit and its process.
+func serviceFaults() []fault {
+	const area, beta, temp = "runner's service", `runner "deploy-beta"`, "runner's TMPDIR"
+	const takesJobs = "run --config @/etc/config.toml"
+	return []fault{
+		{"unit", serving(""), want{check.OK, area, "fit the driver"}},
+		{"user", serving("User=ci"), want{check.Fix, area, "gitlab-runner.service has User=ci, and only root"}},
+		{"user by number", serving("User = 998"), want{check.Fix, area, "User=998"}},
+		{"root", serving("User=ci\nUser=root"), want{check.OK, area, "fit"}},
+		{"user taken back", serving("User=ci\nUser="), want{check.OK, area, "fit"}},
+		{"commented out", serving("# User=ci\n;User=ci"), want{check.OK, area, "fit"}},
+		{"dynamic user", serving("DynamicUser=yes"), want{check.Fix, area, "only root can run"}},
+		{"unit of another config", func(t *testing.T, h *host) {
+			h.write(t, unitFile, strings.Replace(unitOf, "@/etc", "/other", 1)+"\n[Service]\nUser=ci\n", 0o644)
+		}, want{check.OK, temp, "of doctor itself"}},
+		{"process", process("0", takesJobs, "A=b TMPDIR=@/run"), want{check.OK, temp, "/run, of the service that runs"}},
+		{"process of a user", process("998", takesJobs, "A=b TMPDIR=@/run"), want{check.Fix, area, "process 77, GitLab Runner, runs as user 998"}},
+		{"uploader", process("998", "artifacts-uploader --name run", ""), want{check.OK, temp, "of doctor itself"}},
+		{"process of another config", process("998", "run --config=/other.toml", ""), want{check.OK, temp, "of doctor itself"}},
+		{"signal to all", serving("KillSignal=SIGQUIT"), want{check.Fix, area, "KillSignal=SIGQUIT without KillMode=mixed"}},
+		{"signal to one", serving("KillSignal=SIGQUIT\nKillMode=mixed"), want{check.OK, area, "fit"}},
+		{"short stop", serving("TimeoutStopSec=50"), want{check.Fix, beta, "systemd kills gitlab-runner.service after 50s"}},
+		{"long stop", serving("TimeoutStopSec=1h 30min"), want{check.OK, beta, "timeouts"}},
+		{"endless stop", serving("TimeoutStopSec=infinity"), want{check.OK, beta, "timeouts"}},
+		{"stop by default", func(t *testing.T, h *host) {
+			serving("")(t, h)
+			inRunners("shutdown_timeout = 60", "shutdown_timeout = 610")(t, h)
+		}, want{check.Fix, beta, "shutdown_timeout is 610 s, and systemd kills gitlab-runner.service after 1m30s"}},
+		{"temporary files on a disk", serving(`Environment="A=b" 'TMPDIR=@/log'`), want{check.Look, temp, "/log, of gitlab-runner.service, is on ext4"}},
+		{"temporary files in /tmp", serving(`Environment=A=b`), want{check.Look, temp, "/tmp, of gitlab-runner.service"}},
+	}
+}
+
+// besideFaults are about what the users of jobs run beside their jobs.
+func besideFaults() []fault {
+	const area = "beside jobs"
+	return []fault{
+		{"crontab", writing("root/var/spool/cron/crontabs/"+betaUser, "@daily true\n", 0o600), want{check.Fix, area, `"backup" has cron jobs in /var/spool/cron/crontabs/backup`}},
+		{"crontab of Red Hat", writing("root/var/spool/cron/"+betaUser, "@daily true\n", 0o600), want{check.Fix, area, `/var/spool/cron/backup`}},
+		{"cron.d", writing("root/etc/cron.d/x", "# comment\nA=b\n1 2 * * *\t"+alphaUser+" true\n", 0o644), want{check.Fix, area, `"www-data" has a cron job in /etc/cron.d/x`}},
+		{"cron.d by word", writing("root/etc/cron.d/x", "@reboot "+alphaUser+" true\n", 0o644), want{check.Fix, area, `/etc/cron.d/x`}},
+		{"crontab of the host", writing("root/etc/crontab", "1 2 * * * list true\n", 0o644), want{check.Fix, area, `"list" has a cron job in /etc/crontab`}},
+		{"cron of others", writing("root/etc/cron.d/x", "1 2 * * * root run "+alphaUser+"\n#1 2 * * * "+alphaUser+" x\n", 0o644), want{check.OK, area, "no cron job"}},
+		{"at", func(t *testing.T, h *host) {
+			h.write(t, "root/var/spool/cron/atjobs/a0000101c0b1a2", "", 0o700)
+			kit.Must(t, os.Chown(h.path("root/var/spool/cron/atjobs/a0000101c0b1a2"), 33, 33))
+		}, want{check.Fix, area, `"www-data" has at jobs`}},
+		{"lingering", writing("root/var/lib/systemd/linger/"+alphaUser, "", 0o644), want{check.Fix, area, `"www-data" lingers`}},
+		{"service", writing("root/usr/lib/systemd/system/x.service", "[Service]\nUser="+alphaUser+"\n", 0o644), want{check.Fix, area, `x.service runs as user "www-data"`}},
+	}
+}
+
+// driverFaults are about the driver's programs, and those that it starts.
+func driverFaults() []fault {
+	const area = "driver"
+	removing := func(name string) func(*testing.T, *host) {
+		return func(t *testing.T, h *host) {
+			t.Helper()
+			kit.Must(t, os.Remove(h.path(name)))
+		}
+	}
+	return []fault{
+		{"no gate", removing("libexec/rolecall/gate"), want{check.Fix, area, "libexec/rolecall/gate: no such file"}},
+		{"no sweep", removing("libexec/rolecall/sweep"), want{check.Fix, area, "libexec/rolecall/sweep: no such file"}},
+		{"gate of another version", func(t *testing.T, h *host) { h.program(t, "gate", "old") }, want{check.Fix, area, `gate --version says "rolecall gate 0.0.9"`}},
+		{"gate for root only", writing("libexec/rolecall/gate", "", 0o700), want{check.Fix, area, "gate has mode 0700"}},
+		{"gate that others write", writing("libexec/rolecall/gate", "", 0o777), want{check.Fix, area, "gate has mode 0777"}},
+		{"driver behind a closed folder", func(t *testing.T, h *host) { h.mkdir(t, "libexec", 0o700) }, want{check.Fix, area, "users of jobs cannot pass through "}},
+		{"no git", func(_ *testing.T, h *host) { h.Path = h.path("etc") }, want{check.Fix, "programs", "bash and git is in no folder of "}},
+	}
+}
+
+// TestPlanted plants mistakes on a host whose tenants have users.
+func TestPlanted(t *testing.T) {
+	t.Parallel()
+	for _, f := range append(append(serviceFaults(), besideFaults()...), driverFaults()...) {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			h := newHost(t)
+			isolate(t, h, alphaUser, betaUser)
+			f.breaking(t, h)
+			findings := h.check(t)
+			named(t, findings, f.want)
+			if check.Bad(findings) != (f.want.state == check.Fix) {
+				t.Errorf("bad is %v for\n%s", check.Bad(findings), text(findings))
+			}
+		})
+	}
+}
+
+// TestUnlimited: processes without limit are named, by their tenants.
+func TestUnlimited(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	isolate(t, h, alphaUser, betaUser)
+	inPolicy("max_processes = 2000", "")(t, h)
+	named(t, h.check(t), want{check.Look, "max_processes", "without limit, until the runner and the jobs of others cannot: alpha, beta"})
+}
