@@ -56,3 +56,25 @@ func TestUnreadableLink(t *testing.T) {
 		t.Errorf("Check(%q) = %v", link, err)
 	}
 }
+
+// TestRoot: the root of the file system is checked as any other folder, also where an
+// absolute link leads back to it.
+func TestRoot(t *testing.T) {
+	if !kit.InMounts(t, "a root of its own") {
+		return
+	}
+	root := t.TempDir()
+	kit.Must(t, os.Chmod(root, 0o777))
+	kit.Must(t, os.WriteFile(root+"/file", []byte(good), 0o600))
+	kit.Must(t, os.Symlink("/file", root+"/link"))
+	kit.Must(t, unix.Chroot(root))
+	for _, path := range []string{"/file", "/link", "/"} {
+		refused(t, path, "/ has mode 0777, so others may write to it")
+	}
+	kit.Must(t, os.Chmod("/", 0o755))
+	for _, path := range []string{"/file", "/link"} {
+		if err := adminfile.Check(path); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package script_test
 import (
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -165,6 +166,27 @@ func TestUserFolder(t *testing.T) {
 		d.orders.Dir = dir
 		if got := d.output(t); got != want {
 			t.Errorf("in %s the script is in %q, want %q", dir, got, want)
+		}
+	}
+}
+
+// TestUserWithoutCapabilities: a driver that is root, but lacks the capability to take
+// something from the script or to hand something to it, runs no script.
+func TestUserWithoutCapabilities(t *testing.T) {
+	t.Parallel()
+	for capability, want := range map[string]string{
+		"setpcap": "drop capabilities: operation not permitted",
+		"chown":   "hand over the output: operation not permitted",
+		"setuid":  "operation not permitted",
+	} {
+		d := newUserDriver(t, "echo the script runs\n")
+		setpriv, err := exec.LookPath("setpriv")
+		kit.Must(t, err)
+		d.Args = []string{setpriv, "--bounding-set=-" + capability, "--inh-caps=-" + capability, d.Path}
+		d.Path = setpriv
+		d.start(t)
+		if r := d.end(t)[0]; !strings.Contains(r.Err, want) || d.stdout.Len() > 0 {
+			t.Errorf("without %s: error %q, want %q; output %q", capability, r.Err, want, &d.stdout)
 		}
 	}
 }

@@ -3,8 +3,10 @@ package inspect_test
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -177,6 +179,7 @@ func TestNoReport(t *testing.T) {
 		"gate: json: cannot unmarshal":                `{"Stage": 1}`,
 		`gate: the stage "upload_x" is not known`:     text(func(o *gate.Order) { o.Stage = "upload_x" }),
 		`gate: the stage "build_script" is not known`: text(func(o *gate.Order) { o.Stage = "build_script" }),
+		"gate: secret 1 of 1 has 5 bytes":             text(func(o *gate.Order) { o.Secrets[0].Value = mask.NewSecret("short") }),
 		"gate: open /dev/null: not a directory":       text(func(o *gate.Order) { o.Project = "/dev/null" }),
 	} {
 		var out, progress bytes.Buffer
@@ -184,5 +187,17 @@ func TestNoReport(t *testing.T) {
 		if code != 1 || out.Len() > 0 || !strings.HasPrefix(progress.String(), says) {
 			t.Errorf("order %.20q: exit code %d, want 1 for %q in\n%s%s", order, code, says, &out, &progress)
 		}
+	}
+}
+
+// TestStopped: who asks for a report and stops waiting for it gets none.
+func TestStopped(t *testing.T) {
+	t.Parallel()
+	o := newOrder(t)
+	write(t, o, "a", "nothing")
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	if got, err := inspect.Inspect(stopped, o, io.Discard); !errors.Is(err, context.Canceled) || got.Files != 0 {
+		t.Errorf("%+v, %v", got, err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"rolecall/internal/backend"
 	"rolecall/internal/stage/config"
 	"rolecall/test/kit"
 	"rolecall/test/toy"
@@ -37,6 +38,24 @@ func TestFirstBackend(t *testing.T) {
 	want := map[string]any{"shell": "toy", "builds_dir_is_shared": false, "builds_dir": p.dir + "/builds/none/unprotected", "cache_dir": p.dir + "/cache/none/unprotected"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the runner is told (- wanted, + got):\n%s", diff)
+	}
+}
+
+// placeless is a toy that cannot say where jobs work.
+type placeless struct{ *toy.Backend }
+
+func (placeless) Describe(backend.Spec) (backend.Description, error) {
+	return backend.Description{Shell: "toy"}, errors.New("the toy has no place")
+}
+
+// TestNoPlace: the runner is told nothing if the backend cannot describe the place.
+func TestNoPlace(t *testing.T) {
+	t.Parallel()
+	p := parts()
+	p.Backends = []config.Backend{placeless{&toy.Backend{}}}
+	code, out, stderr := newPlace(t).serveWith(p, nil)
+	if code != 2 || out != "" || !strings.Contains(stderr, "[infrastructure]: the toy has no place") {
+		t.Errorf("exit code %d, output %q, %s", code, out, stderr)
 	}
 }
 

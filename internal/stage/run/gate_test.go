@@ -118,6 +118,19 @@ func TestUploadTokens(t *testing.T) {
 	}
 }
 
+// TestUploadsUnknown: if the job response cannot say what is uploaded, nothing is.
+func TestUploadsUnknown(t *testing.T) {
+	t.Parallel()
+	if !besideGate(t) {
+		return
+	}
+	c := newUpload(t, "upload_artifacts_on_success", "{}", map[string]string{"a": "nothing"})
+	c.write(t, "response.json", `{"id":7,"artifacts":"out/"}`)
+	if got := c.with(treed{&toy.Backend{}}); got.code == 0 || got.out != "" || !strings.Contains(got.log, `"artifacts" must not be a string`) {
+		t.Errorf("%+v, want an error", got)
+	}
+}
+
 // TestUploadUnsearched: without a program gate, or with one that gives no answer, nothing
 // is uploaded.
 func TestUploadUnsearched(t *testing.T) {

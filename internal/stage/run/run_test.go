@@ -166,6 +166,23 @@ func TestEnd(t *testing.T) {
 	}
 }
 
+// bare is a toy that has no environment for scripts.
+type bare struct{ *toy.Backend }
+
+func (bare) Environ(json.RawMessage, []string) ([]string, error) {
+	return []string{"OF=bare"}, errors.New("the toy has no environment")
+}
+
+// TestNoEnvironment: a script does not start in an environment that its place cannot give.
+func TestNoEnvironment(t *testing.T) {
+	t.Parallel()
+	c := newCall(t, "alpha", "build_script")
+	want := result{code: 2, log: "rolecall: error [infrastructure]: the toy has no environment\n"}
+	if got := c.with(bare{&toy.Backend{}}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
 // ends is a toy whose scripts end in that way.
 type ends struct {
 	*toy.Backend
