@@ -15,11 +15,12 @@ import (
 
 // Case is what a decision rests on.
 type Case struct {
-	Policy   *tenant.Policy // nil: the job names its tenant, and what it requests of providers
-	Pinned   tenant.Name    // the tenant of the runner; None if the runner has none
-	RunAs    string         // without a policy: the unix user of all jobs; empty: the driver's user
-	NoRoot   error          // refuses a job without a unix user; nil: such a job may run as the driver's user
-	WorkDir  string         // the folder beside the job's work tree; empty: unknown, and not checked
+	Policy   *tenant.Policy          // nil: the job names its tenant, and what it requests of providers
+	Pinned   tenant.Name             // the tenant of the runner; None if the runner has none
+	RunAs    string                  // without a policy: the unix user of all jobs; empty: the driver's user
+	NoRoot   error                   // refuses a job without a unix user; nil: such a job may run as the driver's user
+	NotAs    func(user string) error // refuses a job whose unix user the driver cannot become; nil: it can become all
+	WorkDir  string                  // the folder beside the job's work tree; empty: unknown, and not checked
 	Response job.Response
 	Request  job.Request
 	Read     Reader
@@ -147,10 +148,14 @@ func (c Case) checkFolder(d Decision) error {
 	return nil
 }
 
-// checkUser refuses a job without a unix user if it must not run as the driver's user.
+// checkUser refuses a job without a unix user if it must not run as the driver's user,
+// and a job whose user the driver cannot become.
 func (c Case) checkUser(g tenant.Grant) error {
-	if g.RunAs == "" {
+	switch {
+	case g.RunAs == "":
 		return c.NoRoot
+	case c.NotAs != nil:
+		return c.NotAs(g.RunAs)
 	}
 	return nil
 }

@@ -125,6 +125,14 @@ func TestUser(t *testing.T) {
 	if d, err := admission.Decide(c); err != nil || d.Grant.RunAs != "ci-a" {
 		t.Errorf("a job of a tenant with a user: %+v, %v", d.Grant, err)
 	}
+	c.NotAs = func(user string) error { return fault.New(fault.Admin, errors.New("not "+user), "") }
+	if _, err := refused(t, "a user that the driver cannot become", c); err.Side != fault.Admin || err.Error() != "not ci-a" {
+		t.Errorf("a job of a tenant with a user that the driver cannot become: %v", err)
+	}
+	c.Policy = nil
+	if _, err := refused(t, "a user that the driver cannot become", c); err.Side != fault.Admin || err.Error() != "not ci" {
+		t.Errorf("a job of a user of --run-as that the driver cannot become: %v", err)
+	}
 	for name, p := range map[string]*tenant.Policy{"by policy": compile(t, policy), "by job": nil} {
 		c := newCase(t, job.Request{"GITLAB_OIDC_TOKEN": ""})
 		c.Policy, c.NoRoot, c.WorkDir = p, noRoot(), ""

@@ -73,7 +73,7 @@ func (d call) newCase(told program.Flags, file string) (admission.Case, error) {
 	if c.RunAs, err = told.User(os.Geteuid()); err != nil {
 		return c, usageError{err}
 	}
-	c.NoRoot = told.NoRoot(policy, os.Geteuid())
+	c.NoRoot, c.NotAs = told.NoRoot(policy, os.Geteuid()), program.NotAs(os.Geteuid())
 	for _, p := range d.providers {
 		c.Providers = append(c.Providers, p)
 	}

@@ -43,6 +43,7 @@ func newCase(c *program.Call, parts Parts, response job.Response, root string) (
 		Pinned:    pinned,
 		RunAs:     runAs,
 		NoRoot:    c.NoRoot(policy, os.Geteuid()),
+		NotAs:     program.NotAs(os.Geteuid()),
 		WorkDir:   c.Env.Request.TempProjectDir(),
 		Response:  response,
 		Request:   c.Env.Request,

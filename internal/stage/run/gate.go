@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -101,11 +102,24 @@ func (r running) runGate(order gate.Order) (gate.Report, error) {
 	var answer bytes.Buffer
 	cmd.Env = order.Service
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(question), &answer, r.Stderr
-	if err := cmd.Run(); err != nil {
+	if err := cmd.Start(); err != nil {
+		return report, cannotStart(cmd, err)
+	}
+	if err := cmd.Wait(); err != nil {
 		return report, err
 	}
 	err = json.Unmarshal(answer.Bytes(), &report)
 	return report, err
+}
+
+// cannotStart returns why a program did not start. It is the admin's if the program is
+// missing, or if the job's user cannot start it where it lies.
+func cannotStart(cmd *exec.Cmd, err error) error {
+	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return fault.New(fault.Admin, fmt.Errorf("the job's user cannot start %s: %w", cmd.Path, errors.Unwrap(err)),
+		"install all programs of rolecall in one folder that the users of jobs can pass through, such as /usr/libexec/rolecall; doctor check says what is in the way")
 }
 
 // gateCommand returns the command of the gate, with the rights of the job's user.
