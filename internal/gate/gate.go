@@ -6,6 +6,8 @@
 package gate
 
 import (
+	"path"
+	"strings"
 	"time"
 
 	"rolecall/internal/job"
@@ -24,14 +26,33 @@ type Order struct {
 	Request job.Request // the variables with which the runner's commands expand patterns
 	Service []string    // the environment of scripts
 	Secrets []mask.Named
+	Foreign string // what happens to keys that rolecall has not issued: Refuse, Warn or Off
 
 	MaxBytes    int64 // bound of the bytes that are read and unpacked
 	MaxDuration time.Duration
 }
 
+// What happens to keys of a provider's form in an upload that rolecall has not issued. In a
+// file for which IsEnvFile is true they are always refused.
+const (
+	Refuse = "refuse" // as a secret of the job
+	Warn   = "warn"   // the upload goes on, and the job log says so
+	Off    = "off"    // nothing
+)
+
+// IsEnvFile reports whether a file has the name of a file with credentials, .aws.*.env, in
+// any folder: env files are named so, by rolecall and by pipelines that pass credentials
+// from job to job.
+func IsEnvFile(name string) bool {
+	base := path.Base(name)
+	return len(base) >= len(".aws..env") && strings.HasPrefix(base, ".aws.") && strings.HasSuffix(base, ".env")
+}
+
 // Report is the program's answer, as JSON on its standard output. Names in it are masked.
 type Report struct {
-	Found   []Place // hold secrets
+	Found   []Place // hold what must not be uploaded
+	Foreign []Place // hold keys that rolecall has not issued, and may be uploaded
+	More    int     // how many more places with such keys there are
 	Refused []Place // could not be searched
 	Noted   []Place // archives that could not be unpacked; their own bytes were searched
 	Files   int64   // how many files were searched

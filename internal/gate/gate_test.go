@@ -15,7 +15,7 @@ func report() gate.Report {
 	place := func(says string) []gate.Place {
 		return []gate.Place{{Upload: "cache k", Name: "a\nb", Inside: "b.tar.gz > c", Says: says}}
 	}
-	return gate.Report{Found: place("ID token"), Refused: place("closed"), Noted: place("damaged"), Files: 3}
+	return gate.Report{Found: place("ID token"), Foreign: place("key"), More: 2, Refused: place("closed"), Noted: place("damaged"), Files: 3}
 }
 
 // overWire checks that a value is received as it was sent, and that the test sets each
@@ -44,4 +44,16 @@ func overWire[T any](t *testing.T, sent T) {
 func TestOverWire(t *testing.T) {
 	t.Parallel()
 	overWire(t, report())
+}
+
+func TestIsEnvFile(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]bool{
+		".aws.alpha.env": true, "a/b/.aws.alpha.env": true, ".aws..env": true, ".aws.a.b.env": true,
+		".aws.env": false, "aws.alpha.env": false, ".aws.alpha.env.gz": false, ".aws.alpha.env/x": false, ".aws.alpha": false, "": false, ".env": false,
+	} {
+		if got := gate.IsEnvFile(name); got != want {
+			t.Errorf("%q: %v, want %v", name, got, want)
+		}
+	}
 }

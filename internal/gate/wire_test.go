@@ -24,6 +24,7 @@ func order() gate.Order {
 		Request:     job.Request{"CI_JOB_ID": "7"},
 		Service:     []string{"PATH=/bin"},
 		Secrets:     []mask.Named{{Kind: "secret access key", Value: mask.NewSecret(key)}, {Kind: "ID token", Value: mask.NewSecret("eyJhbGciOi")}},
+		Foreign:     gate.Warn,
 		MaxBytes:    10 << 30,
 		MaxDuration: 10 * time.Minute,
 	}

@@ -63,7 +63,8 @@ type Owner struct {
 
 // Gate bounds the search for secrets before an upload.
 type Gate struct {
-	Warn        bool          `json:"warn"` // upload what could not be searched, and say so
+	Warn        bool          `json:"warn"`                   // upload what could not be searched, and say so
+	ForeignKeys string        `json:"foreign_keys,omitempty"` // what happens to keys that rolecall has not issued; empty: the default
 	MaxBytes    int64         `json:"max_bytes"`
 	MaxDuration time.Duration `json:"max_duration"`
 }

@@ -47,7 +47,8 @@ type GitLab struct {
 
 // Gate bounds the search for secrets before an upload.
 type Gate struct {
-	Warn        bool // upload files that could not be searched, and warn
+	Warn        bool   // upload files that could not be searched, and warn
+	ForeignKeys string // what happens to keys that rolecall has not issued: "refuse", "warn" or "off"
 	MaxBytes    int64
 	MaxDuration time.Duration
 }
@@ -77,7 +78,7 @@ const (
 
 // Defaults returns the settings of a runner without a policy file.
 func Defaults() Settings {
-	return Settings{Gate: Gate{MaxBytes: gateBytes, MaxDuration: gateDuration}}
+	return Settings{Gate: Gate{ForeignKeys: "warn", MaxBytes: gateBytes, MaxDuration: gateDuration}}
 }
 
 // Find returns the settings of a provider among gifts, or nil.

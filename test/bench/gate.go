@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"rolecall/internal/creds/aws/keyform"
 	"rolecall/internal/gate"
 	"rolecall/internal/gate/scan"
 	"rolecall/internal/job"
@@ -145,7 +146,7 @@ func (t *tree) grep(ctx context.Context) (time.Duration, error) {
 func (t *tree) scan(workers int) contender {
 	return func(ctx context.Context) (time.Duration, error) {
 		began := time.Now()
-		got, err := scan.Scan(ctx, t.secrets, t.walk(), scan.Options{Dir: t.dir, Workers: workers})
+		got, err := scan.Scan(ctx, t.secrets, t.walk(), t.options(workers))
 		took := time.Since(began)
 		if err != nil {
 			return 0, err
@@ -159,6 +160,11 @@ func (t *tree) scan(workers int) contender {
 		}
 		return took, t.check("the gate", names)
 	}
+}
+
+// options returns how the program gate scans.
+func (t *tree) options(workers int) scan.Options {
+	return scan.Options{Dir: t.dir, Workers: workers, Foreign: func() scan.Search { return keyform.New() }, Strict: gate.IsEnvFile}
 }
 
 // check fails unless names are the files that hold a secret.

@@ -44,7 +44,7 @@ func TestLogs(t *testing.T) {
 		return fmt.Sprintf("identity tenant=%s job=%s token=%s\n", tenant, id, hash(token))
 	}
 	own := says("t01", id, "own")
-	const leak, refusal = "secrets of the job are in what would be uploaded\n", "rolecall: error [author]: no\n"
+	const leak, refusal = "secrets are in what would be uploaded\n", "rolecall: error [author]: no\n"
 	for _, test := range []struct {
 		name string
 		kind kind

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"rolecall/internal/creds/aws/keyform"
 	"rolecall/internal/gate"
 	"rolecall/internal/gate/scan"
 	"rolecall/internal/gate/selection"
@@ -82,6 +83,9 @@ func Inspect(ctx context.Context, order gate.Order, progress io.Writer) (gate.Re
 		Temp:        temp(order),
 		MaxBytes:    order.MaxBytes,
 		MaxDuration: order.MaxDuration,
+		Foreign:     func() scan.Search { return keyform.New() },
+		Strict:      gate.IsEnvFile,
+		OnlyStrict:  order.Foreign == gate.Off,
 		Progress: func(files, bytes int64) {
 			_, _ = fmt.Fprintf(progress, "rolecall: searching %d files for secrets: %d done, %d MiB\n", len(set.Files), files, bytes>>20)
 		},
@@ -89,7 +93,7 @@ func Inspect(ctx context.Context, order gate.Order, progress io.Writer) (gate.Re
 	if err != nil {
 		return gate.Report{}, err
 	}
-	return report(set, result), nil
+	return report(set, result, order.Foreign == gate.Refuse), nil
 }
 
 // selectFiles returns the files that the runner would upload.
@@ -122,12 +126,15 @@ func temp(order gate.Order) string {
 	return dir
 }
 
-// report merges the results of selection and scan.
-func report(set selection.Set, result scan.Result) gate.Report {
-	out := gate.Report{Files: result.Files}
+// report merges the results of selection and scan. With refuse, keys that rolecall has not
+// issued are as secrets.
+func report(set selection.Set, result scan.Result, refuse bool) gate.Report {
 	uploads := uploadsOf(set)
-	for _, f := range result.Findings {
-		out.Found = append(out.Found, gate.Place{Upload: uploads[f.Name], Name: f.Name, Inside: f.Inside, Says: strings.Join(f.Kinds, ", ")})
+	out := gate.Report{Files: result.Files, Found: places(uploads, result.Findings)}
+	if foreign := places(uploads, result.Foreign); refuse {
+		out.Found = append(out.Found, foreign...)
+	} else {
+		out.Foreign, out.More = foreign, result.More
 	}
 	for _, p := range set.Problems {
 		if p.Missed {
@@ -149,6 +156,19 @@ func report(set selection.Set, result scan.Result) gate.Report {
 		out.Refused = append(out.Refused, gate.Place{Name: ".", Says: result.Stopped.Error()})
 	}
 	return out
+}
+
+// places returns findings as places.
+func places(uploads map[string]string, findings []scan.Finding) []gate.Place {
+	var all []gate.Place
+	for _, f := range findings {
+		says := strings.Join(f.Kinds, ", ")
+		if f.Line > 0 {
+			says = fmt.Sprintf("%s, line %d", says, f.Line)
+		}
+		all = append(all, gate.Place{Upload: uploads[f.Name], Name: f.Name, Inside: f.Inside, Says: says})
+	}
+	return all
 }
 
 // uploadsOf returns what each file of a set is uploaded as, by path.

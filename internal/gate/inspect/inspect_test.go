@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -121,6 +122,32 @@ func TestStage(t *testing.T) {
 	check(t, serve(t, o), gate.Report{})
 	write(t, o, "cache/leak", secret)
 	check(t, serve(t, o), gate.Report{Found: []gate.Place{{Upload: "cache k", Name: "cache/leak", Says: "session token"}}, Files: 1})
+}
+
+// TestForeign: keys that rolecall has not issued are refused in env files, and elsewhere
+// as the order says.
+func TestForeign(t *testing.T) {
+	t.Parallel()
+	const keys = "AKIA" + "Q3XYZ7ABCDEFGHIJ abcdefghijklmnopqrst" + "ABCDEFGHIJKLMNOPQRST\n"
+	o := newOrder(t)
+	write(t, o, "notes", "\n\n"+keys)
+	write(t, o, "d/.aws.alpha.env", keys)
+	write(t, o, "b.zip", zipped(t, "e/.aws.beta.env", keys))
+	notes := gate.Place{Upload: "artifacts", Name: "notes", Says: "AWS access key, line 3"}
+	strict := []gate.Place{
+		{Upload: "artifacts", Name: "b.zip", Inside: "e/.aws.beta.env", Says: "AWS access key, line 1"},
+		{Upload: "artifacts", Name: "d/.aws.alpha.env", Says: "AWS access key, line 1"},
+	}
+	for foreign, want := range map[string]gate.Report{
+		gate.Refuse: {Found: append(slices.Clone(strict), notes), Files: 3},
+		gate.Warn:   {Found: strict, Foreign: []gate.Place{notes}, Files: 3},
+		gate.Off:    {Found: strict, Files: 3},
+	} {
+		o.Foreign = foreign
+		check(t, serve(t, o), want)
+		o.Secrets = nil
+		check(t, serve(t, o), want)
+	}
 }
 
 // TestRefused: a file that the runner may upload but that was not searched is refused.

@@ -83,12 +83,26 @@ func (w *worker) searchLink(name string) error {
 
 // searchContent searches the bytes of a file, and its members if it is an archive.
 func (w *worker) searchContent(fd int) error {
-	size, last, packed := int64(0), 0, plain
+	size, archive, err := w.searchBytes(fd)
+	if err != nil || !archive || w.meter.stopped() != nil {
+		return err
+	}
+	section := io.NewSectionReader(descriptor(fd), 0, size)
+	w.search(input{stream: section, random: section, searched: true})
+	return nil
+}
+
+// searchBytes searches the bytes of a file. It returns how many there are, and whether
+// they may be an archive.
+func (w *worker) searchBytes(fd int) (size int64, archive bool, err error) {
+	last := 0
 	w.whole.Reset()
-	for {
+	w.view.begin()
+	defer w.view.end()
+	for w.meter.stopped() == nil {
 		n, err := retry(func() (int, error) { return unix.Read(fd, w.buffer) })
 		if err != nil {
-			return err
+			return size, false, err
 		}
 		if n == 0 {
 			break
@@ -96,20 +110,16 @@ func (w *worker) searchContent(fd int) error {
 		if w.whole.Find(w.buffer[:n]) {
 			w.addFound(w.whole)
 		}
+		w.view.add(w.buffer[:n])
 		if size == 0 {
-			packed = formatOf(w.buffer[:n])
+			archive = formatOf(w.buffer[:n]) != plain
 		}
 		size, last = size+int64(n), n
-		if w.meter.spend(n) != nil {
-			return nil
-		}
+		_ = w.meter.spend(n)
 	}
-	if packed == plain && (size < endLen || last >= endLen && !isEnd(w.buffer[last-endLen:])) {
-		return nil // The end is in the buffer, and it is not that of a zip.
-	}
-	section := io.NewSectionReader(descriptor(fd), 0, size)
-	w.search(input{stream: section, random: section, searched: true})
-	return nil
+	// If the end is in the buffer, it shows whether the file ends as a zip does.
+	archive = archive || size >= endLen && (last < endLen || isEnd(w.buffer[last-endLen:]))
+	return size, archive, nil
 }
 
 // retry calls a system call until no signal interrupts it.

@@ -8,8 +8,6 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 	"golang.org/x/sys/unix"
-
-	"rolecall/internal/mask"
 )
 
 // format is the format of a file or a member.
@@ -93,7 +91,8 @@ func (w *worker) search(in input) {
 	var r io.Reader = metered{in.stream, w.meter}
 	if !in.searched {
 		l.finder.Reset()
-		r = searching{r, w, l.finder}
+		l.view.begin()
+		r = searching{r, w, l}
 	}
 	l.reader.Reset(r)
 	head, _ := l.reader.Peek(headLen) // The next Read returns the error, if any.
@@ -106,6 +105,7 @@ func (w *worker) search(in input) {
 	}
 	if !in.searched {
 		drain(l.reader)
+		l.view.end()
 	}
 }
 
@@ -182,14 +182,15 @@ func (f *fallible) Read(p []byte) (int, error) {
 type searching struct {
 	io.Reader
 	worker *worker
-	finder *mask.Finder
+	layer  *layer
 }
 
 func (s searching) Read(p []byte) (int, error) {
 	n, err := s.Reader.Read(p)
-	if s.finder.Find(p[:n]) {
-		s.worker.addFound(s.finder)
+	if s.layer.finder.Find(p[:n]) {
+		s.worker.addFound(s.layer.finder)
 	}
+	s.layer.view.add(p[:n])
 	return n, err
 }
 

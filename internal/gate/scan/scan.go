@@ -40,6 +40,10 @@ const MaxDepth = 3
 // maxReports bounds the number of findings and problems of a scan, and so their memory.
 const maxReports = 10_000
 
+// maxForeign bounds the number of foreign findings of a scan that are kept. They do not
+// end a scan.
+const maxForeign = 1000
+
 // The reasons of Problems. A reason can also be an error of the system (unix.Errno). For
 // ErrDepth and the reasons below it, the archive's own bytes have been searched.
 var (
@@ -67,59 +71,14 @@ var (
 	ErrSpool = errors.New("an archive in an archive that is too large")
 )
 
-// File is a file to search. For a folder only the name is searched, and for a symbolic
-// link the name and the link's text, unless Follow is set.
-type File struct {
-	Name   string // relative to the folder of Options, or absolute
-	Follow bool   // search the target of a symbolic link
-}
-
-// Options say how to scan. A limit of 0 means no limit.
-type Options struct {
-	Dir         string // folder that names are relative to
-	Temp        string // folder for unlinked files of mode 0600; not on a tmpfs, which is memory
-	MaxBytes    int64  // bound of the bytes that are read and unpacked
-	MaxDuration time.Duration
-	Workers     int // 0 means 2, and no more than there are processors
-	// Progress is called once a second with how much has been searched. It may be nil.
-	Progress func(files, bytes int64)
-}
-
-// Finding is a place that holds secrets. Secrets in its texts are masked, but all other
-// bytes stay, such as control characters.
-type Finding struct {
-	Name   string   // of the File
-	Inside string   // the path through archives, such as "b.tar.gz > c"; empty for the file itself
-	Kinds  []string // of the secrets, sorted
-}
-
-// Problem is a place that could not be searched. There is one Problem for each file and
-// reason, with the first such place in the file. Its texts are as those of a Finding.
-type Problem struct {
-	Name, Inside string
-	Reason       error // without the name
-}
-
-// Result is what a scan has found, sorted by name and place.
-type Result struct {
-	Findings []Finding
-	Problems []Problem
-	Files    int64 // that were searched
-	Bytes    int64 // that were read and unpacked
-	// Stopped says why the scan stopped before all files were searched: ErrBytes,
-	// ErrDuration or ErrReports. The file at which it stopped is a Problem with this
-	// reason. nil: all files were searched.
-	Stopped error
-}
-
 // Scan searches files for secrets. Besides its result it needs at most about 12 MiB of
-// memory, whatever the files hold. While it unpacks zstd with a window of more than
+// memory, whatever the files hold; a search with a long reach needs more. While it unpacks zstd with a window of more than
 // 1 MiB, it makes the garbage collector of the process run more often.
 //
 // Scan fails if the context ends, if Options.Dir cannot be opened, or if a secret is too
 // short. If the context ends, it returns a Result with the error.
 func Scan(ctx context.Context, secrets []mask.Named, files iter.Seq[File], options Options) (Result, error) {
-	needles, err := mask.NewNeedles(valuesOf(secrets)...)
+	needles, err := needlesOf(secrets, options)
 	if err != nil {
 		return Result{}, err
 	}
@@ -134,9 +93,17 @@ func Scan(ctx context.Context, secrets []mask.Named, files iter.Seq[File], optio
 		limited, cancel = context.WithTimeoutCause(ctx, options.MaxDuration, ErrDuration)
 		defer cancel()
 	}
-	s := &scan{secrets: secrets, needles: needles, dir: dir, temp: options.Temp, meter: newMeter(limited, options.MaxBytes)}
+	s := &scan{options: options, secrets: secrets, needles: needles, dir: dir, meter: newMeter(limited, options.MaxBytes)}
 	s.run(files, cmp.Or(options.Workers, 2), options.Progress)
 	return s.result(), ctx.Err()
+}
+
+// needlesOf returns what finds the secrets. There must be something to look for.
+func needlesOf(secrets []mask.Named, options Options) (*mask.Needles, error) {
+	if len(secrets) == 0 && options.Issued == nil && options.Foreign == nil {
+		return nil, errors.New("nothing to look for")
+	}
+	return (*mask.Needles)(nil).With(valuesOf(secrets)...)
 }
 
 // valuesOf returns the values of the secrets.
@@ -150,15 +117,17 @@ func valuesOf(secrets []mask.Named) []mask.Secret {
 
 // scan is the state that the workers share.
 type scan struct {
+	options  Options
 	secrets  []mask.Named
 	needles  *mask.Needles
 	dir      int
-	temp     string
 	meter    *meter
 	zstdTurn sync.Mutex // held by the worker that unpacks zstd; only one does
 
 	mu       sync.Mutex // guards what follows
 	findings []Finding
+	foreign  []Finding
+	more     int // foreign findings that are not kept
 	problems []Problem
 }
 
@@ -206,11 +175,13 @@ func (s *scan) reportProgress(progress func(files, bytes int64), done <-chan str
 }
 
 // addReport adds a worker's findings and problems of one file.
-func (s *scan) addReport(findings []Finding, problems []Problem) {
+func (s *scan) addReport(findings, foreign []Finding, problems []Problem) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.findings = append(s.findings, findings...)
 	s.problems = append(s.problems, problems...)
+	kept := min(len(foreign), maxForeign-len(s.foreign))
+	s.foreign, s.more = append(s.foreign, foreign[:kept]...), s.more+len(foreign)-kept
 	if len(s.findings)+len(s.problems) > maxReports {
 		s.meter.stop(ErrReports)
 	}
@@ -219,8 +190,9 @@ func (s *scan) addReport(findings []Finding, problems []Problem) {
 // result returns the Result after run.
 func (s *scan) result() Result {
 	slices.SortFunc(s.findings, compareFindings)
+	slices.SortFunc(s.foreign, compareFindings)
 	slices.SortFunc(s.problems, compareProblems)
-	return Result{s.findings, s.problems, s.meter.files.Load(), s.meter.bytes.Load(), s.meter.stopped()}
+	return Result{s.findings, s.foreign, s.more, s.problems, s.meter.files.Load(), s.meter.bytes.Load(), s.meter.stopped()}
 }
 
 // compareFindings orders findings by name and place.

@@ -26,11 +26,11 @@ func (w *worker) spool(l *layer) (*io.SectionReader, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if w.temp == "" {
+	if w.options.Temp == "" {
 		return nil, nil, ErrSpool
 	}
 	fd, err := retry(func() (int, error) {
-		return unix.Open(w.temp, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+		return unix.Open(w.options.Temp, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
 	})
 	if err != nil {
 		return nil, nil, err

@@ -117,8 +117,9 @@ func (w *worker) untar(l *layer, in input) error {
 		}
 	}
 	// If the bytes of the tar were searched and hold no secret, its members hold none.
-	// Otherwise search each member, to name the one with the secret.
-	searched := in.searched && len(w.places) == 0
+	// Otherwise search each member, to name the one with the secret. A view also needs the
+	// ends of each member.
+	searched := in.searched && len(w.places) == 0 && w.view == nil
 	for archive := tar.NewReader(from); w.meter.stopped() == nil; {
 		header, err := archive.Next()
 		if errors.Is(err, io.EOF) {

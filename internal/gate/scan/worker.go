@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
@@ -25,11 +24,12 @@ type worker struct {
 	buffer []byte
 	whole  *mask.Finder // searches the file's own bytes
 	names  *mask.Finder // searches names
+	view   *view        // searches the file's own bytes for what depends on the bytes around it
 
 	name     string            // of the file
 	path     []string          // names of the members that lead to the current place
 	depth    int               // number of archives around the current place
-	places   map[string][]bool // for each place: which secrets were found
+	places   map[string]*place // what was found
 	problems []Problem
 
 	layers []*layer // readers of nested content, reused for later files
@@ -41,16 +41,19 @@ type worker struct {
 type layer struct {
 	reader   *bufio.Reader
 	finder   *mask.Finder
+	view     *view
 	gzip     gzip.Reader
 	inflater io.ReadCloser
 	spool    []byte
 }
 
 func newWorker(s *scan) *worker {
-	return &worker{
+	w := &worker{
 		scan: s, buffer: make([]byte, bufferLen), window: maxWindows,
 		whole: mask.NewFinder(s.needles), names: mask.NewFinder(s.needles),
 	}
+	w.view = newView(w)
+	return w
 }
 
 // beginFile prepares the worker for a file.
@@ -66,43 +69,8 @@ func (w *worker) endFile() {
 	if len(w.places) == 0 && len(w.problems) == 0 {
 		return
 	}
-	var findings []Finding
-	for inside, found := range w.places {
-		if w.isVague(inside, found) {
-			continue
-		}
-		finding := Finding{Name: w.masked(w.name), Inside: inside}
-		for i, secret := range w.secrets {
-			if found[i] && !slices.Contains(finding.Kinds, secret.Kind) {
-				finding.Kinds = append(finding.Kinds, secret.Kind)
-			}
-		}
-		slices.Sort(finding.Kinds)
-		findings = append(findings, finding)
-	}
-	w.addReport(findings, w.problems)
-}
-
-// isVague reports whether places inside the place inside have the same secrets: they say
-// more precisely where the secrets are.
-func (w *worker) isVague(inside string, found []bool) bool {
-	prefix := ""
-	if inside != "" {
-		prefix = inside + separator
-	}
-	for other, also := range w.places {
-		if other == inside || !strings.HasPrefix(other, prefix) {
-			continue
-		}
-		missing := false
-		for i := range found {
-			missing = missing || found[i] && !also[i]
-		}
-		if !missing {
-			return true
-		}
-	}
-	return false
+	findings, foreign := w.findings()
+	w.addReport(findings, foreign, w.problems)
 }
 
 // searchName searches a name, or the text of a link.
@@ -110,25 +78,6 @@ func (w *worker) searchName(name string) {
 	w.names.Reset()
 	if w.names.Find([]byte(name)) {
 		w.addFound(w.names)
-	}
-}
-
-// addFound adds the secrets that a finder has found to the current place.
-func (w *worker) addFound(finder *mask.Finder) {
-	inside := w.place()
-	if w.places[inside] == nil && len(w.places) >= maxPlaces {
-		inside = ""
-	}
-	if w.places == nil {
-		w.places = make(map[string][]bool)
-	}
-	found := w.places[inside]
-	if found == nil {
-		found = make([]bool, len(w.secrets))
-		w.places[inside] = found
-	}
-	for i, also := range finder.Found() {
-		found[i] = found[i] || also
 	}
 }
 
@@ -144,8 +93,11 @@ func (w *worker) addProblem(reason error) {
 }
 
 // place returns the current place in the file, as reports show it.
-func (w *worker) place() string {
-	text := w.masked(strings.Join(w.path, separator))
+func (w *worker) place() string { return w.placeOf(len(w.path)) }
+
+// placeOf returns the place that the first depth names of the path lead to.
+func (w *worker) placeOf(depth int) string {
+	text := w.masked(strings.Join(w.path[:depth], separator))
 	if len(text) > maxLen {
 		text = strings.ToValidUTF8(text[:maxLen], "") + "…"
 	}
@@ -164,7 +116,7 @@ func (w *worker) masked(text string) string {
 // pushLayer returns a layer for the caller's use until it calls popLayer.
 func (w *worker) pushLayer() *layer {
 	if w.top == len(w.layers) {
-		w.layers = append(w.layers, &layer{reader: bufio.NewReaderSize(nil, layerLen), finder: mask.NewFinder(w.needles)})
+		w.layers = append(w.layers, &layer{reader: bufio.NewReaderSize(nil, layerLen), finder: mask.NewFinder(w.needles), view: newView(w)})
 	}
 	w.top++
 	return w.layers[w.top-1]

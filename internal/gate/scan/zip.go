@@ -127,9 +127,9 @@ func (w *worker) unzip(l *layer, in input) error {
 	inner := w.pushLayer()
 	defer w.popLayer()
 	inner.reader.Reset(metered{io.NewSectionReader(random, d.from, d.to-d.from), w.meter})
-	// Stored entries were searched as a part of the zip's own bytes. If those hold a
-	// secret, search each entry again, to name the one with the secret.
-	searched = searched && len(w.places) == 0
+	// Stored entries were searched as a part of the zip's own bytes. If those hold a secret,
+	// search each again, to name the one with it. A view also needs the ends of each entry.
+	searched = searched && len(w.places) == 0 && w.view == nil
 	for w.meter.stopped() == nil {
 		e, err := nextEntry(inner.reader)
 		if err != nil || e == nil {

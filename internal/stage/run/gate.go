@@ -2,6 +2,7 @@ package run
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,8 +13,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"github.com/sirupsen/logrus"
 
 	"rolecall/internal/fault"
 	"rolecall/internal/gate"
@@ -32,52 +31,66 @@ const stopTime = time.Second
 // failed.
 func (r running) checkUpload(env []string, g given) error {
 	stage := job.StageName(r.Args[1])
-	if len(g.secrets) == 0 || !stage.MayUpload() {
+	if !stage.MayUpload() {
 		return nil
 	}
-	order, err := r.newOrder(stage, env, g)
-	if err != nil {
+	order := r.sought(g)
+	if !needed(order) {
+		return nil
+	}
+	if err := r.complete(&order, stage, env); err != nil {
 		return err
 	}
 	report, err := r.runGate(order)
 	if err != nil {
 		return fmt.Errorf("look for secrets before the upload: %w", err)
 	}
-	return judge(report, r.folder.Record().Gate.Warn, r.Log)
+	return r.judge(report, mayWarn(order, r.folder.Record().Gate.Warn))
 }
 
-// newOrder returns what the gate must search, and for which secrets.
-func (r running) newOrder(stage job.StageName, env []string, g given) (gate.Order, error) {
-	uploads, err := job.ReadUploads(r.Env.ResponseFile)
-	if err != nil {
-		return gate.Order{}, err
+// sought returns an order with all that the gate must look for.
+func (r running) sought(g given) gate.Order {
+	return gate.Order{Secrets: g.secrets, Foreign: cmp.Or(r.folder.Record().Gate.ForeignKeys, gate.Warn)}
+}
+
+// needed reports whether there is anything to look for.
+func needed(order gate.Order) bool {
+	return len(order.Secrets) > 0 || order.Foreign != gate.Off
+}
+
+// mayWarn reports whether files that could not be searched are uploaded with a warning:
+// if the admin has chosen that, and where a finding would be no more than a warning.
+func mayWarn(order gate.Order, chosen bool) bool {
+	return chosen || len(order.Secrets) == 0 && order.Foreign != gate.Refuse
+}
+
+// complete puts into an order where the gate must look, and how long.
+func (r running) complete(order *gate.Order, stage job.StageName, env []string) (err error) {
+	if order.Uploads, err = job.ReadUploads(r.Env.ResponseFile); err != nil {
+		return err
 	}
 	record := r.folder.Record()
-	tree, err := r.place.Tree(record.Data, strings.TrimSuffix(r.Env.Request.TempProjectDir(), ".tmp"))
-	return gate.Order{
-		Stage:       stage,
-		Project:     tree,
-		Uploads:     uploads,
-		Request:     r.Env.Request,
-		Service:     env,
-		Secrets:     g.secrets,
-		MaxBytes:    record.Gate.MaxBytes,
-		MaxDuration: record.Gate.MaxDuration,
-	}, err
+	order.Project, err = r.place.Tree(record.Data, strings.TrimSuffix(r.Env.Request.TempProjectDir(), ".tmp"))
+	order.Stage, order.Request, order.Service = stage, r.Env.Request, env
+	order.MaxBytes, order.MaxDuration = record.Gate.MaxBytes, record.Gate.MaxDuration
+	return err
 }
 
 // judge turns the report of the gate into an error, or into warnings if the upload may
 // go on. With warn, files that could not be searched are uploaded.
-func judge(report gate.Report, warn bool, log *logrus.Logger) error {
+func (r running) judge(report gate.Report, warn bool) error {
 	if len(report.Noted) > 0 {
-		log.Warnf("files that could not be unpacked; no secret is in their bytes as they are:%s", listPlaces(report.Noted))
+		r.Log.Warnf("files that could not be unpacked; no secret is in their bytes as they are:%s", listPlaces(report.Noted))
 	}
 	if len(report.Found) > 0 {
-		return fault.New(fault.Author, errors.New("secrets of the job are in what would be uploaded, and nothing is"),
-			"remove them from the files, or leave the files out by artifacts:exclude or, of a cache, by its paths:"+listPlaces(report.Found))
+		return fault.New(fault.Author, errors.New("secrets are in what would be uploaded, and nothing is"),
+			"remove them from the files, or leave the files out by artifacts:exclude or, of a cache, by its paths:"+listPlaces(report.Found)+r.advice(report.Found))
+	}
+	if len(report.Foreign) > 0 {
+		r.Log.Warnf("AWS keys that rolecall has not issued are in what is uploaded; whoever can read the upload can use them:%s", listPlaces(report.Foreign, report.More))
 	}
 	if len(report.Refused) > 0 && warn {
-		log.Warnf("not all that is uploaded could be searched for secrets:%s", listPlaces(report.Refused))
+		r.Log.Warnf("not all that is uploaded could be searched for secrets:%s", listPlaces(report.Refused))
 		return nil
 	}
 	if len(report.Refused) > 0 {
@@ -135,15 +148,19 @@ func (r running) gateCommand() (*exec.Cmd, error) {
 	return cmd, r.place.Command(r.folder.Record().Data, cmd)
 }
 
-// listPlaces returns places, one a line.
-func listPlaces(places []gate.Place) string {
+// listPlaces returns places, one a line, and says how many more there are.
+func listPlaces(places []gate.Place, more ...int) string {
 	var text strings.Builder
-	for i, p := range places {
-		if i == maxPlaces {
-			fmt.Fprintf(&text, "\n  and %d more", len(places)-i)
-			break
-		}
+	shown := min(len(places), maxPlaces)
+	for _, p := range places[:shown] {
 		text.WriteString("\n  " + describe(p))
+	}
+	rest := len(places) - shown
+	for _, n := range more {
+		rest += n
+	}
+	if rest > 0 {
+		fmt.Fprintf(&text, "\n  and %d more", rest)
 	}
 	return text.String()
 }

@@ -70,7 +70,7 @@ func TestUpload(t *testing.T) {
 	if !besideGate(t) {
 		return
 	}
-	const bounds, found = `{"max_bytes":1000000,"max_duration":60000000000}`, "rolecall: error [author]: secrets of the job are in what would be uploaded, and nothing is; remove them"
+	const bounds, found = `{"max_bytes":1000000,"max_duration":60000000000}`, "rolecall: error [author]: secrets are in what would be uploaded, and nothing is; remove them"
 	const refused = "rolecall: error [author]: not all that would be uploaded can be searched for secrets, and nothing is uploaded; "
 	clean, leak := map[string]string{"a": "nothing"}, map[string]string{"a": "x0123456789abcdef", "b": "PK\x03\x04"}
 	for name, test := range map[string]struct {

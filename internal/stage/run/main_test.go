@@ -47,10 +47,11 @@ func issued() creds.Set {
 	}}
 }
 
-// token returns an ID token of a job of a project, with a signature of nobody.
-func token(job, project int) string {
+// token returns an ID token of a job of a project, with more claims and a signature of
+// nobody.
+func token(job, project int, more ...string) string {
 	encode := base64.RawURLEncoding.EncodeToString
-	claims := fmt.Sprintf(`{"job_id":"%d","project_id":"%d"}`, job, project)
+	claims := "{" + strings.Join(append(more, fmt.Sprintf(`"job_id":"%d","project_id":"%d"`, job, project)), ",") + "}"
 	return encode([]byte(`{"alg":"RS256"}`)) + "." + encode([]byte(claims)) + "." + encode([]byte("a signature"))
 }
 
@@ -68,7 +69,11 @@ func newCall(t *testing.T, tenant, stage string) *call {
 		"PATH=/bin", "AWS_PROFILE=x", "JOB_RESPONSE_FILE=" + c.file("response.json"), "BUILD_EXIT_CODE_FILE=" + c.file("code"),
 		job.StoreVariable + "=" + c.root, job.ToldVariable + "=" + told, "CUSTOM_ENV_TOKEN=header.claims.signature",
 	}
-	f, err := state.Create(c.root, job.Key{ID: 7}, state.Record{Project: 42, Tenant: tenant, IDToken: "TOKEN", Backend: "toy", Data: json.RawMessage(toy.Data)}, "")
+	record := state.Record{Project: 42, Tenant: tenant, IDToken: "TOKEN", Backend: "toy", Data: json.RawMessage(toy.Data)}
+	if tenant == "" {
+		record.IDToken = ""
+	}
+	f, err := state.Create(c.root, job.Key{ID: 7}, record, "")
 	kit.Must(t, err)
 	defer f.Close()
 	if tenant != "" {

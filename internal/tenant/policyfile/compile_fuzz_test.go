@@ -119,6 +119,7 @@ func write(s tenant.Settings, tenants []tenant.Tenant) string {
 		{"sts.endpoint", sts.Endpoint},
 		{"sts.proxy", sts.Proxy},
 		{"sts.ca_bundle", sts.CABundle},
+		{"gate.foreign_keys", s.Gate.ForeignKeys},
 		{"gate.incomplete", map[bool]string{true: "warn", false: "refuse"}[s.Gate.Warn]},
 		{"gate.max_duration", s.Gate.MaxDuration.String()},
 	} {

@@ -22,7 +22,7 @@ func TestCompileExample(t *testing.T) {
 		CredentialsDir: "/run/rolecall",
 		AuditLog:       "/var/log/rolecall/audit.jsonl",
 		GitLab:         tenant.GitLab{Issuer: "https://gitlab.example.com"},
-		Gate:           tenant.Gate{MaxBytes: 10 << 30, MaxDuration: 10 * time.Minute},
+		Gate:           tenant.Gate{ForeignKeys: "warn", MaxBytes: 10 << 30, MaxDuration: 10 * time.Minute},
 		Servers:        given(grant.Server{}),
 	}
 	if diff := cmp.Diff(settings, policy.Settings()); diff != "" {
@@ -55,6 +55,7 @@ gitlab.ca_bundle = "/etc/gitlab.pem"
 metadata = "allow"
 [gate]
 incomplete = "warn"
+foreign_keys = "refuse"
 max_bytes = 1_000
 max_duration = "90s"
 [sts]
@@ -68,7 +69,7 @@ ca_bundle = "/etc/sts.pem"
 			Endpoint: "https://sts.eu-west-1.amazonaws.com", CABundle: "/etc/sts.pem",
 			Proxy: "http://user:password@proxy.example.com:3128",
 		}),
-		Gate:     tenant.Gate{Warn: true, MaxBytes: 1000, MaxDuration: 90 * time.Second},
+		Gate:     tenant.Gate{Warn: true, ForeignKeys: "refuse", MaxBytes: 1000, MaxDuration: 90 * time.Second},
 		Metadata: true,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -20,7 +20,9 @@ func gitlabKeys() Keys {
 }
 
 // gateKeys returns the keys of [gate].
-func gateKeys() Keys { return Keys{"incomplete": Text, "max_bytes": Number, "max_duration": Text} }
+func gateKeys() Keys {
+	return Keys{"incomplete": Text, "foreign_keys": Text, "max_bytes": Number, "max_duration": Text}
+}
 
 // ownKeys returns the keys of a tenant that belong to no provider, except its name.
 func ownKeys() Keys {
@@ -72,6 +74,7 @@ func setGitLab(t Table, out *tenant.GitLab) {
 // setGate compiles the table [gate].
 func setGate(t Table, out *tenant.Gate) {
 	Set(t, "incomplete", readIncomplete, &out.Warn)
+	Set(t, "foreign_keys", readForeignKeys, &out.ForeignKeys)
 	Set(t, "max_duration", readGateDuration, &out.MaxDuration)
 	bytes, ok := t.values["max_bytes"].(int64)
 	switch {

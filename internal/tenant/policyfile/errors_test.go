@@ -157,6 +157,8 @@ func TestCompileRefusesMoreSettings(t *testing.T) {
 	t.Parallel()
 	for lines, want := range map[string]string{
 		"[gate]\nincomplete = \"ignore\"":                       "[gate] incomplete: \"ignore\": want \"refuse\" or \"warn\"",
+		"[gate]\nforeign_keys = \"ask\"":                        "[gate] foreign_keys: \"ask\": want \"refuse\", \"warn\" or \"off\"",
+		"[gate]\nforeign_keys = \"\"":                           "[gate] foreign_keys: \"\": want",
 		"[gate]\nincomplete = \"\"":                             "[gate] incomplete: \"\": want",
 		"[gate]\nmax_bytes = 0":                                 "[gate] max_bytes: want a number of bytes above 0",
 		"[gate]\nmax_bytes = -1":                                "[gate] max_bytes: want a number of bytes above 0",

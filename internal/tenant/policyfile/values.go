@@ -80,6 +80,14 @@ func readIncomplete(text string) (bool, error) {
 	return text == "warn", nil
 }
 
+// readForeignKeys reads what the gate does about keys that rolecall has not issued.
+func readForeignKeys(text string) (string, error) {
+	if !slices.Contains([]string{"refuse", "warn", "off"}, text) {
+		return "", fmt.Errorf(`%s: want "refuse", "warn" or "off"`, tenant.Quote(text))
+	}
+	return text, nil
+}
+
 // readGateDuration reads how long the gate may search.
 func readGateDuration(text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
