@@ -170,8 +170,8 @@ func (p *Policy) requiring(s Subject) *Tenant {
 	return nil
 }
 
-// noTenant returns what a job without a tenant gets: a unix user to run as, and
-// nothing else. If the tenants have unix users, this job needs one as well: it would
+// noTenant returns what a job without a tenant gets: a unix user to run as with its
+// limits, and nothing else. If the tenants have unix users, this job needs one as well: it would
 // otherwise run as the runner's user, which is root.
 func (p *Policy) noTenant(s Subject) (Grant, error) {
 	isolated := slices.ContainsFunc(p.tenants, func(t Tenant) bool { return t.RunAs != "" })
@@ -179,7 +179,7 @@ func (p *Policy) noTenant(s Subject) (Grant, error) {
 		return Grant{}, fault.New(fault.Admin, errors.New("the job asks for no tenant, and the policy file names no unix user for such jobs"),
 			"set run_as at the top of the policy file to a user for them")
 	}
-	return Grant{Protected: s.Protected, RunAs: p.settings.RunAs}, nil
+	return Grant{Protected: s.Protected, RunAs: p.settings.RunAs, Limits: p.settings.Limits}, nil
 }
 
 // grant returns what the tenant gives a job that its rules allow.

@@ -32,6 +32,7 @@ type Settings struct {
 
 	Metadata bool // scripts may use the metadata service of the host's cloud
 
+	Limits  Limits // of jobs without a tenant
 	GitLab  GitLab
 	Gate    Gate
 	Servers []Gift // how to reach the servers of providers
@@ -90,6 +91,11 @@ func Find(gifts []Gift, provider string) any {
 	}
 	return nil
 }
+
+// DefaultProcesses is the limit of processes of a unix user that scripts run as, where a
+// policy file names no other: a fork bomb must not take the host's process ids from the
+// jobs of other users.
+const DefaultProcesses = 2000
 
 // Limits bound the processes of a job's scripts. With 0 only the limit that the runner
 // itself has applies.

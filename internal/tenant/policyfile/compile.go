@@ -81,7 +81,8 @@ func (c *compiler) compile() *tenant.Policy {
 	if document["tenant"] == nil {
 		c.fail(place{}, "the file has no tenant; add one with [[tenant]]")
 	}
-	settings, tenants := c.settings(document), c.tenants(document)
+	settings := c.settings(document)
+	tenants := c.tenants(document, &settings)
 	if len(c.problems) == 0 {
 		c.checkUsers(settings, tenants)
 	}
@@ -167,11 +168,14 @@ func (c *compiler) failLine(offset int, text string) {
 // full reports whether there are as many problems as are reported.
 func (c *compiler) full() bool { return len(c.problems) >= maxProblems }
 
-// tenants compiles the tenants of a document.
-func (c *compiler) tenants(document map[string]any) []tenant.Tenant {
+// tenants compiles the tenants of a document. It completes all by what [defaults] says of
+// jobs without a tenant.
+func (c *compiler) tenants(document map[string]any, all *tenant.Settings) []tenant.Tenant {
 	base := tenant.Tenant{IDToken: tenant.IDToken, RefTypes: []string{"branch"}}
 	defaults := c.table(document, "defaults")
 	setTenant(defaults, &base)
+	all.Limits = base.Limits
+	defaults.limitProcesses(all.RunAs, &all.Limits)
 	settings := c.apply(defaults, nil)
 	seen := map[tenant.Name]bool{}
 	list, _ := document["tenant"].([]any)
@@ -185,6 +189,7 @@ func (c *compiler) tenants(document map[string]any) []tenant.Tenant {
 		one := base
 		Set(t, "name", func(text string) (tenant.Name, error) { return readName(text, seen) }, &one.Name)
 		setTenant(t, &one)
+		t.limitProcesses(one.RunAs, &one.Limits)
 		one.Gifts = c.gifts(t, c.apply(t, settings))
 		t.checkTenant()
 		tenants = append(tenants, one)

@@ -3,6 +3,8 @@ package policyfile
 import (
 	"errors"
 	"strings"
+
+	"rolecall/internal/tenant"
 )
 
 // Kind is the kind of value that a key has.
@@ -85,6 +87,15 @@ func readList[T any](t Table, key string, read func(text string) (T, error), tex
 		values = append(values, value)
 	}
 	return values
+}
+
+// limitProcesses sets the limit of processes of a unix user, if neither the table nor
+// [defaults] says anything of it. Without a unix user there is none: the processes of
+// the runner's user are not of jobs alone.
+func (t Table) limitProcesses(runAs string, to *tenant.Limits) {
+	if runAs != "" && !t.Has("max_processes") {
+		to.Processes = tenant.DefaultProcesses
+	}
 }
 
 // setLimit reads the number of a key, if the table has that key. 0 means no limit.

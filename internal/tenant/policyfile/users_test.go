@@ -86,16 +86,39 @@ func TestUsers(t *testing.T) {
 	}
 }
 
+// TestLimits: of the processes of a tenant's jobs, and of jobs without a tenant. A unix
+// user has a limit of processes unless the file says 0.
 func TestLimits(t *testing.T) {
 	t.Parallel()
-	policy, err := policyfile.Compile("p", users("", "max_open_files = 1024\nmax_processes = 0\nmax_memory = 4294967296"), grant.AWS{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	claims := tenant.Claims{Audience: []string{"https://gitlab.example.com"}, Project: "acme/deploy", RefType: "branch", Ref: "main"}
-	grant, err := policy.Decide(tenant.Subject{Tokens: map[string]tenant.Claims{tenant.IDToken: claims}})
-	if want := (tenant.Limits{OpenFiles: 1024, Memory: 4 << 30}); err != nil || grant.Limits != want {
-		t.Errorf("%+v, %v, want %+v", grant.Limits, err, want)
+	const user, top = "run_as = \"ci-alpha\"\n", "run_as = \"ci-none\"\nbuilds_dir = \"/b\"\ncache_dir = \"/c\"\n"
+	for name, test := range map[string]struct {
+		top, defaults, tenant string
+		want, none            tenant.Limits
+	}{
+		"no unix user":    {"", "", "", tenant.Limits{}, tenant.Limits{}},
+		"unix users":      {top, "", user, tenant.Limits{Processes: 2000}, tenant.Limits{Processes: 2000}},
+		"of the tenant":   {top, "", user + "max_processes = 70\nmax_memory = 4294967296", tenant.Limits{Processes: 70, Memory: 4 << 30}, tenant.Limits{Processes: 2000}},
+		"none for it":     {top, "", user + "max_processes = 0\nmax_open_files = 1024", tenant.Limits{OpenFiles: 1024}, tenant.Limits{Processes: 2000}},
+		"of all":          {top, "max_processes = 90\nmax_open_files = 9", user, tenant.Limits{Processes: 90, OpenFiles: 9}, tenant.Limits{Processes: 90, OpenFiles: 9}},
+		"none at all":     {top, "max_processes = 0", user, tenant.Limits{}, tenant.Limits{}},
+		"all but this":    {top, "max_processes = 90", user + "max_processes = 0", tenant.Limits{}, tenant.Limits{Processes: 90}},
+		"of no unix user": {"", "", "max_processes = 70", tenant.Limits{Processes: 70}, tenant.Limits{}},
+		"only of others":  {top + "shared_user = \"unsafe\"", "", "", tenant.Limits{}, tenant.Limits{Processes: 2000}},
+	} {
+		text := strings.Replace(string(users(test.top, test.tenant)), "[defaults]", "[defaults]\n"+test.defaults, 1)
+		policy, err := policyfile.Compile("p", []byte(text), grant.AWS{})
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		claims := tenant.Claims{Audience: []string{"https://gitlab.example.com"}, Project: "acme/deploy", RefType: "branch", Ref: "main"}
+		grant, err := policy.Decide(tenant.Subject{Tokens: map[string]tenant.Claims{tenant.IDToken: claims}})
+		if err != nil || grant.Limits != test.want {
+			t.Errorf("%s: %+v, %v, want %+v", name, grant.Limits, err, test.want)
+		}
+		grant, err = policy.Decide(tenant.Subject{})
+		if err != nil || grant.Limits != test.none {
+			t.Errorf("%s, no tenant: %+v, %v, want %+v", name, grant.Limits, err, test.none)
+		}
 	}
 }
 
