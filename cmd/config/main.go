@@ -3,6 +3,7 @@ package main
 
 import (
 	"rolecall/internal/backend/host"
+	_ "rolecall/internal/crash"
 	"rolecall/internal/creds/aws/grant"
 	"rolecall/internal/stage/config"
 	"rolecall/internal/tenant/policyfile"

@@ -3,6 +3,7 @@
 package main
 
 import (
+	_ "rolecall/internal/crash"
 	"rolecall/internal/creds/aws/grant"
 	"rolecall/internal/doctor"
 )

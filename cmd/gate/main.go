@@ -2,6 +2,9 @@
 // stage starts it.
 package main
 
-import "rolecall/internal/gate/inspect"
+import (
+	_ "rolecall/internal/crash"
+	"rolecall/internal/gate/inspect"
+)
 
 func main() { inspect.Main() }

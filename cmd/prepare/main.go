@@ -3,6 +3,7 @@ package main
 
 import (
 	"rolecall/internal/backend/host"
+	_ "rolecall/internal/crash"
 	"rolecall/internal/creds/aws/sts"
 	"rolecall/internal/stage/prepare"
 )

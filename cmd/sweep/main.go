@@ -4,6 +4,7 @@ package main
 import (
 	"rolecall/internal/backend"
 	"rolecall/internal/backend/host"
+	_ "rolecall/internal/crash"
 	"rolecall/internal/creds/aws/grant"
 	"rolecall/internal/sweep"
 	"rolecall/internal/tenant/policyfile"

@@ -5,6 +5,9 @@ package process
 import (
 	"io"
 	"os"
+	"runtime/debug"
+	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,7 +20,19 @@ import (
 // with others.
 func Exit(serve func(args, environ []string, in io.Reader, out, errors io.Writer) (code int)) {
 	closeMemory()
-	os.Exit(serve(os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr))
+	environ := os.Environ()
+	showCrash(environ)
+	os.Exit(serve(os.Args[1:], environ, os.Stdin, os.Stdout, os.Stderr))
+}
+
+// showCrash has a crash print its stacks if the environment has GOTRACEBACK: programs that
+// link internal/crash print none.
+//
+// https://pkg.go.dev/runtime#hdr-Environment_Variables
+func showCrash(environ []string) {
+	if slices.ContainsFunc(environ, func(entry string) bool { return strings.HasPrefix(entry, "GOTRACEBACK=") }) {
+		_ = debug.SetCrashOutput(os.Stderr, debug.CrashOptions{}) // without it there is the line of internal/crash
+	}
 }
 
 // closeMemory keeps the memory of this process, which may hold secrets, out of core dumps
