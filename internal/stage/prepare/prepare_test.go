@@ -54,7 +54,7 @@ func TestIssue(t *testing.T) {
 	}
 	want := state.Record{
 		Project: 42, Tenant: "alpha", IDToken: "ALPHA_TOKEN", LinkDir: link, Backend: "toy", Data: json.RawMessage(toy.Data),
-		Gate: state.Gate{Warn: true, MaxBytes: 7, MaxDuration: 3 * time.Minute},
+		Gate: state.Gate{Warn: true, ForeignKeys: "warn", MaxBytes: 7, MaxDuration: 3 * time.Minute},
 	}
 	if diff := cmp.Diff(want, h.record(t)); diff != "" {
 		t.Errorf("the record differs (- wanted, + got):\n%s", diff)
