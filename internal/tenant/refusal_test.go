@@ -115,6 +115,24 @@ func TestPolicyRefuses(t *testing.T) {
 	}
 }
 
+// TestUnknownRule: a rule that no code checks allows no job.
+func TestUnknownRule(t *testing.T) {
+	t.Parallel()
+	if new(tenant.Tenant).Holds("runner") || new(tenant.Tenant).Holds("") || !new(tenant.Tenant).Holds("refs") {
+		t.Error("an unknown rule allows jobs, or a tenant without refs none")
+	}
+}
+
+// TestManyAudiences: a refusal stays short, whatever the token holds.
+func TestManyAudiences(t *testing.T) {
+	t.Parallel()
+	j := job("GITLAB_OIDC_TOKEN", alphaClaims(func(c *tenant.Claims) { c.Audience = strings.Split(strings.Repeat("x,", 12)+"x", ",") }))
+	j.Requested = "alpha"
+	if _, err := compile(t, shared).Decide(j); err == nil || !strings.Contains(err.Error(), strings.Repeat(`"x", `, 9)+`"x" and 3 more]`) {
+		t.Error(err)
+	}
+}
+
 // TestPolicyRefusalTellsNoPatterns holds that no text for a job names a pattern or,
 // unless it allows the job, a tenant that was not asked for.
 func TestPolicyRefusalTellsNoPatterns(t *testing.T) {
