@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"rolecall/internal/backend"
 	"rolecall/internal/job"
 	"rolecall/internal/mask"
 )
@@ -30,6 +31,7 @@ type Order struct {
 
 	MaxBytes    int64 // bound of the bytes that are read and unpacked
 	MaxDuration time.Duration
+	Limits      backend.Limits // that the program sets on itself and on git
 }
 
 // What happens to keys of a provider's form in an upload that rolecall has not issued. In a

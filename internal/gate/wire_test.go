@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"rolecall/internal/backend"
 	"rolecall/internal/gate"
 	"rolecall/internal/job"
 	"rolecall/internal/mask"
@@ -27,6 +28,7 @@ func order() gate.Order {
 		Foreign:     gate.Warn,
 		MaxBytes:    10 << 30,
 		MaxDuration: 10 * time.Minute,
+		Limits:      backend.Limits{OpenFiles: 777},
 	}
 }
 

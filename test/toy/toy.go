@@ -76,8 +76,11 @@ func (*Backend) Tree(json.RawMessage, string) (string, error) {
 // Visible returns where scripts see what lies at path: below /toy.
 func (*Backend) Visible(_ json.RawMessage, path string) string { return "/toy" + path }
 
-// Command changes nothing.
-func (*Backend) Command(json.RawMessage, *exec.Cmd) error { return nil }
+// Start starts cmd as it is.
+func (*Backend) Start(_ json.RawMessage, cmd *exec.Cmd) error { return cmd.Start() }
+
+// Limits are none.
+func (*Backend) Limits(json.RawMessage) (backend.Limits, error) { return backend.Limits{}, nil }
 
 // Reap notes the job.
 func (b *Backend) Reap(_ context.Context, data json.RawMessage, id job.ID) error {

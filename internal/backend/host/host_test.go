@@ -5,15 +5,17 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"rolecall/internal/backend"
 	"rolecall/internal/backend/host"
 	"rolecall/internal/fault"
+	"rolecall/internal/job"
 	"rolecall/internal/script"
+	"rolecall/test/kit"
 )
 
 // asOwn is the data of a job whose scripts are the driver's own user's.
@@ -109,7 +111,8 @@ func TestBadData(t *testing.T) {
 		_, environ := b.Environ(data, nil)
 		_, ran := b.Run(t.Context(), data, backend.Script{Path: "/dev/null"})
 		_, begun := b.Begin(data, 7)
-		for what, err := range map[string]error{"Environ": environ, "Run": ran, "Begin": begun, "Command": b.Command(data, exec.Command("true"))} {
+		_, limits := b.Limits(data)
+		for what, err := range map[string]error{"Environ": environ, "Run": ran, "Begin": begun, "Start": b.Start(data, exec.Command("true")), "Limits": limits} {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s with data %q: %v, want %q", what, data, err, want)
 			}
@@ -117,18 +120,56 @@ func TestBadData(t *testing.T) {
 	}
 }
 
-// TestCommand: a program of the driver's own runs as the job's user.
-func TestCommand(t *testing.T) {
+// TestStart: a program of the driver starts as a script does: as the job's user, in the
+// job's cgroup, and with no way to more rights.
+func TestStart(t *testing.T) {
 	t.Parallel()
-	own, other := exec.Command("true"), exec.Command("true")
-	for data, cmd := range map[string]*exec.Cmd{asOwn: own, asAda: other} {
-		if err := host.New().Command(json.RawMessage(data), cmd); err != nil {
-			t.Errorf("%s: %v", data, err)
+	if !kit.InChild(t, nil) { // what is taken from a thread never comes back
+		return
+	}
+	id := job.ID(1<<46 + int64(os.Getpid()))
+	data, group := groupsOf(t, id)
+	data = json.RawMessage(strings.Replace(string(data), "{", strings.TrimSuffix(asAda, "}")+",", 1))
+	b := host.New()
+	end, err := b.Begin(data, id)
+	kit.Must(t, err)
+	cmd := exec.Command("cat", "/proc/self/status", "/proc/self/cgroup")
+	var out strings.Builder
+	cmd.Stdout = &out
+	kit.Must(t, b.Start(data, cmd))
+	kit.Must(t, cmd.Wait())
+	kit.Must(t, end())
+	for _, want := range []string{
+		"Uid:\t61001\t61001\t61001\t61001\n", "Gid:\t61002\t61002\t61002\t61002\n", "Groups:\t61002 61003 \n", "NoNewPrivs:\t1\n",
+		"CapBnd:\t0000000000000000\n", "CapPrm:\t0000000000000000\n", "/" + filepath.Base(group) + "\n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, &out)
 		}
 	}
-	want := syscall.Credential{Uid: 61001, Gid: 61002, Groups: []uint32{61002, 61003}}
-	if own.SysProcAttr != nil || other.SysProcAttr == nil || fmt.Sprint(*other.SysProcAttr.Credential) != fmt.Sprint(want) {
-		t.Errorf("the job of the driver's user runs with %v, ada's with %+v", own.SysProcAttr, other.SysProcAttr)
+}
+
+// TestStartAsOwn: a program of a job of the driver's user runs with that user's rights.
+func TestStartAsOwn(t *testing.T) {
+	t.Parallel()
+	if !kit.InChild(t, nil) {
+		return
+	}
+	cmd := exec.Command("id", "-u")
+	var out strings.Builder
+	cmd.Stdout = &out
+	kit.Must(t, host.New().Start(json.RawMessage(asOwn), cmd))
+	if err := cmd.Wait(); err != nil || out.String() != fmt.Sprintln(os.Geteuid()) {
+		t.Errorf("%q, %v", &out, err)
+	}
+}
+
+// TestLimits: the limits of a job are those of its record.
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	want := backend.Limits{OpenFiles: 7, Processes: 8, Memory: 9}
+	if got, err := host.New().Limits(json.RawMessage(`{"as_root":true,"limits":{"open_files":7,"processes":8,"memory":9}}`)); err != nil || got != want {
+		t.Errorf("Limits = %+v, %v, want %+v", got, err, want)
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
-	"syscall"
 
 	"rolecall/internal/backend"
 	"rolecall/internal/fault"
@@ -66,9 +65,17 @@ func (p place) script(s backend.Script) script.Script {
 		Limits: script.Limits{OpenFiles: p.Limits.OpenFiles, Processes: p.Limits.Processes, AddressSpace: p.Limits.Memory >> 10},
 	}
 	if p.User != nil {
-		run.User, run.Dir = &script.User{UID: p.User.UID, GID: p.User.GID, Groups: p.User.Groups}, cmp.Or(p.User.Home, "/")
+		run.User, run.Dir = p.scriptUser(), cmp.Or(p.User.Home, "/")
 	}
 	return run
+}
+
+// scriptUser returns the user that scripts run as; nil: the driver's.
+func (p place) scriptUser() *script.User {
+	if p.User == nil {
+		return nil
+	}
+	return &script.User{UID: p.User.UID, GID: p.User.GID, Groups: p.User.Groups}
 }
 
 // existing returns dir, or the root if dir does not exist. Scripts must not start in the
@@ -114,11 +121,24 @@ func (*Backend) Tree(_ json.RawMessage, project string) (string, error) { return
 // Visible returns the path at which a script sees a file of this host: the same path.
 func (*Backend) Visible(_ json.RawMessage, path string) string { return path }
 
-// Command makes cmd run as the job's user.
-func (*Backend) Command(data json.RawMessage, cmd *exec.Cmd) error {
+// Start starts cmd as the job's user, in the cgroup of Begin, as script.Start does.
+func (b *Backend) Start(data json.RawMessage, cmd *exec.Cmd) error {
 	p, err := open(data)
-	if err == nil && p.User != nil {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: p.User.UID, Gid: p.User.GID, Groups: p.User.Groups}}
+	if err != nil {
+		return err
 	}
-	return err
+	group, err := b.group()
+	if err != nil {
+		return err
+	}
+	if group == nil {
+		return script.Start(cmd, p.scriptUser(), nil)
+	}
+	return script.Start(cmd, p.scriptUser(), group.Group)
+}
+
+// Limits returns the limits of the job's processes.
+func (*Backend) Limits(data json.RawMessage) (backend.Limits, error) {
+	p, err := open(data)
+	return p.Limits, err
 }

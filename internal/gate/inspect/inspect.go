@@ -46,6 +46,9 @@ func Serve(args, _ []string, in io.Reader, out, progress io.Writer) (code int) {
 	err := json.NewDecoder(io.LimitReader(in, maxOrder)).Decode(&order)
 	var report gate.Report
 	if err == nil {
+		err = restrain(order.Limits)
+	}
+	if err == nil {
 		report, err = Inspect(ctx, order, progress)
 	}
 	if err == nil {

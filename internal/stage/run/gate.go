@@ -72,7 +72,11 @@ func (r running) complete(order *gate.Order, stage job.StageName, env []string) 
 	record := r.folder.Record()
 	order.Project, err = r.place.Tree(record.Data, strings.TrimSuffix(r.Env.Request.TempProjectDir(), ".tmp"))
 	order.Stage, order.Request, order.Service = stage, r.Env.Request, env
+	if err != nil {
+		return err
+	}
 	order.MaxBytes, order.MaxDuration = record.Gate.MaxBytes, record.Gate.MaxDuration
+	order.Limits, err = r.place.Limits(record.Data)
 	return err
 }
 
@@ -101,7 +105,7 @@ func (r running) judge(report gate.Report, warn bool) error {
 }
 
 // runGate runs the program gate, which lies beside this one, and returns its report. It
-// runs as the job's user, since it opens files that the job has made.
+// has the rights of a script, since it opens files that the job has made.
 func (r running) runGate(order gate.Order) (gate.Report, error) {
 	var report gate.Report
 	question, err := json.Marshal(order)
@@ -115,7 +119,7 @@ func (r running) runGate(order gate.Order) (gate.Report, error) {
 	var answer bytes.Buffer
 	cmd.Env = order.Service
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(question), &answer, r.Stderr
-	if err := cmd.Start(); err != nil {
+	if err := r.place.Start(r.folder.Record().Data, cmd); err != nil {
 		return report, cannotStart(cmd, err)
 	}
 	if err := cmd.Wait(); err != nil {
@@ -135,7 +139,7 @@ func cannotStart(cmd *exec.Cmd, err error) error {
 		"install all programs of rolecall in one folder that the users of jobs can pass through, such as /usr/libexec/rolecall; doctor check says what is in the way")
 }
 
-// gateCommand returns the command of the gate, with the rights of the job's user.
+// gateCommand returns the command of the gate.
 func (r running) gateCommand() (*exec.Cmd, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -145,7 +149,7 @@ func (r running) gateCommand() (*exec.Cmd, error) {
 	cmd.Dir = "/"
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = stopTime
-	return cmd, r.place.Command(r.folder.Record().Data, cmd)
+	return cmd, nil
 }
 
 // listPlaces returns places, one a line, and says how many more there are.

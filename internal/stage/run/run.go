@@ -39,8 +39,12 @@ type Backend interface {
 	Tree(data json.RawMessage, project string) (string, error)
 	// Visible returns the path at which scripts see a file of this host.
 	Visible(data json.RawMessage, path string) string
-	// Command gives cmd, a program of this host, the rights of the job and no others.
-	Command(data json.RawMessage, cmd *exec.Cmd) error
+	// Start starts cmd, a program of the driver, with the rights of a script and no others.
+	// Begin must have been called, and cmd must have ended before Run is called.
+	Start(data json.RawMessage, cmd *exec.Cmd) error
+	// Limits returns the limits of the job's processes. A program that is started by Start
+	// sets them itself, before it touches a file of the job.
+	Limits(data json.RawMessage) (backend.Limits, error)
 }
 
 // Provider is a provider of credentials, limited to what scripts see of it.

@@ -1,0 +1,4 @@
+package inspect
+
+// Restrain sets the limits of a job on this process.
+var Restrain = restrain

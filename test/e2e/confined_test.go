@@ -1,0 +1,63 @@
+package e2e_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"rolecall/internal/cgroup"
+	"rolecall/test/coordinator"
+	"rolecall/test/kit"
+)
+
+// TestGateConfined: the gate, which opens what a job has made, has no more rights than a
+// script of the job: user, capabilities, cgroup and limits are those of scripts.
+func TestGateConfined(t *testing.T) {
+	t.Parallel()
+	p := newIsolatedWorld(t)
+	leaky := p.alpha("truncate -s 4G big.bin; env > env.txt")
+	leaky.Artifacts = []coordinator.Artifact{{Paths: []string{"big.bin", "env.txt"}}}
+	run := p.enqueue(sharedToken, leaky)
+	want := []string{"Uid:\t33\t33\t33\t33\n", "Groups:\t33 \n", "NoNewPrivs:\t1\n", "CapBnd:\t0000000000000000\n", "Max open files            777                  777 "}
+	if parent, err := cgroup.Own(); err == nil {
+		parent.Close()
+		want = append(want, fmt.Sprintf("/rolecall-%d-", run.ID()))
+	}
+	seen := ""
+	kit.Await(t, "the gate with the rights of a script", func() bool {
+		seen = p.gate(t)
+		for _, text := range want {
+			if !strings.Contains(seen, text) {
+				return false
+			}
+		}
+		return true
+	})
+	if result := wait(t, run); result.FailureReason != "script_failure" {
+		t.Errorf("%+v; the gate had\n%s", result, seen)
+	}
+	contains(t, run.Text(), `"env.txt": ID token, access key id, secret access key, session token`)
+}
+
+// gate returns what /proc shows of a gate that runs for this world, empty if none does.
+func (p *policyWorld) gate(t *testing.T) string {
+	t.Helper()
+	programs, err := filepath.Glob("/proc/[0-9]*/exe")
+	kit.Must(t, err)
+	for _, exe := range programs {
+		path, _ := os.Readlink(exe)
+		environ, _ := os.ReadFile(filepath.Join(filepath.Dir(exe), "environ"))
+		if filepath.Base(path) != "gate" || !strings.Contains(string(environ), p.dir) {
+			continue
+		}
+		text := ""
+		for _, name := range []string{"status", "cgroup", "limits"} {
+			content, _ := os.ReadFile(filepath.Join(filepath.Dir(exe), name))
+			text += string(content)
+		}
+		return text
+	}
+	return ""
+}
