@@ -35,7 +35,7 @@ func (e foreignError) Error() string {
 // foreignError even if another user's folder cannot be opened.
 func openDir(parent int, name, path string) (dir, error) {
 	d, err := openAnyDir(parent, name, path)
-	if int(d.owner) == os.Geteuid() {
+	if isMe(d.owner) {
 		return d, err
 	}
 	if err == nil {
@@ -43,6 +43,9 @@ func openDir(parent int, name, path string) (dir, error) {
 	}
 	return dir{}, foreignError{path, d.owner}
 }
+
+// isMe reports whether uid is that of the driver's user.
+func isMe(uid uint32) bool { return int(uid) == os.Geteuid() }
 
 // openAnyDir is openDir for a folder of any user.
 func openAnyDir(parent int, name, path string) (dir, error) {

@@ -96,7 +96,7 @@ func TestRemoveOnFullDisk(t *testing.T) {
 			kit.Mount(t, p.root, "size=64k", 0)
 			p.write(t, 7)
 			if planted {
-				hole := filepath.Join(p.own(7), ".aws.hole.env")
+				hole := filepath.Join(p.secret(7), ".aws.hole.env")
 				kit.Must(t, os.WriteFile(hole, nil, 0o600))
 				kit.Must(t, os.Truncate(hole, 32<<10))
 			}

@@ -41,7 +41,7 @@ func Empty(path string, until time.Time) error {
 func (f *Folder) End(reap Reap) error { return f.end(context.Background(), reap) }
 
 // Remove removes the job of a folder that is open, as Create does if it fails.
-func (f *Folder) Remove() error { return f.remove() }
+func (f *Folder) Remove() error { return f.remove(time.Now().Add(removeTime)) }
 
 // Readable is readable.
 func Readable(version, own int) bool { return readable(version, own) }

@@ -10,6 +10,9 @@ import (
 // complete fills in the fields of a record that Create knows itself.
 func (r Record) complete(key job.Key, tempProjectDir string) Record {
 	r.Version, r.Proof, r.LinkDir = recordVersion, key.Proof, ""
+	if filepath.IsAbs(r.Own) {
+		r.Own = filepath.Join(r.Own, key.ID.String())
+	}
 	if r.Tenant != "" && r.Owner == nil && tempProjectDir != "" {
 		r.LinkDir = filepath.Join(tempProjectDir, linkFolder(key.ID))
 	}
@@ -54,12 +57,13 @@ func (f *Folder) finish(link func() error) error {
 	return nil
 }
 
-// makeFolders makes the folders for the credentials of a job with a tenant.
+// makeFolders makes the folders for the credentials of a job with a tenant, and the job's
+// own folder.
 func (f *Folder) makeFolders() error {
-	if f.record.Tenant == "" {
-		return nil
+	if err := f.makeOwn(); err != nil || f.record.Tenant == "" {
+		return err
 	}
-	for _, name := range []string{keptName, jobName} {
+	for _, name := range []string{keptName, secretName} {
 		made, err := f.dir.mkdir(name)
 		if err != nil {
 			return err

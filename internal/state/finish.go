@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"rolecall/internal/job"
 )
@@ -15,7 +16,8 @@ type Reap func(ctx context.Context, backend string, data json.RawMessage, id job
 
 // Finish reaps a job and then removes it as Remove does. If reap fails or panics, the
 // credentials are shredded and the record stays, so that the next Sweep tries again; the
-// error says so. If the root does not exist or is planted, or if the job does not exist,
+// error says so. The removal ends with ctx, or after 20 seconds if ctx has no deadline. If
+// the root does not exist or is planted, or if the job does not exist,
 // Finish does nothing and succeeds.
 func Finish(ctx context.Context, root string, key job.Key, reap Reap) error {
 	top, err := openOwn(root)
@@ -44,9 +46,18 @@ func (f *Folder) end(ctx context.Context, reap Reap) error {
 	f.leave()
 	if err := reap.safely(ctx, f.record, f.id); err != nil {
 		err = fmt.Errorf("%s: processes of job %s cannot be killed; its credentials are removed, and its record stays for the next sweep: %w", f.dir.path, f.id, err)
-		return errors.Join(err, f.shred())
+		return errors.Join(err, f.shred(end(ctx)))
 	}
-	return f.remove()
+	return f.remove(end(ctx))
+}
+
+// end returns when a removal must have ended: with ctx, or after removeTime if ctx has no
+// deadline.
+func end(ctx context.Context) time.Time {
+	if deadline, ok := ctx.Deadline(); ok {
+		return deadline
+	}
+	return time.Now().Add(removeTime)
 }
 
 // safely reaps the job of a record that names a backend. A panic becomes an error, so

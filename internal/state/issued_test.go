@@ -33,7 +33,7 @@ func (p place) writeFile(t *testing.T) *state.Folder {
 }
 
 // file returns the path of the file of a job's credential.
-func (p place) file() string { return filepath.Join(p.own(7), ".rolecall.vault.json") }
+func (p place) file() string { return filepath.Join(p.secret(7), ".rolecall.vault.json") }
 
 // TestIssued: all that was issued reads back, and the job has the file where its
 // variable says.
@@ -72,7 +72,7 @@ func TestFileModes(t *testing.T) {
 	p := newPlace(t)
 	p.writeFile(t)
 	got := modes(t, p.root)
-	for _, name := range []string{"7/job/.rolecall.vault.json", "7/kept/.rolecall.vault.json", "7/job/.aws.alpha.env", "7/issued.json"} {
+	for _, name := range []string{"7/secret/.rolecall.vault.json", "7/kept/.rolecall.vault.json", "7/secret/.aws.alpha.env", "7/issued.json"} {
 		if got[name] != "-rw-------" {
 			t.Errorf("%s has mode %s", name, got[name])
 		}
@@ -108,7 +108,7 @@ func TestWriteRefuses(t *testing.T) {
 // nothing of the credentials is written.
 func TestPlantedFile(t *testing.T) {
 	t.Parallel()
-	for _, where := range []string{"job", "kept"} {
+	for _, where := range []string{"secret", "kept"} {
 		p := newPlace(t)
 		f := create(t, p, 7)
 		planted := filepath.Join(p.folder(7), where, ".rolecall.vault.json")

@@ -70,11 +70,14 @@ func newPlace(t *testing.T) place {
 // folder returns the path of a job's folder.
 func (p place) folder(id job.ID) string { return filepath.Join(p.root, id.String()) }
 
+// secret returns the path of the folder that has a job's env file.
+func (p place) secret(id job.ID) string { return filepath.Join(p.folder(id), "secret") }
+
 // own returns the path of the folder that a job has to itself.
-func (p place) own(id job.ID) string { return filepath.Join(p.folder(id), "job") }
+func (p place) own(id job.ID) string { return filepath.Join(p.folder(id), "own") }
 
 // env returns the path of a job's env file.
-func (p place) env(id job.ID) string { return filepath.Join(p.own(id), ".aws.alpha.env") }
+func (p place) env(id job.ID) string { return filepath.Join(p.secret(id), ".aws.alpha.env") }
 
 // issued returns the path of the driver's own copy.
 func (p place) issued(id job.ID) string { return filepath.Join(p.folder(id), "issued.json") }

@@ -75,7 +75,7 @@ func TestMountedLinkFolder(t *testing.T) {
 	create(t, p, 7).Close()
 	kit.Must(t, os.Rename(filepath.Join(p.folder(7), "job.json"), filepath.Join(p.folder(7), "intent.json")))
 	kit.Mount(t, p.linkFolder(7), "", 0)
-	wantError(t, "Remove", state.Remove(p.root, key(7)), p.linkFolder(7)+": device or resource busy")
+	wantError(t, "Remove", state.Remove(p.root, key(7)), p.linkFolder(7)+": a file system is mounted there; unmount it")
 }
 
 // TestPlantedBuildDirectory: the folder beside the work tree is planted. A folder

@@ -15,8 +15,8 @@ import (
 // recordVersion is the version of a job's folder. A stage works with folders of its own
 // version and of the one before, but not of versions before oldestRead. Cleanup and
 // sweep must remove folders of any version. So these never change: the names of the
-// record's files, its fields proof, tenant, link_dir, lease, backend and data (cgroup up
-// to version 2), and the names of files with secrets, which isSecret knows.
+// record's files, its fields proof, tenant, link_dir, own, owner, lease, backend and data
+// (cgroup up to version 2), and the names of files with secrets, which isSecret knows.
 const (
 	recordVersion = 3
 	oldestRead    = 3
@@ -36,8 +36,8 @@ const (
 	leaving  phase = "removed.json" // the job has ended, whatever its lease says
 )
 
-// Record is what the later stages of a job need to know. Create fills in Version, Proof
-// and LinkDir.
+// Record is what the later stages of a job need to know. Create fills in Version, Proof,
+// LinkDir, and the job's id in Own.
 type Record struct {
 	Version int    `json:"version"`
 	Proof   string `json:"proof"`              // the Proof of the job.Key
@@ -52,7 +52,11 @@ type Record struct {
 
 	Backend string          `json:"backend,omitempty"` // name of the backend that runs the scripts; empty: unknown
 	Data    json.RawMessage `json:"data,omitempty"`    // what this backend needs to know; no secret
-	Owner   *Owner          `json:"owner,omitempty"`   // owner of the job's own folder; nil: the driver's user
+	Owner   *Owner          `json:"owner,omitempty"`   // the job's user; nil: the driver's user
+
+	// Own is the job's own folder: its path, or OwnHere; empty: the job has none. For Create
+	// it is the absolute path of the folder that has those of several jobs, or OwnHere.
+	Own string `json:"own,omitempty"`
 }
 
 // Owner is the unix user and group that the files of a job belong to.

@@ -70,17 +70,16 @@ func removeFrom(top dir, key job.Key, patient bool) error {
 	if patient && f.phase == made && f.record.older() {
 		return f.dir.errorf(string(made), errOlder())
 	}
-	return f.remove()
+	return f.remove(time.Now().Add(removeTime))
 }
 
 // remove removes the job. It first marks the folder. It removes the record last, since
 // the record names the link outside of the folder.
-func (f *Folder) remove() error {
+func (f *Folder) remove(until time.Time) error {
 	if stat, err := f.dir.stat(); err != nil || stat.Nlink == 0 {
 		return err // another process has removed it; the link may belong to a new attempt
 	}
 	f.leave()
-	until := time.Now().Add(removeTime)
 	outside := f.removeLink(until)
 	for {
 		err := f.removeOnce(until)
@@ -91,10 +90,14 @@ func (f *Folder) remove() error {
 	}
 }
 
-// removeOnce tries once to remove the folder: first all but the record, then the record,
-// then the folder itself.
+// removeOnce tries once to remove the folder: first all but the record and the job's own
+// folder, which may hold so much that the time is not enough; then that folder, then the
+// record, then the folder itself.
 func (f *Folder) removeOnce(until time.Time) error {
-	if err := f.dir.empty(until, string(intended), string(leaving)); err != nil {
+	if err := f.dir.empty(until, string(intended), string(leaving), ownName); err != nil {
+		return err
+	}
+	if err := f.removeOwn(until); err != nil {
 		return err
 	}
 	if err := f.dir.empty(until); err != nil {

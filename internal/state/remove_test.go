@@ -42,10 +42,10 @@ func TestRemoveWhatAJobDid(t *testing.T) {
 	for name, do := range map[string]func(p place) error{
 		"file made longer":    func(p place) error { return os.Truncate(p.env(7), 1<<20) },
 		"file made empty":     func(p place) error { return os.Truncate(p.env(7), 0) },
-		"file replaced":       func(p place) error { return os.Rename(p.env(7), filepath.Join(p.own(7), ".aws.b.env")) },
-		"file moved aside":    func(p place) error { return os.Rename(p.env(7), filepath.Join(p.own(7), "x\n\xff")) },
-		"a tree more":         func(p place) error { return os.MkdirAll(filepath.Join(p.own(7), "a/b/c/.aws.x.env"), 0o700) },
-		"a folder as a file":  func(p place) error { return os.MkdirAll(filepath.Join(p.own(7), ".aws.z.env/.aws.y.env"), 0o700) },
+		"file replaced":       func(p place) error { return os.Rename(p.env(7), filepath.Join(p.secret(7), ".aws.b.env")) },
+		"file moved aside":    func(p place) error { return os.Rename(p.env(7), filepath.Join(p.secret(7), "x\n\xff")) },
+		"a tree more":         func(p place) error { return os.MkdirAll(filepath.Join(p.secret(7), "a/b/c/.aws.x.env"), 0o700) },
+		"a folder as a file":  func(p place) error { return os.MkdirAll(filepath.Join(p.secret(7), ".aws.z.env/.aws.y.env"), 0o700) },
 		"files beside a link": func(p place) error { return os.WriteFile(filepath.Join(p.linkFolder(7), "mine"), nil, 0o600) },
 		"link to a folder":    func(p place) error { return os.Symlink(p.dir, filepath.Join(p.linkFolder(7), "up")) },
 		"record removed": func(p place) error {
@@ -74,7 +74,7 @@ func TestRemoveDeepTree(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	p.write(t, 7)
-	root, err := os.OpenRoot(p.own(7))
+	root, err := os.OpenRoot(p.secret(7))
 	kit.Must(t, err)
 	const depth = 4000
 	for range depth {
@@ -207,7 +207,7 @@ func TestTamperedTenant(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		if c, err := f.Read(); err == nil && slices.Contains(c.Environ(), "CLOUD_REGION=us-east-1") || filepath.Dir(f.Path()) != p.own(7) {
+		if c, err := f.Read(); err == nil && slices.Contains(c.Environ(), "CLOUD_REGION=us-east-1") || filepath.Dir(f.Path()) != p.secret(7) {
 			t.Errorf("with tenant %q in its record a job reads credentials outside its folder", name)
 		}
 		f.Close()
@@ -222,7 +222,7 @@ func TestRemoveManyPlanted(t *testing.T) {
 	p.root = filepath.Join(shm(t), "root")
 	p.write(t, 7)
 	for i := range 10000 {
-		kit.Must(t, os.WriteFile(filepath.Join(p.own(7), fmt.Sprintf(".aws.%d.env", i)), nil, 0o600))
+		kit.Must(t, os.WriteFile(filepath.Join(p.secret(7), fmt.Sprintf(".aws.%d.env", i)), nil, 0o600))
 	}
 	begin := time.Now()
 	p.remove(t, 7)

@@ -73,13 +73,13 @@ func TestRemoveMissing(t *testing.T) {
 func TestRemoveHalfMade(t *testing.T) {
 	t.Parallel()
 	for _, missing := range [][]string{
-		{"root/7/job/.aws.alpha.env"},
-		{"root/7/job"},
+		{"root/7/secret/.aws.alpha.env"},
+		{"root/7/secret"},
 		{"root/7/kept", "root/7/issued.json"},
 		{"builds"},
 		{"builds/project.tmp/rolecall-7"},
 		{"builds/project.tmp/rolecall-7/.aws.alpha.env"},
-		{"root/7/job/.aws.alpha.env", "builds"},
+		{"root/7/secret/.aws.alpha.env", "builds"},
 	} {
 		p := newPlace(t)
 		p.write(t, 7)

@@ -102,13 +102,13 @@ func (d dir) swapNames(name, spare string) error {
 // replaceJobCopy replaces the files that the job has. The env file is last, since it
 // names the other files.
 func (f *Folder) replaceJobCopy(kept dir, files []jobFile) error {
-	own, err := openAnyDir(f.dir.fd, jobName, f.dir.join(jobName))
+	secret, err := openAnyDir(f.dir.fd, secretName, f.dir.join(secretName))
 	if err != nil {
 		return err
 	}
-	defer own.close()
+	defer secret.close()
 	for _, file := range slices.Backward(files) {
-		if err := f.swap(kept, own, file); err != nil {
+		if err := f.swap(kept, secret, file); err != nil {
 			return err
 		}
 	}
@@ -117,23 +117,23 @@ func (f *Folder) replaceJobCopy(kept dir, files []jobFile) error {
 
 // swap replaces a file that the job has. The old file keeps its name in the folder kept,
 // and the new file gets another name there, so that Remove overwrites both.
-func (f *Folder) swap(kept, own dir, file jobFile) error {
+func (f *Folder) swap(kept, secret dir, file jobFile) error {
 	name := filePrefix + newName()[1:]
 	if err := kept.create(name, file.content); err != nil {
 		return err
 	}
 	var err error
 	if owner := f.record.Owner; owner != nil {
-		err = kept.errorf(name, unix.Fchownat(kept.fd, name, int(owner.UID), int(owner.GID), unix.AT_SYMLINK_NOFOLLOW))
+		err = kept.show(name, *owner)
 	}
 	if err == nil {
-		err = own.errorf(name, unix.Linkat(kept.fd, name, own.fd, name, 0))
+		err = secret.errorf(name, unix.Linkat(kept.fd, name, secret.fd, name, 0))
 	}
 	if err == nil {
-		err = own.errorf(file.name, unix.Renameat(own.fd, name, own.fd, file.name))
+		err = secret.errorf(file.name, unix.Renameat(secret.fd, name, secret.fd, file.name))
 	}
 	if err != nil {
-		return errors.Join(err, own.unlink(name), kept.shred(name))
+		return errors.Join(err, secret.unlink(name), kept.shred(name))
 	}
 	return nil
 }

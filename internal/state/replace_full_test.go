@@ -52,7 +52,7 @@ func TestReplaceObstructed(t *testing.T) {
 	t.Parallel()
 	for want, plant := range map[string]func(p place) error{
 		"issued.new: is a directory":      func(p place) error { return os.Mkdir(filepath.Join(p.folder(7), "issued.new"), 0o700) },
-		"7/job: no such file":             func(p place) error { return os.RemoveAll(p.own(7)) },
+		"7/secret: no such file":          func(p place) error { return os.RemoveAll(p.secret(7)) },
 		"7/kept: not a folder but a link": func(p place) error { return exchange(filepath.Join(p.folder(7), "kept")) },
 	} {
 		p := newPlace(t)

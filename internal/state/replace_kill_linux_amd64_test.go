@@ -73,7 +73,7 @@ func replaceKilledAt(t *testing.T, binary string, n int) bool {
 // linkAside gives second names to all files that the job has.
 func (p place) linkAside(t *testing.T, name string) {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(p.own(7), ".*"))
+	files, err := filepath.Glob(filepath.Join(p.secret(7), ".*"))
 	kit.Must(t, err)
 	if len(files) < 2 {
 		t.Errorf("the job has only %v", files)

@@ -2,8 +2,11 @@ package state_test
 
 import (
 	"os"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"rolecall/internal/state"
 	"rolecall/test/kit"
@@ -23,7 +26,7 @@ func TestReplacePlanted(t *testing.T) {
 			}
 			within(t, 5*time.Second, func() {
 				if err := f.Replace(fresh(1)); plant.name == "folder" {
-					wantError(t, "Replace", err, "/job/.rolecall.vault.json: ")
+					wantError(t, "Replace", err, "/secret/.rolecall.vault.json: ")
 				} else if err != nil {
 					t.Errorf("Replace: %v", err)
 				} else {
@@ -38,20 +41,24 @@ func TestReplacePlanted(t *testing.T) {
 	}
 }
 
-// TestReplaceForUser: the user of a job owns what takes the place of its files, and
+// readers returns who may read a file, as its access control list says.
+func readers(t *testing.T, path string) string {
+	t.Helper()
+	list := make([]byte, 100)
+	n, err := syscall.Getxattr(path, "system.posix_acl_access", list)
+	kit.Must(t, err)
+	return string(list[:n])
+}
+
+// TestReplaceForUser: the user of a job may read what takes the place of its files, and
 // nothing that root makes meanwhile is left in its folder.
 func TestReplaceForUser(t *testing.T) {
 	p := forUser(t)
-	before := owners(t, p.own(7))
+	before, list := owners(t, p.secret(7)), readers(t, p.env(7))
 	replaceOnce(t, p)
-	after := owners(t, p.own(7))
-	for _, name := range []string{".aws.alpha.env", ".rolecall.vault.json"} {
-		if after[name] != "-rw------- 65533 65533" {
-			t.Errorf("%s is %s", name, after[name])
-		}
-	}
-	if len(after) != len(before) {
-		t.Errorf("the job's folder has %v, had %v", after, before)
+	after := owners(t, p.secret(7))
+	if diff := cmp.Diff(before, after); diff != "" || readers(t, p.env(7)) != list || readers(t, p.file()) != list {
+		t.Errorf("the files are other people's:\n%s", diff)
 	}
 	p.checkWhole(t)
 	p.remove(t, 7)

@@ -52,7 +52,7 @@ func TestReplace(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	f := p.writeFile(t)
-	before := modes(t, p.own(7))
+	before := modes(t, p.secret(7))
 	for n := range 3 {
 		kit.Must(t, f.Replace(fresh(n)))
 	}
@@ -75,7 +75,7 @@ func TestReplace(t *testing.T) {
 	if diff := cmp.Diff(want, values(secrets)); err != nil || diff != "" {
 		t.Errorf("the secrets differ: %v\n%s", err, diff)
 	}
-	if diff := cmp.Diff(before, modes(t, p.own(7))); diff != "" {
+	if diff := cmp.Diff(before, modes(t, p.secret(7))); diff != "" {
 		t.Errorf("the job's folder differs:\n%s", diff)
 	}
 	if _, err := os.Lstat(filepath.Join(p.folder(7), "issued.new")); !errors.Is(err, fs.ErrNotExist) {

@@ -17,7 +17,7 @@ func TestFileIsShredded(t *testing.T) {
 	t.Parallel()
 	for name, move := range map[string]func(p place) error{
 		"where it was": func(place) error { return nil },
-		"moved":        func(p place) error { return os.Rename(p.file(), filepath.Join(p.own(7), "x")) },
+		"moved":        func(p place) error { return os.Rename(p.file(), filepath.Join(p.secret(7), "x")) },
 		"moved away":   func(p place) error { return os.Rename(p.file(), filepath.Join(p.dir, "x")) },
 		"gone":         func(p place) error { return os.Remove(p.file()) },
 	} {

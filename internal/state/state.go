@@ -4,14 +4,20 @@
 //	<root>/<job id>/job.json                  the record; no secret
 //	<root>/<job id>/issued.json               the driver's own copy of all that was issued
 //	<root>/<job id>/kept/.aws.<tenant>.env    a second name of the job's env file
-//	<root>/<job id>/job/.aws.<tenant>.env     the job's env file
-//	<root>/<job id>/job/.rolecall.<name>      a file of a credential; it has its second name too
+//	<root>/<job id>/secret/.aws.<tenant>.env  the job's env file
+//	<root>/<job id>/secret/.rolecall.<name>   a file of a credential; it has its second name too
+//	<root>/<job id>/own/                      the job's own folder, if it is in no other place
 //	<build directory>.tmp/rolecall-<job id>/.aws.<tenant>.env -> the job's env file
 //
 // The root is a folder of the user who runs the driver, on a tmpfs if the host has one.
-// A job of another user owns the folder job and the files in it, and can reach no other
-// file: the folders above let the user pass but not list them. Through its second name
-// the driver finds a file again wherever the job has moved it.
+// A job of another user can read the files in the folder secret and can change nothing
+// there: neither can it fill the tmpfs, nor move a file away. The folders above let the
+// user pass but not list them. A job of the driver's user can do both; through its second
+// name the driver finds a file again wherever the job has moved it.
+//
+// The job's own folder belongs to the job's user. What its tools keep is there, and goes
+// with the job. A job of another user has it below builds_dir if there is one, so that it
+// shares no tmpfs with the credentials of other jobs.
 //
 // The link in the build directory is for the job. It lies outside of the work tree, so
 // git, artifacts and caches do not reach it. The driver itself never follows it. A job
@@ -24,6 +30,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -35,7 +42,8 @@ const (
 	issuedNew   = "issued.new" // the next content of issued.json, or the one before
 	issuedEnv   = "issued.env" // the driver's own copy in folders of version 2 and before
 	keptName    = "kept"
-	jobName     = "job"
+	secretName  = "secret"
+	ownName     = "own"
 	envPattern  = ".aws.*.env"
 	filePrefix  = ".rolecall."
 	filePattern = filePrefix + "*"
@@ -75,7 +83,7 @@ func Create(root string, key job.Key, record Record, tempProjectDir string) (*Fo
 		err = f.fill()
 	}
 	if err != nil {
-		err = errors.Join(err, f.remove())
+		err = errors.Join(err, f.remove(time.Now().Add(removeTime)))
 		f.Close()
 		return nil, err
 	}
@@ -167,13 +175,13 @@ func (f *Folder) Path() string {
 	return f.jobPath()
 }
 
-// jobPath returns the path of the job's env file in its own folder.
-func (f *Folder) jobPath() string { return filepath.Join(f.dir.path, jobName, f.envName()) }
+// jobPath returns the path of the job's env file itself.
+func (f *Folder) jobPath() string { return filepath.Join(f.dir.path, secretName, f.envName()) }
 
 // envName returns the name of the env file.
 func (f *Folder) envName() string { return ".aws." + f.record.Tenant + ".env" }
 
 // filePath returns the path at which the job finds the file of a credential.
 func (f *Folder) filePath(name string) string {
-	return filepath.Join(f.dir.path, jobName, filePrefix+name)
+	return filepath.Join(f.dir.path, secretName, filePrefix+name)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"strconv"
 	"time"
@@ -27,6 +28,10 @@ const (
 // stays for a minute. Folders that do not belong to a job stay. The error is about jobs
 // that should have been removed. If the root does not exist or is planted, Sweep
 // succeeds.
+//
+// If ctx has a deadline, Sweep ends with it. What was not done by then stays for the next
+// Sweep, and is no error. Jobs come in random order, so that one that takes long does not
+// keep others from their turn.
 func Sweep(ctx context.Context, root string, reap Reap) ([]job.ID, error) {
 	return newHost().sweep(ctx, root, reap)
 }
@@ -39,13 +44,20 @@ func (h host) sweep(ctx context.Context, root string, reap Reap) ([]job.ID, erro
 	}
 	defer top.close()
 	entries, err := os.ReadDir(procPath(top.fd))
+	ids := jobsOf(entries)
+	rand.Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] }) //nolint:gosec // no secret
 	var removed []job.ID
-	for _, id := range jobsOf(entries) {
+	for _, id := range ids {
+		if ctx.Err() != nil {
+			break
+		}
 		done, sweepErr := h.sweepJob(ctx, top, id, reap)
 		if done {
 			removed = append(removed, id)
 		}
-		err = errors.Join(err, sweepErr)
+		if ctx.Err() == nil { // what was not done in time is for the next sweep
+			err = errors.Join(err, sweepErr)
+		}
 	}
 	return removed, err
 }
@@ -116,7 +128,9 @@ func (f *Folder) dead(h host) bool {
 	return !h.alive(f.record.Lease)
 }
 
-// shred overwrites and removes the credentials, and leaves the record.
-func (f *Folder) shred() error {
-	return f.dir.empty(time.Now().Add(removeTime), string(intended), string(made), string(leaving))
+// shred overwrites and removes the credentials and the job's own folder, and leaves the
+// record.
+func (f *Folder) shred(until time.Time) error {
+	keep := []string{string(intended), string(made), string(leaving)}
+	return errors.Join(f.dir.empty(until, append(keep, ownName)...), f.removeOwn(until), f.dir.empty(until, keep...))
 }

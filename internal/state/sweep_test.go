@@ -164,7 +164,7 @@ func TestSweepAge(t *testing.T) {
 			kit.Must(t, os.Symlink(filepath.Join(p.folder(7), ".aws.alpha.env"), filepath.Join(p.linkFolder(7), ".aws.alpha.env")))
 		}, 25 * time.Hour},
 		{"version 2", func(t *testing.T, p place) {
-			kit.Must(t, os.MkdirAll(p.own(7), 0o700))
+			kit.Must(t, os.MkdirAll(p.secret(7), 0o700))
 			kit.Must(t, os.WriteFile(filepath.Join(p.folder(7), "job.json"), []byte(`{"version":2,"proof":"","tenant":"alpha","link_dir":""}`), 0o600))
 			kit.Must(t, os.WriteFile(filepath.Join(p.folder(7), "issued.env"), credentials().EnvFile(), 0o600))
 			kit.Must(t, os.WriteFile(p.env(7), credentials().EnvFile(), 0o600))

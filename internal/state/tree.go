@@ -6,63 +6,11 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"rolecall/internal/creds"
 )
-
-// shred overwrites the regular file name with zeros, syncs and removes it, so that a
-// second name of the file holds no secret either. Whatever else has the name is only
-// removed. So is a file that does not belong to the owner of the folder: a job may have
-// linked it there. In the driver's own folders, the driver made all files. On file
-// systems that do not write in place, the old bytes may stay on the disk; on a tmpfs
-// they do not.
-func (d dir) shred(name string) error {
-	return errors.Join(d.overwrite(name), d.unlink(name))
-}
-
-// overwrite overwrites the regular file name if shred may. A file that cannot be opened
-// is not an error.
-func (d dir) overwrite(name string) error {
-	fd, owner, err := openat(d.fd, name, d.join(name), unix.S_IFREG, unix.O_WRONLY)
-	if err != nil {
-		return nil //nolint:nilerr // there is nothing to overwrite, or unlink reports the error
-	}
-	f := os.NewFile(uintptr(fd), d.join(name))
-	if owner == d.owner || int(d.owner) == os.Geteuid() {
-		err = zero(f, reach(name))
-	}
-	return errors.Join(err, f.Close())
-}
-
-// reach returns how many bytes of a file of that name the driver may have written. A job
-// may make its own files longer.
-func reach(name string) int64 {
-	if name == issuedName || name == issuedNew {
-		return maxIssued
-	}
-	return creds.MaxFile
-}
-
-// zero overwrites at most limit bytes of f, and syncs it.
-func zero(f *os.File, limit int64) error {
-	info, err := f.Stat()
-	if err != nil || info.Size() == 0 {
-		return err
-	}
-	_, err = f.Write(make([]byte, min(info.Size(), limit)))
-	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
-		return f.Truncate(0) // the file has a hole on a full disk: there is nothing to overwrite
-	}
-	if err != nil {
-		return err
-	}
-	return f.Sync()
-}
 
 // unlink removes a name that is not a folder. A missing name is not an error.
 func (d dir) unlink(name string) error {
@@ -71,7 +19,7 @@ func (d dir) unlink(name string) error {
 
 // rmdir removes the empty folder name. A missing folder is not an error.
 func (d dir) rmdir(name string) error {
-	return present(d.errorf(name, unix.Unlinkat(d.fd, name, unix.AT_REMOVEDIR)))
+	return present(d.errorf(name, mounted(unix.Unlinkat(d.fd, name, unix.AT_REMOVEDIR))))
 }
 
 // strip removes all files from d but the names to keep, overwrites those that may hold
@@ -122,17 +70,6 @@ func (d dir) unlinkOrShred(name string) error {
 	return d.unlink(name)
 }
 
-// isSecret reports whether a file of that name may hold secrets, in a folder of any
-// version.
-func isSecret(name string) bool {
-	if name == issuedName || name == issuedNew || name == issuedEnv {
-		return true
-	}
-	env, _ := filepath.Match(envPattern, name)
-	file, _ := filepath.Match(filePattern, name)
-	return env || file
-}
-
 // empty removes the content of d, however deep, but the names to keep. To need few
 // descriptors, it moves a folder up into d, removes the files in the folder, and then
 // moves its subfolders up in turn. A folder that a file system is mounted on cannot be
@@ -145,6 +82,9 @@ func (d dir) empty(until time.Time, keep ...string) error {
 		}
 		name := folders[len(folders)-1]
 		folders = folders[:len(folders)-1]
+		if d.rmdir(name) == nil {
+			continue // most folders of one that has very many are empty
+		}
 		moved := newName()
 		err := d.move(name, d, moved)
 		if err == nil {
@@ -183,10 +123,16 @@ func (d dir) move(name string, to dir, as string) error {
 		folder.close()
 		return d.errorf(name, unix.Renameat(d.fd, name, to.fd, as))
 	}
+	return d.errorf(name, mounted(err))
+}
+
+// mounted returns err, or what it means if a folder cannot be moved or removed since a
+// file system is mounted on it.
+func mounted(err error) error {
 	if errors.Is(err, unix.EBUSY) {
-		err = errors.New("a file system is mounted there; unmount it")
+		return errors.New("a file system is mounted there; unmount it")
 	}
-	return d.errorf(name, err)
+	return err
 }
 
 // dissolve removes the folder name in d. It moves the subfolders into d and returns
@@ -197,6 +143,9 @@ func (d dir) dissolve(name string, until time.Time) ([]string, error) {
 		return nil, err
 	}
 	defer folder.close()
+	if !isMe(d.owner) && folder.owner != d.owner {
+		return nil, foreignError{folder.path, folder.owner} // a third user's, whom the job's user must not have robbed
+	}
 	inside, problems := folder.strip(until, nil)
 	moved, err := folder.moveUp(inside, d)
 	if problems = errors.Join(problems, err); problems != nil {
@@ -211,6 +160,9 @@ func (d dir) dissolve(name string, until time.Time) ([]string, error) {
 // moveUp moves subfolders of d into the folder to, and returns their new names.
 func (d dir) moveUp(names []string, to dir) (moved []string, problems error) {
 	for _, name := range names {
+		if d.rmdir(name) == nil {
+			continue
+		}
 		as := newName()
 		err := d.moveOwn(name, to, as)
 		if err == nil {
@@ -226,7 +178,7 @@ func (d dir) moveUp(names []string, to dir) (moved []string, problems error) {
 // The owner is therefore checked after the move, when no job can exchange the folder any
 // more: a foreign folder is moved back and reported.
 func (d dir) moveOwn(name string, to dir, as string) error {
-	if err := d.move(name, to, as); err != nil || int(d.owner) == os.Geteuid() {
+	if err := d.move(name, to, as); err != nil || isMe(d.owner) {
 		return err
 	}
 	var stat unix.Stat_t

@@ -15,8 +15,8 @@ import (
 )
 
 // TestUserPlants: the job's user fills its folder with all that could lead root
-// astray, and hides its file behind other names. Remove then takes all, overwrites
-// the file wherever it is, waits for nothing, and touches no file of another user.
+// astray, and copies its secrets to there. Remove then takes all, overwrites the copies
+// wherever they are, waits for nothing, and touches no file of another user.
 func TestUserPlants(t *testing.T) {
 	p, ok := child()
 	if !ok {
@@ -37,18 +37,17 @@ func TestUserPlants(t *testing.T) {
 			t.Errorf("root's own file that the job has linked: %v, %v", info, err)
 		}
 		p.gone(t, 7)
-		for _, name := range []string{"keep", "moved"} {
-			content, err := os.ReadFile(filepath.Join(refuge, name))
-			if err != nil || len(content) == 0 || len(bytes.Trim(content, "\x00")) > 0 {
-				t.Errorf("%s reads %q, %v, want zeros", name, content, err)
-			}
+		content, err := os.ReadFile(filepath.Join(refuge, "keep"))
+		if err != nil || len(content) == 0 || len(bytes.Trim(content, "\x00")) > 0 {
+			t.Errorf("the other name of a copy reads %q, %v, want zeros", content, err)
 		}
 		return
 	}
 	victim, refuge, own := filepath.Join(p.dir, "victim"), filepath.Join(p.dir, "refuge"), p.own(7)
 	t.Cleanup(func() { kit.Must(t, os.Chmod(own, 0)) }) // after t.Chdir's
-	kit.Must(t, os.Link(p.env(7), filepath.Join(refuge, "keep")))
-	kit.Must(t, os.Rename(p.env(7), filepath.Join(refuge, "moved")))
+	copied := filepath.Join(own, ".aws.copy.env")
+	kit.Must(t, os.WriteFile(copied, credentials().EnvFile(), 0o600))
+	kit.Must(t, os.Link(copied, filepath.Join(refuge, "keep")))
 	for i, plant := range plants {
 		plant.put(t, filepath.Join(own, fmt.Sprintf(".aws.%d.env", i)), victim)
 		plant.put(t, filepath.Join(own, fmt.Sprintf(".rolecall.%d", i)), victim)
@@ -63,15 +62,30 @@ func TestUserPlants(t *testing.T) {
 // TestForeignFolderInJob: what a job has moved into its folder and is not its own
 // stays, beside an error.
 func TestForeignFolderInJob(t *testing.T) {
-	p := forUser(t)
-	theirs := filepath.Join(p.own(7), "a", "theirs")
-	kit.Must(t, os.MkdirAll(theirs, 0o755))
-	kit.Must(t, os.WriteFile(filepath.Join(theirs, "file"), []byte(victim), 0o644))
-	kit.Must(t, os.Chown(filepath.Dir(theirs), jobUID, jobUID))
+	for _, above := range []string{"", "a", "a/b"} {
+		p := forUser(t)
+		theirs := filepath.Join(p.own(7), above, "theirs")
+		kit.Must(t, os.MkdirAll(theirs, 0o755))
+		kit.Must(t, os.WriteFile(filepath.Join(theirs, "file"), []byte(victim), 0o644))
+		for path := filepath.Dir(theirs); path != p.folder(7); path = filepath.Dir(path) {
+			kit.Must(t, os.Chown(path, jobUID, jobUID))
+		}
+		p.keepsForeign(t)
+	}
+}
+
+// keepsForeign checks that a file of the user root stays in the folder of a job.
+func (p place) keepsForeign(t *testing.T) {
+	t.Helper()
 	for range 2 {
-		wantError(t, "Remove", state.Remove(p.root, key(7)), "theirs belongs to user 0")
-		found, _ := filepath.Glob(filepath.Join(p.folder(7), ".*", "theirs", "file"))
-		if len(found) != 1 {
+		wantError(t, "Remove", state.Remove(p.root, key(7)), " belongs to user 0")
+		kept := 0
+		for name := range modes(t, p.own(7)) {
+			if filepath.Base(name) == "file" {
+				kept++
+			}
+		}
+		if kept != 1 {
 			t.Errorf("it is gone: %v", owners(t, p.dir))
 		}
 		if _, err := os.Lstat(filepath.Join(p.folder(7), "removed.json")); err != nil {
@@ -87,7 +101,7 @@ func TestMountInJob(t *testing.T) {
 	if !kit.InMounts(t, "a mount in the folder of a job") {
 		return
 	}
-	for _, where := range []string{"job", "job/a/b"} {
+	for _, where := range []string{"own", "own/a/b"} {
 		t.Run(where, func(t *testing.T) {
 			p := forUser(t)
 			source, point := p.newVictim(t), filepath.Join(p.folder(7), where)

@@ -32,28 +32,30 @@ func forUser(t *testing.T) place {
 	dir := kit.OpenDir(t)
 	kit.Must(t, os.Chmod(dir, 0o755))
 	p := place{filepath.Join(dir, "root"), filepath.Join(dir, "builds", "project.tmp"), dir}
-	f, err := state.Create(p.root, key(7), state.Record{Tenant: "alpha", Owner: &state.Owner{UID: jobUID, GID: jobUID}}, p.builds)
+	f, err := state.Create(p.root, key(7), state.Record{Tenant: "alpha", Owner: &state.Owner{UID: jobUID, GID: jobUID}, Own: state.OwnHere}, p.builds)
 	kit.Must(t, err)
 	t.Cleanup(f.Close)
 	kit.Must(t, f.Write(withFile()))
-	if f.Path() != p.env(7) {
-		t.Errorf("path %s, want %s", f.Path(), p.env(7))
+	if f.Path() != p.env(7) || f.OwnDir() != p.own(7) {
+		t.Errorf("paths %s and %s, want %s and %s", f.Path(), f.OwnDir(), p.env(7), p.own(7))
 	}
+	kit.Must(t, os.Chown(p.own(7), jobUID, jobUID)) // the backend does that
 	return p
 }
 
 // asMadeForUser is what a job of another user has, with modes and owners.
 var asMadeForUser = map[string]string{
-	"root":                             "drwx--x--x 0 0",
-	"root/7":                           "drwx--x--x 0 0",
-	"root/7/job.json":                  "-rw------- 0 0",
-	"root/7/issued.json":               "-rw------- 0 0",
-	"root/7/kept":                      "drwx------ 0 0",
-	"root/7/kept/.aws.alpha.env":       "-rw------- 65533 65533",
-	"root/7/kept/.rolecall.vault.json": "-rw------- 65533 65533",
-	"root/7/job":                       "drwx------ 65533 65533",
-	"root/7/job/.aws.alpha.env":        "-rw------- 65533 65533",
-	"root/7/job/.rolecall.vault.json":  "-rw------- 65533 65533",
+	"root":                               "drwx--x--x 0 0",
+	"root/7":                             "drwx--x--x 0 0",
+	"root/7/job.json":                    "-rw------- 0 0",
+	"root/7/issued.json":                 "-rw------- 0 0",
+	"root/7/kept":                        "drwx------ 0 0",
+	"root/7/kept/.aws.alpha.env":         "-rw-r----- 0 0", // by a list, the job's user may read it
+	"root/7/kept/.rolecall.vault.json":   "-rw-r----- 0 0",
+	"root/7/secret":                      "drwx--x--x 0 0",
+	"root/7/secret/.aws.alpha.env":       "-rw-r----- 0 0",
+	"root/7/secret/.rolecall.vault.json": "-rw-r----- 0 0",
+	"root/7/own":                         "drwx------ 65533 65533",
 }
 
 // owners adds the owner and group to the modes of what is below dir.
@@ -118,16 +120,14 @@ func TestUserBeforeWrite(t *testing.T) {
 	p.gone(t, 7)
 }
 
-// TestUserNeedsRoot: a driver that may not give a file away keeps nothing of it.
-func TestUserNeedsRoot(t *testing.T) {
-	if !kit.InChild(t, asUser()) {
-		return
-	}
+// TestUserIsNone: if a file cannot be shown to the job's user, nothing is kept of it.
+func TestUserIsNone(t *testing.T) {
+	t.Parallel()
 	p := newPlace(t)
-	f, err := state.Create(p.root, key(7), state.Record{Tenant: "alpha", Owner: &state.Owner{UID: jobUID, GID: jobUID}}, "")
+	f, err := state.Create(p.root, key(7), state.Record{Tenant: "alpha", Owner: &state.Owner{UID: 1<<32 - 1, GID: jobUID}}, "")
 	kit.Must(t, err)
 	defer f.Close()
-	wantError(t, "Write", f.Write(credentials()), "operation not permitted")
+	wantError(t, "Write", f.Write(credentials()), "kept/.aws.alpha.env: invalid argument")
 	for _, path := range []string{p.env(7), p.issued(7), filepath.Join(p.folder(7), "kept", ".aws.alpha.env")} {
 		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s is left (%v)", path, err)
@@ -181,11 +181,18 @@ func TestUserReach(t *testing.T) {
 		"read issued.json":    func() error { _, err := os.ReadFile(p.issued(7)); return err },
 		"enter kept":          func() error { _, err := os.Stat(filepath.Join(kept, ".aws.alpha.env")); return err },
 		"remove issued.json":  func() error { return os.Remove(p.issued(7)) },
-		"rename issued.json":  func() error { return os.Rename(p.issued(7), filepath.Join(p.own(7), "x")) },
+		"rename issued.json":  func() error { return os.Rename(p.issued(7), filepath.Join(p.secret(7), "x")) },
 		"replace the record":  func() error { return os.Rename(p.env(7), filepath.Join(p.folder(7), "job.json")) },
-		"rename job":          func() error { return os.Rename(p.own(7), filepath.Join(p.folder(7), "x")) },
-		"remove job":          func() error { return os.Remove(p.own(7)) },
-		"link issued.json":    func() error { return os.Link(p.issued(7), filepath.Join(p.own(7), "x")) },
+		"list secret":         func() error { _, err := os.ReadDir(p.secret(7)); return err },
+		"fill secret":         func() error { return os.Mkdir(filepath.Join(p.secret(7), "x"), 0o700) },
+		"fill the env file":   func() error { _, err := os.OpenFile(p.env(7), os.O_WRONLY|os.O_APPEND, 0); return err },
+		"open the env file":   func() error { return os.Chmod(p.env(7), 0o644) },
+		"move the env file":   func() error { return os.Rename(p.env(7), filepath.Join(p.own(7), "x")) },
+		"remove the env file": func() error { return os.Remove(p.env(7)) },
+		"rename secret":       func() error { return os.Rename(p.secret(7), filepath.Join(p.folder(7), "x")) },
+		"remove secret":       func() error { return os.Remove(p.secret(7)) },
+		"remove own":          func() error { return os.Remove(p.own(7)) },
+		"link issued.json":    func() error { return os.Link(p.issued(7), filepath.Join(p.secret(7), "x")) },
 		"make a file":         func() error { return os.WriteFile(filepath.Join(p.folder(7), "x"), nil, 0o600) },
 		"make a job":          func() error { return os.Mkdir(p.folder(8), 0o700) },
 		"lock the folder":     func() error { _, err := os.Open(p.folder(7)); return err },

@@ -3,6 +3,7 @@ package state
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -10,13 +11,13 @@ import (
 )
 
 // Write writes what was issued: the driver's own copy, then the files of the job. Each
-// file is written whole, in a folder that does not belong to the job's user yet. If
+// file is written whole, in a folder that the job's user cannot enter yet. If
 // Write fails, no credential is left, and the error quotes none. If the runner has died,
 // no stage would remove the credentials: Write then removes all of the job, and returns
 // an error.
 func (f *Folder) Write(set creds.Set) error {
 	if err := f.checkRunner(); err != nil {
-		return errors.Join(err, f.remove())
+		return errors.Join(err, f.remove(time.Now().Add(removeTime)))
 	}
 	placed, content, err := f.encode(issued{set: set})
 	if err != nil {
@@ -29,7 +30,7 @@ func (f *Folder) Write(set creds.Set) error {
 		return errors.Join(err, f.dir.shred(issuedName))
 	}
 	if err := f.checkRunner(); err != nil {
-		return errors.Join(err, f.remove())
+		return errors.Join(err, f.remove(time.Now().Add(removeTime)))
 	}
 	return nil
 }
@@ -77,65 +78,63 @@ func (f *Folder) writeJobCopy(files []jobFile) error {
 		return err
 	}
 	defer kept.close()
-	own, err := openDir(f.dir.fd, jobName, f.dir.join(jobName))
+	secret, err := openDir(f.dir.fd, secretName, f.dir.join(secretName))
 	if err != nil {
 		return err
 	}
-	defer own.close()
-	return f.writeFiles(kept, own, files)
+	defer secret.close()
+	return f.writeFiles(kept, secret, files)
 }
 
-// writeFiles writes files into the folders kept and own, and gives them to the job's
+// writeFiles writes files into the folders kept and secret, and shows them to the job's
 // user.
-func (f *Folder) writeFiles(kept, own dir, files []jobFile) error {
+func (f *Folder) writeFiles(kept, secret dir, files []jobFile) error {
 	for i, file := range files {
-		if err := put(kept, own, file); err != nil {
-			return errors.Join(err, withdraw(kept, own, files[:i]))
+		if err := put(kept, secret, file); err != nil {
+			return errors.Join(err, withdraw(kept, secret, files[:i]))
 		}
 	}
-	if err := f.handOver(kept, own, files); err != nil {
-		return errors.Join(err, withdraw(kept, own, files))
+	if err := f.handOver(kept, secret, files); err != nil {
+		return errors.Join(err, withdraw(kept, secret, files))
 	}
 	return nil
 }
 
-// put writes a file in the folder kept, and gives it a second name in the folder own.
-func put(kept, own dir, file jobFile) error {
+// put writes a file in the folder kept, and gives it a second name in the folder secret.
+func put(kept, secret dir, file jobFile) error {
 	if err := kept.create(file.name, file.content); err != nil {
 		return err
 	}
-	if err := unix.Linkat(kept.fd, file.name, own.fd, file.name, 0); err != nil {
-		return errors.Join(own.errorf(file.name, err), kept.shred(file.name))
+	if err := unix.Linkat(kept.fd, file.name, secret.fd, file.name, 0); err != nil {
+		return errors.Join(secret.errorf(file.name, err), kept.shred(file.name))
 	}
 	return nil
 }
 
 // withdraw removes files that put has written.
-func withdraw(kept, own dir, files []jobFile) error {
+func withdraw(kept, secret dir, files []jobFile) error {
 	var problems error
 	for _, file := range files {
-		problems = errors.Join(problems, own.unlink(file.name), kept.shred(file.name))
+		problems = errors.Join(problems, secret.unlink(file.name), kept.shred(file.name))
 	}
 	return problems
 }
 
-// handOver gives the job's files and, last of all, its folder to the job's user, and
-// lets that user pass through the folders above. For the driver's user there is nothing
-// to do.
-func (f *Folder) handOver(kept, own dir, files []jobFile) error {
+// handOver lets the job's user read the job's files, and pass through the folders above.
+// For the driver's user there is nothing to do.
+func (f *Folder) handOver(kept, secret dir, files []jobFile) error {
 	if f.record.Owner == nil {
 		return nil
 	}
-	uid, gid := int(f.record.Owner.UID), int(f.record.Owner.GID)
 	for _, file := range files {
-		if err := unix.Fchownat(kept.fd, file.name, uid, gid, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-			return kept.errorf(file.name, err)
+		if err := kept.show(file.name, *f.record.Owner); err != nil {
+			return err
 		}
 	}
-	for _, d := range []dir{f.root, f.dir} {
+	for _, d := range []dir{f.root, f.dir, secret} {
 		if err := unix.Fchmod(d.fd, passable); err != nil {
 			return d.errorf("", err)
 		}
 	}
-	return own.errorf("", unix.Fchown(own.fd, uid, gid))
+	return nil
 }

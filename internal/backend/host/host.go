@@ -53,12 +53,12 @@ func below(dir, folder string) string {
 // Reap kills the processes in the job's cgroup, and removes the cgroup. It takes at most
 // ten seconds. If the record names no cgroup, there is nothing to do: run has killed the
 // processes that it could find.
-func (*Backend) Reap(_ context.Context, data json.RawMessage, id job.ID) error {
+func (*Backend) Reap(ctx context.Context, data json.RawMessage, id job.ID) error {
 	p, err := parse(data)
 	if err != nil || p.Cgroup == "" {
 		return err
 	}
-	return cgroup.Reap(p.Cgroup, p.group(id))
+	return cgroup.Reap(ctx, p.Cgroup, p.group(id))
 }
 
 // place is where a job runs, as the record has it.

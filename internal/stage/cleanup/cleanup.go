@@ -7,6 +7,7 @@ import (
 	"os/signal"
 	"slices"
 	"syscall"
+	"time"
 
 	"rolecall/internal/backend"
 	"rolecall/internal/fault"
@@ -15,6 +16,9 @@ import (
 	"rolecall/internal/state"
 	"rolecall/internal/tenant/policyfile"
 )
+
+// removeTime bounds how long the stage works: a job may have made very many folders.
+const removeTime = 2 * time.Minute
 
 // roots returns the folders that may hold the state of the job. If the config stage
 // has not said which folder it chose, the credentials_dir of the policy file is one of
@@ -70,8 +74,10 @@ func run(c *program.Call, parts Parts) error {
 		c.Log.Warnf("no credentials are removed, since the job is unknown: %v", err)
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), removeTime)
+	defer cancel()
 	for _, root := range roots(c, parts) {
-		err = errors.Join(err, state.Finish(context.Background(), root, key, backend.Reap(parts.Backends)))
+		err = errors.Join(err, state.Finish(ctx, root, key, backend.Reap(parts.Backends)))
 	}
 	if err != nil {
 		return fault.New(fault.Admin, err, "remove what is left on the runner's host")

@@ -4,6 +4,7 @@ package config
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"rolecall/internal/admission"
 	"rolecall/internal/backend"
@@ -15,6 +16,10 @@ import (
 	"rolecall/internal/tenant/policyfile"
 	"rolecall/internal/version"
 )
+
+// sweepTime bounds how long a job waits for what dead jobs of others have left. The
+// program sweep removes the rest.
+const sweepTime = time.Second
 
 // output is what the runner reads from the stage's standard output.
 //
@@ -76,7 +81,9 @@ func run(c *program.Call, parts Parts) error {
 	if err != nil {
 		return err
 	}
-	if _, err := state.Sweep(context.Background(), root, backend.Reap(parts.Backends)); err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), sweepTime)
+	defer cancel()
+	if _, err := state.Sweep(ctx, root, backend.Reap(parts.Backends)); err != nil {
 		c.Log.Warnf("the state of dead jobs on this host cannot be removed: %v", err)
 	}
 	return write(c, place, root, policy)

@@ -94,7 +94,7 @@ func TestOwner(t *testing.T) {
 	h := newHost(t, newGitLab(t))
 	h.box.owner = &backend.Owner{UID: uint32(os.Geteuid()), GID: uint32(os.Getegid())}
 	got := newCall(t, h).serve()
-	if got.code != 0 || !strings.Contains(got.out, "  env file: "+h.root+"/7/job/.aws.alpha.env\n") {
+	if got.code != 0 || !strings.Contains(got.out, "  env file: "+h.root+"/7/secret/.aws.alpha.env\n") {
 		t.Fatalf("%+v", got)
 	}
 	if r := h.record(t); r.LinkDir != "" || r.Owner == nil || *r.Owner != (state.Owner{UID: h.box.owner.UID, GID: h.box.owner.GID}) {

@@ -22,7 +22,7 @@ func TestRun(t *testing.T) {
 	tests := []struct {
 		tenant, stage, want string
 	}{
-		{"alpha", "build_script", "PATH=/bin\nCLOUD_SECRET=[MASKED]\nAWS_EC2_METADATA_DISABLED=true\nROLECALL_ENV_FILE=/toyROOT/7/job/.aws.alpha.env\nROLECALL_EXPIRES=2031-02-03T04:05:06Z\n" + masked},
+		{"alpha", "build_script", "PATH=/bin\nCLOUD_SECRET=[MASKED]\nAWS_EC2_METADATA_DISABLED=true\nROLECALL_ENV_FILE=/toyROOT/7/secret/.aws.alpha.env\nROLECALL_EXPIRES=2031-02-03T04:05:06Z\n" + masked},
 		{"alpha", "get_sources", off + masked},
 		{"", "build_script", off + clear},
 		{"", "upload_artifacts_on_success", off + clear},
