@@ -48,7 +48,7 @@ func (c Case) readTokens(d *Decision) (map[string]idtoken.Token, error) {
 // side are returned unchanged; all others become the author's, with advice.
 func (c Case) token(name string, claims *idtoken.Claims) (idtoken.Token, error) {
 	if len(c.Response.Values(name)) > 1 {
-		return idtoken.Token{}, fault.New(fault.Author, fmt.Errorf("%s has two different values", name),
+		return idtoken.Token{}, fault.New(fault.ForeignToken, fmt.Errorf("%s has two different values", name),
 			"remove the CI/CD variable of that name, which overrides the ID token")
 	}
 	token, err := c.Read(c.Request[name])
@@ -67,12 +67,12 @@ func (c Case) token(name string, claims *idtoken.Claims) (idtoken.Token, error) 
 func refuseToken(name string, err error) error {
 	what, next := err, "let id_tokens: set the token, and set no CI/CD variable of that name"
 	if classed, ok := errors.AsType[*fault.Error](err); ok {
-		if classed.Side != fault.Author {
+		if classed.Code.Side() != fault.Author {
 			return err
 		}
 		what, next = classed.What, cmp.Or(classed.Next, next)
 	}
-	return fault.New(fault.Author, fmt.Errorf("%s is not an ID token of this job: %w", name, what), next)
+	return fault.New(fault.ForeignToken, fmt.Errorf("%s is not an ID token of this job: %w", name, what), next)
 }
 
 // claimsOf returns the claims of a token that a policy judges.
@@ -97,7 +97,7 @@ func (c Case) checkOverrides() error {
 		return nil
 	}
 	slices.Sort(names)
-	return fault.New(fault.Author,
+	return fault.New(fault.Override,
 		fmt.Errorf("variables of the job would override its tenant's credentials: %s", strings.Join(slices.Compact(names), ", ")),
 		"remove them from .gitlab-ci.yml and from Settings > CI/CD > Variables of the project and its groups, or export them in the script where they are meant")
 }

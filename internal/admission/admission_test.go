@@ -13,9 +13,9 @@ import (
 
 func TestToken(t *testing.T) {
 	t.Parallel()
-	unreachable := fault.New(fault.Infrastructure, errors.New("no answer"), "wait")
-	unset := fault.New(fault.Admin, errors.New("no issuer"), "set it")
-	expired := fault.New(fault.Author, errors.New("it expired"), "run the job again")
+	unreachable := fault.New(fault.NoKeys, errors.New("no answer"), "wait")
+	unset := fault.New(fault.BadPolicy, errors.New("no issuer"), "set it")
+	expired := fault.New(fault.Refused, errors.New("it expired"), "run the job again")
 	for name, test := range map[string]struct {
 		raw  string
 		read error
@@ -34,8 +34,8 @@ func TestToken(t *testing.T) {
 			c.Read = failing(test.read)
 		}
 		d, err := refused(t, name, c)
-		if err.Side != test.side || !strings.HasPrefix(err.Error(), test.want) {
-			t.Errorf("%s: %v: %v, want %v: %q", name, err.Side, err, test.side, test.want)
+		if err.Code.Side() != test.side || !strings.HasPrefix(err.Error(), test.want) {
+			t.Errorf("%s: %v: %v, want %v: %q", name, err.Code.Side(), err, test.side, test.want)
 		}
 		if d.Claims.Ref != test.raw {
 			t.Errorf("%s: the claims are of %q, want those of the token", name, d.Claims.Ref)
@@ -44,8 +44,8 @@ func TestToken(t *testing.T) {
 	c := newCase(t, job.Request{"TENANT": "beta"})
 	vary(&c, "BETA", "a", "b")
 	vary(&c, "BETA", "b", "b")
-	if _, err := refused(t, "two values", c); err.Side != fault.Author || !strings.HasPrefix(err.Error(), "BETA has two different values; remove the CI/CD variable") {
-		t.Errorf("two values: %v: %v", err.Side, err)
+	if _, err := refused(t, "two values", c); err.Code.Side() != fault.Author || !strings.HasPrefix(err.Error(), "BETA has two different values; remove the CI/CD variable") {
+		t.Errorf("two values: %v: %v", err.Code.Side(), err)
 	}
 }
 
@@ -99,8 +99,8 @@ func TestOverridesAreSeenInBoth(t *testing.T) {
 	c.Response.Variables = []job.Variable{{Key: "AWS_PROFILE"}, {Key: "AWS_REGION"}, {Key: "AWS_CONFIG_FILE"}}
 	_, err := refused(t, "overrides", c)
 	const want = "credentials: AWS_ACCESS_KEY_ID, AWS_CONFIG_FILE, AWS_PROFILE, ROLECALL_ENV_FILE, ROLECALL_EXPIRES; remove"
-	if err.Side != fault.Author || !strings.Contains(err.Error(), want) {
-		t.Errorf("%v: %v, want %q", err.Side, err, want)
+	if err.Code.Side() != fault.Author || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v: %v, want %q", err.Code.Side(), err, want)
 	}
 	c = newCase(t, job.Request{"AWS_REGION": "eu-west-1", "TENANT": "alpha"})
 	if _, err := admission.Decide(c); err != nil {

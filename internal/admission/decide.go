@@ -194,7 +194,7 @@ func (c Case) orders(g tenant.Grant, servers []tenant.Gift) ([]creds.Order, erro
 func (c Case) order(g tenant.Grant, gift tenant.Gift, servers []tenant.Gift) (creds.Order, error) {
 	p := c.provider(gift.Provider)
 	if p == nil {
-		return creds.Order{}, fault.New(fault.Admin, fmt.Errorf("tenant %q: this program does not know the provider %q", g.Tenant, gift.Provider),
+		return creds.Order{}, fault.New(fault.Programs, fmt.Errorf("tenant %q: this program does not know the provider %q", g.Tenant, gift.Provider),
 			"install all programs of one version of rolecall")
 	}
 	return p.Order(c.asker(g, gift.Settings, tenant.Find(servers, gift.Provider)))

@@ -61,8 +61,8 @@ func checkOrder(t *testing.T, newCase func() admission.Case, steps []step) {
 			name := fmt.Sprintf("%s, with %d steps broken", s.name, len(broken))
 			d, err := refused(t, name, c)
 			joined := len(broken) > 1 && s.name == "the folder" // with that about the user
-			if err.Side != s.side && !joined || !strings.HasPrefix(err.Error(), s.want) {
-				t.Errorf("%s: %v: %v, want %v: %q", name, err.Side, err, s.side, s.want)
+			if err.Code.Side() != s.side && !joined || !strings.HasPrefix(err.Error(), s.want) {
+				t.Errorf("%s: %v: %v, want %v: %q", name, err.Code.Side(), err, s.side, s.want)
 			}
 			if d.Grant.Tenant != s.tenant || d.Claims.Ref != s.ref {
 				t.Errorf("%s: beside the error are tenant %q and ref %q, want %q and %q", name, d.Grant.Tenant, d.Claims.Ref, s.tenant, s.ref)
@@ -111,7 +111,7 @@ func TestOrderByJob(t *testing.T) {
 }
 
 // noRoot is what a job without a unix user is refused with.
-func noRoot() error { return fault.New(fault.Admin, errors.New("no root"), "") }
+func noRoot() error { return fault.New(fault.BadPolicy, errors.New("no root"), "") }
 
 // TestUser: only a job without a unix user is refused as root.
 func TestUser(t *testing.T) {
@@ -125,18 +125,18 @@ func TestUser(t *testing.T) {
 	if d, err := admission.Decide(c); err != nil || d.Grant.RunAs != "ci-a" {
 		t.Errorf("a job of a tenant with a user: %+v, %v", d.Grant, err)
 	}
-	c.NotAs = func(user string) error { return fault.New(fault.Admin, errors.New("not "+user), "") }
-	if _, err := refused(t, "a user that the driver cannot become", c); err.Side != fault.Admin || err.Error() != "not ci-a" {
+	c.NotAs = func(user string) error { return fault.New(fault.BadUser, errors.New("not "+user), "") }
+	if _, err := refused(t, "a user that the driver cannot become", c); err.Code.Side() != fault.Admin || err.Error() != "not ci-a" {
 		t.Errorf("a job of a tenant with a user that the driver cannot become: %v", err)
 	}
 	c.Policy = nil
-	if _, err := refused(t, "a user that the driver cannot become", c); err.Side != fault.Admin || err.Error() != "not ci" {
+	if _, err := refused(t, "a user that the driver cannot become", c); err.Code.Side() != fault.Admin || err.Error() != "not ci" {
 		t.Errorf("a job of a user of --run-as that the driver cannot become: %v", err)
 	}
 	for name, p := range map[string]*tenant.Policy{"by policy": compile(t, policy), "by job": nil} {
 		c := newCase(t, job.Request{"GITLAB_OIDC_TOKEN": ""})
 		c.Policy, c.NoRoot, c.WorkDir = p, noRoot(), ""
-		if _, err := refused(t, name, c); err.Side != fault.Admin || err.Error() != "no root" {
+		if _, err := refused(t, name, c); err.Code.Side() != fault.Admin || err.Error() != "no root" {
 			t.Errorf("%s, a job of no tenant: %v", name, err)
 		}
 	}

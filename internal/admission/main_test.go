@@ -86,7 +86,7 @@ func refused(t *testing.T, name string, c admission.Case) (admission.Decision, *
 		t.Errorf("%s: allowed: %+v", name, d.Grant)
 		return d, &fault.Error{What: errors.New("no error")}
 	}
-	return d, &fault.Error{Side: fault.SideOf(err), What: err}
+	return d, &fault.Error{Code: fault.CodeOf(err), What: err}
 }
 
 // vary sets a variable in what GitLab sent and in what the runner passes.

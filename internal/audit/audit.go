@@ -40,8 +40,8 @@ func (l Log) Write(e Event) error {
 	if err == nil {
 		return nil
 	}
-	side, next := advise(err)
-	return fault.New(side, fmt.Errorf("audit log %s: %w", l.Path, err), next)
+	code, next := advise(err)
+	return fault.New(code, fmt.Errorf("audit log %s: %w", l.Path, err), next)
 }
 
 // write does what Write does, with errors that do not name the log.
@@ -133,24 +133,24 @@ func isUnfinished(f *os.File, size int64) (bool, error) {
 	return last[0] != '\n', err
 }
 
-// advise returns who must act on an error and what to do. The advice is empty if the
+// advise returns the code of an error and what to do. The advice is empty if the
 // error itself says what to do.
-func advise(err error) (fault.Side, string) {
+func advise(err error) (fault.Code, string) {
 	switch {
 	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
-		return fault.Infrastructure, "make room on its disk"
+		return fault.Shortage, "make room on its disk"
 	case errors.Is(err, errLocked):
-		return fault.Infrastructure, "find the process with lsof, and let only the owner read the log: chmod go-rwx"
+		return fault.LogLocked, "find the process with lsof, and let only the owner read the log: chmod go-rwx"
 	case errors.Is(err, unix.EFBIG):
-		return fault.Admin, "rotate the log, or raise LimitFSIZE of the runner's service"
+		return fault.BadAuditLog, "rotate the log, or raise LimitFSIZE of the runner's service"
 	case errors.Is(err, unix.ENOENT):
-		return fault.Admin, "create its folder: install -d -m 0750"
+		return fault.BadAuditLog, "create its folder: install -d -m 0750"
 	case errors.Is(err, unix.ELOOP):
-		return fault.Admin, "replace the symbolic link by the file itself"
+		return fault.BadAuditLog, "replace the symbolic link by the file itself"
 	case errors.Is(err, unix.EISDIR), errors.Is(err, unix.ENXIO):
-		return fault.Admin, "the audit log must be a regular file; choose another path"
+		return fault.BadAuditLog, "the audit log must be a regular file; choose another path"
 	case errors.Is(err, unix.EROFS):
-		return fault.Infrastructure, "put the log on a disk that can be written to"
+		return fault.Shortage, "put the log on a disk that can be written to"
 	}
-	return fault.Admin, ""
+	return fault.BadAuditLog, ""
 }

@@ -28,7 +28,7 @@ func Named[B interface{ Name() string }](backends []B, name string) (B, error) {
 		}
 	}
 	var none B
-	return none, fault.New(fault.Admin, fmt.Errorf("this program does not know the backend %q that the job runs in", name),
+	return none, fault.New(fault.Programs, fmt.Errorf("this program does not know the backend %q that the job runs in", name),
 		"install all programs of one version of rolecall")
 }
 

@@ -51,14 +51,14 @@ func write(fd uintptr, p unsafe.Pointer, n int32) int32 {
 	}
 	switch {
 	case printed == nothing && starts(p, n, "fatal error: "):
-		sendText("rolecall: error [infrastructure]: this program has crashed: ")
+		sendText("rolecall: this program has crashed (RC507): ")
 		printed = begin
 	case printed == begin:
 		send(fd, p, n)
 		sendText(hint)
 		printed = all
 	case printed == nothing && (starts(p, n, "panic: ") || starts(p, n, "SIG")):
-		sendText("rolecall: error [infrastructure]: this program has crashed: panic")
+		sendText("rolecall: this program has crashed (RC507): panic")
 		sendText(hint)
 		printed = all
 	}

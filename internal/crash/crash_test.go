@@ -51,7 +51,7 @@ func TestShown(t *testing.T) {
 		command := exec.Command(build(t), name)
 		command.Env = append(os.Environ(), "GOTRACEBACK=all")
 		out, _ := command.CombinedOutput()
-		if command.ProcessState.ExitCode() != 2 || !strings.HasPrefix(string(out), "rolecall: error [infrastructure]: ") || !strings.Contains(string(out), "\ngoroutine ") {
+		if command.ProcessState.ExitCode() != 2 || !strings.HasPrefix(string(out), "rolecall: this program has crashed (RC507): ") || !strings.Contains(string(out), "\ngoroutine ") {
 			t.Errorf("%s: exit code %d, output\n%.2000s", name, command.ProcessState.ExitCode(), out)
 		}
 	}
@@ -61,7 +61,7 @@ func TestShown(t *testing.T) {
 func expectLine(t *testing.T, command *exec.Cmd, want string) {
 	t.Helper()
 	out, _ := command.CombinedOutput()
-	line := "rolecall: error [infrastructure]: this program has crashed: " + want + "; to see where, set GOTRACEBACK=all in the environment of the runner's service\n"
+	line := "rolecall: this program has crashed (RC507): " + want + "; to see where, set GOTRACEBACK=all in the environment of the runner's service\n"
 	if string(out) != line || command.ProcessState.ExitCode() != 2 {
 		t.Errorf("exit code %d, output\n%.2000s, want\n%s", command.ProcessState.ExitCode(), out, line)
 	}

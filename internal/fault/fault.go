@@ -1,10 +1,11 @@
-// Package fault says who must act on an error: the job's author, the runner's admin, or
-// nobody because infrastructure failed.
+// Package fault says what kind an error is, and who must act on it: the job's author,
+// the owner of a cloud account, the runner's admin, or nobody because infrastructure
+// failed.
 //
 // GitLab Runner has two kinds of failure. A build failure is final; after a system
-// failure the runner prepares the job again, up to three times. Errors of the author
-// and the admin become build failures, errors of infrastructure become system failures.
-// An error without an [Error] of this package counts as infrastructure.
+// failure the runner prepares the job again, up to three times. Errors of people become
+// build failures, errors of infrastructure become system failures. An error without an
+// [Error] of this package counts as infrastructure.
 //
 // https://docs.gitlab.com/runner/executors/custom/#prepare
 package fault
@@ -19,24 +20,41 @@ import (
 // Side names who must act on an error.
 type Side string
 
-// The three sides, as the job log prints them.
+// The sides, as the audit log has them.
 const (
 	Author         Side = "author"
+	Account        Side = "aws-account"
 	Admin          Side = "runner-admin"
 	Infrastructure Side = "infrastructure"
 )
 
-// Error is an error with the side that must act, and what this side should do next.
+// Error is an error with the kind that it is of, what is known of the case, and what the
+// side that must act should do next.
 type Error struct {
-	Side Side
-	What error
-	Next string
+	Code  Code
+	What  error  // what is wrong: one line in the author's words
+	Rows  []Row  // what is known of the case
+	Next  string // what to do next; may be empty. Lines after the first can be pasted
+	Trace string // what a support team asks for, such as the id of a request
 }
 
-// New returns an Error. The argument what says what is wrong; next says what to do, and
-// may be empty or have several lines.
-func New(side Side, what error, next string) error {
-	return &Error{Side: side, What: what, Next: next}
+// Row is something that is known of a case. A text may have several lines.
+type Row struct {
+	Label string // such as role
+	Text  string
+}
+
+// New returns an Error. The argument what says what is wrong; next says what to do.
+func New(code Code, what error, next string) *Error {
+	return &Error{Code: code, What: what, Next: next}
+}
+
+// With adds a row to the error, and returns the error. A row without a text is not added.
+func (e *Error) With(label, text string) *Error {
+	if text != "" {
+		e.Rows = append(e.Rows, Row{label, text})
+	}
+	return e
 }
 
 // Error returns what is wrong and what to do next, in one text.
@@ -50,16 +68,22 @@ func (e *Error) Error() string {
 // Unwrap returns what is wrong.
 func (e *Error) Unwrap() error { return e.What }
 
-// SideOf returns the side of the outermost Error in err, or Infrastructure if err has
-// none. An Admin error that was caused by a full or read-only disk, or by exhausted
-// descriptors or memory, counts as Infrastructure, so the runner tries again.
-func SideOf(err error) Side {
-	var e *Error
-	if !errors.As(err, &e) || e.Side == Admin && isShortage(e) {
-		return Infrastructure
+// CodeOf returns the code of the outermost Error in err, or Unexpected if err has none.
+// If an Admin error was caused by a full or read-only disk, or by exhausted descriptors
+// or memory, the code is Shortage, so the runner tries again.
+func CodeOf(err error) Code {
+	e, ok := errors.AsType[*Error](err)
+	switch {
+	case !ok && isShortage(err), ok && e.Code.Side() == Admin && isShortage(e):
+		return Shortage
+	case !ok:
+		return Unexpected
 	}
-	return e.Side
+	return e.Code
 }
+
+// SideOf returns the side of CodeOf(err).
+func SideOf(err error) Side { return CodeOf(err).Side() }
 
 // isShortage reports whether the cause of err is that the host lacks disk space, inodes,
 // descriptors or memory, or that its disk cannot be written.

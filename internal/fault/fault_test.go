@@ -14,8 +14,8 @@ var errWhat = errors.New("the door is locked")
 
 func TestSideOf(t *testing.T) {
 	t.Parallel()
-	author := fault.New(fault.Author, errWhat, "")
-	admin := fault.New(fault.Admin, errWhat, "")
+	author := fault.New(fault.Refused, errWhat, "")
+	admin := fault.New(fault.BadPolicy, errWhat, "")
 	for name, test := range map[string]struct {
 		err  error
 		want fault.Side
@@ -24,14 +24,16 @@ func TestSideOf(t *testing.T) {
 		"plain":                   {errWhat, fault.Infrastructure},
 		"author":                  {author, fault.Author},
 		"admin":                   {admin, fault.Admin},
-		"infrastructure":          {fault.New(fault.Infrastructure, errWhat, ""), fault.Infrastructure},
-		"admin, no room":          {fault.New(fault.Admin, syscall.ENOSPC, ""), fault.Infrastructure},
+		"infrastructure":          {fault.New(fault.NoKeys, errWhat, ""), fault.Infrastructure},
+		"admin, no room":          {fault.New(fault.BadPolicy, syscall.ENOSPC, ""), fault.Infrastructure},
 		"wrapped":                 {fmt.Errorf("tenant %q: %w", "a", author), fault.Author},
 		"wrapped twice":           {fmt.Errorf("b: %w", fmt.Errorf("a: %w", admin)), fault.Admin},
 		"joined after a plain":    {errors.Join(errWhat, author), fault.Author},
 		"joined: the first wins":  {errors.Join(admin, author), fault.Admin},
-		"outermost wins":          {fault.New(fault.Admin, author, ""), fault.Admin},
-		"outermost infrastruture": {fault.New(fault.Infrastructure, author, ""), fault.Infrastructure},
+		"aws":                     {fault.New(fault.RegionOff, errWhat, ""), fault.Account},
+		"no room":                 {syscall.ENOSPC, fault.Infrastructure},
+		"outermost wins":          {fault.New(fault.BadPolicy, author, ""), fault.Admin},
+		"outermost infrastruture": {fault.New(fault.NoKeys, author, ""), fault.Infrastructure},
 	} {
 		if got := fault.SideOf(test.err); got != test.want {
 			t.Errorf("%s: SideOf(%v) = %q, want %q", name, test.err, got, test.want)
@@ -42,8 +44,8 @@ func TestSideOf(t *testing.T) {
 // TestSidesAsPrinted pins the words that people see and search logs for.
 func TestSidesAsPrinted(t *testing.T) {
 	t.Parallel()
-	got := fmt.Sprintf("%s %s %s", fault.Author, fault.Admin, fault.Infrastructure)
-	if want := "author runner-admin infrastructure"; got != want {
+	got := fmt.Sprintf("%s %s %s %s", fault.Author, fault.Account, fault.Admin, fault.Infrastructure)
+	if want := "author aws-account runner-admin infrastructure"; got != want {
 		t.Errorf("sides print as %q, want %q", got, want)
 	}
 }
@@ -55,7 +57,7 @@ func TestErrorText(t *testing.T) {
 		"ring the bell":        "the door is locked; ring the bell",
 		"ring\n  then\n  wait": "the door is locked; ring\n  then\n  wait",
 	} {
-		if got := fault.New(fault.Author, errWhat, next).Error(); got != want {
+		if got := fault.New(fault.Refused, errWhat, next).Error(); got != want {
 			t.Errorf("with next step %q the text is %q, want %q", next, got, want)
 		}
 	}
@@ -63,8 +65,36 @@ func TestErrorText(t *testing.T) {
 
 func TestUnwrap(t *testing.T) {
 	t.Parallel()
-	err := fault.New(fault.Admin, fmt.Errorf("state: %w", fs.ErrNotExist), "")
+	err := fault.New(fault.BadPolicy, fmt.Errorf("state: %w", fs.ErrNotExist), "")
 	if !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%v hides what is wrong from errors.Is", err)
+	}
+}
+
+func TestCodeOf(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		err  error
+		want fault.Code
+	}{
+		"none":           {nil, fault.Unexpected},
+		"plain":          {errWhat, fault.Unexpected},
+		"plain, no room": {fmt.Errorf("x: %w", syscall.ENOSPC), fault.Shortage},
+		"admin, no room": {fault.New(fault.BadAuditLog, syscall.EDQUOT, ""), fault.Shortage},
+		"author's":       {fault.New(fault.Refused, syscall.ENOSPC, ""), fault.Refused},
+		"wrapped":        {fmt.Errorf("x: %w", fault.New(fault.NoToken, errWhat, "")), fault.NoToken},
+	} {
+		if got := fault.CodeOf(test.err); got != test.want {
+			t.Errorf("%s: CodeOf(%v) = %q, want %q", name, test.err, got, test.want)
+		}
+	}
+}
+
+// TestWith: a row without a text is not added.
+func TestWith(t *testing.T) {
+	t.Parallel()
+	err := fault.New(fault.Refused, errWhat, "").With("role", "").With("ref", "main")
+	if len(err.Rows) != 1 || err.Rows[0] != (fault.Row{Label: "ref", Text: "main"}) {
+		t.Errorf("rows %v", err.Rows)
 	}
 }

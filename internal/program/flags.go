@@ -42,9 +42,9 @@ func (f *Flags) Register(set *flag.FlagSet) {
 func (f Flags) Check() error {
 	switch {
 	case f.NoPolicy && f.Config != "":
-		return fault.New(fault.Admin, errors.New("--no-policy and --config contradict each other"), "remove one of them in the runner's config.toml")
+		return fault.New(fault.BadFlags, errors.New("--no-policy and --config contradict each other"), "remove one of them in the runner's config.toml")
 	case f.RunAs != "" && !f.NoPolicy:
-		return fault.New(fault.Admin, errors.New("--run-as is for --no-policy only"), "set run_as in the policy file, and remove --run-as in the runner's config.toml")
+		return fault.New(fault.BadFlags, errors.New("--run-as is for --no-policy only"), "set run_as in the policy file, and remove --run-as in the runner's config.toml")
 	}
 	return nil
 }
@@ -57,9 +57,17 @@ func (f Flags) Policy(providers ...policyfile.Provider) (*tenant.Policy, error) 
 	}
 	policy, err := policyfile.Load(f.file(), providers...)
 	if f.Config == "" && errors.Is(err, fs.ErrNotExist) {
-		return nil, fault.New(fault.Admin, err,
+		return nil, fault.New(fault.NoPolicy, err,
 			"write one; or, if jobs shall name their tenant and role themselves, "+paste(Flags{NoPolicy: true, RunAs: "NAME", Tenant: f.Tenant}))
 	}
+	return policy, err
+}
+
+// Policy returns what Flags.Policy returns. The contact that a policy names stands in all
+// later messages.
+func (c *Call) Policy(providers ...policyfile.Provider) (*tenant.Policy, error) {
+	policy, err := c.Flags.Policy(providers...)
+	c.about.Contact = contactOf(policy)
 	return policy, err
 }
 
@@ -73,7 +81,7 @@ func (f Flags) User(euid int) (string, error) {
 		return f.RunAs, nil
 	}
 	if euid != 0 {
-		return "", fault.New(fault.Admin, fmt.Errorf("--run-as root: the runner's service is not root, its uid is %d", euid),
+		return "", fault.New(fault.BadFlags, fmt.Errorf("--run-as root: the runner's service is not root, its uid is %d", euid),
 			"remove --run-as in the runner's config.toml: scripts run as the service's user")
 	}
 	return "", nil
@@ -86,7 +94,7 @@ func (f Flags) Pinned() (tenant.Name, error) {
 	}
 	name, err := tenant.ParseName(f.Tenant)
 	if err != nil {
-		return tenant.None, fault.New(fault.Admin, fmt.Errorf("--tenant: %w", err), "correct it in the runner's config.toml")
+		return tenant.None, fault.New(fault.BadFlags, fmt.Errorf("--tenant: %w", err), "correct it in the runner's config.toml")
 	}
 	return name, nil
 }
@@ -104,7 +112,7 @@ func (p Program) parseFlags(c *Call, args []string) error {
 	case errors.Is(err, flag.ErrHelp):
 		return show(c.Stdout, usage, p.Name, p.Does)
 	case err != nil:
-		return fault.New(fault.Admin, err, fmt.Sprintf("correct %[1]s_args in the runner's config.toml; %[1]s --help lists the flags", p.Name))
+		return fault.New(fault.BadFlags, err, fmt.Sprintf("correct %[1]s_args in the runner's config.toml; %[1]s --help lists the flags", p.Name))
 	case *wantsVersion:
 		return show(c.Stdout, "rolecall %s %s\n", p.Name, version.Version)
 	}

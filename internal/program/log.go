@@ -1,32 +1,36 @@
 package program
 
 import (
-	"fmt"
 	"io"
 
 	"github.com/sirupsen/logrus"
+
+	"rolecall/internal/message"
 )
 
-// sideField is the field of a log entry that names who must act.
-const sideField = "side"
-
-// newLog returns the log of a stage. Its lines appear in the job log. Each says what is
-// wrong, and after a semicolon what to do; its SIDE says who has to act.
-func newLog(w io.Writer) *logrus.Logger {
+// newLog returns the log of a stage, whose lines appear in the job log. An entry with an
+// error becomes the message about it.
+func newLog(w io.Writer, c *Call) *logrus.Logger {
 	log := logrus.New()
 	log.SetOutput(w)
-	log.SetFormatter(formatter{})
+	log.SetFormatter(formatter{c})
 	return log
 }
 
-// formatter writes an entry as "rolecall: LEVEL [SIDE]: MESSAGE".
-type formatter struct{}
+// formatter gives entries the form of package message.
+type formatter struct{ call *Call }
 
 // Format formats an entry.
-func (formatter) Format(e *logrus.Entry) ([]byte, error) {
-	side := ""
-	if s, ok := e.Data[sideField]; ok {
-		side = fmt.Sprintf(" [%v]", s)
+func (f formatter) Format(e *logrus.Entry) ([]byte, error) {
+	about := f.call.about
+	err, ok := e.Data[logrus.ErrorKey].(error)
+	switch {
+	case ok && f.call.again:
+		return []byte(about.Again(err)), nil
+	case ok:
+		return []byte(about.Error(err)), nil
+	case e.Level == logrus.WarnLevel:
+		return []byte(about.Warning(e.Message)), nil
 	}
-	return fmt.Appendf(nil, "rolecall: %s%s: %s\n", e.Level, side, e.Message), nil
+	return []byte(message.Note(e.Message)), nil
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"rolecall/internal/program"
+	"rolecall/test/kit"
 )
 
 // childVariable makes this test binary the program that its value names.
@@ -32,5 +33,5 @@ func serve(run func(*program.Call) error, environ []string, args ...string) resu
 func serveProgram(p program.Program, environ []string, args ...string) result {
 	var out, stderr strings.Builder
 	code := p.Serve(args, environ, nil, &out, &stderr)
-	return result{code, out.String(), stderr.String()}
+	return result{code, out.String(), kit.Flat(stderr.String())}
 }

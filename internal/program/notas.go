@@ -5,7 +5,7 @@ import (
 	"rolecall/internal/fault"
 )
 
-// NotAs returns a function that returns the fault.Admin which refuses a job of a unix
+// NotAs returns a function that returns the fault.BadUser which refuses a job of a unix
 // user, or nil if a driver with the effective uid euid can run scripts as that user. A
 // user that the host does not have is for the backend to refuse.
 func NotAs(euid int) func(user string) error {
@@ -15,7 +15,7 @@ func NotAs(euid int) func(user string) error {
 			return nil //nolint:nilerr // the backend says more of it
 		}
 		if err := a.RunnableBy(euid); err != nil {
-			return fault.New(fault.Admin, err, "remove User= from its unit, and restart the service")
+			return fault.New(fault.BadUser, err, "remove User= from its unit, and restart the service")
 		}
 		return nil
 	}

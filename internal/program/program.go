@@ -19,7 +19,9 @@ import (
 	"rolecall/internal/fault"
 	"rolecall/internal/job"
 	"rolecall/internal/mask"
+	"rolecall/internal/message"
 	"rolecall/internal/process"
+	"rolecall/internal/state"
 )
 
 // Call is what a stage is called with.
@@ -33,6 +35,8 @@ type Call struct {
 	Flags
 
 	masks *mask.Masks
+	about message.Case // what the messages of the stage say beside their error
+	again bool         // the error is that of the try before
 }
 
 // Program is a stage as a program.
@@ -41,6 +45,8 @@ type Program struct {
 	Does   string            // what the stage does; in --help it follows the name
 	Run    func(*Call) error // does the stage's work
 	Always bool              // run even if flags or environment are wrong
+	Plain  bool              // no colours: the runner's log gets the output, and not the job log
+	Tried  bool              // the runner tries again after a system failure
 }
 
 // ScriptError says that a user's script ended with a code other than 0.
@@ -58,7 +64,10 @@ func (p Program) Main() { process.Exit(p.Serve) }
 // environ names.
 func (p Program) Serve(args, environ []string, _ io.Reader, stdout, stderr io.Writer) (code int) {
 	c := newCall(stdout, stderr)
-	code = c.exitCode(p.serve(c, args, environ))
+	c.about.Colours = !p.Plain
+	err := p.serve(c, args, environ)
+	c.describe(p.Tried, err)
+	code = c.exitCode(err)
 	c.flush()
 	return code
 }
@@ -67,7 +76,9 @@ func (p Program) Serve(args, environ []string, _ io.Reader, stdout, stderr io.Wr
 func newCall(stdout, stderr io.Writer) *Call {
 	masks := mask.NewMasks()
 	out, err := masks.Writer(stdout), masks.Writer(stderr)
-	return &Call{Stdout: out, Stderr: err, Log: newLog(err), masks: masks}
+	c := &Call{Stdout: out, Stderr: err, masks: masks}
+	c.Log = newLog(err, c)
+	return c
 }
 
 // serve reads flags and environment and runs the stage. A panic becomes an error.
@@ -103,10 +114,27 @@ func (c *Call) exitCode(err error) int {
 	return c.fail(err)
 }
 
+// describe sets what the message about err says beside it. With tried the runner tries
+// again after a system failure, and what was said before is not said again.
+func (c *Call) describe(tried bool, err error) {
+	key, keyErr := job.ReadKey(c.Env.ResponseFile)
+	if err == nil || keyErr != nil {
+		return
+	}
+	c.about.Job = key.ID.String()
+	if c.about.Contact == "" {
+		told, _ := parseTold(c.Env.Told)
+		c.about.Contact = told.Contact
+	}
+	if tried && c.Env.Store != "" && fault.SideOf(err) == fault.Infrastructure {
+		c.about.Try, c.again = state.Try(c.Env.Store, key, string(fault.CodeOf(err))+err.Error())
+	}
+}
+
 // fail logs an error, and returns the exit code that says who has to act.
 func (c *Call) fail(err error) int {
 	side := fault.SideOf(err)
-	c.Log.WithField(sideField, side).Error(err)
+	c.Log.WithError(err).Error(err)
 	if side == fault.Infrastructure {
 		return c.Env.SystemFailure
 	}

@@ -30,13 +30,13 @@ func TestExitCodes(t *testing.T) {
 		says string // all of standard error
 	}{
 		"success":        {ends(nil), 0, ""},
-		"author":         {ends(fault.New(fault.Author, broken, "")), 71, "rolecall: error [author]: broken\n"},
-		"admin":          {ends(fault.New(fault.Admin, broken, "repair it")), 71, "rolecall: error [runner-admin]: broken; repair it\n"},
-		"infrastructure": {ends(fault.New(fault.Infrastructure, broken, "")), 72, "rolecall: error [infrastructure]: broken\n"},
-		"plain":          {ends(broken), 72, "rolecall: error [infrastructure]: broken\n"},
-		"wrapped":        {ends(fmt.Errorf("x: %w", fault.New(fault.Author, broken, ""))), 71, "rolecall: error [author]: x: broken\n"},
-		"full disk":      {ends(fault.New(fault.Admin, syscall.ENOSPC, "")), 72, "rolecall: error [infrastructure]: no space left on device\n"},
-		"panic":          {func(*program.Call) error { panic("ouch") }, 72, "rolecall: error [infrastructure]: panic in stage: ouch\n"},
+		"author":         {ends(fault.New(fault.Refused, broken, "")), 71, "rolecall: error [RC103]: broken\n"},
+		"admin":          {ends(fault.New(fault.BadPolicy, broken, "repair it")), 71, "rolecall: error [RC303]: broken; repair it\n"},
+		"infrastructure": {ends(fault.New(fault.NoKeys, broken, "")), 72, "rolecall: error [RC503]: broken\n"},
+		"plain":          {ends(broken), 72, "rolecall: error [RC500]: broken\n"},
+		"wrapped":        {ends(fmt.Errorf("x: %w", fault.New(fault.Refused, broken, ""))), 71, "rolecall: error [RC103]: x: broken\n"},
+		"full disk":      {ends(fault.New(fault.BadPolicy, syscall.ENOSPC, "")), 72, "rolecall: error [RC501]: no space left on device\n"},
+		"panic":          {func(*program.Call) error { panic("ouch") }, 72, "rolecall: error [RC500]: panic in stage: ouch\n"},
 		"script":         {ends(program.ScriptError(3)), 71, ""},
 		"wrapped script": {ends(errors.Join(program.ScriptError(3))), 71, ""},
 	} {
@@ -73,20 +73,20 @@ func TestWrongCall(t *testing.T) {
 		environ []string
 		args    []string
 		code    int
-		side    string
+		kind    string
 		says    string
 	}{
-		"flag":         {nil, []string{"--nose"}, 1, "runner-admin", "flag provided but not defined: -nose; correct stage_args in the runner's config.toml; stage --help lists the flags\n"},
-		"value":        {nil, []string{"--tenant"}, 1, "runner-admin", "flag needs an argument: -tenant; "},
-		"two policies": {nil, []string{"--no-policy", "--config=/c"}, 1, "runner-admin", "--no-policy and --config contradict each other; remove one of them in the runner's config.toml\n"},
-		"user":         {nil, []string{"--run-as", "ci"}, 1, "runner-admin", "--run-as is for --no-policy only; set run_as in the policy file, and remove --run-as in the runner's config.toml\n"},
-		"exit code":    {[]string{"BUILD_FAILURE_EXIT_CODE=x"}, nil, 2, "infrastructure", "BUILD_FAILURE_EXIT_CODE is \"x\", want a number from 1 to 255\n"},
+		"flag":         {nil, []string{"--nose"}, 1, "RC301", "flag provided but not defined: -nose; correct stage_args in the runner's config.toml; stage --help lists the flags\n"},
+		"value":        {nil, []string{"--tenant"}, 1, "RC301", "flag needs an argument: -tenant; "},
+		"two policies": {nil, []string{"--no-policy", "--config=/c"}, 1, "RC301", "--no-policy and --config contradict each other; remove one of them in the runner's config.toml\n"},
+		"user":         {nil, []string{"--run-as", "ci"}, 1, "RC301", "--run-as is for --no-policy only; set run_as in the policy file, and remove --run-as in the runner's config.toml\n"},
+		"exit code":    {[]string{"BUILD_FAILURE_EXIT_CODE=x"}, nil, 2, "RC500", "BUILD_FAILURE_EXIT_CODE is \"x\", want a number from 1 to 255\n"},
 	} {
 		ran := false
 		p := program.Program{Name: "stage", Run: func(*program.Call) error { ran = true; return nil }}
 		got := serveProgram(p, test.environ, test.args...)
-		if ran || got.code != test.code || got.out != "" || !strings.HasPrefix(got.stderr, "rolecall: error ["+test.side+"]: "+test.says) {
-			t.Errorf("%s: %+v, ran: %t; want exit code %d and %q of %s", name, got, ran, test.code, test.says, test.side)
+		if ran || got.code != test.code || got.out != "" || !strings.HasPrefix(got.stderr, "rolecall: error ["+test.kind+"]: "+test.says) {
+			t.Errorf("%s: %+v, ran: %t; want exit code %d and %q of %s", name, got, ran, test.code, test.says, test.kind)
 		}
 		p.Always = true
 		got = serveProgram(p, test.environ, test.args...)
@@ -108,7 +108,7 @@ func TestAlways(t *testing.T) {
 		{"0", "--nose", "BUILD_FAILURE_EXIT_CODE is \"0\", want a number from 1 to 255\nflag provided but not defined: -nose; "},
 	} {
 		got := serveProgram(p, []string{"ROLECALL_STORE=/s", "BUILD_FAILURE_EXIT_CODE=" + test.code}, "--config=/c", test.flag)
-		if got.code != 2 || !strings.HasPrefix(got.stderr, "rolecall: warning: "+test.warning) || !strings.HasSuffix(got.stderr, "rolecall: error [infrastructure]: config /c, store /s\n") {
+		if got.code != 2 || !strings.HasPrefix(got.stderr, "rolecall: warning: "+test.warning) || !strings.HasSuffix(got.stderr, "rolecall: error [RC500]: config /c, store /s\n") {
 			t.Errorf("%+v: %+v", test, got)
 		}
 	}
@@ -154,7 +154,7 @@ func TestMask(t *testing.T) {
 		c.Log.Warn(second)
 		return errors.New(first + " is wrong")
 	}, nil)
-	want := result{2, "[MASKED] secret-of-the-jo another-secre", "[MASKED]\nrolecall: warning: [MASKED]\nrolecall: error [infrastructure]: [MASKED] is wrong\n"}
+	want := result{2, "[MASKED] secret-of-the-jo another-secre", "[MASKED]\nrolecall: warning: [MASKED]\nrolecall: error [RC500]: [MASKED] is wrong\n"}
 	if got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
@@ -164,7 +164,7 @@ func TestMask(t *testing.T) {
 		}
 		panic(first)
 	}, nil)
-	if want := (result{2, "", "rolecall: error [infrastructure]: panic in stage: [MASKED]\n"}); got != want {
+	if want := (result{2, "", "rolecall: error [RC500]: panic in stage: [MASKED]\n"}); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 }

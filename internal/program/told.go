@@ -12,17 +12,18 @@ import (
 )
 
 // told is what the config stage passes to the later stages in job_env, which no job can
-// set: the flags of the config stage, and the hash of the policy file that it read.
+// set: the flags of the config stage, and what it read in the policy file.
 type told struct {
 	Flags
 
-	Hash string `json:"policy_hash,omitempty"`
+	Hash    string `json:"policy_hash,omitempty"`
+	Contact string `json:"contact,omitempty"` // whom people can ask about the runner
 }
 
 // Tell returns what the config stage passes to the later stages. Policy is the one that
 // it read; nil means none.
 func (c *Call) Tell(policy *tenant.Policy) (string, error) {
-	text, err := json.Marshal(told{c.Flags, hashOf(policy)})
+	text, err := json.Marshal(told{c.Flags, hashOf(policy), contactOf(policy)})
 	return string(text), err
 }
 
@@ -48,7 +49,7 @@ func (c *Call) CheckPolicy(policy *tenant.Policy) error {
 func (c *Call) readTold() (told, error) {
 	t, err := parseTold(c.Env.Told)
 	if err == nil && t.Flags != c.Flags {
-		return t, fault.New(fault.Admin, fmt.Errorf("the config stage was started with other flags (%s) than this stage (%s)", t.Flags, c.Flags),
+		return t, fault.New(fault.StagesDiffer, fmt.Errorf("the config stage was started with other flags (%s) than this stage (%s)", t.Flags, c.Flags),
 			"give all four stages the same flags: "+paste(t.Flags))
 	}
 	return t, err
@@ -58,7 +59,7 @@ func (c *Call) readTold() (told, error) {
 func parseTold(text string) (told, error) {
 	var t told
 	if text == "" {
-		return t, fault.New(fault.Admin, errors.New("the config stage has not said how it was started: it did not run, or it has another version"),
+		return t, fault.New(fault.StagesDiffer, errors.New("the config stage has not said how it was started: it did not run, or it has another version"),
 			"set config_exec in the runner's config.toml to the program config that lies beside this one")
 	}
 	if err := json.Unmarshal([]byte(text), &t); err != nil {
@@ -73,6 +74,14 @@ func hashOf(policy *tenant.Policy) string {
 		return ""
 	}
 	return policy.Hash()
+}
+
+// contactOf returns whom a policy names as the contact of the runner's admin.
+func contactOf(policy *tenant.Policy) string {
+	if policy == nil {
+		return ""
+	}
+	return policy.Settings().Contact
 }
 
 // args returns the command line of the flags.
@@ -109,7 +118,7 @@ func (f Flags) NoRoot(policy *tenant.Policy, euid int) error {
 	if euid != 0 || policy == nil && f.RunAs == Root || policy != nil && policy.Settings().RunAsRoot {
 		return nil
 	}
-	return fault.New(fault.Admin, errors.New("the runner's service is root, and the scripts of this job would be root's: no unix user is named for them"),
+	return fault.New(fault.RootScripts, errors.New("the runner's service is root, and the scripts of this job would be root's: no unix user is named for them"),
 		f.makeUser(policy))
 }
 

@@ -9,14 +9,16 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"rolecall/internal/fault"
 )
 
 // ErrOrphaned is the cause of a context of Watch that ends because the runner has died
 // or has stopped reading. The runner then starts no later stage, such as cleanup.
-var ErrOrphaned = errors.New("the runner is gone")
+var ErrOrphaned error = fault.New(fault.Interrupted, errors.New("the runner is gone"), "")
 
 // errStopped is the cause of a context that ends because the runner stops the stage.
-var errStopped = errors.New("the runner has asked to stop")
+var errStopped error = fault.New(fault.Interrupted, errors.New("the runner has asked to stop"), "")
 
 // Watch starts to watch three things: the signals by which the runner stops the stage,
 // the runner's death, and the end of the reader of standard output. The function that

@@ -80,5 +80,5 @@ func issue(ctx context.Context, issuers []Issuer, o creds.Order, token idtoken.T
 			return i.Issue(ctx, o, token)
 		}
 	}
-	return creds.Credential{}, fault.New(fault.Admin, errors.New("this program does not know the servers of provider "+o.Provider), "install all programs of one version of rolecall")
+	return creds.Credential{}, fault.New(fault.Programs, errors.New("this program does not know the servers of provider "+o.Provider), "install all programs of one version of rolecall")
 }

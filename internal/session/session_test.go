@@ -76,7 +76,7 @@ func TestOpen(t *testing.T) {
 
 // unreachable reads no token, as a server does not answer.
 func unreachable(string) (idtoken.Token, error) {
-	return idtoken.Token{}, fault.New(fault.Infrastructure, errors.New("no answer"), "")
+	return idtoken.Token{}, fault.New(fault.NoKeys, errors.New("no answer"), "")
 }
 
 // TestOpenWithoutLog: what cannot be told is not given, and a refusal stays one.
@@ -152,8 +152,8 @@ func TestIssue(t *testing.T) {
 func TestIssueFails(t *testing.T) {
 	t.Parallel()
 	failing := vault()
-	failing.err = fault.New(fault.Admin, errors.New("the server refuses"), "correct it")
-	full := fault.New(fault.Infrastructure, errors.New("no room"), "")
+	failing.err = fault.New(fault.BadPolicy, errors.New("the server refuses"), "correct it")
+	full := fault.New(fault.NoKeys, errors.New("no room"), "")
 	for name, test := range map[string]struct {
 		first, second provider
 		issuers       []session.Issuer

@@ -120,7 +120,7 @@ func (r Record) older() bool { return 0 < r.Version && r.Version < max(recordVer
 
 // errOlder returns the error about a record that is too old.
 func errOlder() error {
-	return fault.New(fault.Admin, errors.New("the job was prepared by an older version of rolecall"),
+	return fault.New(fault.Programs, errors.New("the job was prepared by an older version of rolecall"),
 		"let the runners finish their jobs before you upgrade (see CHANGELOG)")
 }
 

@@ -43,6 +43,7 @@ func (h host) sweep(ctx context.Context, root string, reap Reap) ([]job.ID, erro
 		return nil, err
 	}
 	defer top.close()
+	h.forgetTries(*top)
 	entries, err := os.ReadDir(procPath(top.fd))
 	ids := jobsOf(entries)
 	rand.Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] }) //nolint:gosec // no secret

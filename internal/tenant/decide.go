@@ -95,7 +95,7 @@ func (p *Policy) named(s Subject) (*Tenant, error) {
 func (p *Policy) pinned(s Subject) (*Tenant, error) {
 	t := p.find(s.Pinned)
 	if t == nil {
-		return nil, fault.New(fault.Admin, fmt.Errorf("--tenant %q is not in the policy file", s.Pinned),
+		return nil, fault.New(fault.BadPolicy, fmt.Errorf("--tenant %q is not in the policy file", s.Pinned),
 			"correct it in the runner's config.toml, or add the tenant to the file")
 	}
 	if s.Requested != "" && s.Requested != string(s.Pinned) {
@@ -176,7 +176,7 @@ func (p *Policy) requiring(s Subject) *Tenant {
 func (p *Policy) noTenant(s Subject) (Grant, error) {
 	isolated := slices.ContainsFunc(p.tenants, func(t Tenant) bool { return t.RunAs != "" })
 	if isolated && p.settings.RunAs == "" {
-		return Grant{}, fault.New(fault.Admin, errors.New("the job asks for no tenant, and the policy file names no unix user for such jobs"),
+		return Grant{}, fault.New(fault.RootScripts, errors.New("the job asks for no tenant, and the policy file names no unix user for such jobs"),
 			"set run_as at the top of the policy file to a user for them")
 	}
 	return Grant{Protected: s.Protected, RunAs: p.settings.RunAs, Limits: p.settings.Limits}, nil

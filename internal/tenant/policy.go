@@ -28,6 +28,7 @@ type Settings struct {
 
 	RunAs      string // unix user of the jobs without a tenant; empty: none
 	SharedUser bool   // several tenants may run as the same unix user
+	Contact    string // whom people can ask about the runner; may be empty
 	RunAsRoot  bool   // jobs without a unix user may run as root if the driver is root
 
 	Metadata bool // scripts may use the metadata service of the host's cloud

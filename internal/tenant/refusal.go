@@ -24,7 +24,7 @@ func (r *Refusal) Error() string { return r.What }
 
 // refuse returns a refusal by the policy as a whole, not by one tenant.
 func refuse(what, next string) error {
-	return fault.New(fault.Author, &Refusal{None, "tenant", what}, next)
+	return fault.New(fault.NoTenant, &Refusal{None, "tenant", what}, next)
 }
 
 // refuseMany refuses a job that several tenants allow.
@@ -47,7 +47,7 @@ func NoToken(name Name, variable, audience string) error {
 		audience = "https://gitlab.example.com  # the audience that the role's trust policy requires"
 	}
 	what := fmt.Sprintf("tenant %q: the job has no ID token in %s", name, variable)
-	return fault.New(fault.Author, &Refusal{name, "id_token", what},
+	return fault.New(fault.NoToken, &Refusal{name, "id_token", what},
 		fmt.Sprintf("add to the job in .gitlab-ci.yml\n  id_tokens:\n    %s:\n      aud: %s", variable, audience))
 }
 
@@ -55,7 +55,7 @@ func NoToken(name Name, variable, audience string) error {
 func (t *Tenant) refuse(rule string, s Subject, v *view) error {
 	reason, next := t.reason(rule, s, v)
 	what := fmt.Sprintf("tenant %q refused for %s: rule %s: %s", t.Name, v, rule, reason)
-	return fault.New(fault.Author, &Refusal{t.Name, rule, what}, next)
+	return fault.New(fault.Refused, &Refusal{t.Name, rule, what}, next)
 }
 
 // reason returns why a rule does not allow a job, and what its author can do.

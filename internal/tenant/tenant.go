@@ -92,13 +92,13 @@ func (z ZeroConfig) name(requested string) (Name, error) {
 		return z.Pinned, nil
 	}
 	if z.Pinned != None {
-		return None, fault.New(fault.Author,
+		return None, fault.New(fault.NoTenant,
 			fmt.Errorf("the job asks for tenant %s, this runner serves tenant %q only", Quote(requested), z.Pinned),
 			"choose a runner of that tenant by its tags")
 	}
 	name, err := ParseName(requested)
 	if err != nil {
-		return None, fault.New(fault.Author, fmt.Errorf("variable TENANT: %w", err), "correct TENANT in .gitlab-ci.yml")
+		return None, fault.New(fault.BadVariable, fmt.Errorf("variable TENANT: %w", err), "correct TENANT in .gitlab-ci.yml")
 	}
 	return name, nil
 }

@@ -18,6 +18,7 @@ import (
 	"rolecall/internal/creds"
 	"rolecall/internal/creds/aws/grant"
 	"rolecall/internal/doctor"
+	"rolecall/internal/fault"
 	"rolecall/internal/idtoken"
 	"rolecall/internal/program"
 	"rolecall/internal/stage/config"
@@ -122,8 +123,9 @@ func (w *world) serve(p program.Program, c candidate, more ...string) (out strin
 	}
 	var stdout, stderr strings.Builder
 	if p.Serve(args(c.flags), environ, nil, &stdout, &stderr) != 0 {
-		_, text, _ := strings.Cut(stderr.String(), "rolecall: error [")
-		side, failure, _ = strings.Cut(text, "]: ")
+		_, text, _ := strings.Cut(kit.Flat(stderr.String()), "rolecall: error [")
+		code, rest, _ := strings.Cut(text, "]: ")
+		side, failure = string(fault.Code(code).Side()), rest
 	}
 	return stdout.String(), side, strings.TrimSuffix(failure, "\n")
 }

@@ -30,11 +30,11 @@ func failures() map[string]failure {
 	return map[string]failure{
 		"access denied": {
 			answer: fakests.Error(403, "AccessDenied", "Not authorized"), reason: author, requests: 1,
-			log: []string{`STS answered "AccessDenied"`, `sub: "project_path:acme/deploy:ref_type:branch:ref:main"`, `aud: "https://alpha.example"`, `"Condition": {"StringEquals"`},
+			log: []string{`AWS refuses the role to this job ("AccessDenied")`, `sub  project_path:acme/deploy:ref_type:branch:ref:main`, `aud  https://alpha.example`, `"StringEquals": {`, "· RC203"},
 		},
 		"throttled": {
 			answer: fakests.Error(400, "Throttling", "Rate exceeded"), reason: system, requests: 9,
-			log: []string{"rolecall: error [infrastructure]", `"Throttling"`},
+			log: []string{"· RC502", `"Throttling"`, "rolecall: try 2 of 3 has failed like the one before (RC502)", "rolecall: try 3 of 3 has failed like the one before (RC502): the runner's admin"},
 		},
 		"garbage": {
 			answer: fakests.HTML(200), reason: system, requests: 9,

@@ -67,7 +67,7 @@ func TestGateStops(t *testing.T) { //nolint:tparallel // one job after another, 
 			if result := wait(t, run); result.FailureReason != "script_failure" {
 				t.Errorf("%+v", result)
 			}
-			contains(t, run.Text(), append(l.log, "rolecall: error [author]: secrets are in what would be uploaded")...)
+			contains(t, run.Text(), append(l.log, "rolecall: error [RC108]: secrets are in what would be uploaded")...)
 			if uploads := run.Artifacts(); len(uploads) > 0 {
 				t.Errorf("uploaded: %v", uploads)
 			}

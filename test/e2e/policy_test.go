@@ -251,7 +251,7 @@ func TestPolicyRefuses(t *testing.T) { //nolint:tparallel // one job after anoth
 			if result := wait(t, run); result.FailureReason != "script_failure" {
 				t.Errorf("%+v", result)
 			}
-			contains(t, run.Text(), append(r.log, "rolecall: error [author]: ")...)
+			contains(t, run.Text(), append(r.log, "· RC1")...)
 			if strings.Contains(run.Text(), "THE SCRIPT RUNS") || len(p.recorder.Issued()) != issued {
 				t.Errorf("the script ran, or STS was asked; log:\n%s", run.Text())
 			}
@@ -280,7 +280,7 @@ func TestPolicyFaults(t *testing.T) { //nolint:tparallel // one job after anothe
 			t.Error("the script ran")
 		}
 	}
-	const admin = "rolecall: error [runner-admin]: "
+	const admin = "rolecall: error [RC303]: "
 	t.Run("a key that is not known", func(t *testing.T) {
 		p.write(t, good+"protcted = true\n")
 		fails(t, "script_failure", admin, p.policy+":", "protcted")

@@ -15,6 +15,7 @@ import (
 
 	"rolecall/internal/state"
 	"rolecall/test/coordinator"
+	"rolecall/test/kit"
 	"rolecall/test/lab"
 )
 
@@ -179,7 +180,7 @@ func (w *world) succeed(t *testing.T, token string, job coordinator.Job) string 
 func contains(t *testing.T, log string, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
-		if !strings.Contains(log, text) {
+		if !strings.Contains(log, text) && !strings.Contains(kit.Flat(log), text) {
 			t.Errorf("no %q in the log:\n%s", text, log)
 		}
 	}

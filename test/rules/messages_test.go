@@ -39,19 +39,15 @@ func said(message string) (*regexp.Regexp, int) {
 	return regexp.MustCompile("(?s)" + pattern.String()), words
 }
 
-// quoted returns the messages that a document quotes: the first column of the table
-// "When it fails", and any other text in backquotes that has four plain words. (Write
-// a command of four words as a block.)
+// quoted returns the messages that a document quotes: what a line begins with below the
+// heading of a code, and any other text in backquotes that has four plain words. (Write a
+// command of four words as a block.)
 func quoted(document string) []string {
 	var messages []string
-	_, table, _ := strings.Cut(document, "\n## When it fails\n")
-	table, _, _ = strings.Cut(table, "\n## ")
-	for _, row := range regexp.MustCompile("(?m)^\\| (`[^|]*`) \\|").FindAllStringSubmatch(table, -1) {
-		for _, text := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(row[1], -1) {
-			messages = append(messages, text[1])
-		}
-	}
 	text := regexp.MustCompile("(?s)\n```.*?\n```").ReplaceAllString(document, "")
+	for _, line := range regexp.MustCompile("(?m)^`([^`\n]*)`(?:$|, with )").FindAllStringSubmatch(text, -1) {
+		messages = append(messages, line[1])
+	}
 	for _, q := range regexp.MustCompile("`([^`\n]+)`").FindAllStringSubmatch(text, -1) {
 		plain := regexp.MustCompile(`(?:^| )[a-z']+:?(?: |$)`).FindAllString(strings.ReplaceAll(q[1], " ", "  "), -1)
 		if len(plain) >= 4 && !slices.Contains(messages, q[1]) {
@@ -107,10 +103,10 @@ func TestMessages(t *testing.T) {
 		kit.Must(t, err)
 		texts = append(texts, literals(file)...)
 	}
-	for _, document := range []string{"README.md", "docs/architecture.md", "docs/threat-model.md"} {
+	for _, document := range []string{"README.md", "docs/errors.md", "docs/architecture.md", "docs/threat-model.md"} {
 		messages := quoted(read(t, document))
-		if document == "README.md" && len(messages) != 19 {
-			t.Errorf("%s quotes %d messages, want 18: where a row was added or removed on purpose, correct this number", document, len(messages))
+		if document == "docs/errors.md" && len(messages) < 30 {
+			t.Errorf("%s quotes %d messages, want at least 30", document, len(messages))
 		}
 		for _, m := range messages {
 			pattern, words := said(m)
@@ -159,9 +155,36 @@ func TestSaid(t *testing.T) {
 func TestQuoted(t *testing.T) {
 	t.Parallel()
 	const document = "`make a b c` and `--config FILE`\n`these are four words`\n```\n`in a block of code`\n```\n" +
-		"\n## When it fails\n\n| the log says | do |\n|---|---|\n| `a b`, `c` | `d e` |\n\n## More\n| `f` | g |\n`such as:  this is it`\n"
-	want := []string{"a b", "c", "make a b c", "these are four words", "such as:  this is it"}
+		"\n## RC101\n\n`a b`\n\n`c`, with `d`\n\n`f` and `g`\n`such as:  this is it`\n"
+	want := []string{"these are four words", "a b", "c", "such as:  this is it", "make a b c"}
 	if got := quoted(document); !slices.Equal(got, want) {
 		t.Errorf("quoted: %q, want %q", got, want)
+	}
+}
+
+// TestCodes: the page of errors has an entry for each code, in their order, and each code
+// is used.
+func TestCodes(t *testing.T) {
+	t.Parallel()
+	declared := regexp.MustCompile(`(?m)^\t(\w+) +Code = "(RC\d{3})"`).FindAllStringSubmatch(read(t, "internal/fault/code.go"), -1)
+	var sources strings.Builder
+	for _, path := range goFiles(t) {
+		if !strings.HasSuffix(path, "_test.go") && !strings.HasSuffix(path, "fault/code.go") {
+			sources.WriteString(read(t, strings.TrimPrefix(path, "../../")))
+		}
+	}
+	var codes []string
+	for _, code := range declared {
+		codes = append(codes, code[2])
+		if name := regexp.MustCompile(`\b(` + code[1] + "|" + code[2] + `)\b`); !name.MatchString(sources.String()) {
+			t.Errorf("no error has the code %s", code[1])
+		}
+	}
+	var entries []string
+	for _, entry := range regexp.MustCompile(`(?m)^## (RC\d{3})$`).FindAllStringSubmatch(read(t, "docs/errors.md"), -1) {
+		entries = append(entries, entry[1])
+	}
+	if len(codes) < 30 || !slices.IsSorted(codes) || !slices.Equal(codes, entries) {
+		t.Errorf("docs/errors.md has entries for\n%q, want\n%q, sorted", entries, codes)
 	}
 }

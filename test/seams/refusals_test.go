@@ -14,7 +14,7 @@ func TestOverride(t *testing.T) {
 	w := newWorld(t)
 	j := w.newJob(t, "both", map[string]string{"TOY_WORD": "x"})
 	j.configure(t)
-	const want = "rolecall: error [author]: variables of the job would override its tenant's credentials: TOY_WORD; remove"
+	const want = "rolecall: error [RC106]: variables of the job would override its tenant's credentials: TOY_WORD; remove"
 	if got := j.serve(w.prepare()); got.code != 1 || got.out != "" || !strings.HasPrefix(got.log, want) {
 		t.Errorf("prepare: %+v, want %q", got, want)
 	}
@@ -39,7 +39,7 @@ func TestPolicyErrors(t *testing.T) {
 		w := newWorld(t)
 		w.write(t, "rolecall.toml", strings.Replace(w.read("rolecall.toml"), test.from, test.to, 1))
 		j := w.newJob(t, "toys", nil)
-		if got := j.serve(w.config()); got.code != 1 || got.out != "" || !strings.HasPrefix(got.log, "rolecall: error [runner-admin]: policy file: ") || !strings.Contains(got.log, test.want) {
+		if got := j.serve(w.config()); got.code != 1 || got.out != "" || !strings.HasPrefix(got.log, "rolecall: error [RC303]: policy file: ") || !strings.Contains(got.log, test.want) {
 			t.Errorf("%s: %+v, want %q", test.to, got, test.want)
 		}
 	}

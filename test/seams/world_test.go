@@ -169,7 +169,7 @@ func (j *job) serve(p program.Program, more ...string) result {
 	var out, log strings.Builder
 	args := append([]string{"--config", filepath.Join(j.dir, "rolecall.toml")}, more...)
 	code := p.Serve(args, j.environ, nil, &out, &log)
-	return result{code, out.String(), log.String()}
+	return result{code, out.String(), kit.Flat(log.String())}
 }
 
 // configure runs the stage config, does what it tells the runner, and returns the

@@ -119,7 +119,7 @@ func (r *report) lookAtLog(t *task, log string) (problems []string) {
 	if (t.kind == cancelled || t.kind == aborted) && strings.Contains(log, "\nended ") {
 		problems = append(problems, "it was not stopped")
 	}
-	for kind, text := range map[kind]string{leaks: "secrets are in what would be uploaded", refused: "rolecall: error [author]: "} {
+	for kind, text := range map[kind]string{leaks: "secrets are in what would be uploaded", refused: "· RC103"} {
 		if t.kind == kind && !strings.Contains(log, text) {
 			problems = append(problems, fmt.Sprintf("no %q in its log, which ends:\n%s", text, tail(log)))
 		}

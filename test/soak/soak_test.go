@@ -44,7 +44,7 @@ func TestLogs(t *testing.T) {
 		return fmt.Sprintf("identity tenant=%s job=%s token=%s\n", tenant, id, hash(token))
 	}
 	own := says("t01", id, "own")
-	const leak, refusal = "secrets are in what would be uploaded\n", "rolecall: error [author]: no\n"
+	const leak, refusal = "secrets are in what would be uploaded\n", "rolecall: no\n  job 7 · RC103\n"
 	for _, test := range []struct {
 		name string
 		kind kind
@@ -60,7 +60,7 @@ func TestLogs(t *testing.T) {
 		{"no after_script", plain, own, "says 1 times"},
 		{"nothing", files, "", "says 0 times"},
 		{"a refused job that runs", refused, refusal + own, "says 1 times"},
-		{"a refusal without a reason", refused, "", "[author]"},
+		{"a refusal without a reason", refused, "", "RC103"},
 		{"a leak that is not found", leaks, own + own, "would be uploaded"},
 		{"a cancel that nobody obeys", cancelled, own + own + "ended 7\n", "not stopped"},
 		{"an abort that nobody obeys", aborted, own + "ended 7\n", "not stopped"},

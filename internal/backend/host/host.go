@@ -98,7 +98,7 @@ func parse(data json.RawMessage) (place, error) {
 func open(data json.RawMessage) (place, error) {
 	p, err := parse(data)
 	if err == nil && p.User == nil && !p.AsRoot && os.Geteuid() == 0 {
-		err = fault.New(fault.Admin, errors.New("the record of the job names no unix user, and its scripts would be root's"),
+		err = fault.New(fault.RootScripts, errors.New("the record of the job names no unix user, and its scripts would be root's"),
 			"start the job again: another version of rolecall has prepared it")
 	}
 	return p, err

@@ -64,7 +64,7 @@ func (p *place) settle(s backend.Spec) error {
 	var err error
 	p.User, err = lookup(s.RunAs)
 	if err != nil {
-		return fault.New(fault.Admin, err, "correct run_as in the policy file or --run-as in the runner's config.toml, or the user on the runner's host")
+		return fault.New(fault.BadUser, err, "correct run_as in the policy file or --run-as in the runner's config.toml, or the user on the runner's host")
 	}
 	if s.BuildsDir == "" {
 		return checkWorkDir(s.TempProject, p.User)
@@ -95,7 +95,7 @@ func checkWorkDir(temp string, as *user) error {
 	if err != nil || as.canMakeIn(info) {
 		return err
 	}
-	return fault.New(fault.Admin, fmt.Errorf("user %q cannot make folders in %s, where its jobs work", as.Name, dir),
+	return fault.New(fault.BadUser, fmt.Errorf("user %q cannot make folders in %s, where its jobs work", as.Name, dir),
 		fmt.Sprintf("let builds_dir and cache_dir of the runner's config.toml belong to it: chown %s %s", as.Name, dir))
 }
 
@@ -128,7 +128,7 @@ func makeFolders(s backend.Spec, as *user) error {
 		{s.CacheDir, s.Folder},
 	} {
 		if err := workdir.Make(folder.base, folder.names, as.UID, as.GID); err != nil {
-			return fault.New(fault.Admin, err, "")
+			return fault.New(fault.BadUser, err, "")
 		}
 	}
 	return nil

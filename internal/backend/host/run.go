@@ -97,13 +97,13 @@ func (p place) startup(ended script.Result, home string) error {
 	}
 	switch {
 	case ended.Read == script.Unread:
-		return fault.New(fault.Admin, fmt.Errorf("the login shell %s ended with %d before it read the script: one of its profiles did that", name, ended.Code),
+		return fault.New(fault.StartupFile, fmt.Errorf("the login shell %s ended with %d before it read the script: one of its profiles did that", name, ended.Code),
 			"correct "+profiles(home))
 	case ended.Read == script.Barred && ended.Code == 1:
-		return fault.New(fault.Admin, fmt.Errorf("the login shell %s did not begin the script: one of its profiles has made a variable read-only that the script must have otherwise; bash names it above", name),
+		return fault.New(fault.StartupFile, fmt.Errorf("the login shell %s did not begin the script: one of its profiles has made a variable read-only that the script must have otherwise; bash names it above", name),
 			"remove the word readonly, or declare -r, of that variable from "+profiles(home))
 	case ended.Read == script.AllRead && ended.Code != 0:
-		return fault.New(fault.Admin, fmt.Errorf("the script has succeeded, and the login shell %s then ended with %d: its logout file did that", name, ended.Code),
+		return fault.New(fault.StartupFile, fmt.Errorf("the script has succeeded, and the login shell %s then ended with %d: its logout file did that", name, ended.Code),
 			fmt.Sprintf("remove %s/.bash_logout", home))
 	}
 	return nil

@@ -43,7 +43,7 @@ func (s Source) fetch(ctx context.Context) ([]jose.JSONWebKey, error) {
 	}
 	u, err := parseURL(address)
 	if err != nil {
-		return nil, fault.New(fault.Admin, fmt.Errorf("the URL of the keys is %w", err), "correct jwks_url, or the issuer's jwks_uri")
+		return nil, fault.New(fault.BadIssuer, fmt.Errorf("the URL of the keys is %w", err), "correct jwks_url, or the issuer's jwks_uri")
 	}
 	body, err := get(ctx, client, u)
 	if err != nil {
@@ -63,7 +63,7 @@ func (s Source) fetch(ctx context.Context) ([]jose.JSONWebKey, error) {
 func (s Source) discover(ctx context.Context, client *http.Client) (string, error) {
 	u, err := parseURL(strings.TrimSuffix(s.Issuer, "/") + "/.well-known/openid-configuration")
 	if err != nil {
-		return "", fault.New(fault.Admin, fmt.Errorf("the issuer %q is %w", s.Issuer, err), "correct issuer in the policy file")
+		return "", fault.New(fault.BadIssuer, fmt.Errorf("the issuer %q is %w", s.Issuer, err), "correct issuer in the policy file")
 	}
 	body, err := get(ctx, client, u)
 	if err != nil {
@@ -77,7 +77,7 @@ func (s Source) discover(ctx context.Context, client *http.Client) (string, erro
 		return "", fmt.Errorf("the answer of %s is not an OpenID configuration", u.Host)
 	}
 	if answer.Issuer != s.Issuer {
-		return "", fault.New(fault.Admin, fmt.Errorf("the server %s is not the issuer %q", u.Host, s.Issuer),
+		return "", fault.New(fault.BadIssuer, fmt.Errorf("the server %s is not the issuer %q", u.Host, s.Issuer),
 			"write issuer in the policy file as the claim iss of the server's ID tokens, or set jwks_url")
 	}
 	return answer.Keys, nil
@@ -99,7 +99,7 @@ func (s Source) transport() (*http.Transport, error) {
 		roots = x509.NewCertPool()
 	}
 	if s.CABundle != nil && !roots.AppendCertsFromPEM(s.CABundle) {
-		return nil, fault.New(fault.Admin, errors.New("the CA bundle for the issuer's keys has no certificate"), "correct ca_bundle")
+		return nil, fault.New(fault.BadIssuer, errors.New("the CA bundle for the issuer's keys has no certificate"), "correct ca_bundle")
 	}
 	return &http.Transport{
 		Proxy:           http.ProxyFromEnvironment,
@@ -136,7 +136,7 @@ func once(ctx context.Context, client *http.Client, u *url.URL) (body []byte, ag
 	request.Header.Set("Accept", "application/json")
 	response, err := client.Do(request)
 	if errors.Is(err, httpguard.ErrPlain) {
-		return nil, false, fault.New(fault.Admin, fmt.Errorf("the URL of the keys, at %s, is %w", u.Host, httpguard.ErrPlain), "use https")
+		return nil, false, fault.New(fault.BadIssuer, fmt.Errorf("the URL of the keys, at %s, is %w", u.Host, httpguard.ErrPlain), "use https")
 	}
 	if err != nil {
 		return nil, true, failed(u, err)

@@ -45,13 +45,13 @@ type Source struct {
 func (s Source) Verify(ctx context.Context, raw string) (idtoken.Token, error) {
 	token, err := idtoken.Parse(raw)
 	if err != nil {
-		return idtoken.Token{}, fault.New(fault.Author, err, "")
+		return idtoken.Token{}, fault.New(fault.ForeignToken, err, "")
 	}
 	if s.Issuer == "" {
-		return idtoken.Token{}, fault.New(fault.Admin, errors.New("no issuer of ID tokens is set"), "set issuer in the policy file")
+		return idtoken.Token{}, fault.New(fault.BadIssuer, errors.New("no issuer of ID tokens is set"), "set issuer in the policy file")
 	}
 	if got := token.Claims.Issuer; got != s.Issuer {
-		return idtoken.Token{}, fault.New(fault.Author, fmt.Errorf("its claim iss is %.200q, want %q", got, s.Issuer), "")
+		return idtoken.Token{}, fault.New(fault.ForeignToken, fmt.Errorf("its claim iss is %.200q, want %q", got, s.Issuer), "")
 	}
 	if err := s.checkSignature(ctx, token); err != nil {
 		return idtoken.Token{}, err
@@ -67,11 +67,11 @@ func (s Source) Verify(ctx context.Context, raw string) (idtoken.Token, error) {
 func (s Source) checkSignature(ctx context.Context, token idtoken.Token) error {
 	signed, err := jose.ParseSignedCompact(token.Raw.Reveal(), []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
 	if err != nil {
-		return fault.New(fault.Author, errors.New("it is not a JSON Web Token"), "")
+		return fault.New(fault.ForeignToken, errors.New("it is not a JSON Web Token"), "")
 	}
 	kid := signed.Signatures[0].Protected.KeyID
 	if kid == "" {
-		return fault.New(fault.Author, errors.New("its header names no key (kid)"), "")
+		return fault.New(fault.ForeignToken, errors.New("its header names no key (kid)"), "")
 	}
 	keys, err := s.keys(ctx, kid)
 	if err != nil {
@@ -82,7 +82,7 @@ func (s Source) checkSignature(ctx context.Context, token idtoken.Token) error {
 			return nil
 		}
 	}
-	return fault.New(fault.Author, fmt.Errorf("its signature does not verify with the key (kid) of %s that it names", s.Issuer), "")
+	return fault.New(fault.ForeignToken, fmt.Errorf("its signature does not verify with the key (kid) of %s that it names", s.Issuer), "")
 }
 
 // checkTimes fails if a token has expired or is not yet valid. GitLab's tokens are valid
@@ -97,10 +97,10 @@ func (s Source) checkTimes(c idtoken.Claims) error {
 // checkExpiry fails if a token with that expiry, in seconds since 1970, has expired.
 func (s Source) checkExpiry(expiry int64) error {
 	if expiry <= 0 {
-		return fault.New(fault.Author, errors.New("it has no claim exp"), "")
+		return fault.New(fault.ForeignToken, errors.New("it has no claim exp"), "")
 	}
 	if s.now().Unix()-skew >= expiry {
-		return fault.New(fault.Author, fmt.Errorf("the ID token expired at %s", time.Unix(expiry, 0).UTC().Format(time.RFC3339)),
+		return fault.New(fault.ForeignToken, fmt.Errorf("the ID token expired at %s", time.Unix(expiry, 0).UTC().Format(time.RFC3339)),
 			"run the job again; if the job had only just started, the clock of the runner's host is ahead: check NTP")
 	}
 	return nil
@@ -110,7 +110,7 @@ func (s Source) checkExpiry(expiry int64) error {
 // yet valid.
 func (s Source) checkBegin(begins int64) error {
 	if now := s.now().Unix(); begins > now+skew {
-		return fault.New(fault.Infrastructure,
+		return fault.New(fault.Clock,
 			fmt.Errorf("the ID token is not yet valid: the clock of the runner's host is %d s behind that of %s", begins-now, s.Issuer), "check NTP")
 	}
 	return nil

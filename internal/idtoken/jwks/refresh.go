@@ -30,7 +30,7 @@ func (s Source) keys(ctx context.Context, kid string) ([]jose.JSONWebKey, error)
 	}
 	d, err := openFolder(s.Dir)
 	if err != nil {
-		return nil, fault.New(fault.Admin, fmt.Errorf("the folder of the issuer's keys, %s: %w", s.Dir, err),
+		return nil, fault.New(fault.BadIssuer, fmt.Errorf("the folder of the issuer's keys, %s: %w", s.Dir, err),
 			"it must be a folder with mode 0700 that belongs to the user who runs the driver")
 	}
 	defer d.close()
@@ -48,22 +48,30 @@ func (s Source) keys(ctx context.Context, kid string) ([]jose.JSONWebKey, error)
 	case err == nil:
 		return found, nil
 	case age >= oldest:
-		return nil, fault.New(fault.SideOf(err), fmt.Errorf("no keys of %s: %w", s.Issuer, err),
+		return nil, fault.New(keysCode(err), fmt.Errorf("no keys of %s: %w", s.Issuer, err),
 			"if the runner's host cannot reach the issuer, set jwks_file to a file with its keys")
 	case len(found) > 0:
 		s.warn("the keys of %s are %v old: %v", s.Issuer, age, err)
 		return found, nil
 	}
-	return nil, fault.New(fault.Infrastructure,
+	return nil, fault.New(fault.NoKeys,
 		fmt.Errorf("none of the keys of %s, fetched %v ago, has signed this token: %w", s.Issuer, age, err),
 		fmt.Sprintf("try again in %v", gap))
+}
+
+// keysCode returns the code of the error that there are no keys, because of err.
+func keysCode(err error) fault.Code {
+	if _, ok := errors.AsType[*fault.Error](err); ok {
+		return fault.CodeOf(err)
+	}
+	return fault.NoKeys
 }
 
 // keysOfFile returns the keys in File with the id kid.
 func (s Source) keysOfFile(kid string) ([]jose.JSONWebKey, error) {
 	keys, err := parseKeys(s.File)
 	if err != nil {
-		return nil, fault.New(fault.Admin, fmt.Errorf("the file with the keys of %s has %w", s.Issuer, err), "correct jwks_file")
+		return nil, fault.New(fault.BadIssuer, fmt.Errorf("the file with the keys of %s has %w", s.Issuer, err), "correct jwks_file")
 	}
 	found := slices.DeleteFunc(keys, func(key jose.JSONWebKey) bool { return key.KeyID != kid })
 	if len(found) == 0 {
@@ -74,7 +82,7 @@ func (s Source) keysOfFile(kid string) ([]jose.JSONWebKey, error) {
 
 // unknown returns the refusal of a token that no key of the issuer has signed.
 func (s Source) unknown(next string) error {
-	return fault.New(fault.Author, fmt.Errorf("no key of %s has signed this token", s.Issuer), next)
+	return fault.New(fault.ForeignToken, fmt.Errorf("no key of %s has signed this token", s.Issuer), next)
 }
 
 // good reports whether the cache is fresh and has a key with the id kid.

@@ -59,7 +59,7 @@ func New(parts Parts) program.Program {
 		Name:   "cleanup",
 		Does:   "kills what is left of the job, and removes its credentials and folders",
 		Run:    func(c *program.Call) error { return run(c, parts) },
-		Always: true,
+		Always: true, Plain: true,
 	}
 }
 
@@ -80,7 +80,7 @@ func run(c *program.Call, parts Parts) error {
 		err = errors.Join(err, state.Finish(ctx, root, key, backend.Reap(parts.Backends)))
 	}
 	if err != nil {
-		return fault.New(fault.Admin, err, "remove what is left on the runner's host")
+		return fault.New(fault.LeftBehind, err, "remove what is left on the runner's host")
 	}
 	return nil
 }

@@ -95,7 +95,7 @@ func (p place) serve(root string, args ...string) (code int, stderr string) {
 func (p place) serveWith(parts cleanup.Parts, root string, args ...string) (code int, stderr string) {
 	var out, e strings.Builder
 	code = cleanup.New(parts).Serve(args, []string{"JOB_RESPONSE_FILE=" + p.response, "ROLECALL_STORE=" + root}, nil, &out, &e)
-	return code, out.String() + e.String()
+	return code, kit.Flat(out.String() + e.String())
 }
 
 // TestCleanup: the job's folder goes wherever it is, whatever is wrong with flags,
@@ -164,7 +164,7 @@ func TestLeft(t *testing.T) {
 	p := newPlace(t)
 	p.create(t, "/proc")
 	code, stderr := p.serve(p.root)
-	if code != 1 || !strings.HasPrefix(stderr, "rolecall: error [runner-admin]: ") || !strings.Contains(stderr, "/proc: not a cgroup") || !strings.HasSuffix(stderr, "; remove what is left on the runner's host\n") {
+	if code != 1 || !strings.HasPrefix(stderr, "rolecall: error [RC312]: ") || !strings.Contains(stderr, "/proc: not a cgroup") || !strings.HasSuffix(stderr, "; remove what is left on the runner's host\n") {
 		t.Errorf("a cgroup that is none: exit code %d, want 1:\n%s", code, stderr)
 	}
 	p = newPlace(t)

@@ -80,7 +80,7 @@ func (p place) serveWith(parts config.Parts, environ []string, args ...string) (
 	var o, e strings.Builder
 	args = append([]string{"--config", filepath.Join(p.dir, "rolecall.toml")}, args...)
 	code = config.New(parts).Serve(args, append(p.environ, environ...), nil, &o, &e)
-	return code, o.String(), e.String()
+	return code, o.String(), kit.Flat(e.String())
 }
 
 // TestOutput: all that the runner is told.
@@ -151,12 +151,12 @@ func TestRefuses(t *testing.T) {
 		code   int
 		says   string
 	}{
-		"no policy file":  {func(p place) { _ = os.Remove(p.dir + "/rolecall.toml") }, nil, 1, "[runner-admin]: policy file: "},
-		"broken policy":   {func(p place) { p.write(t, "rolecall.toml", "x") }, nil, 1, "[runner-admin]: policy file: "},
-		"a tenant's name": {func(place) {}, []string{"--tenant", "A b"}, 1, "[runner-admin]: --tenant: "},
-		"no response":     {func(p place) { _ = os.Remove(p.dir + "/response.json") }, nil, 2, "[infrastructure]: "},
+		"no policy file":  {func(p place) { _ = os.Remove(p.dir + "/rolecall.toml") }, nil, 1, "[RC303]: policy file: "},
+		"broken policy":   {func(p place) { p.write(t, "rolecall.toml", "x") }, nil, 1, "[RC303]: policy file: "},
+		"a tenant's name": {func(place) {}, []string{"--tenant", "A b"}, 1, "[RC301]: --tenant: "},
+		"no response":     {func(p place) { _ = os.Remove(p.dir + "/response.json") }, nil, 2, "[RC500]: "},
 		"no job id":       {func(p place) { p.write(t, "response.json", "{}") }, nil, 2, "id must be a positive number"},
-		"no folder":       {func(p place) { p.write(t, "store", "") }, nil, 2, "[infrastructure]: " + "DIR/store"},
+		"no folder":       {func(p place) { p.write(t, "store", "") }, nil, 2, "[RC500]: " + "DIR/store"},
 	} {
 		p := newPlace(t)
 		test.change(p)

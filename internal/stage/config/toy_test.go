@@ -54,7 +54,7 @@ func TestNoPlace(t *testing.T) {
 	p := parts()
 	p.Backends = []config.Backend{placeless{&toy.Backend{}}}
 	code, out, stderr := newPlace(t).serveWith(p, nil)
-	if code != 2 || out != "" || !strings.Contains(stderr, "[infrastructure]: the toy has no place") {
+	if code != 2 || out != "" || !strings.Contains(stderr, "[RC500]: the toy has no place") {
 		t.Errorf("exit code %d, output %q, %s", code, out, stderr)
 	}
 }

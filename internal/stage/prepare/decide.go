@@ -83,7 +83,7 @@ func (v verifier) verify(raw string) (idtoken.Token, error) {
 func (v verifier) keys() (jwks.Source, error) {
 	dir, err := state.KeysDir(v.root)
 	if err != nil {
-		return jwks.Source{}, fault.New(fault.Infrastructure, err, "") // admission takes any other for the author's
+		return jwks.Source{}, fault.New(fault.Unexpected, err, "") // admission takes any other for the author's
 	}
 	source := jwks.Source{Issuer: v.gitlab.Issuer, URL: v.gitlab.JWKSURL, Dir: dir, Warn: func(text string) { v.c.Log.Warn(text) }}
 	if source.File, err = policyfile.ReadNamed("gitlab.jwks_file", v.gitlab.JWKSFile); err == nil {

@@ -31,19 +31,19 @@ func TestFail(t *testing.T) {
 	}{
 		"the provider": {
 			func(_ *testing.T, c *call) {
-				c.cloud.fails = fault.New(fault.Admin, errors.New("the server refuses"), "correct it")
+				c.cloud.fails = fault.New(fault.BadPolicy, errors.New("the server refuses"), "correct it")
 			}, 1,
-			"[runner-admin]: tenant \"alpha\": the server refuses; correct it\n",
+			"[RC303]: tenant \"alpha\": the server refuses; correct it\n",
 			[]audit.Event{allowed},
 		},
 		"nobody's mistake": {
 			func(_ *testing.T, c *call) { c.cloud.fails = errors.New("no answer") }, 2,
-			"[infrastructure]: tenant \"alpha\": no answer\n",
+			"[RC500]: tenant \"alpha\": no answer\n",
 			[]audit.Event{allowed},
 		},
 		"the provider, which quotes the token": {
 			func(_ *testing.T, c *call) { c.cloud.fails = errors.New(c.environ[4] + " is odd") }, 2,
-			"[infrastructure]: tenant \"alpha\": CUSTOM_ENV_ALPHA_TOKEN=[MASKED] is odd\n",
+			"[RC500]: tenant \"alpha\": CUSTOM_ENV_ALPHA_TOKEN=[MASKED] is odd\n",
 			[]audit.Event{allowed},
 		},
 		"the provider, which quotes another token of the job": {
@@ -52,19 +52,19 @@ func TestFail(t *testing.T) {
 				c.set("CUSTOM_ENV_VAULT=jwt " + other)
 				c.cloud.fails = errors.New("I got " + other)
 			}, 2,
-			"[infrastructure]: tenant \"alpha\": I got [MASKED]\n",
+			"[RC500]: tenant \"alpha\": I got [MASKED]\n",
 			[]audit.Event{allowed},
 		},
 		"an env file that cannot be": {func(_ *testing.T, c *call) {
 			c.cloud.gives.Env = []creds.Variable{{Name: "PATH", Value: mask.NewSecret("/x")}}
-		}, 2, "[infrastructure]: variable PATH has a meaning to shells or the loader\n", []audit.Event{allowed, issued}},
+		}, 2, "[RC500]: variable PATH has a meaning to shells or the loader\n", []audit.Event{allowed, issued}},
 		"a planted copy": {func(t *testing.T, c *call) {
 			c.cloud.before = func() { c.write(t, "root/7/issued.json", "{}") }
-		}, 2, "[infrastructure]: DIR/root/7/issued.json: ", []audit.Event{allowed, issued}},
+		}, 2, "[RC500]: DIR/root/7/issued.json: ", []audit.Event{allowed, issued}},
 		"the audit log": {func(t *testing.T, c *call) {
 			c.cloud.before = func() { kit.Must(t, os.Chmod(c.file("audit"), 0o622)) }
-		}, 1, "[runner-admin]: audit log DIR/audit: ", []audit.Event{allowed}},
-		"the report": {func(_ *testing.T, c *call) { c.out = brokenPipe{} }, 2, "[infrastructure]: nobody reads it\n", []audit.Event{allowed, issued}},
+		}, 1, "[RC308]: audit log DIR/audit: ", []audit.Event{allowed}},
+		"the report": {func(_ *testing.T, c *call) { c.out = brokenPipe{} }, 2, "[RC500]: nobody reads it\n", []audit.Event{allowed, issued}},
 	} {
 		c := newCall(t, newHost(t, gitlab))
 		test.change(t, c)

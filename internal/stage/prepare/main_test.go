@@ -177,7 +177,7 @@ func (h *host) left() []string {
 		found, _ := filepath.Glob(h.file(pattern))
 		names = append(names, found...)
 	}
-	return slices.DeleteFunc(names, func(name string) bool { return filepath.Base(name) == "keys" })
+	return slices.DeleteFunc(names, func(name string) bool { return slices.Contains([]string{"keys", "tries"}, filepath.Base(name)) })
 }
 
 // call is a call of the stage, which a test can change.
@@ -230,5 +230,5 @@ func (c *call) serve() result {
 	var out, log strings.Builder
 	stage := prepare.New(prepare.Parts{Backends: []prepare.Backend{c.box}, Providers: []prepare.Provider{c.cloud}})
 	code := stage.Serve(c.args, c.environ, nil, io.MultiWriter(&out, c.out), &log)
-	return result{code, out.String(), log.String()}
+	return result{code, out.String(), kit.Flat(log.String())}
 }

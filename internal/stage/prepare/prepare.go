@@ -33,6 +33,7 @@ func New(parts Parts) program.Program {
 			// Only errors can quote text that is not ours, and building a mask is slow.
 			return errors.Join(err, maskTokens(c))
 		},
+		Tried: true,
 	}
 }
 

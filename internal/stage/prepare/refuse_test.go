@@ -53,33 +53,33 @@ func TestCall(t *testing.T) {
 	t.Parallel()
 	gitlab := newGitLab(t)
 	for name, test := range map[string]refusal{
-		"response": {func(t *testing.T, c *call) { kit.Must(t, os.Remove(c.file("response.json"))) }, 2, "[infrastructure]: JOB_RESPONSE_FILE: "},
+		"response": {func(t *testing.T, c *call) { kit.Must(t, os.Remove(c.file("response.json"))) }, 2, "[RC500]: JOB_RESPONSE_FILE: "},
 		"no policy file": {
 			func(t *testing.T, c *call) { kit.Must(t, os.Remove(c.file("rolecall.toml"))) }, 1,
-			"[runner-admin]: policy file: DIR/rolecall.toml",
+			"[RC303]: policy file: DIR/rolecall.toml",
 		},
-		"broken policy file": {func(t *testing.T, c *call) { c.write(t, "rolecall.toml", "x") }, 1, "[runner-admin]: policy file: DIR/rolecall.toml"},
+		"broken policy file": {func(t *testing.T, c *call) { c.write(t, "rolecall.toml", "x") }, 1, "[RC303]: policy file: DIR/rolecall.toml"},
 		"tenant of the runner": {
 			func(_ *testing.T, c *call) { c.args = append(c.args, "--tenant", "A b") }, 1,
-			"[runner-admin]: --tenant: ",
+			"[RC301]: --tenant: ",
 		},
 		"other flags": {
 			func(_ *testing.T, c *call) { c.args = append(c.args, "--tenant", "alpha") }, 1,
-			"[runner-admin]: the config stage was started with other flags (--config DIR/rolecall.toml) than this stage",
+			"[RC302]: the config stage was started with other flags (--config DIR/rolecall.toml) than this stage",
 		},
-		"config has not run": {setting("ROLECALL_FLAGS="), 1, "[runner-admin]: the config stage has not said how it was started"},
+		"config has not run": {setting("ROLECALL_FLAGS="), 1, "[RC302]: the config stage has not said how it was started"},
 		"changed policy": {
 			func(t *testing.T, c *call) { c.edit(t, "rolecall.toml", "[gate]", "# changed\n[gate]") }, 2,
-			"[infrastructure]: the policy file DIR/rolecall.toml changed after the config stage had read it",
+			"[RC500]: the policy file DIR/rolecall.toml changed after the config stage had read it",
 		},
-		"no folder of jobs": {setting("ROLECALL_STORE=DIR/none"), 2, "[infrastructure]: DIR/none: no such file or directory"},
+		"no folder of jobs": {setting("ROLECALL_STORE=DIR/none"), 2, "[RC500]: DIR/none: no such file or directory"},
 		"no file of keys": {
 			editing("rolecall.toml", "[gate]", "jwks_file = \"/none\"\n[gate]"), 1,
-			"[runner-admin]: gitlab.jwks_file: /none: ",
+			"[RC303]: gitlab.jwks_file: /none: ",
 		},
 		"no CA bundle": {
 			editing("rolecall.toml", "[gate]", "ca_bundle = \"/none\"\n[gate]"), 1,
-			"[runner-admin]: gitlab.ca_bundle: /none: ",
+			"[RC303]: gitlab.ca_bundle: /none: ",
 		},
 	} {
 		checkRefused(t, name, newCall(t, newHost(t, gitlab)), test)
@@ -90,7 +90,7 @@ func TestCall(t *testing.T) {
 func TestJob(t *testing.T) {
 	t.Parallel()
 	gitlab, forger := newGitLab(t), newGitLab(t)
-	const notOfJob = "[author]: ALPHA_TOKEN is not an ID token of this job: "
+	const notOfJob = "[RC102]: ALPHA_TOKEN is not an ID token of this job: "
 	for name, test := range map[string]refusal{
 		"token of another job": {func(_ *testing.T, c *call) { c.set("CUSTOM_ENV_ALPHA_TOKEN=" + c.token("8")) }, 1, notOfJob + `its claim job_id is "8"`},
 		"not a token":          {setting("CUSTOM_ENV_ALPHA_TOKEN=x"), 1, notOfJob},
@@ -98,15 +98,15 @@ func TestJob(t *testing.T) {
 			parts, forged := strings.Split(c.token("7"), "."), strings.Split(forger.SignToken(map[string]any{}), ".")
 			c.set("CUSTOM_ENV_ALPHA_TOKEN=" + parts[0] + "." + parts[1] + "." + forged[2])
 		}, 1, notOfJob + "its signature "},
-		"no token":           {setting("CUSTOM_ENV_ALPHA_TOKEN="), 1, `[author]: tenant "alpha": the job has no ID token in ALPHA_TOKEN`},
-		"a tenant of nobody": {setting("CUSTOM_ENV_TENANT=beta"), 1, `[author]: `},
-		"a rule":             {editing("rolecall.toml", `"acme/deploy"`, `"acme/other"`), 1, `[author]: tenant "alpha" refused for project "acme/deploy"`},
+		"no token":           {setting("CUSTOM_ENV_ALPHA_TOKEN="), 1, `[RC101]: tenant "alpha": the job has no ID token in ALPHA_TOKEN`},
+		"a tenant of nobody": {setting("CUSTOM_ENV_TENANT=beta"), 1, `[RC104]: `},
+		"a rule":             {editing("rolecall.toml", `"acme/deploy"`, `"acme/other"`), 1, `[RC103]: tenant "alpha" refused for project "acme/deploy"`},
 		"another folder": {
 			setting("CUSTOM_ENV_RUNNER_TEMP_PROJECT_DIR=DIR/builds/none/protected/deploy.tmp"), 2,
-			`[infrastructure]: the job works in "DIR/builds/none/protected/deploy.tmp" and not in DIR/builds/alpha/protected/`,
+			`[RC500]: the job works in "DIR/builds/none/protected/deploy.tmp" and not in DIR/builds/alpha/protected/`,
 		},
-		"override": {setting("CUSTOM_ENV_AWS_PROFILE=x"), 1, "[author]: variables of the job would override its tenant's credentials: AWS_PROFILE; "},
-		"region":   {setting("CUSTOM_ENV_AWS_REGION=x y"), 1, `[author]: tenant "alpha": "x y" is not an AWS region`},
+		"override": {setting("CUSTOM_ENV_AWS_PROFILE=x"), 1, "[RC106]: variables of the job would override its tenant's credentials: AWS_PROFILE; "},
+		"region":   {setting("CUSTOM_ENV_AWS_REGION=x y"), 1, `[RC105]: tenant "alpha": "x y" is not an AWS region`},
 	} {
 		c := newCall(t, newHost(t, gitlab))
 		checkRefused(t, name, c, test)
@@ -122,7 +122,7 @@ func TestUser(t *testing.T) {
 	t.Parallel()
 	gitlab := newGitLab(t)
 	if os.Geteuid() == 0 && !kit.IsChild(t) {
-		const want = "[runner-admin]: the runner's service is root, and the scripts of this job would be root's"
+		const want = "[RC305]: the runner's service is root, and the scripts of this job would be root's"
 		checkRefused(t, "no user", newCall(t, newHost(t, gitlab)), refusal{editing("rolecall.toml", "run_as_root = \"unsafe\"\n", ""), 1, want})
 		c := newCall(t, newHost(t, gitlab))
 		checkRefused(t, "no user, no policy", c, refusal{func(t *testing.T, c *call) {
@@ -137,5 +137,5 @@ func TestUser(t *testing.T) {
 	checkRefused(t, "root", c, refusal{func(t *testing.T, c *call) {
 		c.args = []string{"--no-policy", "--run-as", "root"}
 		c.tell(t, program.Flags{NoPolicy: true, RunAs: program.Root})
-	}, 1, "[runner-admin]: --run-as root: the runner's service is not root"})
+	}, 1, "[RC301]: --run-as root: the runner's service is not root"})
 }

@@ -19,7 +19,7 @@ func TestHiddenRunner(t *testing.T) {
 	runner := state.Runner()
 	kit.Mount(t, fmt.Sprintf("/proc/%d", runner), "", 0)
 	got := c.serve()
-	want := fmt.Sprintf("rolecall: error [infrastructure]: the runner, process %d, is not alive, or /proc does not show it\n", runner)
+	want := fmt.Sprintf("rolecall: error [RC500]: the runner, process %d, is not alive, or /proc does not show it\n", runner)
 	if got.code != 2 || got.out != "" || !strings.HasSuffix(got.log, want) || len(c.cloud.asked) > 0 || len(c.left()) > 0 {
 		t.Errorf("%+v, want %q; asked %v, left %v", got, want, c.cloud.asked, c.left())
 	}

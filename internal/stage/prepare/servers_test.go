@@ -20,7 +20,7 @@ func TestKeys(t *testing.T) {
 	gitlab := newGitLab(t)
 	h := newHost(t, gitlab)
 	gitlab.FailKeys(http.StatusServiceUnavailable)
-	checkRefused(t, "no keys", newCall(t, newHost(t, gitlab)), refusal{func(*testing.T, *call) {}, 2, "[infrastructure]: no keys of " + gitlab.Issuer()})
+	checkRefused(t, "no keys", newCall(t, newHost(t, gitlab)), refusal{func(*testing.T, *call) {}, 2, "[RC503]: no keys of " + gitlab.Issuer()})
 	gitlab.FailKeys(0)
 	if got := newCall(t, h).serve(); got.code != 0 || got.log != "" {
 		t.Fatalf("with keys: %+v", got)
@@ -46,13 +46,13 @@ func TestAuditLog(t *testing.T) {
 		t.Helper()
 		editing("rolecall.toml", c.file("audit"), c.file("none/audit"))(t, c)
 	}
-	checkRefused(t, "allowed", newCall(t, newHost(t, gitlab)), refusal{lose, 1, "[runner-admin]: audit log DIR/none/audit: "})
+	checkRefused(t, "allowed", newCall(t, newHost(t, gitlab)), refusal{lose, 1, "[RC308]: audit log DIR/none/audit: "})
 	c := newCall(t, newHost(t, gitlab))
 	lose(t, c)
 	c.set("CUSTOM_ENV_AWS_PROFILE=x")
 	got := c.serve()
 	warning, refusal, _ := strings.Cut(got.log, "\n")
-	if got.code != 1 || !strings.HasPrefix(warning, "rolecall: warning: audit log "+c.file("none/audit: ")) || !strings.HasPrefix(refusal, "rolecall: error [author]: variables of the job would override") {
+	if got.code != 1 || !strings.HasPrefix(warning, "rolecall: warning: audit log "+c.file("none/audit: ")) || !strings.HasPrefix(refusal, "rolecall: error [RC106]: variables of the job would override") {
 		t.Errorf("refused: %+v", got)
 	}
 }
@@ -65,14 +65,14 @@ func TestPlace(t *testing.T) {
 	for name, test := range map[string]refusal{
 		"backend": {
 			func(_ *testing.T, c *call) {
-				c.box.fails = fault.New(fault.Admin, errors.New("the box is full"), "empty it")
+				c.box.fails = fault.New(fault.BadPolicy, errors.New("the box is full"), "empty it")
 			}, 1,
-			"[runner-admin]: the box is full; empty it\n",
+			"[RC303]: the box is full; empty it\n",
 		},
 		"build directory": {func(t *testing.T, c *call) {
 			kit.Must(t, os.MkdirAll(c.file("builds/alpha/protected"), 0o700))
 			c.write(t, "builds/alpha/protected/deploy.tmp", "")
-		}, 2, "[infrastructure]: build directory: DIR/builds/alpha/protected/deploy.tmp"},
+		}, 2, "[RC500]: build directory: DIR/builds/alpha/protected/deploy.tmp"},
 	} {
 		checkRefused(t, name, newCall(t, newHost(t, gitlab)), test)
 	}

@@ -54,7 +54,7 @@ func (r running) unreadable(err error) error {
 	if r.folder.Record().Owner != nil {
 		return fmt.Errorf("the credentials of tenant %q: %w", r.folder.Tenant(), err)
 	}
-	return fault.New(fault.Author, fmt.Errorf("the credentials of tenant %q cannot be read: %w", r.folder.Tenant(), err),
+	return fault.New(fault.CredentialsGone, fmt.Errorf("the credentials of tenant %q cannot be read: %w", r.folder.Tenant(), err),
 		"do not remove or change their file in a script")
 }
 

@@ -87,7 +87,7 @@ func (r running) judge(report gate.Report, warn bool) error {
 		r.Log.Warnf("files that could not be unpacked; no secret is in their bytes as they are:%s", listPlaces(report.Noted))
 	}
 	if len(report.Found) > 0 {
-		return fault.New(fault.Author, errors.New("secrets are in what would be uploaded, and nothing is"),
+		return fault.New(fault.SecretInUpload, errors.New("secrets are in what would be uploaded, and nothing is"),
 			"remove them from the files, or leave the files out by artifacts:exclude or, of a cache, by its paths:"+listPlaces(report.Found)+r.advice(report.Found))
 	}
 	if len(report.Foreign) > 0 {
@@ -98,7 +98,7 @@ func (r running) judge(report gate.Report, warn bool) error {
 		return nil
 	}
 	if len(report.Refused) > 0 {
-		return fault.New(fault.Author, errors.New("not all that would be uploaded can be searched for secrets, and nothing is uploaded"),
+		return fault.New(fault.UploadUnsearched, errors.New("not all that would be uploaded can be searched for secrets, and nothing is uploaded"),
 			"leave these files out or repair them, or ask the runner's admin about [gate] of the policy file:"+listPlaces(report.Refused))
 	}
 	return nil
@@ -135,7 +135,7 @@ func cannotStart(cmd *exec.Cmd, err error) error {
 	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
-	return fault.New(fault.Admin, fmt.Errorf("the job's user cannot start %s: %w", cmd.Path, errors.Unwrap(err)),
+	return fault.New(fault.Programs, fmt.Errorf("the job's user cannot start %s: %w", cmd.Path, errors.Unwrap(err)),
 		"install all programs of rolecall in one folder that the users of jobs can pass through, such as /usr/libexec/rolecall; doctor check says what is in the way")
 }
 

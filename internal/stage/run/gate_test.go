@@ -70,8 +70,8 @@ func TestUpload(t *testing.T) {
 	if !besideGate(t) {
 		return
 	}
-	const bounds, found = `{"max_bytes":1000000,"max_duration":60000000000}`, "rolecall: error [author]: secrets are in what would be uploaded, and nothing is; remove them"
-	const refused = "rolecall: error [author]: not all that would be uploaded can be searched for secrets, and nothing is uploaded; "
+	const bounds, found = `{"max_bytes":1000000,"max_duration":60000000000}`, "rolecall: error [RC108]: secrets are in what would be uploaded, and nothing is; remove them"
+	const refused = "rolecall: error [RC109]: not all that would be uploaded can be searched for secrets, and nothing is uploaded; "
 	clean, leak := map[string]string{"a": "nothing"}, map[string]string{"a": "x0123456789abcdef", "b": "PK\x03\x04"}
 	for name, test := range map[string]struct {
 		stage, bounds string
@@ -142,10 +142,10 @@ func TestUploadUnsearched(t *testing.T) {
 	kit.Must(t, err)
 	program := filepath.Join(filepath.Dir(self), gate.Program)
 	kit.Must(t, os.WriteFile(filepath.Join(filepath.Dir(self), "closed"), nil, 0o600))
-	const unstarted = "[runner-admin]: look for secrets before the upload: the job's user cannot start " // and whose it is
-	for in, want := range map[string]string{                                                             // echo answers with what is no report
+	const unstarted = "[RC311]: look for secrets before the upload: the job's user cannot start " // and whose it is
+	for in, want := range map[string]string{                                                      // echo answers with what is no report
 		"/none/such": unstarted + program + ": no such file", filepath.Join(filepath.Dir(self), "closed"): unstarted + program + ": permission denied; install all programs",
-		"/bin/true": "[infrastructure]", "/bin/false": "[infrastructure]", "/bin/echo": "[infrastructure]",
+		"/bin/true": "[RC500]", "/bin/false": "[RC500]", "/bin/echo": "[RC500]",
 	} {
 		kit.Must(t, os.Remove(program))
 		kit.Must(t, os.Symlink(in, program))

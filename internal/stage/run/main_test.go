@@ -126,5 +126,5 @@ func (c *call) with(backends ...run.Backend) result {
 	var out, log strings.Builder
 	stage := run.New(run.Parts{Backends: backends, Providers: []run.Provider{aws.Scripts{}}})
 	code := stage.Serve(slices.Clone(c.args), c.environ, nil, &out, &log)
-	return result{code, out.String(), log.String()}
+	return result{code, out.String(), kit.Flat(log.String())}
 }

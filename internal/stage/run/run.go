@@ -134,7 +134,7 @@ func check(c *program.Call) error {
 		return err
 	}
 	if len(c.Args) != 2 {
-		return fault.New(fault.Admin, fmt.Errorf("run has %d arguments, want the script and the stage that the runner appends", len(c.Args)),
+		return fault.New(fault.BadFlags, fmt.Errorf("run has %d arguments, want the script and the stage that the runner appends", len(c.Args)),
 			"leave only flags in run_args of the runner's config.toml")
 	}
 	return c.CheckTold()

@@ -102,15 +102,15 @@ func TestRunFails(t *testing.T) {
 		code   int
 		want   string
 	}{
-		"no output": {place: &toy.Backend{Broken: errors.New("no room")}, code: 2, want: "[infrastructure]: no room"},
+		"no output": {place: &toy.Backend{Broken: errors.New("no room")}, code: 2, want: "[RC500]: no room"},
 		"upload":    {stage: "upload_artifacts_on_success", code: 2, want: "the toy has no work tree"},
 		"cache":     {stage: "archive_cache", code: 2, want: "the toy has no work tree"},
-		"arguments": {change: func(_ *testing.T, c *call) { c.args = c.args[:1] }, code: 1, want: "[runner-admin]: run has 1 arguments, want the script"},
-		"flags":     {change: func(_ *testing.T, c *call) { c.args = append([]string{"--no-policy"}, c.args...) }, code: 1, want: "[runner-admin]: the config stage was started with other flags"},
+		"arguments": {change: func(_ *testing.T, c *call) { c.args = c.args[:1] }, code: 1, want: "[RC301]: run has 1 arguments, want the script"},
+		"flags":     {change: func(_ *testing.T, c *call) { c.args = append([]string{"--no-policy"}, c.args...) }, code: 1, want: "[RC302]: the config stage was started with other flags"},
 		"no job":    {change: func(_ *testing.T, c *call) { c.environ = append(c.environ, "ROLECALL_STORE="+c.root+"x") }, code: 2, want: "state of job 7:"},
 		"no response": {
 			change: func(t *testing.T, c *call) { kit.Must(t, os.Remove(c.file("response.json"))) },
-			code:   2, want: "[infrastructure]: JOB_RESPONSE_FILE: ",
+			code:   2, want: "[RC500]: JOB_RESPONSE_FILE: ",
 		},
 		"no file for the code": {
 			change: func(t *testing.T, c *call) { kit.Must(t, os.MkdirAll(c.file("code/x"), 0o700)) },
@@ -118,12 +118,12 @@ func TestRunFails(t *testing.T) {
 		},
 		"no copy": {
 			stage: "get_sources", change: func(t *testing.T, c *call) { kit.Must(t, os.Remove(c.state("issued.json"))) },
-			code: 1, want: `[author]: the credentials of tenant "alpha" cannot be read`,
+			code: 1, want: `[RC107]: the credentials of tenant "alpha" cannot be read`,
 		},
 		"no copy, of another user": {change: func(t *testing.T, c *call) {
 			c.edit(t, `"data":`, `"owner":{"uid":7,"gid":7},"data":`)
 			kit.Must(t, os.Remove(c.state("issued.json")))
-		}, code: 2, want: `[infrastructure]: the credentials of tenant "alpha": `},
+		}, code: 2, want: `[RC500]: the credentials of tenant "alpha": `},
 		"other data": {change: func(t *testing.T, c *call) { c.edit(t, `{"toy":true}`, `{"toy":null}`) }, code: 2, want: "the data are not the toy's"},
 		"other backend": {
 			change: func(t *testing.T, c *call) { c.edit(t, `"backend":"toy"`, `"backend":"box"`) },
@@ -180,7 +180,7 @@ func (bare) Environ(json.RawMessage, []string) ([]string, error) {
 func TestNoEnvironment(t *testing.T) {
 	t.Parallel()
 	c := newCall(t, "alpha", "build_script")
-	want := result{code: 2, log: "rolecall: error [infrastructure]: the toy has no environment\n"}
+	want := result{code: 2, log: "rolecall: error [RC500]: the toy has no environment\n"}
 	if got := c.with(bare{&toy.Backend{}}); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
@@ -205,7 +205,7 @@ func TestResult(t *testing.T) {
 		want   result
 		code   string
 	}{
-		"startup file": {backend.Result{Code: 3, Startup: errors.New("/etc/profile ends the shell")}, result{2, "", "rolecall: error [infrastructure]: /etc/profile ends the shell\n"}, ""},
+		"startup file": {backend.Result{Code: 3, Startup: errors.New("/etc/profile ends the shell")}, result{2, "", "rolecall: error [RC500]: /etc/profile ends the shell\n"}, ""},
 		"left":         {backend.Result{Left: []int{8, 9}}, result{0, "", "rolecall: warning: processes of the script that could not be killed: [8 9]\n"}, ""},
 		"left, failed": {backend.Result{Code: 3, Left: []int{8}}, result{1, "", "rolecall: warning: processes of the script that could not be killed: [8]\n"}, "3\n"},
 	} {

@@ -111,6 +111,7 @@ func write(s tenant.Settings, tenants []tenant.Tenant) string {
 		{"run_as", s.RunAs},
 		{"run_as_root", map[bool]string{true: "unsafe"}[s.RunAsRoot]},
 		{"shared_user", map[bool]string{true: "unsafe"}[s.SharedUser]},
+		{"contact", s.Contact},
 		{"metadata", map[bool]string{true: "allow"}[s.Metadata]},
 		{"gitlab.issuer", s.GitLab.Issuer},
 		{"gitlab.jwks_url", s.GitLab.JWKSURL},

@@ -10,7 +10,7 @@ import (
 func topKeys() Keys {
 	return Keys{
 		"builds_dir": Text, "cache_dir": Text, "credentials_dir": Text, "audit_log": Text,
-		"run_as": Text, "run_as_root": Text, "shared_user": Text, "metadata": Text,
+		"contact": Text, "run_as": Text, "run_as_root": Text, "shared_user": Text, "metadata": Text,
 	}
 }
 
@@ -47,6 +47,7 @@ func (c *compiler) settings(document map[string]any) tenant.Settings {
 	Set(top, "cache_dir", ReadPath, &out.CacheDir)
 	Set(top, "credentials_dir", ReadPath, &out.CredentialsDir)
 	Set(top, "audit_log", ReadPath, &out.AuditLog)
+	Set(top, "contact", readContact, &out.Contact)
 	Set(top, "run_as", readUser, &out.RunAs)
 	Set(top, "shared_user", isWord("unsafe"), &out.SharedUser)
 	Set(top, "run_as_root", isWord("unsafe"), &out.RunAsRoot)

@@ -22,11 +22,11 @@ const (
 func Load(path string, providers ...Provider) (*tenant.Policy, error) {
 	content, err := adminfile.Read(path, maxPolicy)
 	if err != nil {
-		return nil, fault.New(fault.Admin, fmt.Errorf("policy file: %w", err), "")
+		return nil, fault.New(fault.BadPolicy, fmt.Errorf("policy file: %w", err), "")
 	}
 	policy, err := Compile(path, content, providers...)
 	if err != nil {
-		return nil, fault.New(fault.Admin, fmt.Errorf("policy file: %w", err), "run doctor check on the runner's host")
+		return nil, fault.New(fault.BadPolicy, fmt.Errorf("policy file: %w", err), "run doctor check on the runner's host")
 	}
 	return policy, nil
 }
@@ -39,7 +39,7 @@ func ReadNamed(key, path string) ([]byte, error) {
 	}
 	content, err := adminfile.Read(path, maxNamed)
 	if err != nil {
-		return nil, fault.New(fault.Admin, fmt.Errorf("%s: %w", key, err), "")
+		return nil, fault.New(fault.BadPolicy, fmt.Errorf("%s: %w", key, err), "")
 	}
 	return content, nil
 }

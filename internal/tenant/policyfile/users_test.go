@@ -36,6 +36,8 @@ func TestUsersRefused(t *testing.T) {
 		"one of two":           {"", []string{`run_as = "ci-a"`, ""}, `13: tenant "t1": run_as: it is missing`},
 		"the same":             {"", []string{`run_as = "ci-a"`, `run_as = "ci-a"`}, `15: tenant "t1": run_as: it is also the user of tenant "t0"`},
 		"that of no tenant":    {`run_as = "ci-a"`, []string{`run_as = "ci-a"`}, `12: tenant "t0": run_as: it is also the user of the jobs without a tenant`},
+		"contact of two lines": {"shared_user = \"unsafe\"\ncontact = \"a\\nb\"", []string{""}, `2: contact: want at most 80 bytes`},
+		"a long contact":       {"shared_user = \"unsafe\"\ncontact = \"" + strings.Repeat("x", 81) + "\"", []string{""}, `2: contact: want at most 80 bytes`},
 		"not allow":            {"shared_user = \"unsafe\"\nmetadata = \"yes\"", []string{""}, `2: metadata: "yes": want "allow"`},
 		"another word":         {`shared_user = "safe"`, []string{""}, `1: shared_user: "safe": want "unsafe"`},
 		"a limit below 0":      {"", []string{`max_open_files = -1`}, `12: tenant "t0": max_open_files: want a number`},

@@ -97,6 +97,14 @@ func readGateDuration(text string) (time.Duration, error) {
 	return d, nil
 }
 
+// readContact reads whom people can ask, as job logs print it.
+func readContact(text string) (string, error) {
+	if len(text) > 80 || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return "", errors.New("want at most 80 bytes of text on one line, such as #ci-help or ci@example.com")
+	}
+	return text, nil
+}
+
 // readUser reads the name of a unix user in the form that useradd takes, except root. An
 // empty text means no user.
 func readUser(text string) (string, error) {

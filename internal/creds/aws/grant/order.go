@@ -23,12 +23,12 @@ func (AWS) Overrides(variable string) bool { return aws.Overrides(variable) }
 func (AWS) ByJob(a admission.Asker) (any, error) {
 	arn := a.Request["ROLE_ARN"]
 	if arn == "" {
-		return nil, fault.New(fault.Author, fmt.Errorf("tenant %q: the job has no variable ROLE_ARN", a.Tenant),
+		return nil, fault.New(fault.BadVariable, fmt.Errorf("tenant %q: the job has no variable ROLE_ARN", a.Tenant),
 			"set ROLE_ARN to the ARN of the IAM role that the job assumes, in the job or under Settings > CI/CD > Variables")
 	}
 	role, err := aws.ParseRole(arn)
 	if err != nil {
-		return nil, fault.New(fault.Author, fmt.Errorf("tenant %q: ROLE_ARN: %w", a.Tenant, err),
+		return nil, fault.New(fault.BadVariable, fmt.Errorf("tenant %q: ROLE_ARN: %w", a.Tenant, err),
 			"correct the variable ROLE_ARN of the job or project")
 	}
 	return Settings{Role: role}, nil
@@ -69,7 +69,7 @@ func chooseRegion(a admission.Asker, s Settings) (string, error) {
 		return region, nil
 	}
 	what := fmt.Sprintf("tenant %q: %s is not an AWS region", a.Tenant, tenant.Quote(region))
-	return "", fault.New(fault.Author, &tenant.Refusal{Tenant: a.Tenant, Rule: "region", What: what},
+	return "", fault.New(fault.BadVariable, &tenant.Refusal{Tenant: a.Tenant, Rule: "region", What: what},
 		"set AWS_REGION to a region such as eu-central-1, or remove it")
 }
 

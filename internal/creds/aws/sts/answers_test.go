@@ -32,7 +32,7 @@ func TestNoAnswerOfSTS(t *testing.T) {
 			t.Parallel()
 			c := newCall(t, test.answer)
 			c.client.Attempt = time.Second
-			c.refused(t, fault.Infrastructure, test.requests, "assume role "+role+": STS at 127.0.0.1:", " tries: ", test.want)
+			c.refused(t, fault.Infrastructure, test.requests, "no credentials: STS at 127.0.0.1:", "role: "+role, " tries: ", test.want)
 			for _, request := range c.server.Requests() {
 				if request.Sent > 32<<20 {
 					t.Errorf("%d bytes of an answer were taken", request.Sent)

@@ -11,15 +11,15 @@ import (
 
 // The claims as an error shows them to whoever writes the trust policy.
 const (
-	claimLines = "  iss: \"https://gitlab.example.com\"\n  sub: \"project_path:g/p:ref_type:branch:ref:main\"\n  aud: \"https://aws.example.com\""
-	condition  = `"Condition": {"StringEquals": {"gitlab.example.com:aud": "https://aws.example.com", "gitlab.example.com:sub": "project_path:g/p:ref_type:branch:ref:main"}}`
+	claimLines = "sub  project_path:g/p:ref_type:branch:ref:main\naud  https://aws.example.com\niss  https://gitlab.example.com"
+	condition  = "\"StringEquals\": {\n  \"gitlab.example.com:aud\": \"https://aws.example.com\",\n  \"gitlab.example.com:sub\": \"project_path:g/p:ref_type:branch:ref:main\" }"
 )
 
 // TestRefusals: each error of STS has its side and its number of requests, and names
 // the role, the code, the request id and the next step.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
-	const requestID = `(request id "01234567-89ab-cdef-0123-456789abcdef")`
+	const requestID = "AWS request id 01234567-89ab-cdef-0123-456789abcdef"
 	for _, test := range []struct {
 		status        int
 		code, message string
@@ -27,20 +27,20 @@ func TestRefusals(t *testing.T) {
 		requests      int
 		want          []string
 	}{
-		{403, "AccessDenied", "Not authorized", fault.Admin, 1, []string{claimLines, condition, "let the trust policy of the role allow this token"}},
-		{400, "InvalidIdentityToken", "Couldn't retrieve verification key", fault.Infrastructure, 3, []string{"could not read the keys of the token's issuer, in 3 tries", claimLines}},
-		{400, "InvalidIdentityToken", "No OpenIDConnect provider found", fault.Admin, 1, []string{"needs an IAM OIDC identity provider", claimLines}},
-		{400, "InvalidIdentityToken", "Incorrect token audience", fault.Admin, 1, []string{claimLines}},
+		{403, "AccessDenied", "Not authorized", fault.Account, 1, []string{claimLines, condition, "the role must exist", "who acts: the owner of the AWS account 111122223333"}},
+		{400, "InvalidIdentityToken", "Couldn't retrieve verification key", fault.Infrastructure, 3, []string{"could not read the keys of the token's issuer", "3 tries", claimLines}},
+		{400, "InvalidIdentityToken", "No OpenIDConnect provider found", fault.Account, 1, []string{"create an IAM OIDC identity provider", claimLines}},
+		{400, "InvalidIdentityToken", "Incorrect token audience", fault.Account, 1, []string{"add the aud of the job to the audiences", claimLines}},
 		{400, "ExpiredTokenException", "Token expired", fault.Author, 1, []string{"the ID token has expired", "run the job again"}},
 		{400, "ExpiredToken", "Token expired", fault.Author, 1, []string{"the ID token has expired"}},
-		{400, "IDPCommunicationError", "", fault.Infrastructure, 3, []string{"3 tries at 127.0.0.1"}},
-		{403, "IDPRejectedClaim", "", fault.Admin, 1, []string{"rejected a claim of the token", claimLines}},
+		{400, "IDPCommunicationError", "", fault.Infrastructure, 3, []string{"STS at 127.0.0.1", "3 tries"}},
+		{403, "IDPRejectedClaim", "", fault.Account, 1, []string{"rejects a claim of the token", claimLines}},
 		{400, "MalformedPolicyDocument", "", fault.Admin, 1, []string{"correct session_policy_file"}},
 		{400, "PackedPolicyTooLarge", "", fault.Admin, 1, []string{"shorten session_policy_file or policy_arns"}},
-		{403, "RegionDisabledException", "", fault.Admin, 1, []string{"activate STS in that region", "AWS_REGION"}},
-		{400, "ValidationError", "Request ARN is invalid", fault.Admin, 1, []string{"check the role's ARN"}},
-		{400, "SomethingNew", "", fault.Admin, 1, []string{"check the role's ARN"}},
-		{400, "Throttling", "", fault.Infrastructure, 3, []string{"3 tries at 127.0.0.1"}},
+		{403, "RegionDisabledException", "", fault.Account, 1, []string{"activate STS in that region", "AWS_REGION"}},
+		{400, "ValidationError", "Request ARN is invalid", fault.Account, 1, []string{"check the role's ARN"}},
+		{400, "SomethingNew", "", fault.Account, 1, []string{"check the role's ARN"}},
+		{400, "Throttling", "", fault.Infrastructure, 3, []string{"STS at 127.0.0.1", "3 tries"}},
 		{400, "RequestLimitExceeded", "", fault.Infrastructure, 3, nil},
 		{400, "RequestTimeoutException", "", fault.Infrastructure, 3, nil},
 		{429, "SomethingNew", "", fault.Infrastructure, 3, nil},
@@ -50,7 +50,7 @@ func TestRefusals(t *testing.T) {
 		t.Run(test.code+" "+strings.ReplaceAll(test.message, "'", ""), func(t *testing.T) {
 			t.Parallel()
 			c := newCall(t, fakests.Error(test.status, test.code, test.message+" "+leak+" "+rawToken))
-			c.refused(t, test.side, test.requests, append(test.want, "assume role "+role+": STS answered \""+test.code+"\"", requestID)...)
+			c.refused(t, test.side, test.requests, append(test.want, "role: "+role, "\""+test.code+"\"", requestID)...)
 		})
 	}
 }
@@ -58,7 +58,7 @@ func TestRefusals(t *testing.T) {
 // TestTokenAsCode: a server may send the token back as an error code.
 func TestTokenAsCode(t *testing.T) {
 	t.Parallel()
-	newCall(t, fakests.Error(http.StatusForbidden, rawToken, "")).refused(t, fault.Admin, 1, role)
+	newCall(t, fakests.Error(http.StatusForbidden, rawToken, "")).refused(t, fault.Account, 1, role)
 }
 
 // TestHostileCode: an error code cannot add lines or other text to the error.

@@ -2,13 +2,12 @@ package sts
 
 import (
 	"cmp"
-	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
 
@@ -16,98 +15,89 @@ import (
 	"rolecall/internal/httpguard"
 )
 
-// class says who must act on an error, and whether to try again.
-type class struct {
-	side  fault.Side
-	retry bool
-}
-
-// classify returns the class of an error of the SDK, by STS's error code. If the code is
-// not known, the HTTP status decides. An error without an answer of STS is
-// infrastructure's.
-//
-// https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html#API_AssumeRoleWithWebIdentity_Errors
-func classify(err error) class {
-	var own *fault.Error
-	if errors.As(err, &own) {
-		return class{own.Side, false}
-	}
-	if errors.Is(err, httpguard.ErrPlain) {
-		return class{fault.Admin, false}
-	}
-	var certificate *tls.CertificateVerificationError
-	if errors.As(err, &certificate) {
-		return class{fault.Infrastructure, false}
-	}
-	var api smithy.APIError
-	if !errors.As(err, &api) {
-		return class{fault.Infrastructure, true}
-	}
-	code := api.ErrorCode()
-	if _, throttled := retry.DefaultThrottleErrorCodes[code]; throttled || strings.HasPrefix(code, "RequestTimeout") {
-		return class{fault.Infrastructure, true}
-	}
-	switch code {
-	case "IDPCommunicationError":
-		return class{fault.Infrastructure, true}
-	case "InvalidIdentityToken":
-		// With this text AWS could not read the issuer's keys in time. Any other is final.
-		if strings.Contains(api.ErrorMessage(), "retrieve verification key") {
-			return class{fault.Infrastructure, true}
-		}
-	case "ExpiredTokenException", "ExpiredToken":
-		return class{fault.Author, false}
-	}
-	if s := status(err); s == 429 || s >= 500 || s/100 == 3 || code == "UnknownError" {
-		return class{fault.Infrastructure, s >= 429}
-	}
-	return class{fault.Admin, false}
-}
-
-// status returns the HTTP status of the answer in err, and 0 if there is none.
-func status(err error) int {
-	var response *awshttp.ResponseError
-	if errors.As(err, &response) {
-		return response.HTTPStatusCode()
-	}
-	return 0
-}
-
-// refusesDuration reports whether STS refused the duration as too long for the role.
-func refusesDuration(err error) bool {
-	var api smithy.APIError
-	return errors.As(err, &api) && api.ErrorCode() == "ValidationError" &&
-		strings.Contains(strings.ToLower(api.ErrorMessage()), "durationseconds")
-}
-
 // explain turns an error of the SDK into one that names role, error code and next step.
 // It holds no other part of STS's answer: a hostile server could send back the token.
 func explain(err error, r Request, g *httpguard.Guard) error {
-	var own *fault.Error
-	if errors.As(err, &own) {
+	if own, ok := errors.AsType[*fault.Error](err); ok {
 		return own
 	}
 	if errors.Is(err, httpguard.ErrPlain) {
-		return fault.New(fault.Admin, fmt.Errorf("the endpoint of STS, %s, is %w", g.Host(), httpguard.ErrPlain),
+		return fault.New(fault.BadServer, fmt.Errorf("the endpoint of STS, %s, is %w", g.Host(), httpguard.ErrPlain),
 			"set it to an https URL, in AWS_ENDPOINT_URL_STS of the runner's service or endpoint of the policy file")
 	}
-	side := classify(err).side
+	code := classify(err).code
 	var api smithy.APIError
-	if errors.As(err, &api) && api.ErrorCode() != "UnknownError" {
-		what := fmt.Errorf("assume role %s: STS answered %q%s", r.Role, printable(api.ErrorCode(), letters), requestID(err))
-		return fault.New(side, what, nextStep(api.ErrorCode(), side, r, g))
+	if !errors.As(err, &api) || api.ErrorCode() == "UnknownError" {
+		return noAnswer(r, g, cause(err)).traced(err)
 	}
-	what := fmt.Errorf("assume role %s: STS at %s, %d tries: %s%s", r.Role, g.Host(), g.Tries(), cause(err), requestID(err))
-	return fault.New(fault.Infrastructure, what, "")
+	word := printable(api.ErrorCode(), letters)
+	switch code {
+	case fault.NoAnswer:
+		return unable(r, g, api).traced(err)
+	case fault.AccessDenied:
+		return denied(r, word).traced(err)
+	case fault.TokenRejected:
+		return rejected(r, api).traced(err)
+	}
+	return finding{fault.New(code, fmt.Errorf("AWS refuses the request for the role (%q)", word), nextStep(api.ErrorCode())).With("role", r.Role.String())}.traced(err)
 }
 
-// requestID returns the id of the request at AWS, in parentheses, and "" if there is none.
-func requestID(err error) string {
+// finding is an error about a request of STS.
+type finding struct{ *fault.Error }
+
+// traced returns the error with the id of the request that err came from.
+func (f finding) traced(err error) error {
 	var response *awshttp.ResponseError
 	if errors.As(err, &response) && response.ServiceRequestID() != "" {
-		return fmt.Sprintf(" (request id %q)", printable(response.ServiceRequestID(), "0123456789abcdefABCDEF-"))
+		f.Trace = "AWS request id " + printable(response.ServiceRequestID(), "0123456789abcdefABCDEF-")
 	}
-	return ""
+	return f.Error
+}
+
+// noAnswer returns the error that STS did not answer as it should.
+func noAnswer(r Request, g *httpguard.Guard, why string) finding {
+	return finding{fault.New(fault.NoAnswer, fmt.Errorf("no credentials: STS at %s, %d tries: %s", g.Host(), g.Tries(), why),
+		"look at the network, the proxy and the CA of the runner's host if it lasts").With("role", r.Role.String())}
+}
+
+// unable returns the error that STS could not decide. For a token whose keys AWS could not
+// read, it shows the issuer.
+func unable(r Request, g *httpguard.Guard, api smithy.APIError) finding {
+	f := noAnswer(r, g, fmt.Sprintf("STS answered %q", printable(api.ErrorCode(), letters)))
+	if unread(api) {
+		f.Next = "AWS could not read the keys of the token's issuer: look whether AWS can reach it"
+		_ = f.With("this job", claims(r))
+	}
+	return f
+}
+
+// denied returns the error that a trust policy does not allow the job. AWS gives the same
+// answer where the role does not exist.
+func denied(r Request, word string) finding {
+	return finding{fault.New(fault.AccessDenied, fmt.Errorf("AWS refuses the role to this job (%q)", word),
+		"the role's trust policy must allow that sub, and the role must exist; add to its Condition:\n"+condition(r)).
+		With("who acts", owner(r)).With("role", r.Role.String()).With("this job", claims(r))}
+}
+
+// rejected returns the error that AWS does not accept the token. The text of the answer,
+// which is not printed, says whether the account has an identity provider of the issuer.
+func rejected(r Request, api smithy.APIError) finding {
+	next := "the account's IAM OIDC identity provider of this issuer must exist, and its audiences must have the aud of the job"
+	switch text := api.ErrorMessage(); {
+	case api.ErrorCode() == "IDPRejectedClaim":
+		next = "the identity provider rejects a claim of the token: look at its settings in IAM"
+	case strings.Contains(text, "No OpenIDConnect provider"):
+		next = "create an IAM OIDC identity provider in that account, of this issuer and with this audience"
+	case strings.Contains(text, "audience"):
+		next = "add the aud of the job to the audiences of the account's identity provider of this issuer, or set aud: of the job to one of them"
+	}
+	return finding{fault.New(fault.TokenRejected, fmt.Errorf("AWS does not accept the ID token of this job (%q)", printable(api.ErrorCode(), letters)), next).
+		With("who acts", owner(r)).With("role", r.Role.String()).With("this job", claims(r))}
+}
+
+// owner returns who can change the role.
+func owner(r Request) string {
+	return "the owner of the AWS account " + r.Role.Account + " (not the pipeline)"
 }
 
 // letters has the characters of error codes.
@@ -123,17 +113,8 @@ func printable(word, letters string) string {
 }
 
 // nextStep returns what to do about an error code of STS.
-func nextStep(code string, side fault.Side, r Request, g *httpguard.Guard) string {
+func nextStep(code string) string {
 	switch code {
-	case "AccessDenied", "AccessDeniedException":
-		return "let the trust policy of the role allow this token\n" + trust(r)
-	case "InvalidIdentityToken":
-		if side == fault.Infrastructure {
-			return fmt.Sprintf("AWS could not read the keys of the token's issuer, in %d tries\n%s", g.Tries(), claims(r))
-		}
-		return "the role's account needs an IAM OIDC identity provider of this issuer and audience\n" + claims(r)
-	case "IDPRejectedClaim":
-		return "the identity provider rejected a claim of the token\n" + claims(r)
 	case "ExpiredTokenException", "ExpiredToken":
 		return "the ID token has expired: it is valid for the job's timeout; run the job again"
 	case "MalformedPolicyDocument":
@@ -141,10 +122,7 @@ func nextStep(code string, side fault.Side, r Request, g *httpguard.Guard) strin
 	case "PackedPolicyTooLarge":
 		return "shorten session_policy_file or policy_arns of the tenant: together, packed, they are larger than STS accepts"
 	case "RegionDisabledException":
-		return "activate STS in that region for the role's account, or set AWS_REGION in the environment of the runner's service"
-	}
-	if side == fault.Infrastructure {
-		return fmt.Sprintf("%d tries at %s", g.Tries(), g.Host())
+		return "activate STS in that region for the role's account; or let the runner's admin set AWS_REGION in the environment of the runner's service"
 	}
 	return "check the role's ARN, its trust policy and its maximum session duration"
 }
@@ -152,21 +130,45 @@ func nextStep(code string, side fault.Side, r Request, g *httpguard.Guard) strin
 // claims returns the claims that a trust policy can check, one per line.
 func claims(r Request) string {
 	c := r.Token.Claims
-	return fmt.Sprintf("  iss: %.300q\n  sub: %.300q\n  aud: %.300q", c.Issuer, c.Subject, strings.Join(c.Audience, ", "))
+	return fmt.Sprintf("sub  %s\naud  %s\niss  %s", line(c.Subject), line(strings.Join(c.Audience, ", ")), line(c.Issuer))
 }
 
-// trust returns the claims, and the condition of a trust policy that allows them. IAM
-// names an issuer by its URL without the scheme.
+// line returns a claim as a part of a line: cut, and in quotes if it has other
+// characters than those of GitLab's claims.
+func line(claim string) string {
+	if len(claim) > 300 {
+		claim = claim[:300] + "..."
+	}
+	if quoted := fmt.Sprintf("%q", claim); len(quoted) != len(claim)+2 {
+		return quoted
+	}
+	return claim
+}
+
+// condition returns the condition of a trust policy that allows the claims. IAM names an
+// issuer by its URL without the scheme.
 //
 // https://docs.gitlab.com/ci/cloud_services/aws/
-func trust(r Request) string {
+func condition(r Request) string {
 	c := r.Token.Claims
 	provider := c.Issuer
 	if u, err := url.Parse(c.Issuer); err == nil && u.Host != "" {
 		provider = u.Host + strings.TrimSuffix(u.Path, "/")
 	}
-	return fmt.Sprintf("%s\n  \"Condition\": {\"StringEquals\": {%.300q: %.300q, %.300q: %.300q}}",
-		claims(r), provider+":aud", strings.Join(c.Audience, ", "), provider+":sub", c.Subject)
+	return fmt.Sprintf("\"StringEquals\": {\n  %.300q: %s,\n  %.300q: %.300q }", provider+":aud", audiences(c.Audience), provider+":sub", c.Subject)
+}
+
+// audiences returns the audiences of a token as a value of a condition.
+func audiences(all []string) string {
+	var value any = all
+	if len(all) == 1 {
+		value = all[0]
+	}
+	text, err := json.Marshal(value)
+	if err != nil || len(text) > 300 {
+		return `"..."`
+	}
+	return string(text)
 }
 
 // cause says why the request brought no answer of STS.

@@ -38,13 +38,13 @@ func (c Client) load(ctx context.Context, role aws.Role) (sdk.Config, *httpguard
 	}
 	if c.CABundle != nil {
 		if !x509.NewCertPool().AppendCertsFromPEM(c.CABundle) {
-			return sdk.Config{}, nil, fault.New(fault.Admin, errors.New("the CA bundle for STS has no certificate in PEM"), "correct the file that ca_bundle names")
+			return sdk.Config{}, nil, fault.New(fault.BadServer, errors.New("the CA bundle for STS has no certificate in PEM"), "correct the file that ca_bundle names")
 		}
 		options = append(options, config.WithCustomCABundle(bytes.NewReader(c.CABundle)))
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, options...)
 	if err != nil {
-		return sdk.Config{}, nil, fault.New(fault.Admin, fmt.Errorf("settings of AWS in the runner's environment: %w", err),
+		return sdk.Config{}, nil, fault.New(fault.BadServer, fmt.Errorf("settings of AWS in the runner's environment: %w", err),
 			"correct the AWS_ variables of the runner's service")
 	}
 	g, err := c.guard(cfg.HTTPClient)
@@ -82,7 +82,7 @@ func transportOf(client sdk.HTTPClient) *http.Transport {
 func parseProxy(text string) (*url.URL, error) {
 	proxy, err := url.Parse(text)
 	if err != nil || proxy.Host == "" || !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, proxy.Scheme) {
-		return nil, fault.New(fault.Admin, errors.New("the proxy for STS is not the URL of a proxy"), "correct it; an example is http://proxy.example.com:3128")
+		return nil, fault.New(fault.BadServer, errors.New("the proxy for STS is not the URL of a proxy"), "correct it; an example is http://proxy.example.com:3128")
 	}
 	return proxy, nil
 }

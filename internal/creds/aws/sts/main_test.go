@@ -115,7 +115,7 @@ func clean(t *testing.T, err error) {
 		return
 	}
 	for _, part := range []string{rawToken[:25], rawToken[40:60], rawToken[len(rawToken)-20:]} {
-		if strings.Contains(err.Error(), part) {
+		if strings.Contains(said(err), part) {
 			t.Errorf("the error holds a part of the token: %v", err)
 		}
 	}
@@ -133,19 +133,31 @@ func (c *call) refused(t *testing.T, side fault.Side, requests int, want ...stri
 		t.Errorf("the error is one of %s, want %s: %v", got, side, err)
 	}
 	for _, text := range want {
-		if !strings.Contains(err.Error(), text) {
-			t.Errorf("%q does not say %q", err, text)
+		if !strings.Contains(said(err), text) {
+			t.Errorf("%q does not say %q", said(err), text)
 		}
 	}
 	if got := len(c.server.Requests()); requests >= 0 && got != requests {
 		t.Errorf("%d requests, want %d: %v", got, requests, err)
 	}
-	if strings.Contains(err.Error(), leak) {
+	if strings.Contains(said(err), leak) {
 		t.Errorf("the error holds a part of STS's answer: %v", err)
 	}
 	if own := new(fault.Error); errors.As(err, &own) && own.What == nil {
 		t.Error("the error does not say what is wrong")
 	}
+}
+
+// said returns all that an error says, its rows included.
+func said(err error) string {
+	text := err.Error()
+	if own, ok := errors.AsType[*fault.Error](err); ok {
+		for _, row := range own.Rows {
+			text += "\n" + row.Label + ": " + row.Text
+		}
+		text += "\n" + own.Trace
+	}
+	return text
 }
 
 // leak is in the messages of the fake STS, which no error may show.

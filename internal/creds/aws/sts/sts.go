@@ -72,7 +72,7 @@ func (c Client) Assume(ctx context.Context, r Request) (creds.Credential, error)
 	}
 	client := c.newClient(cfg)
 	if r.Region == "" || cfg.Region == "" && client.Options().BaseEndpoint == nil {
-		return creds.Credential{}, fault.New(fault.Admin, fmt.Errorf("the region for %s is not known", r.Role),
+		return creds.Credential{}, fault.New(fault.BadServer, fmt.Errorf("the region for %s is not known", r.Role),
 			"set AWS_REGION in the environment of the runner's service")
 	}
 	requested := aws.SessionDuration(r.Lifetime, r.Limit)

@@ -1,0 +1,71 @@
+package fault
+
+// Code is the kind of an error, as the job log, the audit log and the journal show it: RC
+// and three digits, the first of which says who must act. A code keeps its meaning in all
+// versions. The page docs/errors.md has an entry for each, and a test holds that.
+type Code string
+
+// The codes of the job's author.
+const (
+	NoToken          Code = "RC101" // the job has no ID token
+	ForeignToken     Code = "RC102" // a token is not an ID token of this job
+	Refused          Code = "RC103" // a rule of the tenant refuses the job
+	NoTenant         Code = "RC104" // no tenant, or more than one, can be chosen
+	BadVariable      Code = "RC105" // a variable of the job has a wrong value, or is missing
+	Override         Code = "RC106" // variables of the job would win over its credentials
+	CredentialsGone  Code = "RC107" // a script has removed or changed the credentials
+	SecretInUpload   Code = "RC108" // a secret is in what would be uploaded
+	UploadUnsearched Code = "RC109" // what would be uploaded cannot be searched
+)
+
+// The codes of the owner of a cloud account.
+const (
+	TokenRejected Code = "RC201" // AWS does not accept the ID token
+	AccessDenied  Code = "RC203" // the role's trust policy does not allow the job
+	RequestDenied Code = "RC204" // AWS refuses the request for another reason
+	RegionOff     Code = "RC205" // STS is not active in a region
+)
+
+// The codes of the runner's admin.
+const (
+	BadFlags      Code = "RC301" // the command line of a stage is wrong
+	StagesDiffer  Code = "RC302" // stages of a job were started with different flags
+	BadPolicy     Code = "RC303" // the policy file, or a file that it names, cannot be used
+	NoPolicy      Code = "RC304" // there is no policy file
+	RootScripts   Code = "RC305" // scripts would run as root
+	BadUser       Code = "RC306" // a unix user cannot run jobs
+	StartupFile   Code = "RC307" // a startup file of a login shell ended the script
+	BadAuditLog   Code = "RC308" // the audit log cannot be written
+	BadServer     Code = "RC309" // the settings of STS are wrong
+	BadIssuer     Code = "RC310" // the settings of the issuer's keys are wrong
+	Programs      Code = "RC311" // programs of different versions, or a program is missing
+	LeftBehind    Code = "RC312" // something of a job cannot be removed
+	PolicyRefused Code = "RC313" // AWS does not accept a session policy of the policy file
+)
+
+// The codes of infrastructure.
+const (
+	Unexpected  Code = "RC500" // anything else
+	Shortage    Code = "RC501" // the host has no room, descriptors or memory
+	NoAnswer    Code = "RC502" // STS does not answer
+	NoKeys      Code = "RC503" // the issuer's keys cannot be fetched
+	Clock       Code = "RC504" // the clock of the host is wrong
+	LogLocked   Code = "RC505" // the audit log is locked by another process
+	Interrupted Code = "RC506" // the runner has died or has stopped the stage
+	Crashed     Code = "RC507" // the Go runtime has ended a program; package crash prints it
+)
+
+// Side returns who must act on errors of that code.
+func (c Code) Side() Side {
+	if len(c) > 2 {
+		switch c[2] {
+		case '1':
+			return Author
+		case '2':
+			return Account
+		case '3':
+			return Admin
+		}
+	}
+	return Infrastructure
+}
