@@ -10,6 +10,8 @@ PROGRAMS := config prepare run cleanup gate sweep doctor
 GO      := CGO_ENABLED=0 go
 DRIVER  := $(addprefix bin/,$(PROGRAMS))
 PARTS   := $(addprefix bin/test/,gitlab-runner minio s3job)
+# Only root can make it; without it, a test that needs it is skipped.
+DEBIAN  := $(if $(and $(filter 0,$(shell id -u)),$(shell command -v debootstrap)),bin/test/debian.tar)
 SOURCES := $(shell find cmd internal -name '*.go' ! -name '*_test.go') go.mod go.sum
 TESTS   := $(shell find test -name '*.go' -o -name 'go.*' -not -path '*/testdata/*')
 PACKAGES = $(shell go list ./... | grep -v /test/e2e)
@@ -22,7 +24,7 @@ $(DRIVER): bin/%: $(SOURCES)
 	$(GO) build -trimpath -ldflags='-s -w' -o $@ ./cmd/$*
 
 # The parts that the driver is tested against: each is built once.
-parts: $(PARTS)
+parts: $(PARTS) $(DEBIAN)
 
 bin/test/gitlab-runner: $(shell find test/runner -type f)
 	@echo "building GitLab Runner: about two minutes, once"
@@ -35,6 +37,15 @@ bin/test/minio: test/minio/go.mod test/minio/go.sum
 bin/test/s3job: $(wildcard test/s3job/*.go) go.mod go.sum
 	$(GO) build -trimpath -o $@ ./test/s3job
 
+# The packages that the README asks for, beside those of every Debian with systemd.
+bin/test/debian.tar:
+	@echo "fetching Debian 12: about two minutes, once"
+	rm -rf bin/test/debian
+	mkdir -p bin/test/debian
+	debootstrap --variant=minbase --include=systemd-sysv,dbus,cron,sudo,git bookworm bin/test/debian > bin/test/debian.log || { tail bin/test/debian.log; exit 1; }
+	tar -C bin/test/debian --numeric-owner -cf $@ .
+	rm -rf bin/test/debian bin/test/debian.log
+
 bin/tools/govulncheck: tools/go.mod tools/go.sum
 	cd tools && $(GO) build -trimpath -o ../$@ golang.org/x/vuln/cmd/govulncheck
 
@@ -42,7 +53,7 @@ bin/tools/golangci-lint: tools/go.mod tools/go.sum
 	@echo "building the linter: about two minutes, once"
 	cd tools && $(GO) build -trimpath -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
-demo: build parts
+demo: build $(PARTS)
 	@go run ./test/demo
 
 check: build fmt vet lint modules vuln test e2e

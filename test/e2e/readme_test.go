@@ -1,0 +1,231 @@
+package e2e_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"rolecall/test/coordinator"
+	"rolecall/test/kit"
+	"rolecall/test/lab"
+)
+
+// step is a step of the README's set-up: a shell line, or a file and its content.
+type step struct{ line, file, content string }
+
+// setUp returns the steps of the README's set-up, in order. A file is the one that the
+// text before its block of code names last.
+func setUp(t *testing.T) []step {
+	t.Helper()
+	readme, err := os.ReadFile("../../README.md")
+	kit.Must(t, err)
+	_, text, _ := strings.Cut(string(readme), "\n## Install\n")
+	text, _, _ = strings.Cut(text, "\n## ")
+	var steps []step
+	named := regexp.MustCompile("`(/etc/[^`]+)`")
+	for i, part := range strings.Split(text, "\n```") {
+		if content, isFile := strings.CutPrefix(part, "toml\n"); isFile && i%2 == 1 {
+			steps[len(steps)-1].content = content
+			continue
+		}
+		for line := range strings.Lines(part) {
+			if command, isCode := strings.CutPrefix(line, "    "); isCode {
+				steps = append(steps, step{line: strings.TrimSpace(command)})
+			}
+		}
+		if names := named.FindAllStringSubmatch(part, -1); len(names) > 0 {
+			steps = append(steps, step{file: names[len(names)-1][1]})
+		}
+	}
+	return steps
+}
+
+// host is a fresh Debian that is set up by the README's letter.
+type host struct {
+	*lab.Debian
+	*world
+}
+
+// newHost starts a Debian with GitLab Runner, the parts that its jobs need, and no
+// rolecall.
+func newHost(t *testing.T) host {
+	t.Helper()
+	kit.NeedRoot(t, "a host that is set up as the README says")
+	d, err := lab.UnpackDebian(t.Context(), kit.OpenDir(t))
+	if err == nil {
+		t.Cleanup(func() { kit.Must(t, d.Close()) })
+		err = d.Start(t.Context())
+	}
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errors.ErrUnsupported) {
+		t.Skipf("NOT TESTED, a host that is set up as the README says: %v", err)
+	}
+	kit.Must(t, err)
+	h := host{d, &world{gitlab: startGitLab(t)}}
+	repo, err := coordinator.NewRepo(t.TempDir(), map[string]string{"README.md": "hello\n"})
+	kit.Must(t, err)
+	h.gitlab.Host("acme/shop", repo)
+	h.startMinIO(t)
+	h.installRunner(t)
+	return h
+}
+
+// sh runs a script as root of the host, which must succeed, and returns what it prints.
+func (h host) sh(t *testing.T, script string) string {
+	t.Helper()
+	out, err := h.Run(t.Context(), script)
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", script, err, out)
+	}
+	return out
+}
+
+// write writes a file of the host.
+func (h host) write(t *testing.T, path, content string, mode os.FileMode) {
+	t.Helper()
+	path = filepath.Join(h.Root, path)
+	kit.Must(t, errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(content), mode), os.Chmod(path, mode)))
+}
+
+// installRunner does what GitLab Runner's package does, and tells the runner's service
+// where STS is. It also installs the client of S3, as an admin installs the AWS CLI.
+func (h host) installRunner(t *testing.T) {
+	t.Helper()
+	parts, err := lab.Parts()
+	kit.Must(t, err)
+	for path, program := range map[string]string{"/usr/bin/gitlab-runner": parts.GitLabRunner, "/usr/local/bin/s3job": parts.S3Job} {
+		content, err := os.ReadFile(program)
+		kit.Must(t, err)
+		h.write(t, path, string(content), 0o755)
+	}
+	h.sh(t, "useradd --system --shell /bin/bash --comment 'GitLab Runner' --create-home --skel /dev/null gitlab-runner && mkdir -m 0700 /etc/gitlab-runner")
+	unit, err := os.ReadFile("testdata/gitlab-runner.service")
+	kit.Must(t, err)
+	h.write(t, "/etc/systemd/system/gitlab-runner.service", string(unit), 0o644)
+	h.write(t, "/etc/systemd/system/gitlab-runner.service.d/env.conf", "[Service]\nEnvironment=AWS_REGION=eu-central-1 AWS_ENDPOINT_URL_STS="+h.recorder.URL()+"\n", 0o644)
+}
+
+// do does a step. Programs are built on this host, and installed on the other one.
+func (h host) do(t *testing.T, s step) string {
+	t.Helper()
+	if s.file != "" {
+		h.write(t, s.file, h.own(s.content), 0o600)
+		return ""
+	}
+	line := strings.TrimPrefix(s.line, "sudo ")
+	if !strings.HasPrefix(line, "make ") {
+		return h.sh(t, s.line)
+	}
+	command := exec.CommandContext(t.Context(), "make", append(strings.Fields(line)[1:], "DESTDIR="+h.Root)...)
+	command.Dir = "../.."
+	if out, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", line, err, out)
+	}
+	return ""
+}
+
+// own returns a file of the README with the servers, the runner's token and the roles of
+// this test. MinIO tells roles apart by audiences.
+func (h host) own(text string) string {
+	audienceLine := regexp.MustCompile(`(?m)^audience = .*$`)
+	tenants := strings.Split(text, "[[tenant]]")
+	for i, part := range tenants {
+		for _, tenant := range []string{"alpha", "beta"} {
+			if strings.Contains(part, fmt.Sprintf("name = %q", tenant)) {
+				part = audienceLine.ReplaceAllString(part, fmt.Sprintf("audience = %q", audience(tenant)))
+				tenants[i] = regexp.MustCompile(`arn:aws:[^"]*`).ReplaceAllString(part, h.minio.RoleARN(tenant))
+			}
+		}
+	}
+	return strings.NewReplacer("https://gitlab.example.com", h.gitlab.URL(), "glrt-...", sharedToken).Replace(strings.Join(tenants, "[[tenant]]"))
+}
+
+// demoScript returns the script of the demo's pipeline.
+func demoScript(t *testing.T) []string {
+	t.Helper()
+	yaml, err := os.ReadFile("../demo/gitlab-ci.yml")
+	kit.Must(t, err)
+	_, text, _ := strings.Cut(string(yaml), "\n  script:\n")
+	text, _, _ = strings.Cut(text, "\n  artifacts:\n")
+	var script []string
+	for line := range strings.Lines(text + "\n") {
+		script = append(script, strings.TrimPrefix(strings.TrimSpace(line), "- "))
+	}
+	return script
+}
+
+// shop returns a job of the demo's pipeline.
+func (h host) shop(tenant string, script ...string) coordinator.Job {
+	job := h.job(tenant, script...)
+	job.Project, job.Protected = coordinator.Project{ID: 42, Path: "acme/shop"}, true
+	job.Variables = append(job.Variables, coordinator.Variable{Key: "S3_URL", Value: h.recorder.URL(), Public: true})
+	job.AfterScript = []string{"echo these are the jobs of $(id -un)"}
+	job.Artifacts = []coordinator.Artifact{{Untracked: true}}
+	return job
+}
+
+// TestReadme sets up a fresh Debian by the README's letter. Its check finds nothing to
+// fix, and the demo's jobs of two tenants succeed, each as its own user. Then mistakes
+// are planted, one after the other.
+func TestReadme(t *testing.T) { //nolint:tparallel // one host
+	t.Parallel()
+	h := newHost(t)
+	last := ""
+	for _, s := range setUp(t) {
+		last = h.do(t, s)
+	}
+	if !strings.Contains(last, "\n0 to fix, ") {
+		t.Fatalf("the last step of the README finds something to fix:\n%s", last)
+	}
+	h.runDemo(t)
+	if out := h.sh(t, "/usr/libexec/rolecall/doctor check"); !strings.Contains(out, "\n0 to fix, ") {
+		t.Errorf("after jobs there is something to fix:\n%s", out)
+	}
+	h.checkStop(t)
+	for _, m := range mistakes() {
+		t.Run(m.name, func(t *testing.T) { h.checkMistake(t, m) })
+	}
+}
+
+// runDemo runs the demo's two jobs at once.
+func (h host) runDemo(t *testing.T) {
+	t.Helper()
+	runs := map[string]*coordinator.Run{}
+	for _, tenant := range []string{"alpha", "beta"} {
+		runs[tenant] = h.enqueue(sharedToken, h.shop(tenant, demoScript(t)...))
+	}
+	for tenant, run := range runs {
+		if result := wait(t, run); result.State != "success" {
+			t.Fatalf("%s: %+v; log:\n%s\n%s", tenant, result, run.Text(), h.sh(t, "journalctl --no-pager -u gitlab-runner | tail -50"))
+		}
+		contains(t, run.Text(), "deployed by "+tenant, "AccessDenied", "these are the jobs of ci-"+tenant)
+		checkUploads(t, run, h.recorder.Secrets())
+		if len(run.Artifacts()) == 0 {
+			t.Errorf("%s has uploaded no artifact", tenant)
+		}
+	}
+	if left := h.sh(t, "ls /run/rolecall /run/gitlab-runner-tmp"); regexp.MustCompile(`(?m)^\d+$|executor`).MatchString(left) {
+		t.Errorf("files of jobs are left:\n%s", left)
+	}
+}
+
+// checkStop stops the service while a job runs: the job ends first, and its credentials
+// are removed. Then the service starts again.
+func (h host) checkStop(t *testing.T) {
+	t.Helper()
+	run := h.enqueue(sharedToken, h.shop("alpha", "echo it has begun", "sleep 3", "echo it has ended"))
+	kit.Await(t, "the job's script runs", func() bool { return strings.Contains(run.Text(), "\nit has begun") })
+	h.sh(t, "systemctl stop gitlab-runner")
+	if result := wait(t, run); result.State != "success" {
+		t.Errorf("a job during a stop of the service: %+v; log:\n%s", result, run.Text())
+	}
+	if state, _ := h.Run(t.Context(), "systemctl is-failed gitlab-runner"); strings.TrimSpace(state) != "inactive" {
+		t.Errorf("the service that was stopped is %s", state)
+	}
+	h.sh(t, "systemctl start gitlab-runner")
+}
