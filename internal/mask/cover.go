@@ -70,6 +70,7 @@ func (w *Writer) emitMasked(data []byte, end int64) int {
 		w.out = append(w.out, data[from-start:s.from-start]...)
 		if s.from > from || !w.masking {
 			w.out = append(w.out, Masked...)
+			w.marks++
 		}
 		from, w.masking = s.to, true
 		end = max(end, s.to)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 )
 
@@ -59,6 +60,34 @@ func (m *Masks) share(needles *Needles) {
 	for _, w := range m.writers {
 		w.use(needles)
 	}
+}
+
+// Text returns text as a Writer would write it.
+func (m *Masks) Text(text string) string {
+	m.mu.Lock()
+	needles := m.needles
+	m.mu.Unlock()
+	var out strings.Builder
+	w := NewWriter(&out, needles)
+	_, err := io.WriteString(w, text)
+	if err = errors.Join(err, w.Close()); err != nil {
+		return Masked // a strings.Builder takes all
+	}
+	return out.String()
+}
+
+// Marks returns how many Masked all Writers have written. It waits until each running
+// Write has returned.
+func (m *Masks) Marks() int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var all int64
+	for _, w := range m.writers {
+		w.mu.Lock()
+		all += w.marks
+		w.mu.Unlock()
+	}
+	return all
 }
 
 // Close closes all Writers. It joins their errors.

@@ -36,6 +36,7 @@ type Writer struct {
 	base    int64    // offset in the input of the first byte that is held
 	covered []span   // runs of covered bytes from base on, in order, with gaps between
 	masking bool     // the byte before base was covered
+	marks   int64    // how many Masked were written
 	out     []byte   // reused to build the output
 	err     error
 }
