@@ -5,6 +5,9 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"rolecall/internal/fault"
+	"rolecall/internal/job"
+	"rolecall/internal/journal"
 	"rolecall/internal/message"
 )
 
@@ -25,12 +28,56 @@ func (f formatter) Format(e *logrus.Entry) ([]byte, error) {
 	about := f.call.about
 	err, ok := e.Data[logrus.ErrorKey].(error)
 	switch {
+	case e.Level == logrus.WarnLevel:
+		return []byte(about.Warning(e.Message)), nil
 	case ok && f.call.again:
 		return []byte(about.Again(err)), nil
 	case ok:
 		return []byte(about.Error(err)), nil
-	case e.Level == logrus.WarnLevel:
-		return []byte(about.Warning(e.Message)), nil
 	}
 	return []byte(message.Note(e.Message)), nil
+}
+
+// Warn logs a warning about an error. The host's log gets the error's code.
+func (c *Call) Warn(err error) { c.Log.WithError(err).Warn(err) }
+
+// For says whose job it is, for the host's log.
+func (c *Call) For(tenant string) { c.tenant = tenant }
+
+// toHost passes warnings and errors to the host's log, masked.
+type toHost struct {
+	call *Call
+	to   journal.Log
+}
+
+// Levels returns the levels that are passed on.
+func (h toHost) Levels() []logrus.Level { return []logrus.Level{logrus.ErrorLevel, logrus.WarnLevel} }
+
+// Fire passes an entry on. It reads the job's id now: where nothing is to be said, nothing
+// is done.
+func (h toHost) Fire(e *logrus.Entry) error {
+	if h.to == (journal.Log{}) {
+		return nil
+	}
+	line := journal.Line{Priority: journal.Warning, Message: h.call.masks.Text(e.Message), Tenant: h.call.tenant}
+	if key, err := job.ReadKey(h.call.Env.ResponseFile); err == nil {
+		line.Job = key.ID.String()
+	}
+	err, ok := e.Data[logrus.ErrorKey].(error)
+	if ok {
+		line.Code = string(fault.CodeOf(err))
+	}
+	if ok && e.Level == logrus.ErrorLevel {
+		line.Priority = priorityOf(fault.SideOf(err))
+	}
+	h.to.Write(line)
+	return nil
+}
+
+// priorityOf returns how urgent an error is to the admin who reads the host's log.
+func priorityOf(side fault.Side) journal.Priority {
+	if side == fault.Author || side == fault.Account {
+		return journal.Notice
+	}
+	return journal.Error
 }

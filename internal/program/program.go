@@ -18,6 +18,7 @@ import (
 
 	"rolecall/internal/fault"
 	"rolecall/internal/job"
+	"rolecall/internal/journal"
 	"rolecall/internal/mask"
 	"rolecall/internal/message"
 	"rolecall/internal/process"
@@ -34,9 +35,10 @@ type Call struct {
 
 	Flags
 
-	masks *mask.Masks
-	about message.Case // what the messages of the stage say beside their error
-	again bool         // the error is that of the try before
+	masks  *mask.Masks
+	about  message.Case // what the messages of the stage say beside their error
+	again  bool         // the error is that of the try before
+	tenant string       // of the job, for the host's log
 }
 
 // Program is a stage as a program.
@@ -47,6 +49,9 @@ type Program struct {
 	Always bool              // run even if flags or environment are wrong
 	Plain  bool              // no colours: the runner's log gets the output, and not the job log
 	Tried  bool              // the runner tries again after a system failure
+
+	// Journal gets the warnings and errors too; the zero Log gets none. Main sets it.
+	Journal journal.Log
 }
 
 // ScriptError says that a user's script ended with a code other than 0.
@@ -56,7 +61,10 @@ type ScriptError int
 func (e ScriptError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
 // Main runs the program as the main function of the process and exits.
-func (p Program) Main() { process.Exit(p.Serve) }
+func (p Program) Main() {
+	p.Journal = journal.OfHost()
+	process.Exit(p.Serve)
+}
 
 // Serve runs the program with args, without the program's name, and with environ, in
 // the form of os.Environ. Stages do not read standard input. Serve reports an error or
@@ -65,6 +73,7 @@ func (p Program) Main() { process.Exit(p.Serve) }
 func (p Program) Serve(args, environ []string, _ io.Reader, stdout, stderr io.Writer) (code int) {
 	c := newCall(stdout, stderr)
 	c.about.Colours = !p.Plain
+	c.Log.AddHook(toHost{c, p.Journal})
 	err := p.serve(c, args, environ)
 	c.describe(p.Tried, err)
 	code = c.exitCode(err)
@@ -97,7 +106,7 @@ func (p Program) serve(c *Call, args, environ []string) (err error) {
 		return err
 	}
 	if err != nil {
-		c.Log.Warn(err)
+		c.Warn(err)
 	}
 	return p.Run(c)
 }

@@ -13,6 +13,8 @@ import (
 	"slices"
 
 	"rolecall/internal/backend"
+	"rolecall/internal/fault"
+	"rolecall/internal/journal"
 	"rolecall/internal/process"
 	"rolecall/internal/program"
 	"rolecall/internal/state"
@@ -25,10 +27,16 @@ import (
 type Parts struct {
 	Backends  []backend.Reaper      // of all jobs that this host may have
 	Providers []policyfile.Provider // their keys may be in a policy file
+
+	// Journal gets the errors too; the zero Log gets none. Main sets it.
+	Journal journal.Log
 }
 
 // Main runs sweep as the main function of the process and exits.
-func (p Parts) Main() { process.Exit(p.Serve) }
+func (p Parts) Main() {
+	p.Journal = journal.OfHost()
+	process.Exit(p.Serve)
+}
 
 // Serve sweeps the folders that Roots returns for args. Run writes its lines to out.
 // With --version as the only argument it prints its version instead. Serve reads neither
@@ -43,11 +51,21 @@ func (p Parts) Serve(args, _ []string, _ io.Reader, out, stderr io.Writer) (code
 	if errors.Is(err, flag.ErrHelp) {
 		return 0
 	}
-	if err := errors.Join(err, p.Run(roots, out)); err != nil {
-		_, _ = fmt.Fprintf(stderr, "rolecall: error: %v\n", err) // there is nobody else to tell
+	failed := p.report(err, stderr)
+	if p.report(p.Run(roots, out), stderr) || failed {
 		return 1
 	}
 	return 0
+}
+
+// report reports an error, and whether there is one.
+func (p Parts) report(err error, stderr io.Writer) bool {
+	if err == nil {
+		return false
+	}
+	_, _ = fmt.Fprintf(stderr, "rolecall: error: %v\n", err) // there is nobody else to tell
+	p.Journal.Write(journal.Line{Priority: journal.Error, Message: err.Error(), Code: string(fault.CodeOf(err))})
+	return true
 }
 
 // Roots returns the folders to sweep: the folders that a stage of this user may keep the
@@ -82,13 +100,16 @@ func readPolicy(named string, providers []policyfile.Provider) (*tenant.Policy, 
 }
 
 // Run sweeps the roots, and writes a line to out for each job that it has removed. An
-// error names what is left.
+// error is a fault.LeftBehind and names what is left.
 func (p Parts) Run(roots []string, out io.Writer) error {
 	var problems error
 	for _, root := range roots {
 		problems = errors.Join(problems, p.sweep(root, out))
 	}
-	return problems
+	if problems != nil {
+		return fault.New(fault.LeftBehind, problems, "")
+	}
+	return nil
 }
 
 // sweep sweeps one root.

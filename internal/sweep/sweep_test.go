@@ -146,3 +146,25 @@ func TestKill(t *testing.T) {
 		t.Errorf("the cgroup: %v", err)
 	}
 }
+
+// TestJournal: the host's log gets what could not be removed, and why, with the code.
+func TestJournal(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	next := kit.Listen(t, filepath.Join(dir, "socket"))
+	dead(t, filepath.Join(dir, "root"), 9, "/proc") // no cgroup
+	p := newProgram()
+	p.Journal.Journal = filepath.Join(dir, "socket")
+	if !p.Report(p.Run([]string{filepath.Join(dir, "root")}, io.Discard), io.Discard) {
+		t.Error("no error")
+	}
+	if got := next(); !strings.HasPrefix(got, "MESSAGE="+dir) || !strings.Contains(got, "/proc: not a cgroup") || !strings.Contains(got, "\nPRIORITY=3\n") || !strings.Contains(got, "\nCODE=RC312\n") {
+		t.Errorf("%q", got)
+	}
+	if got := p.Serve([]string{"--rot"}, nil, nil, io.Discard, io.Discard); got != 1 {
+		t.Errorf("wrong arguments: exit code %d", got)
+	}
+	if got := next(); !strings.Contains(got, "flag provided but not defined") {
+		t.Errorf("%q", got)
+	}
+}

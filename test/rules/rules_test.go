@@ -44,6 +44,8 @@ var banned = []struct{ room, pkg, why string }{
 	{"rolecall/internal/fault", "rolecall/", "everybody imports it"},
 	{"rolecall/internal/process", "rolecall/", "every program links it"},
 	{"rolecall/internal/mask", "rolecall/", "everybody imports it"},
+	{"rolecall/internal/journal", "rolecall/", "it writes what it is told"},
+	{"rolecall/internal/journal", "net", "run and config link it, and net makes a program start slower"},
 	{"rolecall/internal/httpguard", "rolecall/", "it knows neither AWS nor GitLab"},
 	{"rolecall/internal/job", "rolecall/internal/", "it knows neither tenants nor AWS"},
 	{"rolecall/internal/tenant", "rolecall/internal/job", "a decision rests on what it is given"},

@@ -38,7 +38,7 @@ func roots(c *program.Call, parts Parts) []string {
 func credentialsDir(c *program.Call, parts Parts) string {
 	policy, err := c.Policy(parts.Providers...)
 	if err != nil {
-		c.Log.Warn(err)
+		c.Warn(err)
 	}
 	if policy == nil {
 		return ""

@@ -58,7 +58,7 @@ func run(c *program.Call, parts Parts) error {
 	if err != nil {
 		return err
 	}
-	root, err := state.Root(c.Env.Store, func(err error) { c.Log.Warn(err) })
+	root, err := state.Root(c.Env.Store, c.Warn)
 	if err != nil {
 		return err
 	}
@@ -66,10 +66,11 @@ func run(c *program.Call, parts Parts) error {
 	if err != nil {
 		return err
 	}
-	s, err := session.Open(decided, func(err error) { c.Log.Warn(err) })
+	s, err := session.Open(decided, c.Warn)
 	if err != nil {
 		return err
 	}
+	c.For(string(s.Grant.Tenant))
 	record, err := newRecord(response, s.Decision, parts.Backends[0], folders{root, c.Env.Request.TempProjectDir()})
 	if err != nil {
 		return err

@@ -90,6 +90,7 @@ func (p Parts) run(c *program.Call) error {
 		return fmt.Errorf("state of job %s: %w", key.ID, err)
 	}
 	defer folder.Close()
+	c.For(folder.Tenant())
 	place, err := backend.Named(p.Backends, folder.Record().Backend)
 	if err != nil {
 		return err
@@ -171,7 +172,7 @@ func (r running) run() (backend.Result, error) {
 	}
 	defer func() {
 		if err := end(); err != nil {
-			r.Log.Warn(err)
+			r.Warn(err)
 		}
 	}()
 	return r.runIn(data)
