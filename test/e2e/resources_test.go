@@ -172,7 +172,7 @@ for n in {6..64}; do
   (ulimit -n $n; exec %[1]q "$@") > %[2]q/out 2>&1
   code=$?
   [ $code = 0 ] && exit 0
-  echo "limit $n: code $code, left $(find %[2]q/root -name '*.env' -o -name 'issued.*' 2> /dev/null | wc -l), $(grep -m1 -E ': too many open files|^fatal error: ' %[2]q/out)"
+  echo "limit $n: code $code, left $(find %[2]q/root -name '*.env' -o -name 'issued.*' 2> /dev/null | wc -l), $(grep -m1 -E ': too many open files|has crashed' %[2]q/out)"
 done
 exit 1
 `
