@@ -171,7 +171,7 @@ func (h host) shop(tenant string, script ...string) coordinator.Job {
 
 // TestReadme sets up a fresh Debian by the README's letter. Its check finds nothing to
 // fix, and the demo's jobs of two tenants succeed, each as its own user. Then mistakes
-// are planted, one after the other.
+// are planted, one after the other, and jobs run as users who are not fit for it.
 func TestReadme(t *testing.T) { //nolint:tparallel // one host
 	t.Parallel()
 	h := newHost(t)
@@ -190,6 +190,7 @@ func TestReadme(t *testing.T) { //nolint:tparallel // one host
 	for _, m := range mistakes() {
 		t.Run(m.name, func(t *testing.T) { h.checkMistake(t, m) })
 	}
+	t.Run("odd users", h.checkUsers)
 }
 
 // runDemo runs the demo's two jobs at once.

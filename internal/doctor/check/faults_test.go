@@ -118,6 +118,10 @@ func runnerFaults() []fault {
 			inPolicy("builds_dir =", "#")(t, h)
 			inRunners("builds_dir =", "#")(t, h)
 		}, want{check.Fix, beta, "builds_dir is not set"}},
+		{"caches nowhere", func(t *testing.T, h *host) {
+			inPolicy("cache_dir =", "#")(t, h)
+			inRunners("cache_dir =", "#")(t, h)
+		}, want{check.Fix, beta, "cache_dir is not set"}},
 		{"plain http", inRunners("GITLAB", "http://u:SECRET@192.0.2.1"), want{check.Fix, "GitLab", "192.0.2.1: not https"}},
 		{"no url", inRunners("GITLAB", ""), want{check.Fix, "GitLab", "not a URL"}},
 		{"shared", func(_ *testing.T, h *host) {

@@ -69,8 +69,6 @@ run_as_root = "unsafe"
 issuer = "GITLAB"
 [sts]
 endpoint = "STS"
-[defaults]
-max_processes = 2000
 [[tenant]]
 name = "alpha"
 role_arn = "arn:aws:iam::111122223333:role/deploy"

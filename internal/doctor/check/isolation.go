@@ -61,7 +61,7 @@ func (h *host) checkLimits() []Finding {
 		return nil
 	}
 	return []Finding{look("max_processes", "jobs may start processes without limit, until the runner and the jobs of others cannot: "+strings.Join(unlimited, ", "),
-		"set max_processes = 2000 in [defaults] of the policy file")}
+		"remove max_processes = 0 from the policy file: the default is 2000")}
 }
 
 // checkRoot names the tenants whose scripts run as root, if this process is root. It

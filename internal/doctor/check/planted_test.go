@@ -147,6 +147,6 @@ func TestUnlimited(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
 	isolate(t, h, alphaUser, betaUser)
-	inPolicy("max_processes = 2000", "")(t, h)
+	inPolicy("[[tenant]]", "[[tenant]]\nmax_processes = 0")(t, h)
 	named(t, h.check(t), want{check.Look, "max_processes", "without limit, until the runner and the jobs of others cannot: alpha, beta"})
 }

@@ -117,8 +117,8 @@ func (h *host) checkRunnerDirs(area string, r runner) []Finding {
 	} {
 		switch {
 		case d.dir == "" && d.policy != "":
-		case d.dir == "" && d.key == "builds_dir":
-			findings = append(findings, fix(area, "builds_dir is not set", "set it, here or in the policy file: the custom executor needs it"))
+		case d.dir == "":
+			findings = append(findings, fix(area, d.key+" is not set", "set it, here or in the policy file: the custom executor needs it"))
 		case d.dir != "" && !filepath.IsAbs(d.dir):
 			findings = append(findings, fix(area, fmt.Sprintf("%s is %q, not an absolute path", d.key, d.dir), "write the whole path"))
 		case d.dir != "" && d.policy == "" && user != "":

@@ -116,8 +116,11 @@ func (r running) orphaned(cause error) bool {
 // conclude turns the result of a script into the error that the stage ends with. Cause
 // is why the stage was stopped; nil: it was not.
 func (r running) conclude(result backend.Result, cause error) error {
-	if result.Startup != nil && cause == nil {
+	switch {
+	case result.Startup != nil && cause == nil:
 		return result.Startup
+	case result.Startup != nil: // a profile that takes too long, of which a cancelled job says nothing otherwise
+		r.Log.Warnf("the stage was stopped while a startup file of the login shell ran: %v", result.Startup)
 	}
 	if len(result.Left) > 0 {
 		r.Log.Warnf("processes of the script that could not be killed: %v", result.Left)
