@@ -29,6 +29,7 @@ type Order struct {
 	Secrets []mask.Named
 	Foreign string // what happens to keys that rolecall has not issued: Refuse, Warn or Off
 
+	MaxFiles    int64 // bound of the files that are selected
 	MaxBytes    int64 // bound of the bytes that are read and unpacked
 	MaxDuration time.Duration
 	Limits      backend.Limits // that the program sets on itself and on git

@@ -26,6 +26,7 @@ func order() gate.Order {
 		Service:     []string{"PATH=/bin"},
 		Secrets:     []mask.Named{{Kind: "secret access key", Value: mask.NewSecret(key)}, {Kind: "ID token", Value: mask.NewSecret("eyJhbGciOi")}},
 		Foreign:     gate.Warn,
+		MaxFiles:    1000,
 		MaxBytes:    10 << 30,
 		MaxDuration: 10 * time.Minute,
 		Limits:      backend.Limits{OpenFiles: 777},

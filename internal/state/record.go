@@ -69,6 +69,7 @@ type Owner struct {
 type Gate struct {
 	Warn        bool          `json:"warn"`                   // upload what could not be searched, and say so
 	ForeignKeys string        `json:"foreign_keys,omitempty"` // what happens to keys that rolecall has not issued; empty: the default
+	MaxFiles    int64         `json:"max_files,omitempty"`    // 0: no bound
 	MaxBytes    int64         `json:"max_bytes"`
 	MaxDuration time.Duration `json:"max_duration"`
 }

@@ -51,6 +51,7 @@ type GitLab struct {
 type Gate struct {
 	Warn        bool   // upload files that could not be searched, and warn
 	ForeignKeys string // what happens to keys that rolecall has not issued: "refuse", "warn" or "off"
+	MaxFiles    int64
 	MaxBytes    int64
 	MaxDuration time.Duration
 }
@@ -74,13 +75,14 @@ type Tenant struct {
 
 // The defaults of [gate].
 const (
+	gateFiles    = 1_000_000
 	gateBytes    = 10 << 30
 	gateDuration = 10 * time.Minute
 )
 
 // Defaults returns the settings of a runner without a policy file.
 func Defaults() Settings {
-	return Settings{Gate: Gate{ForeignKeys: "warn", MaxBytes: gateBytes, MaxDuration: gateDuration}}
+	return Settings{Gate: Gate{ForeignKeys: "warn", MaxFiles: gateFiles, MaxBytes: gateBytes, MaxDuration: gateDuration}}
 }
 
 // Find returns the settings of a provider among gifts, or nil.

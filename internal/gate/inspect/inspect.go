@@ -11,9 +11,11 @@ import (
 	"iter"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -28,8 +30,15 @@ import (
 // maxOrder bounds the size of an order, in bytes of JSON. It is more than a job response may have.
 const maxOrder = 64 << 20
 
+// garbage is how much memory may be garbage, in percent of what is in use. The names of
+// many files are in use, and there is little garbage.
+const garbage = 25
+
 // Main runs gate as the main function of the process, and exits.
-func Main() { process.Exit(Serve) }
+func Main() {
+	debug.SetGCPercent(garbage)
+	process.Exit(Serve)
+}
 
 // Serve reads an order from in, writes the report to out, and prints on progress how far
 // the search is. SIGTERM and SIGINT end it early. With --version as the only argument it
@@ -77,6 +86,8 @@ func Inspect(ctx context.Context, order gate.Order, progress io.Writer) (gate.Re
 		return gate.Report{}, err
 	}
 	defer project.Close()
+	project.MaxFiles = order.MaxFiles
+	begin := time.Now()
 	set, err := selectFiles(ctx, project, order)
 	if err != nil {
 		return gate.Report{}, err
@@ -85,7 +96,7 @@ func Inspect(ctx context.Context, order gate.Order, progress io.Writer) (gate.Re
 		Dir:         order.Project,
 		Temp:        temp(order),
 		MaxBytes:    order.MaxBytes,
-		MaxDuration: order.MaxDuration,
+		MaxDuration: remaining(order.MaxDuration, begin),
 		Foreign:     func() scan.Search { return keyform.New() },
 		Strict:      gate.IsEnvFile,
 		OnlyStrict:  order.Foreign == gate.Off,
@@ -99,8 +110,31 @@ func Inspect(ctx context.Context, order gate.Order, progress io.Writer) (gate.Re
 	return report(set, result, order.Foreign == gate.Refuse), nil
 }
 
-// selectFiles returns the files that the runner would upload.
+// remaining returns how much of a duration is left. 0 means no bound, and stays 0.
+func remaining(most time.Duration, begin time.Time) time.Duration {
+	if most <= 0 {
+		return 0
+	}
+	return max(most-time.Since(begin), 1)
+}
+
+// selectFiles returns the files that the runner would upload. It takes as long as the
+// order allows.
 func selectFiles(ctx context.Context, project *selection.Project, order gate.Order) (selection.Set, error) {
+	if order.MaxDuration <= 0 {
+		return selectAll(ctx, project, order)
+	}
+	limited, cancel := context.WithTimeout(ctx, order.MaxDuration)
+	defer cancel()
+	set, err := selectAll(limited, project, order)
+	if err != nil && ctx.Err() == nil {
+		return selection.Set{Problems: []selection.Problem{{Path: ".", Err: scan.ErrDuration, Missed: true}}}, nil
+	}
+	return set, err
+}
+
+// selectAll returns the files that the runner would upload.
+func selectAll(ctx context.Context, project *selection.Project, order gate.Order) (selection.Set, error) {
 	variables, err := project.Variables(order.Request, order.Uploads.Files, order.Service)
 	if err != nil {
 		return selection.Set{Problems: []selection.Problem{{Path: ".", Err: err, Missed: true}}}, nil
@@ -132,7 +166,7 @@ func temp(order gate.Order) string {
 // report merges the results of selection and scan. With refuse, keys that rolecall has not
 // issued are as secrets.
 func report(set selection.Set, result scan.Result, refuse bool) gate.Report {
-	uploads := uploadsOf(set)
+	uploads := uploads(set.Files)
 	out := gate.Report{Files: result.Files, Found: places(uploads, result.Findings)}
 	if foreign := places(uploads, result.Foreign); refuse {
 		out.Found = append(out.Found, foreign...)
@@ -145,7 +179,7 @@ func report(set selection.Set, result scan.Result, refuse bool) gate.Report {
 		}
 	}
 	for _, p := range result.Problems {
-		place := gate.Place{Upload: uploads[p.Name], Name: p.Name, Inside: p.Inside, Says: p.Reason.Error()}
+		place := gate.Place{Upload: uploads.of(p.Name), Name: p.Name, Inside: p.Inside, Says: p.Reason.Error()}
 		switch {
 		case errors.Is(p.Reason, scan.ErrIrregular) || errors.Is(p.Reason, unix.ENOENT):
 			// The runner does not upload it.
@@ -158,27 +192,31 @@ func report(set selection.Set, result scan.Result, refuse bool) gate.Report {
 	if result.Stopped != nil {
 		out.Refused = append(out.Refused, gate.Place{Name: ".", Says: result.Stopped.Error()})
 	}
+	out.Refused = slices.Compact(out.Refused) // selection and scan may end for the same reason
 	return out
 }
 
 // places returns findings as places.
-func places(uploads map[string]string, findings []scan.Finding) []gate.Place {
+func places(uploads uploads, findings []scan.Finding) []gate.Place {
 	var all []gate.Place
 	for _, f := range findings {
 		says := strings.Join(f.Kinds, ", ")
 		if f.Line > 0 {
 			says = fmt.Sprintf("%s, line %d", says, f.Line)
 		}
-		all = append(all, gate.Place{Upload: uploads[f.Name], Name: f.Name, Inside: f.Inside, Says: says})
+		all = append(all, gate.Place{Upload: uploads.of(f.Name), Name: f.Name, Inside: f.Inside, Says: says})
 	}
 	return all
 }
 
-// uploadsOf returns what each file of a set is uploaded as, by path.
-func uploadsOf(set selection.Set) map[string]string {
-	uploads := map[string]string{}
-	for _, f := range set.Files {
-		uploads[f.Path] = f.What
+// uploads are the files of a set, by path.
+type uploads []selection.File
+
+// of returns what the file at a path is uploaded as.
+func (u uploads) of(path string) string {
+	i, found := slices.BinarySearchFunc(u, path, func(f selection.File, path string) int { return strings.Compare(f.Path, path) })
+	if !found {
+		return ""
 	}
-	return uploads
+	return u[i].What
 }

@@ -162,6 +162,14 @@ func TestRefused(t *testing.T) {
 			func(o *gate.Order) { o.MaxBytes = 100 },
 			[]gate.Place{{Upload: "artifacts", Name: "big", Says: more}, {Name: ".", Says: more}},
 		},
+		"too many": {
+			func(o *gate.Order) { write(t, *o, "bigger", ""); o.MaxFiles = 2 },
+			[]gate.Place{{Name: ".", Says: "more files than the limit"}},
+		},
+		"too long": {
+			func(o *gate.Order) { o.MaxDuration = 1 },
+			[]gate.Place{{Name: ".", Says: "the search takes longer than the limit"}},
+		},
 		"variables that nobody can read": {
 			func(o *gate.Order) {
 				write(t, *o, "temp/gitlab_runner_env", strings.Repeat("x", 1<<20+1))

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os/exec"
 	"slices"
 	"strings"
@@ -20,15 +21,20 @@ const maxConfig = 100
 // takeUntracked takes the files that git does not track, also those that it ignores. If
 // git fails, the runner goes on without them; takeUntracked does too, and adds a problem.
 func (s *search) takeUntracked() {
-	names, err := lsFiles(s.ctx, s.dir, s.vars.gitEnviron())
+	names := &names{most: s.MaxFiles}
+	err := lsFiles(s.ctx, s.dir, s.vars.gitEnviron(), names)
+	if names.exceeded {
+		s.stop()
+		return
+	}
 	if err != nil {
 		var exit *exec.ExitError
 		refused := errors.As(err, &exit) && exit.ExitCode() == 128
 		s.addProblem(Problem{Path: ".", Err: fmt.Errorf("untracked: %w", err), Missed: !refused})
 		return
 	}
-	for name := range strings.SplitSeq(names, "\x00") {
-		if s.ctx.Err() != nil || name == "" {
+	for name := range strings.SplitSeq(names.String(), "\x00") {
+		if s.ctx.Err() != nil || s.stopped || name == "" {
 			continue
 		}
 		name, ok := s.inside(name)
@@ -43,10 +49,28 @@ func (s *search) takeUntracked() {
 	}
 }
 
-// lsFiles runs the same git command as the runner in dir. The repository belongs to the
+// names is what git writes: names of files, each with a NUL byte behind it. It takes
+// most names; 0 means all.
+type names struct {
+	bytes.Buffer
+
+	most, count int64
+	exceeded    bool
+}
+
+// Write takes what git writes next. It fails at a name too many.
+func (n *names) Write(p []byte) (int, error) {
+	n.count += int64(bytes.Count(p, []byte{0}))
+	if n.exceeded = n.most > 0 && n.count > n.most; n.exceeded {
+		return 0, ErrFiles
+	}
+	return n.Buffer.Write(p)
+}
+
+// lsFiles runs the same git command as the runner in dir, and writes the names to out. The repository belongs to the
 // job, so lsFiles switches off every setting by which git would start a program or
 // contact a server.
-func lsFiles(ctx context.Context, dir string, env []string) (string, error) {
+func lsFiles(ctx context.Context, dir string, env []string, out io.Writer) error {
 	cmd := exec.CommandContext(ctx, "git",
 		"-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "ls-files", "-o", "-z")
 	cmd.Dir = dir
@@ -54,13 +78,13 @@ func lsFiles(ctx context.Context, dir string, env []string) (string, error) {
 	cmd.WaitDelay = time.Second
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	var out, complaint bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &complaint
+	var complaint bytes.Buffer
+	cmd.Stdout, cmd.Stderr = out, &complaint
 	if err := cmd.Run(); err != nil {
 		line, _, _ := strings.Cut(complaint.String(), "\n")
-		return "", fmt.Errorf("git ls-files: %w: %.200q", err, line)
+		return fmt.Errorf("git ls-files: %w: %.200q", err, line)
 	}
-	return out.String(), nil
+	return nil
 }
 
 // gitEnviron returns the environment for git: the service's variables, and those of the

@@ -25,6 +25,22 @@ type search struct {
 	taken    map[string]entry // by clean path
 	walked   map[string]bool  // folders whose content was taken
 	problems []Problem
+	before   int  // files of other archives
+	listed   int  // files and folders that were listed to match one pattern
+	stopped  bool // there are more files than MaxFiles
+}
+
+// ErrFiles says that there are more files than Project.MaxFiles. What was found until then is
+// selected.
+var ErrFiles = errors.New("more files than the limit")
+
+// exceeds reports whether a number of files is above the bound.
+func (s *search) exceeds(files int) bool { return s.MaxFiles > 0 && int64(files) > s.MaxFiles }
+
+// stop ends the search, since there are too many files.
+func (s *search) stop() {
+	s.stopped = true
+	s.addProblem(Problem{Path: ".", Err: ErrFiles, Missed: true})
 }
 
 // addUpload collects the files of the archive u.
@@ -91,6 +107,7 @@ func (s *search) addPattern(pattern string) {
 	if err != nil {
 		return // outside of the project: the runner warns and continues
 	}
+	s.listed = 0
 	matches, err := s.glob(rel)
 	if err != nil {
 		return // a bad pattern: the runner warns and continues
@@ -130,7 +147,7 @@ func (s *search) glob(pattern string) ([]string, error) {
 
 // walk takes name and, if it is a folder, its content, as filepath.Walk does.
 func (s *search) walk(name string) {
-	if s.ctx.Err() != nil || s.walked[name] {
+	if s.ctx.Err() != nil || s.stopped || s.walked[name] {
 		return
 	}
 	e, err := s.lstat(name)
@@ -160,7 +177,9 @@ func (s *search) take(name string, e entry) {
 			return
 		}
 	}
-	s.taken[name] = e
+	if s.taken[name] = e; s.exceeds(s.before + len(s.taken)) {
+		s.stop()
+	}
 }
 
 // addUnreadable adds the problem that name cannot be examined, unless it does not exist.

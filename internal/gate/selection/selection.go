@@ -105,11 +105,12 @@ type Set struct {
 }
 
 // Select returns the files that the runner would upload. It leaves out files that vanish
-// meanwhile. It fails only if ctx ends.
+// meanwhile. If there are more than MaxFiles, it returns the first of them and a Problem
+// with ErrFiles. It fails only if ctx ends.
 func (p *Project) Select(ctx context.Context, uploads []Upload, vars Variables) (Set, error) {
 	var set Set
 	for _, u := range uploads {
-		s := &search{Project: p, ctx: ctx, vars: vars, taken: map[string]entry{}, walked: map[string]bool{}}
+		s := &search{Project: p, ctx: ctx, vars: vars, taken: map[string]entry{}, walked: map[string]bool{}, before: len(set.Files)}
 		s.addUpload(u)
 		if err := ctx.Err(); err != nil {
 			return Set{}, err

@@ -3,6 +3,7 @@ package selection
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -17,6 +18,10 @@ import (
 // it, as it resolves the runner's names relative to the runner's working directory. So
 // both have the same limits for the length of paths and the number of links.
 type Project struct {
+	// MaxFiles bounds the files that Select returns, of all uploads together, and the files
+	// and folders that it lists for one pattern. 0 means no bound.
+	MaxFiles int64
+
 	fd  int
 	dir string // clean absolute path
 }
@@ -30,7 +35,7 @@ func OpenProject(dir string) (*Project, error) {
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: dir, Err: err}
 	}
-	return &Project{fd, filepath.Clean(dir)}, nil
+	return &Project{fd: fd, dir: filepath.Clean(dir)}, nil
 }
 
 // Close closes the project's descriptor.
@@ -110,7 +115,7 @@ func fileType(mode uint32) fs.FileMode {
 	return fs.ModeIrregular
 }
 
-// readDir returns the entries of the folder name, sorted.
+// readDir returns the entries of the folder name, sorted: at most one more than MaxFiles.
 func (p *Project) readDir(name string) ([]fs.DirEntry, error) {
 	fd, err := openat(p.fd, name, unix.O_DIRECTORY)
 	if err != nil {
@@ -119,7 +124,14 @@ func (p *Project) readDir(name string) ([]fs.DirEntry, error) {
 	// ReadDir needs the path on file systems whose entries do not have a type.
 	dir := os.NewFile(uintptr(fd), path.Join(p.dir, name))
 	defer dir.Close()
-	entries, err := dir.ReadDir(-1)
+	most := -1
+	if p.MaxFiles > 0 {
+		most = int(p.MaxFiles) + 1
+	}
+	entries, err := dir.ReadDir(most)
+	if errors.Is(err, io.EOF) {
+		err = nil // the folder is empty
+	}
 	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	return entries, err
 }
@@ -168,6 +180,10 @@ func (g globFS) ReadDir(name string) ([]fs.DirEntry, error) {
 		return nil, g.ctx.Err()
 	}
 	entries, err := g.readDir(full)
+	if g.listed += len(entries); g.exceeds(g.listed) {
+		g.stop()
+		return nil, ErrFiles
+	}
 	if err != nil {
 		g.addUnreadable(path.Clean(full), err)
 		err = &fs.PathError{Op: "open", Path: name, Err: err}

@@ -75,7 +75,7 @@ func (r running) complete(order *gate.Order, stage job.StageName, env []string) 
 	if err != nil {
 		return err
 	}
-	order.MaxBytes, order.MaxDuration = record.Gate.MaxBytes, record.Gate.MaxDuration
+	order.MaxFiles, order.MaxBytes, order.MaxDuration = record.Gate.MaxFiles, record.Gate.MaxBytes, record.Gate.MaxDuration
 	order.Limits, err = r.place.Limits(record.Data)
 	return err
 }

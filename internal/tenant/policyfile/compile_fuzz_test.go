@@ -126,7 +126,7 @@ func write(s tenant.Settings, tenants []tenant.Tenant) string {
 	} {
 		fmt.Fprintf(&b, "%s = %s\n", line[0], quoted(line[1]))
 	}
-	fmt.Fprintf(&b, "gate.max_bytes = %d\n", s.Gate.MaxBytes)
+	fmt.Fprintf(&b, "gate.max_files = %d\ngate.max_bytes = %d\n", s.Gate.MaxFiles, s.Gate.MaxBytes)
 	fmt.Fprintf(&b, "[defaults]\nmax_open_files = %d\nmax_processes = %d\nmax_memory = %d\n", s.Limits.OpenFiles, s.Limits.Processes, s.Limits.Memory)
 	for _, t := range tenants {
 		of, _ := grant.Of(t.Gifts)

@@ -22,7 +22,7 @@ func TestCompileExample(t *testing.T) {
 		CredentialsDir: "/run/rolecall",
 		AuditLog:       "/var/log/rolecall/audit.jsonl",
 		GitLab:         tenant.GitLab{Issuer: "https://gitlab.example.com"},
-		Gate:           tenant.Gate{ForeignKeys: "warn", MaxBytes: 10 << 30, MaxDuration: 10 * time.Minute},
+		Gate:           tenant.Gate{ForeignKeys: "warn", MaxFiles: 1_000_000, MaxBytes: 10 << 30, MaxDuration: 10 * time.Minute},
 		Servers:        given(grant.Server{}),
 	}
 	if diff := cmp.Diff(settings, policy.Settings()); diff != "" {
@@ -57,6 +57,7 @@ metadata = "allow"
 incomplete = "warn"
 foreign_keys = "refuse"
 max_bytes = 1_000
+max_files = 2_000
 max_duration = "90s"
 [sts]
 endpoint = "https://sts.eu-west-1.amazonaws.com"
@@ -69,7 +70,7 @@ ca_bundle = "/etc/sts.pem"
 			Endpoint: "https://sts.eu-west-1.amazonaws.com", CABundle: "/etc/sts.pem",
 			Proxy: "http://user:password@proxy.example.com:3128",
 		}),
-		Gate:     tenant.Gate{Warn: true, ForeignKeys: "refuse", MaxBytes: 1000, MaxDuration: 90 * time.Second},
+		Gate:     tenant.Gate{Warn: true, ForeignKeys: "refuse", MaxFiles: 2000, MaxBytes: 1000, MaxDuration: 90 * time.Second},
 		Metadata: true,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

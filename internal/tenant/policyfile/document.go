@@ -21,7 +21,7 @@ func gitlabKeys() Keys {
 
 // gateKeys returns the keys of [gate].
 func gateKeys() Keys {
-	return Keys{"incomplete": Text, "foreign_keys": Text, "max_bytes": Number, "max_duration": Text}
+	return Keys{"incomplete": Text, "foreign_keys": Text, "max_files": Number, "max_bytes": Number, "max_duration": Text}
 }
 
 // ownKeys returns the keys of a tenant that belong to no provider, except its name.
@@ -77,14 +77,8 @@ func setGate(t Table, out *tenant.Gate) {
 	Set(t, "incomplete", readIncomplete, &out.Warn)
 	Set(t, "foreign_keys", readForeignKeys, &out.ForeignKeys)
 	Set(t, "max_duration", readGateDuration, &out.MaxDuration)
-	bytes, ok := t.values["max_bytes"].(int64)
-	switch {
-	case !ok:
-	case bytes <= 0:
-		t.Fail("max_bytes", errors.New("want a number of bytes above 0"))
-	default:
-		out.MaxBytes = bytes
-	}
+	t.setBound("max_files", &out.MaxFiles)
+	t.setBound("max_bytes", &out.MaxBytes)
 }
 
 // setTenant puts into a tenant what a table says, except the keys of providers.

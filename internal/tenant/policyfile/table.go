@@ -110,6 +110,18 @@ func (t Table) setLimit(key string, to *uint64) {
 	}
 }
 
+// setBound reads the number of a key, if the table has that key. It must be above 0.
+func (t Table) setBound(key string, to *int64) {
+	number, ok := t.values[key].(int64)
+	switch {
+	case !ok:
+	case number <= 0:
+		t.Fail(key, errors.New("want a number above 0"))
+	default:
+		*to = number
+	}
+}
+
 // setSwitch reads the true or false of a key, if the table has that key.
 func (t Table) setSwitch(key string, to *bool) {
 	if value, ok := t.values[key].(bool); ok {
