@@ -18,6 +18,10 @@ import (
 // Program is the file name of the program gate. It lies in the same folder as run.
 const Program = "gate"
 
+// OpenTree is the program's first argument if it is not to search: it then gives its user
+// back the rights to the folders of the work tree that the second argument names.
+const OpenTree = "open-tree"
+
 // Order says what the program searches, as JSON on its standard input. Only this JSON
 // holds the secrets unmasked, for the pipe between the two programs; fmt prints none.
 type Order struct {

@@ -23,6 +23,9 @@ func (s StageName) IsUserScript() bool {
 	return s == "build_script" || s == "after_script" || strings.HasPrefix(string(s), "step_")
 }
 
+// GetsSources reports whether the stage clones the repository into the work tree.
+func (s StageName) GetsSources() bool { return s == "get_sources" }
+
 // MayUpload reports whether the stage may upload files. An unknown name counts as
 // an upload if it begins as the names of uploads do.
 func (s StageName) MayUpload() bool {

@@ -7,7 +7,7 @@ import (
 )
 
 // kinds has the answers of all methods of a StageName.
-type kinds struct{ userScript, mayUpload, caches, artifacts, afterFailure bool }
+type kinds struct{ userScript, sources, mayUpload, caches, artifacts, afterFailure bool }
 
 func TestStageName(t *testing.T) {
 	t.Parallel()
@@ -24,7 +24,7 @@ func TestStageName(t *testing.T) {
 		"upload_what_comes_next":      {mayUpload: true},
 		"archive_what_comes_next":     {mayUpload: true},
 		"prepare_script":              {},
-		"get_sources":                 {},
+		"get_sources":                 {sources: true},
 		"restore_cache":               {},
 		"download_artifacts":          {},
 		"cleanup_file_variables":      {},
@@ -35,7 +35,7 @@ func TestStageName(t *testing.T) {
 		"STEP_script":                 {},
 		"":                            {},
 	} {
-		got := kinds{stage.IsUserScript(), stage.MayUpload(), stage.ArchivesCaches(), stage.UploadsArtifacts(), stage.IsAfterFailure()}
+		got := kinds{stage.IsUserScript(), stage.GetsSources(), stage.MayUpload(), stage.ArchivesCaches(), stage.UploadsArtifacts(), stage.IsAfterFailure()}
 		if got != want {
 			t.Errorf("%q: %+v, want %+v", stage, got, want)
 		}

@@ -94,7 +94,7 @@ func makeOwned(parent int, name, path string, uid, gid int) error {
 		err = errors.Join(unix.Fchmod(fd, 0o700), unix.Fchown(fd, uid, gid))
 	} else if int(stat.Uid) != uid {
 		return fmt.Errorf("%s belongs to user %d, but the job runs as user %d; remove the folder, or change its owner with chown -R", path, stat.Uid, uid)
-	} else if stat.Mode&0o077 != 0 {
+	} else if stat.Mode&0o777 != 0o700 { // a job may also have closed it to itself
 		err = unix.Fchmod(fd, 0o700)
 	}
 	if err != nil {

@@ -48,17 +48,20 @@ func TestMake(t *testing.T) {
 	}
 }
 
-// TestMakeOpen: a folder that is open to others is closed.
-func TestMakeOpen(t *testing.T) {
+// TestMakeMode: a folder that is open to others is closed, and one that a job has closed
+// to itself is opened.
+func TestMakeMode(t *testing.T) {
 	t.Parallel()
 	kit.NeedRoot(t, "folders of other users")
-	base := t.TempDir()
-	kit.Must(t, os.MkdirAll(filepath.Join(base, "alpha/protected"), 0o755))
-	kit.Must(t, os.Chmod(filepath.Join(base, "alpha/protected"), 0o777))
-	kit.Must(t, os.Chown(filepath.Join(base, "alpha/protected"), uid, gid))
-	kit.Must(t, workdir.Make(base, "alpha/protected", uid, gid))
-	if got, want := describe(t, filepath.Join(base, "alpha/protected")), fmt.Sprintf("0700 %d:%d", uid, gid); got != want {
-		t.Errorf("it is %s, want %s", got, want)
+	for _, mode := range []os.FileMode{0o777, 0o500, 0} {
+		base := t.TempDir()
+		kit.Must(t, os.MkdirAll(filepath.Join(base, "alpha/protected"), 0o755))
+		kit.Must(t, os.Chmod(filepath.Join(base, "alpha/protected"), mode))
+		kit.Must(t, os.Chown(filepath.Join(base, "alpha/protected"), uid, gid))
+		kit.Must(t, workdir.Make(base, "alpha/protected", uid, gid))
+		if got, want := describe(t, filepath.Join(base, "alpha/protected")), fmt.Sprintf("0700 %d:%d", uid, gid); got != want {
+			t.Errorf("%v: it is %s, want %s", mode, got, want)
+		}
 	}
 }
 

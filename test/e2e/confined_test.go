@@ -61,3 +61,14 @@ func (p *policyWorld) gate(t *testing.T) string {
 	}
 	return ""
 }
+
+// TestClosedFolders: what a job closes to its own user does not stop the next job in the
+// same folder, and the log says what was done.
+func TestClosedFolders(t *testing.T) {
+	t.Parallel()
+	p := newIsolatedWorld(t)
+	p.succeed(t, sharedToken, p.alpha("mkdir -p shut/in half/in; touch shut/in/file half/in/file; chmod 000 shut/in shut; chmod 500 half/in half; chmod 000 .git/objects"))
+	log := p.succeed(t, sharedToken, p.alpha("ls -d shut half || echo both are gone"))
+	contains(t, log, "rolecall: an earlier job has closed 5 folders of the work tree to its own user; they are open again\n", "both are gone\n")
+	p.checkNothingLeft(t)
+}

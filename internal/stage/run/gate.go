@@ -140,12 +140,12 @@ func cannotStart(cmd *exec.Cmd, err error) error {
 }
 
 // gateCommand returns the command of the gate.
-func (r running) gateCommand() (*exec.Cmd, error) {
+func (r running) gateCommand(args ...string) (*exec.Cmd, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(r.watching(), filepath.Join(filepath.Dir(self), gate.Program))
+	cmd := exec.CommandContext(r.watching(), filepath.Join(filepath.Dir(self), gate.Program), args...)
 	cmd.Dir = "/"
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = stopTime

@@ -195,6 +195,7 @@ func (r running) runIn(data json.RawMessage) (backend.Result, error) {
 	if err := r.checkUpload(clean, given); err != nil {
 		return backend.Result{}, err
 	}
+	r.openTree()
 	return r.execute(clean, r.parts.identity(job.StageName(r.Args[1]), given, rules{!r.NoPolicy, r.folder.Record().Metadata}))
 }
 

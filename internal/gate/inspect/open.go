@@ -1,0 +1,29 @@
+package inspect
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"rolecall/internal/worktree"
+)
+
+// openTime bounds how long the folders of a work tree may be gone through.
+const openTime = 10 * time.Second
+
+// openTree gives this process's user back the rights to the folders of a work tree, and
+// says on log how many it had closed. It returns the exit code: 0 if all are open.
+func openTree(ctx context.Context, path string, log io.Writer) int {
+	ctx, cancel := context.WithTimeoutCause(ctx, openTime, fmt.Errorf("there was no time for all folders in %s", openTime))
+	defer cancel()
+	changed, err := worktree.Open(ctx, path)
+	if changed > 0 {
+		_, _ = fmt.Fprintf(log, "rolecall: an earlier job has closed %d folders of the work tree to its own user; they are open again\n", changed)
+	}
+	if err != nil {
+		_, _ = fmt.Fprintf(log, "rolecall: warning: folders of the work tree that an earlier job has closed may be closed still: %v\n", err)
+		return 1
+	}
+	return 0
+}

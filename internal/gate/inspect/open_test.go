@@ -1,0 +1,35 @@
+package inspect_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"rolecall/internal/gate"
+	"rolecall/internal/gate/inspect"
+	"rolecall/test/kit"
+)
+
+// TestOpenTree: the program opens what is closed, says so once, and fails where there are
+// folders that it has not reached.
+func TestOpenTree(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	kit.Must(t, os.Mkdir(filepath.Join(dir, "closed"), 0))
+	open := func() (int, string) {
+		var out, log strings.Builder
+		code := inspect.Serve([]string{gate.OpenTree, dir}, nil, strings.NewReader(""), &out, &log)
+		return code, out.String() + log.String()
+	}
+	if code, log := open(); code != 0 || log != "rolecall: an earlier job has closed 1 folders of the work tree to its own user; they are open again\n" {
+		t.Errorf("exit code %d, %q", code, log)
+	}
+	if code, log := open(); code != 0 || log != "" {
+		t.Errorf("a second time: exit code %d, %q", code, log)
+	}
+	kit.Must(t, os.MkdirAll(filepath.Join(dir, strings.Repeat("x/", 600)), 0o700))
+	if code, log := open(); code != 1 || !strings.Contains(log, "may be closed still: the folders of the work tree are nested too deep") {
+		t.Errorf("too deep: exit code %d, %q", code, log)
+	}
+}
