@@ -1,43 +1,53 @@
 package mask
 
-import "io"
+import (
+	"io"
+	"slices"
+)
+
+// resetColours ends all colours (ECMA-48, 8.3.117). It stands behind a Masked that hides
+// an escape sequence: this one might have ended the colour of what stands before.
+const resetColours = "\x1b[m"
 
 // span is a run of covered bytes, by offset in the input.
-type span struct{ from, to int64 }
+type span struct {
+	from, to int64
+	escaped  bool // escape sequences are in it
+}
 
-// scan searches data from index i on for forms, and marks the bytes that they cover.
+// scan searches data, which begins at base, from index i on for forms, and marks the bytes
+// that they cover.
 func (w *Writer) scan(data []byte, i int) {
-	n, at := w.needles, w.at
+	w.reader.begin(w.base)
 	for i < len(data) {
-		if at, i = n.follow(at, data, i); n.endsAt(at) {
-			w.cover(w.base+int64(i), n.depth(n.longest[at]))
-		}
+		i = w.reader.next(data, i)
+		w.coverHits()
 	}
-	w.at = at
 }
 
-// cover marks the length bytes before offset end as covered. No marked byte may be at or
-// after end.
-func (w *Writer) cover(end int64, length int) {
-	// The bytes before base have been written already.
-	from := max(end-int64(length), w.base)
-	last := len(w.covered)
-	for last > 0 && w.covered[last-1].to >= from {
-		last--
-		from = min(from, w.covered[last].from)
-	}
-	w.covered = append(w.covered[:last], span{from, end})
-}
-
-// forgetGone removes the marks of bytes before base.
-func (w *Writer) forgetGone() {
-	kept := w.covered[:0]
-	for _, s := range w.covered {
-		if s.to > w.base {
-			kept = append(kept, span{max(s.from, w.base), s.to})
+// coverHits marks the bytes of hits as covered.
+func (w *Writer) coverHits() {
+	for _, h := range w.reader.hits {
+		// The bytes before base have been written already.
+		if h.to > w.base {
+			w.cover(span{max(h.from, w.base), h.to, h.escaped})
 		}
 	}
-	w.covered = kept
+}
+
+// cover marks the bytes of s as covered.
+func (w *Writer) cover(s span) {
+	first := len(w.covered)
+	for first > 0 && w.covered[first-1].to >= s.from {
+		first--
+	}
+	end := first
+	for end < len(w.covered) && w.covered[end].from <= s.to {
+		known := w.covered[end]
+		s = span{min(s.from, known.from), max(s.to, known.to), s.escaped || known.escaped}
+		end++
+	}
+	w.covered = slices.Replace(w.covered, first, end, s)
 }
 
 // emit writes the bytes of data, which begins at base, up to the offset end. If end is
@@ -68,10 +78,7 @@ func (w *Writer) emitMasked(data []byte, end int64) int {
 			break
 		}
 		w.out = append(w.out, data[from-start:s.from-start]...)
-		if s.from > from || !w.masking {
-			w.out = append(w.out, Masked...)
-			w.marks++
-		}
+		w.mark(s, s.from > from)
 		from, w.masking = s.to, true
 		end = max(end, s.to)
 		gone++
@@ -82,6 +89,20 @@ func (w *Writer) emitMasked(data []byte, end int64) int {
 	w.out = append(w.out, data[from-start:end-start]...)
 	w.write(w.out)
 	return int(end - start)
+}
+
+// mark appends to the output what stands for a span. isNew means that the byte before it is
+// not covered.
+func (w *Writer) mark(s span, isNew bool) {
+	if isNew || !w.masking {
+		w.out = append(w.out, Masked...)
+		w.marks++
+		w.reset = false
+	}
+	if s.escaped && !w.reset {
+		w.out = append(w.out, resetColours...)
+		w.reset = true
+	}
 }
 
 // write writes p to the underlying writer, unless p is empty.

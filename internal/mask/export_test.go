@@ -25,4 +25,26 @@ func (m *Masks) AddForms(forms [][]byte) {
 }
 
 // Footprint returns how many bytes of memory w keeps between writes.
-func (w *Writer) Footprint() int { return cap(w.buffer) + cap(w.out) + 16*cap(w.covered) }
+func (w *Writer) Footprint() int {
+	return cap(w.buffer) + cap(w.out) + 24*cap(w.covered) + 48*cap(w.reader.plain.jumps) + 32*cap(w.reader.hits)
+}
+
+// Covered reports which bytes of text n finds to be of a secret.
+func Covered(n *Needles, text []byte) []bool {
+	covered := make([]bool, len(text))
+	r := reader{needles: n}
+	r.begin(0)
+	mark := func() {
+		for _, h := range r.hits {
+			for i := h.from; i < h.to; i++ {
+				covered[i] = true
+			}
+		}
+	}
+	for i := 0; i < len(text); mark() {
+		i = r.next(text, i)
+	}
+	r.close(int64(len(text)))
+	mark()
+	return covered
+}

@@ -4,19 +4,18 @@ package mask
 // keeps no part of the text. Only one goroutine at a time may use a Finder. Any number of
 // Finders can share Needles.
 type Finder struct {
-	needles *Needles
-	at      node // stands for the longest end of the text that begins a form
-	found   []bool
+	reader reader
+	found  []bool
 }
 
 // NewFinder returns a Finder of the secrets of needles. With nil it finds nothing.
 func NewFinder(needles *Needles) *Finder {
-	return &Finder{needles: needles, found: make([]bool, needles.secrets())}
+	return &Finder{reader: reader{needles: needles}, found: make([]bool, needles.secrets())}
 }
 
 // Reset starts a new text, and clears Found.
 func (f *Finder) Reset() {
-	f.at = root
+	f.reader.at, f.reader.apart = root, false
 	clear(f.found)
 }
 
@@ -28,16 +27,17 @@ func (f *Finder) Found() []bool { return f.found }
 // Find searches p, the next piece of the text. It reports whether a form ends in p whose
 // secret had not been found before.
 func (f *Finder) Find(p []byte) bool {
-	n, at, news := f.needles, f.at, false
-	if n == nil {
+	news := false
+	if f.reader.needles == nil {
 		return false
 	}
+	f.reader.begin(0)
 	for i := 0; i < len(p); {
-		if at, i = n.follow(at, p, i); n.endsAt(at) && f.markFound(at) {
-			news = true
+		i = f.reader.next(p, i)
+		for _, h := range f.reader.hits {
+			news = f.markFound(h.at) || news
 		}
 	}
-	f.at = at
 	return news
 }
 
@@ -45,7 +45,7 @@ func (f *Finder) Find(p []byte) bool {
 // those that are its suffixes. It reports whether it has marked a secret for the first
 // time.
 func (f *Finder) markFound(at node) bool {
-	n, news := f.needles, false
+	n, news := f.reader.needles, false
 	for at = n.longest[at]; at != root; at = n.longest[n.fail[at]] {
 		for form, whole := range n.whole {
 			if whole == at && !f.found[n.owners[form]] {

@@ -1,24 +1,30 @@
 package mask
 
-// follow reads p[i:] from the node at on, up to the first byte that ends a form, or to
-// the end of p. It returns the node after this byte, and the index in p after it. The
-// index i must be less than len(p).
+// follow reads p[i:] from the node at on, up to the first byte that ends a form, to a
+// special byte at or behind the beginning of a form, or to the end of p. It returns the node
+// after what it has read, and the index in p after it. The index i must be less than
+// len(p).
 func (n *Needles) follow(at node, p []byte, i int) (node, int) {
 	edge := n.edge
 	for i < len(p) {
 		if at == root {
-			if i = n.nextStart(p, i); i < len(p) {
-				at = n.first[p[i]]
-				i++
+			if i = n.nextStart(p, i); i == len(p) || n.blocks.begins(p[i]) {
+				break
 			}
+			at = n.first[p[i]]
+			i++
 			continue
 		}
 		c := p[i]
-		i++
 		if edge[at] == uint16(c) {
 			at++
+			i++
 			continue
 		}
+		if isSpecial(c) {
+			break
+		}
+		i++
 		if edge[at]&gate != 0 {
 			n.linkBeyond()
 		}
@@ -34,6 +40,18 @@ func (n *Needles) follow(at node, p []byte, i int) (node, int) {
 		}
 	}
 	return at, i
+}
+
+// next returns the node that follows the node at for the byte c.
+func (n *Needles) next(at node, c byte) node {
+	edge := n.edge[at]
+	if edge == uint16(c) {
+		return at + 1
+	}
+	if edge&gate != 0 {
+		n.linkBeyond()
+	}
+	return n.after(at, c)
 }
 
 // endsAt reports whether a form ends at a node.

@@ -13,7 +13,7 @@ const unreserved = "-_.~"
 // Forms returns the forms of a secret that Needles finds, unmasked and without
 // duplicates:
 //
-//   - the secret itself;
+//   - the secret itself, and without its line breaks;
 //   - URL-escaped as a query (a space becomes +), as a component (%20), as a path
 //     segment ($&+=:@ stay) and as a path (only / stays, as Python's quote does),
 //     each with hex digits in upper and in lower case;
@@ -23,9 +23,11 @@ const unreserved = "-_.~"
 //     the three offsets that it can have in a longer text. Characters at the edges
 //     that also carry bits of the neighbours, or padding, are left out.
 //
+// Needles says what can be between the characters of a form, and stand for them.
+//
 // Forms does not cover a secret that is reversed, in hex, compressed, encrypted, escaped
-// or encoded twice, in changed case, split by other text (line breaks in base64 too), or
-// cut short.
+// or encoded twice, in changed case, split by other text (also by spaces at the beginning
+// of a line), or cut short.
 func Forms(secret Secret) [][]byte {
 	text := secret.Reveal()
 	forms := [][]byte{[]byte(text)}
@@ -36,6 +38,9 @@ func Forms(secret Secret) [][]byte {
 			}
 		}
 		forms = append(forms, form)
+	}
+	if lines := strings.NewReplacer("\r\n", "", "\n", "").Replace(text); len(lines) >= MinLen {
+		add([]byte(lines))
 	}
 	urlForms(text, add)
 	jsonForms(text, add)

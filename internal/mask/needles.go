@@ -10,17 +10,23 @@ import (
 // text occurs in a log by chance.
 const MinLen = 8
 
-const (
-	blockLen  = 4   // bytes of a block, the unit of the table
-	hashBits  = 14  // of a block's hash: the table fits the L1 cache, and few blocks collide
-	maxStride = 255 // the table's entries are bytes
-)
+const maxStride = 64 // keeps the table sparse
 
 // Needles finds all forms of some secrets. It does not change, so any number of Writers
 // can share it. A nil *Needles finds nothing.
 //
-// It has two parts. A table, after Wu and Manber (1994), says for four bytes how many
-// bytes can be skipped before a form can begin. A trie reads the text that may be a form.
+// A form is found in two readings of a text. One is the text as it is. The other is the
+// text as somebody sees it who looks at it:
+//
+//   - without escape sequences (ECMA-48, 5.4; ECMA-35, 13.2) and line breaks (\n or \r\n).
+//     Between two characters of a form there may be one line break, and 128 bytes in all;
+//   - with the characters that tokens of JSON (\u002B and \/, RFC 8259, 7), HTML and XML
+//     (&plus;, &#43; and &#x2B;, HTML, 13.1.4) stand for, if these are " & ' + / < = > or `.
+//     A token has up to 64 bytes.
+//
+// It has two parts. A table, after Wu and Manber (1994), has the blocks of four bytes near
+// the beginning of a form, so most of a text can be skipped. A trie reads the text that may
+// be a form.
 type Needles struct {
 	*trie
 	forms  [][]byte
@@ -28,9 +34,7 @@ type Needles struct {
 	// stride is the number of blocks in a window. The window of a form is its first bytes,
 	// and has the same length for all forms.
 	stride int
-	// near holds for the hash of a block its greatest position in a window, counted from
-	// 1. 0 means that the block is in no window, and stride that it may be the last.
-	near [1 << hashBits]byte
+	blocks blockSet
 }
 
 // NewNeedles returns Needles that find the Forms of secrets. It fails if there are no
@@ -96,57 +100,61 @@ func newNeedles(forms [][]byte, owners []int) *Needles {
 	for _, form := range forms {
 		n.stride = min(n.stride, len(form)-blockLen+1)
 	}
-	n.fillNear(forms)
+	n.enter(forms)
 	return n
 }
 
-// fillNear enters the windows of forms into the table.
-func (n *Needles) fillNear(forms [][]byte) {
-	for _, form := range forms {
-		for i := range n.stride {
-			at := &n.near[hash(form[i:])]
-			*at = max(*at, byte((i+1)&0xff))
-		}
-	}
-}
-
-// hash returns the index of a block in the table. The block is the first 4 bytes.
-func hash(block []byte) uint32 {
-	_ = block[blockLen-1] // the compiler then needs only one check and one load
-	bits := uint32(block[0]) | uint32(block[1])<<8 | uint32(block[2])<<16 | uint32(block[3])<<24
-	return bits * 0x9E3779B1 >> (32 - hashBits)
-}
-
-// nextStart returns the first index in data, from i on, at which a form may begin. A form
-// may begin anywhere in the last bytes, which are less than a window.
+// nextStart returns the first index in data, from i on, at which a form may begin, and
+// len(data) if none may.
 func (n *Needles) nextStart(data []byte, i int) int {
 	ahead := n.stride - 1
 	at := i + ahead
-	for last := len(data) - blockLen; at <= last; {
-		at = n.skipFours(data, at)
-		if at > last {
+	for last := len(data) - blockLen; ; at++ {
+		if at = n.skip(data, at); at > last {
 			break
 		}
-		near := int(n.near[hash(data[at:])])
-		if near == n.stride {
+		if n.mayStart(data[at-ahead : at]) {
 			return at - ahead
 		}
-		at += n.stride - near
 	}
-	return at - ahead
+	// The last bytes are less than a window.
+	if at -= ahead; n.mayEnd(data[at:]) {
+		return at
+	}
+	return len(data)
 }
 
-// skipFours skips blocks that are in no window; most blocks are. It checks four at a
-// time: the four loads do not depend on each other, so the processor does them in
-// parallel.
-func (n *Needles) skipFours(data []byte, at int) int {
+// mayStart reports whether text may be a window without its last block.
+func (n *Needles) mayStart(text []byte) bool {
+	for i := len(text) - blockLen; i >= 0; i -= blockLen {
+		if n.blocks.has(text[i:])&1 == 0 {
+			return false
+		}
+	}
+	return len(text) == 0 || n.first[text[0]] != root || n.blocks.begins(text[0])
+}
+
+// mayEnd reports whether text may end with the beginning of a form that is shorter than a
+// window: its last block is in a window, or it is shorter than a block.
+func (n *Needles) mayEnd(text []byte) bool {
+	if len(text) < blockLen {
+		return len(text) > 0
+	}
+	return n.blocks.hasEnd(text[len(text)-blockLen:])
+}
+
+// skip returns the index from at on of a block that a window may have. Nearly all others are
+// skipped by four: the four loads do not depend on each other, so the processor does them
+// in parallel.
+func (n *Needles) skip(data []byte, at int) int {
 	stride := n.stride
 	for end := len(data) - 3*stride - blockLen; at <= end; at += 4 * stride {
-		near := n.near[hash(data[at:])] | n.near[hash(data[at+stride:])] |
-			n.near[hash(data[at+2*stride:])] | n.near[hash(data[at+3*stride:])]
-		if near != 0 {
+		if (n.blocks.has(data[at:])|n.blocks.has(data[at+stride:])|n.blocks.has(data[at+2*stride:])|n.blocks.has(data[at+3*stride:]))&1 != 0 {
 			break
 		}
+	}
+	for last := len(data) - blockLen; at <= last && n.blocks.has(data[at:])&1 == 0; {
+		at += stride
 	}
 	return at
 }

@@ -16,6 +16,7 @@ const (
 	enters = 1 << (8 + iota) // a form ends at the next node
 	forks  = 1 << (8 + iota) // there are edges to other nodes
 	gate   = 1 << (8 + iota) // linkBeyond must be called before this node's edges are used
+	token  = 1 << (8 + iota) // a token can begin with the byte of the edge to the next node
 )
 
 // gateDepth is the length of the prefixes whose nodes are gates, in bytes. A text that is
@@ -96,6 +97,9 @@ func (t *trie) insert(form []byte, end node) node {
 		first := end
 		for _, c := range rest[1:] {
 			t.edge[end] = uint16(c)
+			if isSpecial(c) {
+				t.edge[end] |= token
+			}
 			end++
 		}
 		t.edge[end] = none

@@ -14,30 +14,34 @@ const pieceLen = 64 << 10
 //
 // A byte is covered if it is in an occurrence of a form of a secret, even if other
 // occurrences overlap this one. The output has one Masked for each maximal run of covered
-// bytes, so occurrences that overlap or touch share one. All other bytes are passed on
-// unchanged and in order.
+// bytes, so occurrences that overlap or touch share one. If escape sequences are in it, the
+// sequence that ends all colours follows. All other bytes are passed on unchanged and in
+// order.
+//
+// If a line break is behind one of the first two characters of an occurrence, it covers
+// only what follows: so a line that ends with the first letter of a secret is not held
+// until the next line comes.
 //
 // The output does not depend on how the input is split over writes. Bytes are passed on at
-// once, except for the longest suffix of the input that is a proper prefix of a form.
-// Covered bytes at its beginning are masked at once; the rest is held until more bytes or
-// Close decide about it. So a Writer holds less than the longest form, and its memory is
-// bounded.
+// once, except for the longest suffix of the input that may be the beginning of an
+// occurrence. Covered bytes at its beginning are masked at once; the rest is held until more
+// bytes or Close decide about it. So a Writer holds less than the longest form with all that
+// can be between its characters, and its memory is bounded.
 //
 // Only one goroutine at a time may use a Writer. The Masks of the Writer may change its
 // needles meanwhile.
 type Writer struct {
 	mu      sync.Mutex // guards what follows
 	to      io.Writer
-	needles *Needles // nil: no bytes are covered
-	at      node     // stands for the longest end of the input that begins a form
-	chain   int      // index of the chain of at, or of an earlier node
-	buffer  []byte   // its last bytes are those that are held
-	held    int      // index in buffer of the first byte that is held
-	base    int64    // offset in the input of the first byte that is held
-	covered []span   // runs of covered bytes from base on, in order, with gaps between
-	masking bool     // the byte before base was covered
-	marks   int64    // how many Masked were written
-	out     []byte   // reused to build the output
+	reader  reader // without needles: no bytes are covered
+	buffer  []byte // its last bytes are those that are held
+	held    int    // index in buffer of the first byte that is held
+	base    int64  // offset in the input of the first byte that is held
+	covered []span // runs of covered bytes from base on, in order, with gaps between
+	masking bool   // the byte before base was covered
+	reset   bool   // and resetColours is behind the Masked for it
+	marks   int64  // how many Masked were written
+	out     []byte // reused to build the output
 	err     error
 }
 
@@ -45,7 +49,7 @@ type Writer struct {
 // nothing. For each Write of up to 64 KiB it writes to to at most once. Close writes the
 // bytes that it holds.
 func NewWriter(to io.Writer, needles *Needles) *Writer {
-	return &Writer{to: to, needles: needles}
+	return &Writer{to: to, reader: reader{needles: needles}}
 }
 
 // Write masks p. If the underlying writer fails, Write returns its error, and the number
@@ -73,6 +77,8 @@ func (w *Writer) Close() error {
 		return nil
 	}
 	data := w.buffer[w.held:]
+	w.reader.close(w.base + int64(len(data)))
+	w.coverHits()
 	w.emit(data, w.base+int64(len(data)))
 	if w.err != nil {
 		return w.err
@@ -112,17 +118,14 @@ func (w *Writer) AvailableBuffer() []byte {
 func (w *Writer) use(needles *Needles) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	begun, base := w.needles.prefix(w.at), w.base
-	w.needles, w.at, w.chain, w.covered = needles, root, 0, w.covered[:0]
-	w.base -= int64(len(begun) - (len(w.buffer) - w.held))
-	w.scan(begun, 0)
-	w.base = base
-	w.forgetGone()
+	w.covered = w.covered[:0]
+	w.reader.use(needles, w.base+int64(len(w.buffer)-w.held))
+	w.coverHits()
 }
 
 // writePiece masks p, writes the decided bytes and holds the rest.
 func (w *Writer) writePiece(p []byte) {
-	if w.needles == nil {
+	if w.reader.needles == nil {
 		w.base += int64(len(p))
 		w.write(p)
 		return
@@ -130,9 +133,7 @@ func (w *Writer) writePiece(p []byte) {
 	held := len(w.buffer) - w.held
 	data, joined := w.join(p)
 	w.scan(data, held)
-	w.chain = w.needles.chainOf(w.at, w.chain)
-	begun := w.needles.chains[w.chain].depth(w.at)
-	decided := w.emit(data, w.base+int64(len(data)-begun))
+	decided := w.emit(data, w.reader.begun(w.base+int64(len(data))))
 	switch {
 	case decided == len(data):
 		w.buffer, w.held = w.buffer[:0], 0

@@ -1,0 +1,123 @@
+package mask
+
+import (
+	"bytes"
+	"slices"
+)
+
+const (
+	blockLen = 4  // bytes of a block
+	hashBits = 17 // of a block's hash: the table fits the L1 cache, and few blocks collide
+)
+
+// blockSet has the blocks that windows can have, in the text as it is, with line breaks, and
+// with tokens for characters. A window is the first bytes of a form in a text, and has the
+// same length for all forms.
+type blockSet struct {
+	bits [1 << (hashBits - 3)]byte // has a bit for each hash of a block
+	// early has for each byte at which of the first places of a form it can be, as bits
+	// from 0 on.
+	early   [256]byte
+	escapes bool // a form can begin with a token for a character
+}
+
+// block is the beginning of a block: n bytes, of which the first is the lowest.
+type block struct {
+	bits uint32
+	n    int
+}
+
+// with returns b with one more byte. If b is a whole block, it may return anything that is.
+func (b block) with(c byte) block { return block{b.bits | uint32(c)<<(8*b.n), b.n + 1} }
+
+// withToken returns b with as much of token as there is room for.
+func (b block) withToken(token string) block {
+	for i := 0; i < len(token) && b.n < blockLen; i++ {
+		b = b.with(token[i])
+	}
+	return b
+}
+
+// enter adds the blocks that begin in the first stride bytes of forms.
+func (n *Needles) enter(forms [][]byte) {
+	window := n.stride + blockLen - 1
+	for i, form := range forms {
+		known := func(other []byte) bool { return bytes.Equal(other[:window], form[:window]) }
+		if !slices.ContainsFunc(forms[:i], known) {
+			n.blocks.enter(form, n.stride)
+		}
+	}
+}
+
+// enter adds the blocks of a form that begin in its first stride bytes.
+func (s *blockSet) enter(form []byte, stride int) {
+	for i, c := range form[:blockLen] {
+		s.early[c] |= 1 << i
+	}
+	s.escapes = s.escapes || isEscapable(form[0])
+	for i, c := range form[:stride] {
+		s.add(block{}, form[i:])
+		for _, token := range spellings(c) {
+			for at := 1; at < len(token); at++ {
+				s.add(block{}.withToken(token[at:]), form[i+1:])
+			}
+		}
+	}
+}
+
+// add adds all blocks that begin with b and go on with the bytes of rest, after a line break
+// or at once.
+func (s *blockSet) add(b block, rest []byte) {
+	s.addText(b, rest)
+	if b.n < blockLen {
+		s.addText(b.with('\n'), rest)
+		s.addText(b.withToken("\r\n"), rest)
+	}
+}
+
+// addText adds all blocks that begin with b and go on with the bytes of rest at once.
+func (s *blockSet) addText(b block, rest []byte) {
+	if b.n == blockLen {
+		h := hash(b.bits)
+		s.bits[h>>3] |= 1 << (h & 7)
+		return
+	}
+	s.add(b.with(rest[0]), rest[1:])
+	if isEscapable(rest[0]) {
+		for _, token := range spellings(rest[0]) {
+			s.add(b.withToken(token), rest[1:])
+		}
+	}
+}
+
+// hash returns the index of a block in the table.
+func hash(bits uint32) uint32 { return bits * 0x9E3779B1 >> (32 - hashBits) }
+
+// has returns 1 in the lowest bit if a window can have the block that data begins with.
+func (s *blockSet) has(data []byte) byte {
+	_ = data[blockLen-1] // the compiler then needs only one check and one load
+	h := hash(uint32(data[0]) | uint32(data[1])<<8 | uint32(data[2])<<16 | uint32(data[3])<<24)
+	return s.bits[h>>3] >> (h & 7)
+}
+
+// begins reports whether c can begin a token for the first character of a form.
+func (s *blockSet) begins(c byte) bool { return s.escapes && (c == '\\' || c == '&') }
+
+// hasEnd reports whether a form may begin in the block last and go on behind it, or begin
+// before it, within a window.
+func (s *blockSet) hasEnd(last []byte) bool {
+	if s.has(last)&1 != 0 {
+		return true
+	}
+	places := byte(0)
+	for _, c := range last[1:] {
+		switch c {
+		case '\n', '\r':
+		case '\\', '&':
+			return true
+		default:
+			places = (places<<1 | 1) & s.early[c]
+		}
+	}
+	return places != 0
+}
