@@ -64,7 +64,8 @@ func (h *host) readUnit(path string) unit {
 }
 
 // read adds the settings of a file. An empty value removes those that were read before.
-// A file that cannot be read says nothing.
+// A comment makes a setting whose name begins with # or ;, which nobody looks for. A
+// file that cannot be read says nothing.
 //
 // https://www.freedesktop.org/software/systemd/man/latest/systemd.syntax.html
 func (u unit) read(path string) {
@@ -74,7 +75,6 @@ func (u unit) read(path string) {
 		line = strings.TrimSpace(line)
 		key, value, isSetting := strings.Cut(line, "=")
 		switch key, value = strings.TrimSpace(key), strings.TrimSpace(value); {
-		case strings.HasPrefix(line, "#") || strings.HasPrefix(line, ";"):
 		case strings.HasPrefix(line, "["):
 			section = line
 		case section != "[Service]" || !isSetting:
