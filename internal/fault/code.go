@@ -41,6 +41,7 @@ const (
 	Programs      Code = "RC311" // programs of different versions, or a program is missing
 	LeftBehind    Code = "RC312" // something of a job cannot be removed
 	PolicyRefused Code = "RC313" // AWS does not accept a session policy of the policy file
+	BadLedger     Code = "RC314" // the list of what was issued on the host cannot be read
 )
 
 // The codes of infrastructure.

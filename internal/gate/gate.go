@@ -12,6 +12,7 @@ import (
 
 	"rolecall/internal/backend"
 	"rolecall/internal/job"
+	"rolecall/internal/ledger"
 	"rolecall/internal/mask"
 )
 
@@ -31,7 +32,8 @@ type Order struct {
 	Request job.Request // the variables with which the runner's commands expand patterns
 	Service []string    // the environment of scripts
 	Secrets []mask.Named
-	Foreign string // what happens to keys that rolecall has not issued: Refuse, Warn or Off
+	Issued  ledger.Ledger // what was issued to other jobs: only hashes of it
+	Foreign string        // what happens to keys that rolecall has not issued: Refuse, Warn or Off
 
 	MaxFiles    int64 // bound of the files that are selected
 	MaxBytes    int64 // bound of the bytes that are read and unpacked

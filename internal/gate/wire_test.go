@@ -11,6 +11,7 @@ import (
 	"rolecall/internal/backend"
 	"rolecall/internal/gate"
 	"rolecall/internal/job"
+	"rolecall/internal/ledger"
 	"rolecall/internal/mask"
 )
 
@@ -25,6 +26,7 @@ func order() gate.Order {
 		Request:     job.Request{"CI_JOB_ID": "7"},
 		Service:     []string{"PATH=/bin"},
 		Secrets:     []mask.Named{{Kind: "secret access key", Value: mask.NewSecret(key)}, {Kind: "ID token", Value: mask.NewSecret("eyJhbGciOi")}},
+		Issued:      ledger.Ledger{Key: []byte("key"), Entries: []ledger.Entry{{Expires: time.Unix(7, 0).UTC(), Job: 8, Kind: "session token", Alphabet: ledger.Base64, Length: 9, Text: "hash"}}},
 		Foreign:     gate.Warn,
 		MaxFiles:    1000,
 		MaxBytes:    10 << 30,

@@ -20,7 +20,8 @@ const (
 )
 
 // Sweep finishes, as Finish does, the jobs of root whose stages or runner have died. It
-// returns the ids of the jobs that it has removed.
+// returns the ids of the jobs that it has removed. It also drops what has expired from the
+// ledger.
 //
 // A job stays while its lease holds. It also stays while a stage has its folder locked,
 // unless a Remove of it has begun. A job without a lease, because its record is broken
@@ -60,7 +61,7 @@ func (h host) sweep(ctx context.Context, root string, reap Reap) ([]job.ID, erro
 			err = errors.Join(err, sweepErr)
 		}
 	}
-	return removed, err
+	return removed, errors.Join(err, top.sweepLedger(h))
 }
 
 // jobsOf returns the ids of the jobs that have a folder among the entries.

@@ -97,3 +97,27 @@ func TestOwnKeys(t *testing.T) { //nolint:tparallel // one job after another, as
 		})
 	}
 }
+
+// TestLeftCredentials: what a job left in the clone is not uploaded by the next one, whose
+// GIT_STRATEGY is none, while the keys are valid: of the same tenant, or of none.
+func TestLeftCredentials(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first := w.job("alpha", "env | grep ^AWS_ > debug.env")
+	w.succeed(t, sharedToken, first)
+	for _, tenant := range []string{"alpha", ""} {
+		job := w.job("alpha", "ls -a", "test -s debug.env")
+		if tenant == "" {
+			job.Variables, job.IDTokens = nil, nil
+		}
+		job.Variables = append(job.Variables, coordinator.Variable{Key: "GIT_STRATEGY", Value: "none"})
+		job.Artifacts = []coordinator.Artifact{{Paths: []string{"*.env"}}}
+		run := w.enqueue(sharedToken, job)
+		if result := wait(t, run); result.FailureReason != "script_failure" || len(run.Artifacts()) > 0 {
+			t.Errorf("tenant %q: %+v with %d uploads", tenant, result, len(run.Artifacts()))
+		}
+		contains(t, run.Text(), "secrets are in what would be uploaded, and nothing is",
+			`artifacts: "debug.env": access key id of job `, ", secret access key of job ", ", session token of job ", `GIT_STRATEGY is "none"`)
+		checkUploads(t, run, w.recorder.Secrets())
+	}
+}

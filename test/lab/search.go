@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"rolecall/test/kit"
 )
 
 const (
@@ -81,7 +83,7 @@ func (s *search) visit(path string, entry fs.DirEntry) error {
 		if err != nil {
 			return err
 		}
-		return s.content(path, content, 0)
+		return s.content(path, kit.WithoutKeyIDs(content), 0)
 	}
 	return nil
 }

@@ -163,7 +163,7 @@ func checkCleanup(t *testing.T, j *job) {
 }
 
 // checkGone checks that the job was reaped by the toy, once, and that the issuer's keys
-// are the only file that is left.
+// and the ledger are the only files that are left.
 func checkGone(t *testing.T, j *job) {
 	t.Helper()
 	if want := []string{j.id + " " + toy.Data}; !slices.Equal(j.box.Reaped, want) {
@@ -171,7 +171,7 @@ func checkGone(t *testing.T, j *job) {
 	}
 	kit.Must(t, filepath.WalkDir(j.dir, func(path string, entry fs.DirEntry, err error) error {
 		name, _ := filepath.Rel(j.dir, path)
-		ours := slices.Contains([]string{"rolecall.toml", "response.json", "script", "audit"}, name) || filepath.Dir(name) == "root/keys"
+		ours := slices.Contains([]string{"rolecall.toml", "response.json", "script", "audit"}, name) || name == "root/ledger" || filepath.Dir(name) == "root/keys"
 		if !entry.IsDir() && !ours || strings.Contains(name, j.id) {
 			t.Errorf("left: %s", name)
 		}

@@ -23,6 +23,7 @@ import (
 	"rolecall/internal/gate"
 	"rolecall/internal/gate/scan"
 	"rolecall/internal/gate/selection"
+	"rolecall/internal/ledger/seal"
 	"rolecall/internal/process"
 	"rolecall/internal/version"
 )
@@ -96,6 +97,7 @@ func Inspect(ctx context.Context, order gate.Order, progress io.Writer) (gate.Re
 		return gate.Report{}, err
 	}
 	result, err := scan.Scan(ctx, order.Secrets, files(set), scan.Options{
+		Issued:      issued(order),
 		Dir:         order.Project,
 		Temp:        temp(order),
 		MaxBytes:    order.MaxBytes,
@@ -111,6 +113,16 @@ func Inspect(ctx context.Context, order gate.Order, progress io.Writer) (gate.Re
 		return gate.Report{}, err
 	}
 	return report(set, result, order.Foreign == gate.Refuse), nil
+}
+
+// issued returns what makes searches for what was issued to other jobs, or nil if nothing
+// was.
+func issued(order gate.Order) func() scan.Search {
+	index := seal.NewIndex(order.Issued, order.Secrets)
+	if index == nil {
+		return nil
+	}
+	return func() scan.Search { return index.Search() }
 }
 
 // remaining returns how much of a duration is left. 0 means no bound, and stays 0.

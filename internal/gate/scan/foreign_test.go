@@ -83,11 +83,13 @@ func TestForeignAtEveryCut(t *testing.T) {
 	dir := t.TempDir()
 	const around = 600 // more than the reach of the search
 	for _, edge := range []int{64 << 10, 128 << 10, 256 << 10} {
-		for before := edge - around; before < edge+around; before += 13 {
+		for before := edge - around; before < edge+around; before += 23 {
 			content := append(bytes.Repeat([]byte("-\n"), before/2), "- "[:before%2]...)
-			write(t, dir, "file", append(content, keys...))
-			want := []string{fmt.Sprintf("file: : %s, line %d", keyform.KeyPair, before/2+1)}
-			if got := foreign(t, looking(dir), "file"); !slices.Equal(got, want) {
+			content = append(content, keys...)
+			write(t, dir, "file", content)
+			write(t, dir, "packed", gzipOf("", tarOf("a", content))) // comes in smaller pieces
+			says := fmt.Sprintf(": %s, line %d", keyform.KeyPair, before/2+1)
+			if got, want := foreign(t, looking(dir), "file", "packed"), []string{"file: " + says, "packed: a" + says}; !slices.Equal(got, want) {
 				t.Fatalf("after %d bytes: found %q, want %q", before, got, want)
 			}
 		}

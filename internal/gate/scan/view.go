@@ -56,9 +56,17 @@ func (v *view) begin() {
 
 // add adds the next piece of the text.
 func (v *view) add(piece []byte) {
-	if v == nil {
-		return
+	switch {
+	case v == nil:
+	case len(piece) >= 8*v.reach:
+		v.addLarge(piece)
+	default:
+		v.fill(piece)
 	}
+}
+
+// fill copies a piece to the part that is held.
+func (v *view) fill(piece []byte) {
 	if v.text == nil {
 		v.text = make([]byte, 0, max(viewLen, 8*v.reach))
 	}
@@ -66,36 +74,46 @@ func (v *view) add(piece []byte) {
 		room := piece[:min(len(piece), cap(v.text)-len(v.text))]
 		v.text, piece = append(v.text, room...), piece[len(room):]
 		if len(v.text) == cap(v.text) {
-			v.decide(len(v.text) - v.reach)
-			v.shift()
+			v.decide(v.text, len(v.text)-v.reach)
+			v.keep(v.text)
 		}
 	}
+}
+
+// addLarge adds a piece, of which it copies no more than the ends.
+func (v *view) addLarge(piece []byte) {
+	v.fill(piece[:2*v.reach])
+	v.decide(v.text, len(v.text)-v.reach)
+	v.keep(v.text) // which is the beginning of the piece
+	v.decide(piece, len(piece)-v.reach)
+	v.keep(piece)
 }
 
 // end says that the text is complete.
 func (v *view) end() {
 	if v != nil {
-		v.decide(len(v.text))
+		v.decide(v.text, len(v.text))
 	}
 }
 
-// decide looks for places that begin before to.
-func (v *view) decide(to int) {
+// decide looks for places that begin before to in a part of the text.
+func (v *view) decide(part []byte, to int) {
 	if v.issued != nil {
-		v.issued.Find(v.text, v.done, to, func(_ int, kind string) { v.worker.addIssued(v.depth, kind) })
+		v.issued.Find(part, v.done, to, func(_ int, kind string) { v.worker.addIssued(v.depth, kind) })
 	}
 	if v.foreign != nil && !v.limited {
-		v.foreign.Find(v.text, v.done, to, func(at int, kind string) {
-			v.worker.addForeign(v.depth, kind, 1+v.lines+bytes.Count(v.text[:at], []byte("\n")))
+		v.foreign.Find(part, v.done, to, func(at int, kind string) {
+			v.worker.addForeign(v.depth, kind, 1+v.lines+bytes.Count(part[:at], []byte("\n")))
 		})
 	}
 	v.done = to
 }
 
-// shift drops the bytes that no search needs any more.
-func (v *view) shift() {
-	gone := v.done - v.reach
-	v.lines += bytes.Count(v.text[:gone], []byte("\n"))
-	v.text = v.text[:copy(v.text, v.text[gone:])]
-	v.done = v.reach
+// keep holds the end of a part, which the next places may need: decide has looked for
+// places up to the reach from its end.
+func (v *view) keep(part []byte) {
+	gone := max(0, v.done-v.reach)
+	v.lines += bytes.Count(part[:gone], []byte("\n"))
+	v.text = append(v.text[:0], part[gone:]...)
+	v.done -= gone
 }

@@ -80,3 +80,17 @@ func TestFail(t *testing.T) {
 		}
 	}
 }
+
+// TestFailLedger: nothing is given that the ledger does not have.
+func TestFailLedger(t *testing.T) {
+	t.Parallel()
+	c := newCall(t, newHost(t, newGitLab(t)))
+	c.cloud.before = func() { c.write(t, "root/ledger", "garbage") }
+	got := c.serve()
+	if got.code != 1 || !strings.HasPrefix(got.log, "rolecall: error [RC314]: "+c.dir+"/root/ledger, the list of what was issued: line 1 is not") {
+		t.Errorf("%+v", got)
+	}
+	if left := c.left(); len(left) > 0 || c.read("root/ledger") != "garbage" {
+		t.Errorf("left %q", left)
+	}
+}

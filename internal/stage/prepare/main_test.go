@@ -169,15 +169,17 @@ func (h *host) events(t *testing.T) []audit.Event {
 	return events
 }
 
-// left returns what is in the folder of all jobs, the issuer's keys aside, and in the
-// build directory.
+// left returns what is in the folder of all jobs, the issuer's keys and the ledger aside,
+// and in the build directory.
 func (h *host) left() []string {
 	var names []string
 	for _, pattern := range []string{"root/*", "builds/*/*/deploy.tmp/*"} {
 		found, _ := filepath.Glob(h.file(pattern))
 		names = append(names, found...)
 	}
-	return slices.DeleteFunc(names, func(name string) bool { return slices.Contains([]string{"keys", "tries"}, filepath.Base(name)) })
+	return slices.DeleteFunc(names, func(name string) bool {
+		return slices.Contains([]string{"keys", "tries", "ledger"}, filepath.Base(name))
+	})
 }
 
 // call is a call of the stage, which a test can change.

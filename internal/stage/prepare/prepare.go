@@ -7,9 +7,13 @@ import (
 	"maps"
 	"os/signal"
 	"syscall"
+	"time"
 
+	"rolecall/internal/creds"
 	"rolecall/internal/idtoken"
 	"rolecall/internal/job"
+	"rolecall/internal/ledger"
+	"rolecall/internal/ledger/seal"
 	"rolecall/internal/mask"
 	"rolecall/internal/program"
 	"rolecall/internal/session"
@@ -89,7 +93,7 @@ func serve(c *program.Call, parts Parts, s *session.Session, folder *state.Folde
 	if s.Grant.Tenant == tenant.None {
 		return nil
 	}
-	err := issue(c, parts, s, folder)
+	err := issue(c, parts, s, folder, key)
 	if err == nil {
 		return nil
 	}
@@ -98,13 +102,23 @@ func serve(c *program.Call, parts Parts, s *session.Session, folder *state.Folde
 
 // issue gets the job's credentials, writes them to its folder and reports them in the
 // job log.
-func issue(c *program.Call, parts Parts, s *session.Session, folder *state.Folder) error {
+func issue(c *program.Call, parts Parts, s *session.Session, folder *state.Folder, key job.Key) error {
 	if err := parts.unsetIgnored(c.Env.Service); err != nil {
 		return err
 	}
-	issued, err := s.Issue(context.Background(), parts.issuers(), folder.Write)
+	issued, err := s.Issue(context.Background(), parts.issuers(), func(set creds.Set) error { return keep(folder, key.ID, set) })
 	if err != nil {
 		return err
 	}
 	return parts.report(c.Stdout, folder, issued, state.OnTmpfs(folder.Root()))
+}
+
+// keep writes what was issued to the job's folder. The ledger has it first, so that the
+// uploads of other jobs can be searched for all that any job may have.
+func keep(folder *state.Folder, id job.ID, set creds.Set) error {
+	err := folder.Enter(func(l ledger.Ledger) ledger.Ledger { return seal.Add(l, int64(id), set, time.Now()) })
+	if err != nil {
+		return err
+	}
+	return folder.Write(set)
 }

@@ -54,10 +54,13 @@ func TestIssue(t *testing.T) {
 	}
 	want := state.Record{
 		Project: 42, Tenant: "alpha", IDToken: "ALPHA_TOKEN", LinkDir: link, Backend: "toy", Data: json.RawMessage(toy.Data),
-		Gate: state.Gate{Warn: true, ForeignKeys: "warn", MaxBytes: 7, MaxDuration: 3 * time.Minute},
+		Gate: state.Gate{Warn: true, ForeignKeys: "warn", MaxFiles: 1_000_000, MaxBytes: 7, MaxDuration: 3 * time.Minute},
 	}
 	if diff := cmp.Diff(want, h.record(t)); diff != "" {
 		t.Errorf("the record differs (- wanted, + got):\n%s", diff)
+	}
+	if text := h.read("root/ledger"); !strings.Contains(text, "\t7\tsecret\tbase64\t16\t") || strings.Contains(text, "0123456789abcdef\n") {
+		t.Errorf("the ledger is\n%s", text)
 	}
 	if diff := cmp.Diff([]audit.Event{allowed, issued}, h.events(t)); diff != "" {
 		t.Errorf("the audit log differs (- wanted, + got):\n%s", diff)

@@ -15,9 +15,24 @@ import (
 // defaultToken is the variable of the ID token in GitLab's guide.
 const defaultToken = "GITLAB_OIDC_TOKEN" //nolint:gosec // the name of a variable
 
-// advice returns what to do about files of credentials that a job passes to later jobs, or
-// nothing if no place is one.
+// advice returns what else to do about places with secrets.
 func (r running) advice(places []gate.Place) string {
+	return r.adviseOnEnvFiles(places) + r.adviseOnLeftovers(places)
+}
+
+// adviseOnLeftovers returns why files of earlier jobs are in the clone, if the job has
+// asked for that.
+func (r running) adviseOnLeftovers(places []gate.Place) string {
+	ofOthers := slices.ContainsFunc(places, func(p gate.Place) bool { return strings.Contains(p.Says, " of job ") })
+	if !ofOthers || r.Env.Request["GIT_STRATEGY"] != "none" {
+		return ""
+	}
+	return "\nGIT_STRATEGY is \"none\", so files of earlier jobs stay in the clone: with fetch or clone they go."
+}
+
+// adviseOnEnvFiles returns what to do about files of credentials that a job passes to later
+// jobs, or nothing if no place is one.
+func (r running) adviseOnEnvFiles(places []gate.Place) string {
 	names := envFiles(places)
 	if len(names) == 0 {
 		return ""

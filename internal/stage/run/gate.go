@@ -2,7 +2,6 @@ package run
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,9 +33,9 @@ func (r running) checkUpload(env []string, g given) error {
 	if !stage.MayUpload() {
 		return nil
 	}
-	order := r.sought(g)
-	if !needed(order) {
-		return nil
+	order, err := r.sought(g)
+	if err != nil || !needed(order) {
+		return err
 	}
 	if err := r.complete(&order, stage, env); err != nil {
 		return err
@@ -46,22 +45,6 @@ func (r running) checkUpload(env []string, g given) error {
 		return fmt.Errorf("look for secrets before the upload: %w", err)
 	}
 	return r.judge(report, mayWarn(order, r.folder.Record().Gate.Warn))
-}
-
-// sought returns an order with all that the gate must look for.
-func (r running) sought(g given) gate.Order {
-	return gate.Order{Secrets: g.secrets, Foreign: cmp.Or(r.folder.Record().Gate.ForeignKeys, gate.Warn)}
-}
-
-// needed reports whether there is anything to look for.
-func needed(order gate.Order) bool {
-	return len(order.Secrets) > 0 || order.Foreign != gate.Off
-}
-
-// mayWarn reports whether files that could not be searched are uploaded with a warning:
-// if the admin has chosen that, and where a finding would be no more than a warning.
-func mayWarn(order gate.Order, chosen bool) bool {
-	return chosen || len(order.Secrets) == 0 && order.Foreign != gate.Refuse
 }
 
 // complete puts into an order where the gate must look, and how long.
