@@ -42,6 +42,16 @@ func serving(lines string) func(*testing.T, *host) {
 	}
 }
 
+// shutdown gives a host the runner's service, with a TimeoutStopSec of its unit and a
+// shutdown_timeout of its config.toml.
+func shutdown(stop, seconds string) func(*testing.T, *host) {
+	return func(t *testing.T, h *host) {
+		t.Helper()
+		serving("TimeoutStopSec="+stop)(t, h)
+		inRunners("shutdown_timeout = 60", "shutdown_timeout = "+seconds)(t, h)
+	}
+}
+
 // process adds a process of the runner with that uid and environment to a host.
 func process(uid, args, environ string) func(*testing.T, *host) {
 	return func(t *testing.T, h *host) {
@@ -69,17 +79,17 @@ func serviceFaults() []fault {
 		}, want{check.OK, temp, "of doctor itself"}},
 		{"process", process("0", takesJobs, "A=b TMPDIR=@/run"), want{check.OK, temp, "/run, of the service that runs"}},
 		{"process of a user", process("998", takesJobs, "A=b TMPDIR=@/run"), want{check.Fix, area, "process 77, GitLab Runner, runs as user 998"}},
-		{"uploader", process("998", "artifacts-uploader --name run", ""), want{check.OK, temp, "of doctor itself"}},
+		{"uploader", process("998", "artifacts-uploader --name run --config @/etc/config.toml", ""), want{check.OK, temp, "of doctor itself"}},
+		{"process with flags", process("998", "--log-format text run -c @/etc/config.toml", ""), want{check.Fix, area, "runs as user 998"}},
 		{"process of another config", process("998", "run --config=/other.toml", ""), want{check.OK, temp, "of doctor itself"}},
 		{"signal to all", serving("KillSignal=SIGQUIT"), want{check.Fix, area, "KillSignal=SIGQUIT without KillMode=mixed"}},
 		{"signal to one", serving("KillSignal=SIGQUIT\nKillMode=mixed"), want{check.OK, area, "fit"}},
 		{"short stop", serving("TimeoutStopSec=50"), want{check.Fix, beta, "systemd kills gitlab-runner.service after 50s"}},
-		{"long stop", serving("TimeoutStopSec=1h 30min"), want{check.OK, beta, "timeouts"}},
+		{"stop in words", shutdown("1d 2h 3min 4s", "100000"), want{check.Fix, beta, "after 26h3m4s"}},
+		{"stop of any service", shutdown("infinity\nTimeoutStopSec=\nTimeoutSec=2 hours", "7201"), want{check.Fix, beta, "after 2h0m0s"}},
+		{"stop in unknown words", shutdown("3 weeks", "100000"), want{check.OK, beta, "timeouts"}},
 		{"endless stop", serving("TimeoutStopSec=infinity"), want{check.OK, beta, "timeouts"}},
-		{"stop by default", func(t *testing.T, h *host) {
-			serving("")(t, h)
-			inRunners("shutdown_timeout = 60", "shutdown_timeout = 610")(t, h)
-		}, want{check.Fix, beta, "shutdown_timeout is 610 s, and systemd kills gitlab-runner.service after 1m30s"}},
+		{"stop by default", shutdown("", "610"), want{check.Fix, beta, "shutdown_timeout is 610 s, and systemd kills gitlab-runner.service after 1m30s"}},
 		{"temporary files on a disk", serving(`Environment="A=b" 'TMPDIR=@/log'`), want{check.Look, temp, "/log, of gitlab-runner.service, is on ext4"}},
 		{"temporary files in /tmp", serving(`Environment=A=b`), want{check.Look, temp, "/tmp, of gitlab-runner.service"}},
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 )
 
@@ -38,7 +37,7 @@ func (h *host) readServices() {
 // takesJobs reports whether a command line is that of a GitLab Runner which takes jobs
 // by the config.toml of this check.
 func (h *host) takesJobs(words []string) bool {
-	if len(words) < 2 || filepath.Base(strings.TrimLeft(words[0], "-@:+!")) != "gitlab-runner" || !slices.Contains(words, "run") {
+	if len(words) == 0 || filepath.Base(strings.TrimLeft(words[0], "-@:+!")) != "gitlab-runner" || commandOf(words) != "run" {
 		return false
 	}
 	config := "/etc/gitlab-runner/config.toml" // the default if root runs it
@@ -50,6 +49,17 @@ func (h *host) takesJobs(words []string) bool {
 		}
 	}
 	return config == h.RunnerConfig
+}
+
+// commandOf returns the command of GitLab Runner that a command line starts: the first
+// word that is neither a flag nor the value of one.
+func commandOf(words []string) string {
+	for i, word := range words {
+		if i > 0 && !strings.HasPrefix(word, "-") && (word == "run" || !strings.HasPrefix(words[i-1], "--")) {
+			return word
+		}
+	}
+	return ""
 }
 
 // sameHost reports whether a process sees the files of this host, and not those of a
