@@ -3,6 +3,8 @@ package script
 import (
 	"fmt"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Limits bound the processes of a script, by setrlimit(2). 0 keeps the driver's own
@@ -25,6 +27,21 @@ func (l Limits) command(bash string) []string {
 	}
 	// -p: bash ignores BASH_ENV and functions in the environment.
 	return []string{"bash", "-p", "-c", text + `exec -a bash "$0" -l`, bash}
+}
+
+// inherited returns the limits that are left for the script to set on itself. The limit
+// on processes is set on this process, for the script to inherit it: that spares the first
+// bash. This process must be root's, which has as many processes as it wants. A limit that
+// is lower already stays.
+func (l Limits) inherited() Limits {
+	var now unix.Rlimit
+	if l.Processes == 0 || unix.Getrlimit(unix.RLIMIT_NPROC, &now) != nil {
+		return l
+	}
+	if l.Processes > now.Max || unix.Setrlimit(unix.RLIMIT_NPROC, &unix.Rlimit{Cur: l.Processes, Max: l.Processes}) == nil {
+		l.Processes = 0
+	}
+	return l
 }
 
 // text returns the commands of bash that set the limits, and "" if there are none.

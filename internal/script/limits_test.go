@@ -25,6 +25,20 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// TestProcessesAlone: a limit on processes alone is inherited, and the script cannot raise
+// it.
+func TestProcessesAlone(t *testing.T) {
+	t.Parallel()
+	d := newUserDriver(t, hardAndSoft+"ulimit -u 4000 2>/dev/null || echo kept\n")
+	plain := newUserDriver(t, hardAndSoft)
+	fields := strings.Fields(plain.output(t))
+	d.orders.Limits = script.Limits{Processes: 3000}
+	fields[2], fields[3] = "3000", "3000"
+	if got, want := d.output(t), strings.Join(fields, " ")+"\nkept\n"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // TestSomeLimits: a limit of 0 is the driver's own.
 func TestSomeLimits(t *testing.T) {
 	t.Parallel()

@@ -156,12 +156,15 @@ func (s Script) start(script *os.File, stdout, stderr *stream) (int, error) {
 
 // fork starts the program at path bash as the user and in the group.
 func (s Script) fork(bash string, process *syscall.ProcAttr) (pid int, err error) {
-	fork := syscall.ForkExec
+	fork, limits := syscall.ForkExec, s.Limits
 	if s.User != nil {
 		fork = s.User.fork
+		if os.Geteuid() == 0 {
+			limits = limits.inherited()
+		}
 	}
 	start := func() (err error) {
-		pid, err = fork(bash, s.Limits.command(bash), process)
+		pid, err = fork(bash, limits.command(bash), process)
 		return err
 	}
 	if s.Group == nil {
