@@ -38,11 +38,15 @@ func tokensIn(text string) iter.Seq[Token] {
 	return func(yield func(Token) bool) {
 		for start := strings.Index(text, jsonStart); start >= 0; start = strings.Index(text, jsonStart) {
 			text = text[start:]
-			token, err := Parse(compact(text))
-			if err == nil && !yield(token) {
-				return
+			raw, skip := compact(text), len(jsonStart)
+			if raw != "" { // most texts have words that begin as a token does
+				token, err := Parse(raw)
+				if err == nil && !yield(token) {
+					return
+				}
+				skip = max(skip, len(token.Raw.Reveal()))
 			}
-			text = text[max(len(token.Raw.Reveal()), len(jsonStart)):]
+			text = text[skip:]
 		}
 	}
 }
