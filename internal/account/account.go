@@ -31,6 +31,11 @@ type Account struct {
 // reports neither the shell nor which names share a uid.
 func Lookup(name string) (Account, error) { return lookup("/etc/passwd", "/etc/group", name) }
 
+// Login returns the name, home and shell of the first user in /etc/passwd that has the uid,
+// which may be root's. If there is none, ok is false: a container often knows no name of
+// its user.
+func Login(uid int) (a Account, ok bool) { return login("/etc/passwd", uid) }
+
 // RunnableBy returns an error if a process with the effective uid euid cannot run
 // scripts as the account: only root and the account itself can.
 func (a Account) RunnableBy(euid int) error {
@@ -85,4 +90,15 @@ func lookup(passwdPath, groupPath, name string) (Account, error) {
 func isName(name string) bool {
 	return name != "" && len(name) <= 32 && !strings.ContainsAny(name[:1], "-0123456789") &&
 		strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == ""
+}
+
+// login is Login with the path of the file.
+func login(passwdPath string, uid int) (Account, bool) {
+	passwd, _ := os.ReadFile(passwdPath)
+	for line := range strings.Lines(string(passwd)) {
+		if a, err := parse(strings.TrimSuffix(line, "\n")); err == nil && int(a.UID) == uid {
+			return a, true
+		}
+	}
+	return Account{}, false
 }

@@ -23,6 +23,9 @@ type Spec struct {
 	RunAs       string // unix user of the scripts; empty: the driver's user
 	AsRoot      bool   // the admin lets scripts run as root if the driver is root
 	Limits      Limits
+
+	OwnHome  bool   // a driver that is root gives each Folder a HOME of its own below BuildsDir
+	Skeleton string // folder that such a HOME is first a copy of; empty: it is empty first
 }
 
 // Limits bound the processes of a job's scripts. 0 means no limit.
@@ -47,6 +50,7 @@ type Description struct {
 type State struct {
 	Backend string          // the name of the backend
 	Data    json.RawMessage // in a form that only the backend knows
+	OwnDirs string          // the folder for the own folders of jobs; empty: an own folder is beside the job's credentials
 }
 
 // Owner is the unix user and group that a job's files must belong to, so that its

@@ -42,6 +42,7 @@ const (
 	LeftBehind    Code = "RC312" // something of a job cannot be removed
 	PolicyRefused Code = "RC313" // AWS does not accept a session policy of the policy file
 	BadLedger     Code = "RC314" // the list of what was issued on the host cannot be read
+	BadHome       Code = "RC315" // a folder of the job's user, or what it is a copy of, cannot be used
 )
 
 // The codes of infrastructure.

@@ -28,11 +28,24 @@ const ShellLevel = "SHLVL=1"
 // the others are about the service's own sockets and caches, and may hold secrets.
 func ForUser(environ []string, name, home, shell string) []string {
 	kept := Clean(environ, func(name string) bool { return !isShared(name) })
-	// Programs that start $SHELL need a shell, even if the user may not log in.
+	return append(kept, login(name, home, shell)...)
+}
+
+// ForSelf returns the environment in which a script of the driver's own user starts: all of
+// environ, with the variables that su(1) sets for a login. systemd gives a service of root
+// none of them, and programs such as git and go need HOME.
+func ForSelf(environ []string, name, home, shell string) []string {
+	kept := Clean(environ, func(name string) bool { return slices.Contains([]string{"HOME", "USER", "LOGNAME", "SHELL"}, name) })
+	return append(kept, login(name, home, shell)...)
+}
+
+// login returns the variables that su(1) sets for a login. Programs that start $SHELL need
+// a shell, even if the user may not log in.
+func login(name, home, shell string) []string {
 	if base := filepath.Base(shell); !filepath.IsAbs(shell) || base == "nologin" || base == "false" {
 		shell = "/bin/sh"
 	}
-	return append(kept, "HOME="+home, "USER="+name, "LOGNAME="+name, "SHELL="+shell)
+	return []string{"HOME=" + home, "USER=" + name, "LOGNAME=" + name, "SHELL=" + shell}
 }
 
 // isShared reports whether the variable has the same meaning for every user.

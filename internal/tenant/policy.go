@@ -31,6 +31,9 @@ type Settings struct {
 	Contact    string // whom people can ask about the runner; may be empty
 	RunAsRoot  bool   // jobs without a unix user may run as root if the driver is root
 
+	PasswdHome   bool   // scripts of a driver that is root have the HOME of their unix user
+	HomeSkeleton string // folder that the HOME of a tenant and trust class is first a copy of; empty: none
+
 	Metadata bool // scripts may use the metadata service of the host's cloud
 
 	Limits  Limits // of jobs without a tenant

@@ -24,25 +24,35 @@ import (
 // each folder below base relative to its parent's descriptor and follows no symbolic
 // link. Errors name the folder that is in the way.
 func Make(base, names string, uid, gid uint32) error {
-	if err := makeBase(base); err != nil {
+	fd, err := openPassages(base, filepath.Dir(names))
+	if err != nil {
 		return err
+	}
+	defer func() { _ = unix.Close(fd) }()
+	return makeOwned(fd, filepath.Base(names), filepath.Join(base, names), int(uid), int(gid))
+}
+
+// openPassages opens the last of the folders names below base, and creates those that do
+// not exist. They are the driver's user's, and others can only pass through them.
+func openPassages(base, names string) (int, error) {
+	if err := makeBase(base); err != nil {
+		return -1, err
 	}
 	fd, err := unix.Open(base, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return fmt.Errorf("%s: %w", base, err)
+		return -1, fmt.Errorf("%s: %w", base, err)
 	}
 	path := base
-	for name := range strings.SplitSeq(filepath.Dir(names), "/") {
+	for name := range strings.SplitSeq(names, "/") {
 		path = filepath.Join(path, name)
 		parent := fd
 		fd, err = openPassage(parent, name, path)
 		_ = unix.Close(parent)
 		if err != nil {
-			return err
+			return -1, err
 		}
 	}
-	defer func() { _ = unix.Close(fd) }()
-	return makeOwned(fd, filepath.Base(names), filepath.Join(path, filepath.Base(names)), int(uid), int(gid))
+	return fd, nil
 }
 
 // makeBase creates base if it does not exist, and checks it.

@@ -94,6 +94,9 @@ func (i *issuer) Issue(_ context.Context, o creds.Order, _ idtoken.Token) (creds
 	return creds.Credential{}, errIssued
 }
 
+// ToolFiles returns nothing.
+func (*issuer) ToolFiles() []creds.ToolFile { return nil }
+
 // Ignores reports false.
 func (*issuer) Ignores(string) bool { return false }
 

@@ -55,7 +55,7 @@ func TestScripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(gitlab.Close)
-	const want = 37
+	const want = 38
 	if found, _ := filepath.Glob("testdata/*.txtar"); len(found) != want {
 		t.Fatalf("%d scripts found, want %d: where one was added or removed on purpose, correct this number", len(found), want)
 	}

@@ -1,6 +1,7 @@
 package seams_test
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -111,6 +112,8 @@ func checkScripts(t *testing.T, j *job, tenant string, want wanted) {
 	j.write(t, "script", strings.Join(want.hidden, "\n")+"\n")
 	printed := strings.Repeat("[MASKED]\n", len(want.hidden))
 	const guards = "AWS_EC2_METADATA_DISABLED=true\nTOY_SERVER=none\n"
+	own := "/toy" + j.dir + "/root/" + j.id + "/own/"
+	tools := fmt.Sprintf("DOCKER_CONFIG=%[1]s.docker\nAWS_CONFIG_FILE=%[1]s.aws/config\nAWS_SHARED_CREDENTIALS_FILE=%[1]s.aws/credentials\nTOY_FILE=%[1]s.toy/file\n", own)
 	environ := "PATH=/bin\n"
 	for _, line := range want.env {
 		name, value, _ := strings.Cut(line, "=")
@@ -119,8 +122,8 @@ func checkScripts(t *testing.T, j *job, tenant string, want wanted) {
 		}
 		environ += name + "=" + value + "\n"
 	}
-	environ += guards + "ROLECALL_ENV_FILE=/toy" + j.dir + "/builds/" + tenant + "/protected/deploy.tmp/rolecall-" + j.id + "/.aws." + tenant + ".env\nROLECALL_EXPIRES=\n"
-	for stage, out := range map[string]string{"get_sources": "PATH=/bin\n" + guards + printed, "build_script": environ + printed} {
+	environ += tools + guards + "ROLECALL_ENV_FILE=/toy" + j.dir + "/builds/" + tenant + "/protected/deploy.tmp/rolecall-" + j.id + "/.aws." + tenant + ".env\nROLECALL_EXPIRES=\n"
+	for stage, out := range map[string]string{"get_sources": "PATH=/bin\n" + tools + guards + printed, "build_script": environ + printed} {
 		got := j.serve(j.run(), filepath.Join(j.dir, "script"), stage)
 		got.out = expires.ReplaceAllString(got.out, "$1")
 		if diff := cmp.Diff(result{out: out}, got, cmp.AllowUnexported(result{})); diff != "" {

@@ -83,5 +83,8 @@ func (toyProvider) Report(facts creds.Facts) creds.Report {
 	return creds.Report{Rows: []creds.Row{{Label: "ending", Value: facts.Get("toy_ending")}}}
 }
 
-func (toyProvider) Hides() []string  { return []string{"TOY_SERVER"} }
+func (toyProvider) Hides() []string { return []string{"TOY_SERVER"} }
+func (toyProvider) ToolFiles() []creds.ToolFile {
+	return []creds.ToolFile{{Variable: "TOY_FILE", Value: ".toy/file", File: ".toy/file"}}
+}
 func (toyProvider) Guards() []string { return []string{"TOY_SERVER=none"} }

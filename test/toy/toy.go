@@ -43,6 +43,9 @@ func (*Backend) Place(context.Context, backend.Spec) (backend.State, *backend.Ow
 	return backend.State{Backend: "toy", Data: json.RawMessage(Data)}, nil, nil
 }
 
+// Furnish has no files.
+func (*Backend) Furnish(json.RawMessage, string, []string, []string) error { return nil }
+
 // Begin begins nothing, of jobs of the toy only.
 func (b *Backend) Begin(data json.RawMessage, _ job.ID) (end func() error, err error) {
 	if string(data) != Data {

@@ -64,10 +64,13 @@ func (*Backend) Reap(ctx context.Context, data json.RawMessage, id job.ID) error
 // place is where a job runs, as the record has it.
 type place struct {
 	User   *user          `json:"user,omitempty"`    // nil: the driver's user
+	Login  *user          `json:"login,omitempty"`   // of the driver's user, if it runs scripts and the host knows it
 	AsRoot bool           `json:"as_root,omitempty"` // the admin lets the job run as root if the driver is root
 	Cgroup string         `json:"cgroup,omitempty"`  // path of the parent of the job's cgroup; empty: no cgroup
 	Mark   string         `json:"mark,omitempty"`    // in the name of the job's cgroup
 	Temp   string         `json:"temp,omitempty"`    // folder for temporary files of another user's job
+	Home   string         `json:"home,omitempty"`    // HOME of the tenant and trust class; empty: as the user has it
+	Source string         `json:"source,omitempty"`  // folder that Home was a copy of; empty: none
 	Limits backend.Limits `json:"limits,omitzero"`
 }
 

@@ -80,7 +80,7 @@ func TestPlaceRefuses(t *testing.T) {
 }
 
 // TestEnviron: all but the level of the shell is the service's, and nearly nothing
-// where the job has a user.
+// where the job has a user. Who the user is says the host; the tenant's HOME goes first.
 func TestEnviron(t *testing.T) {
 	t.Parallel()
 	service := []string{"PATH=/bin", "SHLVL=3", "HOME=/root", "TOKEN=x", "LC_ALL=C"}
@@ -89,6 +89,15 @@ func TestEnviron(t *testing.T) {
 		want []string
 	}{
 		{asOwn, []string{"PATH=/bin", "HOME=/root", "TOKEN=x", "LC_ALL=C", "SHLVL=1"}},
+		{
+			strings.Replace(asOwn, "{", `{"login":{"name":"bob","home":"/home/bob","shell":"/bin/dash"},`, 1),
+			[]string{"PATH=/bin", "TOKEN=x", "LC_ALL=C", "HOME=/root", "USER=bob", "LOGNAME=bob", "SHELL=/bin/dash", "SHLVL=1"},
+		},
+		{
+			strings.Replace(asOwn, "{", `{"home":"/b/h","login":{"name":"bob","home":"/home/bob","shell":"/sbin/nologin"},`, 1),
+			[]string{"PATH=/bin", "TOKEN=x", "LC_ALL=C", "HOME=/b/h", "USER=bob", "LOGNAME=bob", "SHELL=/bin/sh", "SHLVL=1"},
+		},
+		{strings.Replace(asAda, "{", `{"home":"/b/h",`, 1), []string{"PATH=/bin", "LC_ALL=C", "HOME=/b/h", "USER=ada", "LOGNAME=ada", "SHELL=/bin/zsh", "TMPDIR=/b/a/protected.tmp", "SHLVL=1"}},
 		{asAda, []string{"PATH=/bin", "LC_ALL=C", "HOME=/home/ada", "USER=ada", "LOGNAME=ada", "SHELL=/bin/zsh", "TMPDIR=/b/a/protected.tmp", "SHLVL=1"}},
 	}
 	for _, test := range tests {

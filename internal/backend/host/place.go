@@ -16,6 +16,7 @@ import (
 	"rolecall/internal/backend"
 	"rolecall/internal/cgroup"
 	"rolecall/internal/fault"
+	"rolecall/internal/job"
 	"rolecall/internal/workdir"
 )
 
@@ -45,9 +46,14 @@ func (b *Backend) Place(_ context.Context, s backend.Spec) (backend.State, *back
 			return backend.State{}, nil, err
 		}
 		owner = &backend.Owner{UID: p.User.UID, GID: p.User.GID}
+	} else if known, ok := account.Login(os.Geteuid()); ok {
+		p.Login = newUser(known)
+	}
+	if err := p.setHome(s); err != nil {
+		return backend.State{}, nil, fault.New(fault.BadHome, err, "")
 	}
 	data, err := json.Marshal(p)
-	return backend.State{Backend: Name, Data: data}, owner, err
+	return backend.State{Backend: Name, Data: data, OwnDirs: p.ownDirs(s)}, owner, err
 }
 
 // markOf returns the mark of a job's cgroup. Other services of this host, and runners of
@@ -120,6 +126,32 @@ func (u *user) canMakeIn(dir os.FileInfo) bool {
 	return stat.Uid == u.UID && has(0o300) || slices.Contains(u.Groups, stat.Gid) && has(0o030) || has(0o003)
 }
 
+// setHome makes the HOME of the tenant and trust class, if jobs have one of their own. A
+// driver that is not root runs all scripts as one user, whose home they have.
+func (p *place) setHome(s backend.Spec) error {
+	if !s.OwnHome || s.BuildsDir == "" || os.Geteuid() != 0 {
+		return nil
+	}
+	p.Home, p.Source = filepath.Join(s.BuildsDir, s.Folder+".home"), s.Skeleton
+	return workdir.MakeHome(s.BuildsDir, s.Folder+".home", s.Skeleton, p.owner())
+}
+
+// owner returns the user of the job's scripts.
+func (p *place) owner() workdir.Owner {
+	if p.User == nil {
+		return workdir.Owner{UID: uint32(os.Geteuid()), GID: uint32(os.Getegid())} //nolint:gosec // ids
+	}
+	return workdir.Owner{UID: p.User.UID, GID: p.User.GID}
+}
+
+// ownDirs returns the folder for the own folders of jobs of the tenant and trust class.
+func (p *place) ownDirs(s backend.Spec) string {
+	if p.User == nil || s.BuildsDir == "" {
+		return ""
+	}
+	return filepath.Join(s.BuildsDir, s.Folder+".own")
+}
+
 // makeFolders makes the folders of the tenant and trust class.
 func makeFolders(s backend.Spec, as *user) error {
 	for _, folder := range []struct{ base, names string }{
@@ -130,6 +162,28 @@ func makeFolders(s backend.Spec, as *user) error {
 		if err := workdir.Make(folder.base, folder.names, as.UID, as.GID); err != nil {
 			return fault.New(fault.BadUser, err, "")
 		}
+	}
+	if err := workdir.MakePassage(s.BuildsDir, s.Folder+".own"); err != nil {
+		return fault.New(fault.BadHome, err, "")
+	}
+	return nil
+}
+
+// Furnish gives a job's own folder, which is empty and the driver's user's, to the user of
+// the job. Before that it makes copies there of files of tools, whose paths are below HOME:
+// those of the skeleton, if the job has a HOME of its tenant and trust class, or those of
+// the user's HOME. Service is the environment of the runner's service.
+func (*Backend) Furnish(data json.RawMessage, own string, files, service []string) error {
+	p, err := open(data)
+	if err != nil {
+		return err
+	}
+	from := workdir.Source{Dir: p.Source, Admins: true}
+	if p.Home == "" {
+		from = workdir.Source{Dir: job.Get(p.environ(service), "HOME")}
+	}
+	if err := workdir.Furnish(own, from, files, p.owner()); err != nil {
+		return fault.New(fault.BadHome, err, "")
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package host_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,8 +27,14 @@ func TestPlaceOfUser(t *testing.T) {
 		want  string // the error; empty: none
 		made  string // a folder that must be there
 	}{
-		"made":                   {backend.Spec{BuildsDir: "/b", CacheDir: "/c", Folder: "a/protected"}, nil, "", "/c/a/protected"},
-		"beside the work tree":   {backend.Spec{BuildsDir: "/b", CacheDir: "/c", Folder: "a/protected"}, nil, "", "/b/a/protected.tmp"},
+		"made":                 {backend.Spec{BuildsDir: "/b", CacheDir: "/c", Folder: "a/protected"}, nil, "", "/c/a/protected"},
+		"beside the work tree": {backend.Spec{BuildsDir: "/b", CacheDir: "/c", Folder: "a/protected"}, nil, "", "/b/a/protected.tmp"},
+		"own folders":          {backend.Spec{BuildsDir: "/b", CacheDir: "/c", Folder: "a/protected"}, nil, "", "/b/a/protected.own"},
+		"a HOME":               {backend.Spec{BuildsDir: "/b", CacheDir: "/c", Folder: "a/protected", OwnHome: true}, nil, "", "/b/a/protected.home"},
+		"HOME is planted": {backend.Spec{BuildsDir: "/b", CacheDir: "/c", Folder: "a/protected", OwnHome: true}, func(dir string) error {
+			return errors.Join(os.MkdirAll(dir+"/b/a", 0o711), os.Symlink("/etc", dir+"/b/a/protected.home"))
+		}, "DIR/b/a/protected.home: not a directory; remove what is at this path", ""},
+		"no skeleton":            {backend.Spec{BuildsDir: "/b", CacheDir: "/c", Folder: "a/protected", OwnHome: true, Skeleton: "/none/such"}, nil, "/none/such", ""},
 		"the tenant's is a file": {backend.Spec{BuildsDir: "/b", CacheDir: "/c", Folder: "a/protected"}, func(dir string) error { return file(dir+"/b", "a") }, "DIR/b/a: not a directory", ""},
 		"cache is a file":        {backend.Spec{BuildsDir: "/b", CacheDir: "/c", Folder: "a/protected"}, func(dir string) error { return os.WriteFile(dir+"/c", nil, 0o600) }, "/c: not a directory", ""},
 		"the user can make":      {backend.Spec{TempProject: "/b/p/x.tmp"}, func(dir string) error { return os.Mkdir(dir+"/b", 0o700) }, `user "nobody" cannot make folders in DIR/b, where its jobs work; let builds_dir and cache_dir`, ""},

@@ -22,15 +22,27 @@ func (*Backend) Environ(data json.RawMessage, service []string) ([]string, error
 	if err != nil {
 		return nil, err
 	}
+	return p.environ(service), nil
+}
+
+// environ is Environ. Scripts of the driver's user keep the HOME of the service, if it has
+// one, as on GitLab Runner's shell executor; who they are is as the host knows it.
+func (p place) environ(service []string) []string {
 	env := script.Clean(service, func(name string) bool { return name == "SHLVL" })
-	if p.User != nil {
-		env = script.ForUser(env, p.User.Name, p.User.Home, p.User.Shell)
+	switch {
+	case p.User != nil:
+		env = script.ForUser(env, p.User.Name, p.home(), p.User.Shell)
+	case p.Login != nil:
+		env = script.ForSelf(env, p.Login.Name, cmp.Or(p.Home, job.Get(env, "HOME"), p.Login.Home), p.Login.Shell)
 	}
 	if p.Temp != "" {
 		env = append(env, "TMPDIR="+p.Temp)
 	}
-	return append(env, script.ShellLevel), nil
+	return append(env, script.ShellLevel)
 }
+
+// home returns the HOME of scripts of another user.
+func (p place) home() string { return cmp.Or(p.Home, p.User.Home) }
 
 // Run runs a script as the job's user, in the cgroup of Begin and in the HOME of its
 // environment. An error means that the script did not run or that its output was lost.
@@ -65,7 +77,7 @@ func (p place) script(s backend.Script) script.Script {
 		Limits: script.Limits{OpenFiles: p.Limits.OpenFiles, Processes: p.Limits.Processes, AddressSpace: p.Limits.Memory >> 10},
 	}
 	if p.User != nil {
-		run.User, run.Dir = p.scriptUser(), cmp.Or(p.User.Home, "/")
+		run.User, run.Dir = p.scriptUser(), cmp.Or(p.home(), "/")
 	}
 	return run
 }
@@ -93,7 +105,7 @@ func (p place) startup(ended script.Result, home string) error {
 	name := "of the service's user"
 	home = cmp.Or(home, "/")
 	if p.User != nil {
-		name, home = "of user "+strconv.Quote(p.User.Name), p.User.Home
+		name, home = "of user "+strconv.Quote(p.User.Name), p.home()
 	}
 	switch {
 	case ended.Read == script.Unread:

@@ -1,6 +1,10 @@
 package aws
 
-import "strings"
+import (
+	"strings"
+
+	"rolecall/internal/creds"
+)
 
 // The variables from which AWS's SDKs and tools read credentials.
 //
@@ -29,6 +33,20 @@ func (Scripts) Hides() []string { return []string{prefix + "*"} }
 
 // Guards returns the variable that turns the metadata service off.
 func (Scripts) Guards() []string { return []string{metadataOff} }
+
+// ToolFiles is the function ToolFiles.
+func (Scripts) ToolFiles() []creds.ToolFile { return ToolFiles() }
+
+// ToolFiles returns the files in which AWS's SDKs and tools look for profiles and keys, and
+// to which "aws configure set" writes.
+//
+// https://docs.aws.amazon.com/sdkref/latest/guide/file-location.html
+func ToolFiles() []creds.ToolFile {
+	return []creds.ToolFile{
+		{Variable: "AWS_CONFIG_FILE", Value: ".aws/config", File: ".aws/config"},
+		{Variable: "AWS_SHARED_CREDENTIALS_FILE", Value: ".aws/credentials", File: ".aws/credentials"},
+	}
+}
 
 // IsVariable reports whether name, the name of a variable or an entry NAME=value, is a
 // setting of AWS's SDKs and tools. The names of all of them begin with AWS_.

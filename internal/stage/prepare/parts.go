@@ -2,6 +2,7 @@ package prepare
 
 import (
 	"context"
+	"encoding/json"
 	"os"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"rolecall/internal/backend"
 	"rolecall/internal/creds"
 	"rolecall/internal/session"
+	"rolecall/internal/tenant"
 	"rolecall/internal/tenant/policyfile"
 )
 
@@ -20,6 +22,10 @@ type Backend interface {
 	// Place makes the place ready for a job. The job's files must belong to the owner; nil
 	// means the driver's user.
 	Place(ctx context.Context, s backend.Spec) (backend.State, *backend.Owner, error)
+	// Furnish gives the empty folder at path own to the user of a placed job. Before that
+	// it makes copies there of the user's files, whose paths are below HOME. Service is
+	// the environment of the runner's service.
+	Furnish(data json.RawMessage, own string, files, service []string) error
 }
 
 // Parts are the backends and providers that the stage works with.
@@ -36,8 +42,26 @@ type Provider interface {
 	// Ignores reports whether a variable of that name in the environment of the
 	// runner's service must not reach the provider.
 	Ignores(variable string) bool
+	// ToolFiles returns the files in which the provider's tools keep credentials.
+	ToolFiles() []creds.ToolFile
 	// Report returns what the job log shows of a credential that has those facts.
 	Report(facts creds.Facts) creds.Report
+}
+
+// toolFiles returns the files of tools, as paths below HOME, of which a job gets copies in
+// its own folder. A job without a tenant has no identity in a cloud, not even one that an
+// earlier job has left in a HOME.
+func (p Parts) toolFiles(of tenant.Name) []string {
+	files := []string{creds.Docker().File}
+	if of == tenant.None {
+		return files
+	}
+	for _, one := range p.Providers {
+		for _, file := range one.ToolFiles() {
+			files = append(files, file.File)
+		}
+	}
+	return files
 }
 
 // reportOf returns what the job log shows of a credential.

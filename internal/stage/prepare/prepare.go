@@ -75,7 +75,8 @@ func run(c *program.Call, parts Parts) error {
 		return err
 	}
 	c.For(string(s.Grant.Tenant))
-	record, err := newRecord(response, s.Decision, parts.Backends[0], folders{root, c.Env.Request.TempProjectDir()})
+	hasOwn := s.Grant.Tenant != tenant.None || !c.NoPolicy
+	record, err := newRecord(response, s.Decision, parts.Backends[0], folders{root, c.Env.Request.TempProjectDir(), hasOwn})
 	if err != nil {
 		return err
 	}
@@ -87,17 +88,25 @@ func run(c *program.Call, parts Parts) error {
 	return serve(c, parts, s, folder, response.Key)
 }
 
-// serve gets the credentials of a job with a tenant. If that fails, it removes all of
-// the job.
+// serve furnishes the job's own folder, and gets the credentials of a job with a tenant. If
+// that fails, it removes all of the job.
 func serve(c *program.Call, parts Parts, s *session.Session, folder *state.Folder, key job.Key) error {
-	if s.Grant.Tenant == tenant.None {
-		return nil
+	err := furnish(c, parts, s.Grant.Tenant, folder)
+	if err == nil && s.Grant.Tenant != tenant.None {
+		err = issue(c, parts, s, folder, key)
 	}
-	err := issue(c, parts, s, folder, key)
 	if err == nil {
 		return nil
 	}
 	return errors.Join(err, state.Remove(folder.Root(), key))
+}
+
+// furnish hands the job's own folder over, if the job has one.
+func furnish(c *program.Call, parts Parts, of tenant.Name, folder *state.Folder) error {
+	if folder.OwnDir() == "" {
+		return nil
+	}
+	return parts.Backends[0].Furnish(folder.Record().Data, folder.OwnDir(), parts.toolFiles(of), c.Env.Service)
 }
 
 // issue gets the job's credentials, writes them to its folder and reports them in the

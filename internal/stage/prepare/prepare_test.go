@@ -54,7 +54,7 @@ func TestIssue(t *testing.T) {
 	}
 	want := state.Record{
 		Project: 42, Tenant: "alpha", IDToken: "ALPHA_TOKEN", LinkDir: link, Backend: "toy", Data: json.RawMessage(toy.Data),
-		Gate: state.Gate{Warn: true, ForeignKeys: "warn", MaxFiles: 1_000_000, MaxBytes: 7, MaxDuration: 3 * time.Minute},
+		Gate: state.Gate{Warn: true, ForeignKeys: "warn", MaxFiles: 1_000_000, MaxBytes: 7, MaxDuration: 3 * time.Minute}, Own: state.OwnHere,
 	}
 	if diff := cmp.Diff(want, h.record(t)); diff != "" {
 		t.Errorf("the record differs (- wanted, + got):\n%s", diff)
@@ -83,7 +83,7 @@ func TestSpec(t *testing.T) {
 	}
 	want := backend.Spec{
 		Job: got.Job, Store: h.root, Folder: "alpha/protected", BuildsDir: h.file("builds"), CacheDir: h.file("cache"),
-		TempProject: h.file("builds/alpha/protected/deploy.tmp"), AsRoot: true, Limits: backend.Limits{OpenFiles: 99},
+		TempProject: h.file("builds/alpha/protected/deploy.tmp"), AsRoot: true, Limits: backend.Limits{OpenFiles: 99}, OwnHome: true,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the spec differs (- wanted, + got):\n%s", diff)

@@ -1,6 +1,7 @@
 package prepare
 
 import (
+	"cmp"
 	"context"
 
 	"rolecall/internal/admission"
@@ -13,6 +14,7 @@ import (
 type folders struct {
 	root string // of the state of all jobs
 	temp string // beside the work tree of the job
+	own  bool   // the job has a folder of its own
 }
 
 // newRecord lets the backend place a job, and returns the record for the later stages.
@@ -32,6 +34,8 @@ func newRecord(response job.Response, d admission.Decision, place Backend, where
 		RunAs:       grant.RunAs,
 		AsRoot:      grant.RunAs == "", // admission has checked that this is allowed
 		Limits:      backend.Limits(grant.Limits),
+		OwnHome:     !settings.PasswdHome,
+		Skeleton:    settings.HomeSkeleton,
 	})
 	if err != nil {
 		return state.Record{}, err
@@ -48,5 +52,14 @@ func newRecord(response job.Response, d admission.Decision, place Backend, where
 		Backend: placed.Backend,
 		Data:    placed.Data,
 		Owner:   (*state.Owner)(owner),
+		Own:     where.ownOf(placed),
 	}, nil
+}
+
+// ownOf returns where the job's own folder is, as the record says it.
+func (f folders) ownOf(placed backend.State) string {
+	if !f.own {
+		return ""
+	}
+	return cmp.Or(placed.OwnDirs, state.OwnHere)
 }

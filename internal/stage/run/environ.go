@@ -107,13 +107,24 @@ type identity struct {
 
 // rules are what the admin says about the identity of scripts.
 type rules struct {
-	policy   bool // there is a policy file
-	metadata bool // scripts may use the metadata service of the host's cloud
+	policy   bool   // there is a policy file
+	metadata bool   // scripts may use the metadata service of the host's cloud
+	own      string // the job's own folder as scripts see it; empty: there is none
+}
+
+// rules returns what the admin says about the identity of the job's scripts.
+func (r running) rules() rules {
+	own := r.folder.OwnDir()
+	if own != "" {
+		own = r.place.Visible(r.folder.Record().Data, own)
+	}
+	return rules{!r.NoPolicy, r.folder.Record().Metadata, own}
 }
 
 // identity returns who the script of a stage is. A script of the user has the credentials
 // of the job. A job that has no tenant has nothing of the host either; but without a policy
-// file such a job runs as on GitLab Runner's shell executor.
+// file such a job runs as on GitLab Runner's shell executor. With a policy file the job's
+// own folder and the guards are for all stages, since hooks run in the others too.
 func (p Parts) identity(stage job.StageName, g given, how rules) identity {
 	if g.envFile == "" && !how.policy {
 		return identity{}
@@ -122,13 +133,32 @@ func (p Parts) identity(stage job.StageName, g given, how rules) identity {
 	if has {
 		is.set = g.set.Environ()
 	}
-	if !how.metadata && (how.policy || has) {
+	if has || how.policy {
+		is.set = append(is.set, p.tools(how.own)...)
+	}
+	if !how.metadata && (has || how.policy) {
 		is.set = append(is.set, p.guards()...)
 	}
 	if has {
 		is.set = append(is.set, g.told()...)
 	}
 	return is
+}
+
+// tools returns the variables by which tools keep credentials in the job's own folder.
+func (p Parts) tools(own string) []string {
+	if own == "" {
+		return nil
+	}
+	files := []creds.ToolFile{creds.Docker()}
+	for _, one := range p.Providers {
+		files = append(files, one.ToolFiles()...)
+	}
+	var set []string
+	for _, f := range files {
+		set = append(set, f.Variable+"="+own+"/"+f.Value)
+	}
+	return set
 }
 
 // guards returns the guards of all providers.

@@ -16,7 +16,10 @@ import (
 // second is a provider beside AWS.
 type second struct{}
 
-func (second) Hides() []string  { return []string{"XAWS_A"} }
+func (second) Hides() []string { return []string{"XAWS_A"} }
+func (second) ToolFiles() []creds.ToolFile {
+	return []creds.ToolFile{{Variable: "SECOND_DIR", Value: ".second", File: ".second/file"}}
+}
 func (second) Guards() []string { return []string{"SECOND=off"} }
 
 // TestIdentity: the user's own stages get credentials, and no others do. No startup file
@@ -52,10 +55,38 @@ func TestIdentity(t *testing.T) {
 			if user {
 				want = test.user
 			}
-			unset, set := parts.Identity(stage, test.issued, envFile, test.policy, test.metadata)
+			unset, set := parts.Identity(stage, test.issued, envFile, run.Rules{Policy: test.policy, Metadata: test.metadata})
 			if !slices.Equal(unset, test.unset) || !slices.Equal(set, want) {
 				t.Errorf("%q, %s: unset %q, set %q, want %q and %q", stage, name, unset, set, test.unset, want)
 			}
+		}
+	}
+}
+
+// TestIdentityInOwnFolder: tools keep credentials in the job's own folder, in each stage
+// that has an identity of the driver's.
+func TestIdentityInOwnFolder(t *testing.T) {
+	t.Parallel()
+	parts := run.Parts{Providers: []run.Provider{aws.Scripts{}, second{}}}
+	own := []string{"DOCKER_CONFIG=/own/.docker", "AWS_CONFIG_FILE=/own/.aws/config", "AWS_SHARED_CREDENTIALS_FILE=/own/.aws/credentials", "SECOND_DIR=/own/.second"}
+	for _, test := range []struct {
+		stage   job.StageName
+		envFile string
+		policy  bool
+		want    int
+	}{
+		{"get_sources", "", true, 4},
+		{"build_script", "", true, 4},
+		{"get_sources", "/e", true, 4},
+		{"build_script", "/e", true, 4},
+		{"build_script", "/e", false, 4},
+		{"get_sources", "/e", false, 0},
+		{"build_script", "", false, 0},
+	} {
+		_, set := parts.Identity(test.stage, issued(), test.envFile, run.Rules{Policy: test.policy, Metadata: true, Own: "/own"})
+		set = slices.DeleteFunc(set, func(entry string) bool { return !slices.Contains(own, entry) })
+		if len(set) != test.want {
+			t.Errorf("%+v: %q, want %d of %q", test, set, test.want, own)
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"rolecall/internal/backend"
+	"rolecall/internal/creds"
 	"rolecall/internal/fault"
 	"rolecall/internal/job"
 	"rolecall/internal/program"
@@ -56,6 +57,8 @@ type Provider interface {
 	// Guards returns variables, as NAME=value, that keep tools from using the credentials
 	// of the host.
 	Guards() []string
+	// ToolFiles returns the files in which the provider's tools keep credentials.
+	ToolFiles() []creds.ToolFile
 }
 
 // Parts are the backends and providers that the stage works with.
@@ -196,7 +199,7 @@ func (r running) runIn(data json.RawMessage) (backend.Result, error) {
 		return backend.Result{}, err
 	}
 	r.openTree()
-	return r.execute(clean, r.parts.identity(job.StageName(r.Args[1]), given, rules{!r.NoPolicy, r.folder.Record().Metadata}))
+	return r.execute(clean, r.parts.identity(job.StageName(r.Args[1]), given, r.rules()))
 }
 
 // execute runs the script in the clean environment, with an identity.

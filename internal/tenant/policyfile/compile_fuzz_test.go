@@ -112,6 +112,8 @@ func write(s tenant.Settings, tenants []tenant.Tenant) string {
 		{"run_as_root", map[bool]string{true: "unsafe"}[s.RunAsRoot]},
 		{"shared_user", map[bool]string{true: "unsafe"}[s.SharedUser]},
 		{"contact", s.Contact},
+		{"home", map[bool]string{true: "passwd"}[s.PasswdHome]},
+		{"home_skeleton", s.HomeSkeleton},
 		{"metadata", map[bool]string{true: "allow"}[s.Metadata]},
 		{"gitlab.issuer", s.GitLab.Issuer},
 		{"gitlab.jwks_url", s.GitLab.JWKSURL},

@@ -53,6 +53,8 @@ func TestCompileSettings(t *testing.T) {
 gitlab.jwks_file = "/etc/keys.json"
 gitlab.ca_bundle = "/etc/gitlab.pem"
 metadata = "allow"
+builds_dir = "/b"
+home_skeleton = "/s"
 [gate]
 incomplete = "warn"
 foreign_keys = "refuse"
@@ -71,7 +73,7 @@ ca_bundle = "/etc/sts.pem"
 			Proxy: "http://user:password@proxy.example.com:3128",
 		}),
 		Gate:     tenant.Gate{Warn: true, ForeignKeys: "refuse", MaxFiles: 2000, MaxBytes: 1000, MaxDuration: 90 * time.Second},
-		Metadata: true,
+		Metadata: true, BuildsDir: "/b", HomeSkeleton: "/s",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the settings differ:\n%s", diff)

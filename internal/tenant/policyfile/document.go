@@ -11,6 +11,7 @@ func topKeys() Keys {
 	return Keys{
 		"builds_dir": Text, "cache_dir": Text, "credentials_dir": Text, "audit_log": Text,
 		"contact": Text, "run_as": Text, "run_as_root": Text, "shared_user": Text, "metadata": Text,
+		"home": Text, "home_skeleton": Text,
 	}
 }
 
@@ -52,10 +53,24 @@ func (c *compiler) settings(document map[string]any) tenant.Settings {
 	Set(top, "shared_user", isWord("unsafe"), &out.SharedUser)
 	Set(top, "run_as_root", isWord("unsafe"), &out.RunAsRoot)
 	Set(top, "metadata", isWord("allow"), &out.Metadata)
+	setHome(top, &out)
 	setGitLab(c.table(document, "gitlab"), &out.GitLab)
 	setGate(c.table(document, "gate"), &out.Gate)
 	out.Servers = c.servers(document)
 	return out
+}
+
+// setHome compiles the keys about the HOME of scripts.
+func setHome(top Table, out *tenant.Settings) {
+	Set(top, "home", isWord("passwd"), &out.PasswdHome)
+	Set(top, "home_skeleton", ReadPath, &out.HomeSkeleton)
+	switch {
+	case out.HomeSkeleton == "":
+	case out.PasswdHome:
+		top.Fail("home_skeleton", errors.New(`with home = "passwd" it has no effect; remove one of them`))
+	case out.BuildsDir == "":
+		top.Fail("home_skeleton", errors.New("without builds_dir it has no effect; set builds_dir, or remove it"))
+	}
 }
 
 // setGitLab compiles the table [gitlab].

@@ -49,6 +49,7 @@ func TestCompileRefusesFiles(t *testing.T) {
 		"inline table":           {"gitlab = {issuer = \"https://a.example\"}\n", "1: gitlab is a table"},
 		"a number for a text":    {minimal + "region = 1\n", "8: region: want a text in quotes"},
 		"a date for a text":      {minimal + "region = 2026-01-01\n", "8: region: want a text in quotes"},
+		"a skeleton of nothing":  {"home_skeleton = \"/x\"\n" + minimal, "1: home_skeleton: without builds_dir it has no effect"},
 		"a text for a list":      {minimal + "refs = \"main\"\n", "8: refs: want a list of texts"},
 		"a number in a list":     {minimal + "refs = [\"main\", 1]\n", "8: refs: want a list of texts"},
 		"a list in a list":       {minimal + "refs = [[\"main\"]]\n", "8: refs: want a list of texts"},

@@ -38,6 +38,8 @@ func TestUsersRefused(t *testing.T) {
 		"that of no tenant":    {`run_as = "ci-a"`, []string{`run_as = "ci-a"`}, `12: tenant "t0": run_as: it is also the user of the jobs without a tenant`},
 		"contact of two lines": {"shared_user = \"unsafe\"\ncontact = \"a\\nb\"", []string{""}, `2: contact: want at most 80 bytes`},
 		"a long contact":       {"shared_user = \"unsafe\"\ncontact = \"" + strings.Repeat("x", 81) + "\"", []string{""}, `2: contact: want at most 80 bytes`},
+		"not passwd":           {"shared_user = \"unsafe\"\nhome = \"/home\"", []string{""}, `2: home: "/home": want "passwd", or no such key`},
+		"skeleton, not used":   {"shared_user = \"unsafe\"\nhome = \"passwd\"\nhome_skeleton = \"/x\"", []string{""}, `3: home_skeleton: with home = "passwd" it has no effect`},
 		"not allow":            {"shared_user = \"unsafe\"\nmetadata = \"yes\"", []string{""}, `2: metadata: "yes": want "allow"`},
 		"another word":         {`shared_user = "safe"`, []string{""}, `1: shared_user: "safe": want "unsafe"`},
 		"a limit below 0":      {"", []string{`max_open_files = -1`}, `12: tenant "t0": max_open_files: want a number`},

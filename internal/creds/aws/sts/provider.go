@@ -25,6 +25,9 @@ func (p Provider) Issue(ctx context.Context, o creds.Order, token idtoken.Token)
 	return p.client.Issue(ctx, o, token)
 }
 
+// ToolFiles is aws.ToolFiles.
+func (Provider) ToolFiles() []creds.ToolFile { return aws.ToolFiles() }
+
 // Ignores reports whether a variable of the service's environment is a setting of AWS
 // that is not one of Settings. The SDK must not see it.
 func (Provider) Ignores(variable string) bool {

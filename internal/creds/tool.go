@@ -1,0 +1,16 @@
+package creds
+
+// ToolFile is a file in which a tool keeps credentials, and the variable that tells the
+// tool another place for it than HOME. The paths are below HOME, or below the job's own
+// folder.
+type ToolFile struct {
+	Variable string // such as AWS_CONFIG_FILE
+	Value    string // path that the variable names: the file, or a folder that it is in
+	File     string // such as .aws/config
+}
+
+// Docker returns the file in which docker login keeps the passwords of registries. Those
+// of AWS's registries are made of the job's credentials.
+//
+// https://docs.docker.com/reference/cli/docker/#docker-cli-configuration-file-configjson-properties
+func Docker() ToolFile { return ToolFile{"DOCKER_CONFIG", ".docker", ".docker/config.json"} }
