@@ -34,6 +34,7 @@ func policyFaults() []fault {
 		{"no keys", inPolicy("[gitlab]", "[gitlab]\njwks_file = \"DIR/etc/session.json\""), want{check.Fix, "issuer's keys", "no key"}},
 		{"missing keys", inPolicy("[gitlab]", "[gitlab]\njwks_file = \"/none.json\""), want{check.Fix, "issuer's keys", "no such file"}},
 		{"slash", inPolicy("issuer = \"GITLAB\"", "issuer = \"GITLAB/\""), want{check.Fix, "issuer's keys", "/\" ends with a slash, and the claim iss"}},
+		{"slash, with keys elsewhere", inPolicy("issuer = \"GITLAB\"", "issuer = \"GITLAB/\"\njwks_url = \"GITLAB/oauth/discovery/keys\""), want{check.Fix, "issuer's keys", "ends with a slash"}},
 		{"slash, with a file of keys", inPolicy("issuer = \"GITLAB\"", "issuer = \"GITLAB/\"\njwks_file = \"DIR/etc/session.json\""), want{check.Fix, "issuer's keys", "ends with a slash"}},
 		{"other issuer", inPolicy("issuer = \"http://127.0.0.1", "issuer = \"http://localhost"), want{check.Fix, "issuer's keys", "is not the issuer"}},
 	}

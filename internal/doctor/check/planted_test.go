@@ -109,6 +109,7 @@ func besideFaults() []fault {
 			h.write(t, "root/var/spool/cron/atjobs/a0000101c0b1a2", "", 0o700)
 			kit.Must(t, os.Chown(h.path("root/var/spool/cron/atjobs/a0000101c0b1a2"), 33, 33))
 		}, want{check.Fix, area, `"www-data" has at jobs`}},
+		{"at of others", writing("root/var/spool/cron/atjobs/a0000101c0b1a2", "", 0o700), want{check.OK, area, "no cron job"}},
 		{"lingering", writing("root/var/lib/systemd/linger/"+alphaUser, "", 0o644), want{check.Fix, area, `"www-data" lingers`}},
 		{"service", writing("root/usr/lib/systemd/system/x.service", "[Service]\nUser="+alphaUser+"\n", 0o644), want{check.Fix, area, `x.service runs as user "www-data"`}},
 	}
