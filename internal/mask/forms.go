@@ -48,6 +48,23 @@ func Forms(secret Secret) [][]byte {
 	return forms
 }
 
+// FileForms returns the Forms of a secret and, of those in ASCII, their UTF-16 in either byte
+// order (RFC 2781): a zero byte between every two bytes.
+func FileForms(secret Secret) [][]byte {
+	forms := Forms(secret)
+	for _, form := range forms {
+		if bytes.ContainsFunc(form, func(r rune) bool { return r >= utf8.RuneSelf }) {
+			continue
+		}
+		wide := make([]byte, 2*len(form)-1)
+		for i, c := range form {
+			wide[2*i] = c
+		}
+		forms = append(forms, wide)
+	}
+	return forms
+}
+
 // urlForms adds the URL-escaped forms of text.
 func urlForms(text string, add func([]byte)) {
 	kept := keep(unreserved)

@@ -46,11 +46,20 @@ func NewNeedles(secrets ...Secret) (*Needles, error) {
 	return (*Needles)(nil).With(secrets...)
 }
 
+// NewFileNeedles is NewNeedles for files: it finds the FileForms of secrets. Without secrets it
+// returns nil.
+func NewFileNeedles(secrets ...Secret) (*Needles, error) {
+	return (*Needles)(nil).with(secrets, FileForms)
+}
+
 // With returns Needles that find the forms of n and the Forms of more. It does not change
 // n, which may be nil. In Finder.Found, the secrets of more follow those of n. With fails
 // if a secret is shorter than MinLen: to mask it would make the log unreadable. The error
 // names the secret by its position in more.
-func (n *Needles) With(more ...Secret) (*Needles, error) {
+func (n *Needles) With(more ...Secret) (*Needles, error) { return n.with(more, Forms) }
+
+// with is With for what formsOf returns for a secret.
+func (n *Needles) with(more []Secret, formsOf func(Secret) [][]byte) (*Needles, error) {
 	if len(more) == 0 {
 		return n, nil
 	}
@@ -60,7 +69,7 @@ func (n *Needles) With(more ...Secret) (*Needles, error) {
 		if err := checkLen(secret); err != nil {
 			return nil, fmt.Errorf("secret %d of %d %w", i+1, len(more), err)
 		}
-		for _, form := range Forms(secret) {
+		for _, form := range formsOf(secret) {
 			forms = append(forms, form)
 			owners = append(owners, n.secrets()+i)
 		}

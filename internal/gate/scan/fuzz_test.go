@@ -1,6 +1,8 @@
 package scan_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,16 +24,19 @@ func FuzzScan(f *testing.F) {
 	if seeds == 0 {
 		f.Fatal("there is nothing to start with")
 	}
-	dir := f.TempDir()
+	dir, secrets, text := f.TempDir(), issued(), secret(1)
 	f.Fuzz(func(t *testing.T, content []byte, at int) {
 		planted := at > 0 && at <= len(content)
 		if planted {
-			content = append(append(append([]byte{}, content[:at]...), secret(1)...), content[at:]...)
+			content = append(append(append([]byte{}, content[:at]...), text...), content[at:]...)
 		}
 		write(t, dir, "file", content)
-		const most = 64 << 20
+		const most = 2 << 20
 		start := time.Now()
-		result := scanned(t, scan.Options{Dir: dir, Temp: dir, MaxBytes: most, MaxDuration: 10 * time.Second, Workers: 1}, "file")
+		result, err := scan.Scan(t.Context(), secrets, named("file"), scan.Options{Dir: dir, Temp: dir, MaxBytes: most, MaxDuration: 10 * time.Second, Workers: 1})
+		if shown := fmt.Sprintf("%+v", result); err != nil || strings.Contains(shown, text) {
+			t.Fatalf("%v, the result shows a secret: %s", err, shown)
+		}
 		if planted && len(result.Findings) == 0 {
 			t.Errorf("found nothing: %+v", result)
 		}

@@ -1,4 +1,4 @@
-// Package scan finds files that hold a secret, in any form of mask.Forms, also inside
+// Package scan finds files that hold a secret, in any form of mask.FileForms, also inside
 // archives.
 //
 // The scan searches the bytes and the name of each file. It also unpacks zip (and formats
@@ -15,7 +15,7 @@
 //
 // The scan does not unpack other formats: bzip2, xz, lzma, lz4, brotli, compress, 7z, rar,
 // ar (deb), cpio (rpm), squashfs and other images, or compressed data of a database. It
-// does not find forms that mask.Forms does not list.
+// does not find forms that mask.FileForms does not list.
 package scan
 
 import (
@@ -103,7 +103,7 @@ func needlesOf(secrets []mask.Named, options Options) (*mask.Needles, error) {
 	if len(secrets) == 0 && options.Issued == nil && options.Foreign == nil {
 		return nil, errors.New("nothing to look for")
 	}
-	return (*mask.Needles)(nil).With(valuesOf(secrets)...)
+	return mask.NewFileNeedles(valuesOf(secrets)...)
 }
 
 // valuesOf returns the values of the secrets.

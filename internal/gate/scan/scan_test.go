@@ -25,10 +25,11 @@ import (
 func issued() []mask.Named {
 	random := rand.New(rand.NewPCG(1, 2))
 	text := func(prefix, letters string, n int) mask.Secret {
-		for len(prefix) < n {
-			prefix += string(letters[random.IntN(len(letters))])
+		text := []byte(prefix)
+		for len(text) < n {
+			text = append(text, letters[random.IntN(len(letters))])
 		}
-		return mask.NewSecret(prefix)
+		return mask.NewSecret(string(text))
 	}
 	const upper, all = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 	return []mask.Named{
