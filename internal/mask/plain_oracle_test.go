@@ -69,7 +69,7 @@ func (o plainOracle) read(text string) []plainChar {
 		}
 		end := at + len(token)
 		switch {
-		case c != 0 || token == "\x00":
+		case c != 0:
 			next.c, next.from, next.to = c, at, end
 			chars = append(chars, next)
 			next = plainChar{}
