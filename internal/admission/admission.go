@@ -99,7 +99,7 @@ func (c Case) checkOverrides() error {
 	slices.Sort(names)
 	return fault.New(fault.Override,
 		fmt.Errorf("variables of the job would override its tenant's credentials: %s", strings.Join(slices.Compact(names), ", ")),
-		"remove them from .gitlab-ci.yml and from Settings > CI/CD > Variables of the project and its groups, or export them in the script where they are meant")
+		"remove them from .gitlab-ci.yml and from Settings > CI/CD > Variables of the project and its groups; RC106 in docs/errors.md says how one command of a script can have another identity")
 }
 
 // variables returns the names of the job's variables: those that GitLab sent and those

@@ -38,7 +38,7 @@ func TestOpen(t *testing.T) {
 			`rule ref_types: jobs of a ref of type "" are not allowed; run the job for a ref of another type, or ask the runner's admin`,
 	}, "x", "")
 	overrides := of(audit.Event{Event: audit.Decision, Side: fault.Author, Tenant: "alpha", RoleARN: "arn:role", RoleSessionName: "session-of-aws"}, "main", "branch")
-	overrides.Reason = "variables of the job would override its tenant's credentials: OVERRIDES; remove them from .gitlab-ci.yml and from Settings > CI/CD > Variables of the project and its groups, or export them in the script where they are meant"
+	overrides.Reason = "variables of the job would override its tenant's credentials: OVERRIDES; remove them from .gitlab-ci.yml and from Settings > CI/CD > Variables of the project and its groups; RC106 in docs/errors.md says how one command of a script can have another identity"
 	unread := audit.Event{
 		Event: audit.Decision, Side: fault.Infrastructure, Reason: "no answer", JobID: "7", PipelineID: "9", JobProjectID: "42", JobProjectPath: "acme/deploy",
 	}
