@@ -14,5 +14,6 @@ func main() {
 	cleanup.New(cleanup.Parts{
 		Backends:  []backend.Reaper{host.New()},
 		Providers: []policyfile.Provider{grant.AWS{}},
+		Searchers: []cleanup.Searcher{host.New()},
 	}).Main()
 }

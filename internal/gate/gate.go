@@ -23,6 +23,16 @@ const Program = "gate"
 // back the rights to the folders of the work tree that the second argument names.
 const OpenTree = "open-tree"
 
+// Left is the program's first argument if it searches what a job has left outside of its
+// work tree. It then removes the files that hold one of the secrets.
+const Left = "left"
+
+// Leavings say where a job may have left files.
+type Leavings struct {
+	Dirs  []string // absolute paths, searched in this order
+	Since time.Time
+}
+
 // Order says what the program searches, as JSON on its standard input. Only this JSON
 // holds the secrets unmasked, for the pipe between the two programs; fmt prints none.
 type Order struct {
@@ -34,6 +44,8 @@ type Order struct {
 	Secrets []mask.Named
 	Issued  ledger.Ledger // what was issued to other jobs: only hashes of it
 	Foreign string        // what happens to keys that rolecall has not issued: Refuse, Warn or Off
+
+	Leavings Leavings // with Left, what is searched instead of uploads
 
 	MaxFiles    int64 // bound of the files that are selected
 	MaxBytes    int64 // bound of the bytes that are read and unpacked

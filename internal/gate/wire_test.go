@@ -28,6 +28,7 @@ func order() gate.Order {
 		Secrets:     []mask.Named{{Kind: "secret access key", Value: mask.NewSecret(key)}, {Kind: "ID token", Value: mask.NewSecret("eyJhbGciOi")}},
 		Issued:      ledger.Ledger{Key: []byte("key"), Entries: []ledger.Entry{{Expires: time.Unix(7, 0).UTC(), Job: 8, Kind: "session token", Alphabet: ledger.Base64, Length: 9, Text: "hash"}}},
 		Foreign:     gate.Warn,
+		Leavings:    gate.Leavings{Dirs: []string{"/tmp"}, Since: time.Unix(9, 0).UTC()},
 		MaxFiles:    1000,
 		MaxBytes:    10 << 30,
 		MaxDuration: 10 * time.Minute,

@@ -22,6 +22,13 @@ func (f *Folder) OwnDir() string {
 	return f.record.Own
 }
 
+// Began returns when the job began: when its record was made.
+func (f *Folder) Began() (time.Time, error) {
+	var stat unix.Stat_t
+	err := unix.Fstatat(f.dir.fd, string(f.phase), &stat, unix.AT_SYMLINK_NOFOLLOW)
+	return time.Unix(stat.Mtim.Unix()), f.dir.errorf(string(f.phase), err)
+}
+
 // makeOwn makes the job's own folder. One that an earlier attempt has left goes first.
 func (f *Folder) makeOwn() error {
 	parent, err := f.ownParent()

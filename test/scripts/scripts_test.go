@@ -44,7 +44,7 @@ func stages() map[string]program.Program {
 		"config":  config.New(config.Parts{Backends: []config.Backend{host.New()}, Providers: schemas}),
 		"prepare": prepare.New(prepare.Parts{Backends: []prepare.Backend{host.New()}, Providers: []prepare.Provider{sts.NewProvider()}}),
 		"run":     run.New(run.Parts{Backends: []run.Backend{host.New()}, Providers: []run.Provider{aws.Scripts{}}}),
-		"cleanup": cleanup.New(cleanup.Parts{Backends: []backend.Reaper{host.New()}, Providers: schemas}),
+		"cleanup": cleanup.New(cleanup.Parts{Backends: []backend.Reaper{host.New()}, Providers: schemas, Searchers: []cleanup.Searcher{host.New()}}),
 	}
 }
 

@@ -149,6 +149,21 @@ func (b *Backend) Start(data json.RawMessage, cmd *exec.Cmd) error {
 	return script.Start(cmd, p.scriptUser(), group.Group)
 }
 
+// Leavings returns the folders, beside the job's own, in which scripts leave files.
+func (*Backend) Leavings(data json.RawMessage, service []string) ([]string, error) {
+	p, err := open(data)
+	if err != nil {
+		return nil, err
+	}
+	var dirs []string
+	for _, dir := range []string{job.Get(p.environ(service), "HOME"), p.Temp, "/tmp"} {
+		if dir != "" && dir != "/" {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs, nil
+}
+
 // Limits returns the limits of the job's processes.
 func (*Backend) Limits(data json.RawMessage) (backend.Limits, error) {
 	p, err := open(data)

@@ -43,8 +43,9 @@ func Main() {
 
 // Serve reads an order from in, writes the report to out, and prints on progress how far
 // the search is. SIGTERM and SIGINT end it early. With --version as the only argument it
-// writes its version instead, and with gate.OpenTree it opens a work tree. It ignores environ. It returns the exit code: 0 if it has
-// written a report, else 1, with the reason on progress.
+// writes its version instead, with gate.OpenTree it opens a work tree, and with gate.Left
+// it searches what a job has left. It ignores environ. It returns the exit code: 0 if it
+// has written a report, else 1, with the reason on progress.
 func Serve(args, _ []string, in io.Reader, out, progress io.Writer) (code int) {
 	if slices.Equal(args, []string{"--version"}) {
 		_, _ = fmt.Fprintf(out, "rolecall gate %s\n", version.Version) // there is nobody else to tell
@@ -61,7 +62,11 @@ func Serve(args, _ []string, in io.Reader, out, progress io.Writer) (code int) {
 	if err == nil {
 		err = restrain(order.Limits)
 	}
-	if err == nil {
+	switch {
+	case err != nil:
+	case slices.Equal(args, []string{gate.Left}):
+		report, err = RemoveLeft(ctx, order)
+	default:
 		report, err = Inspect(ctx, order, progress)
 	}
 	if err == nil {

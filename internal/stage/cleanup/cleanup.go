@@ -50,6 +50,7 @@ func credentialsDir(c *program.Call, parts Parts) string {
 type Parts struct {
 	Backends  []backend.Reaper      // of all jobs that this host may have
 	Providers []policyfile.Provider // their keys may be in a policy file
+	Searchers []Searcher            // the record of a job names the one whose scripts may have left files
 }
 
 // New returns the stage as a program. It runs even if its flags or its environment are
@@ -77,7 +78,8 @@ func run(c *program.Call, parts Parts) error {
 	ctx, cancel := context.WithTimeout(context.Background(), removeTime)
 	defer cancel()
 	for _, root := range roots(c, parts) {
-		err = errors.Join(err, state.Finish(ctx, root, key, backend.Reap(parts.Backends)))
+		left := newSearch(c, parts, root, key)
+		err = errors.Join(err, state.Finish(ctx, root, key, left.after(backend.Reap(parts.Backends))))
 	}
 	if err != nil {
 		return fault.New(fault.LeftBehind, err, "remove what is left on the runner's host")

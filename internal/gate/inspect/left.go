@@ -1,0 +1,129 @@
+package inspect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"rolecall/internal/gate"
+	"rolecall/internal/gate/scan"
+)
+
+// maxShred bounds how many bytes of a file are overwritten before the file is removed.
+const maxShred = 64 << 20
+
+// RemoveLeft searches the files of this user below the folders of order.Leavings that have
+// changed since then, and removes those that hold one of the order's secrets. It follows no
+// link and takes at most the order's MaxDuration. The report has in Found what is removed,
+// and in Refused what is not or was not searched.
+func RemoveLeft(ctx context.Context, order gate.Order) (gate.Report, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, order.MaxDuration, scan.ErrDuration)
+	defer cancel()
+	left := &leavings{ctx: ctx, order: order, seen: map[string]bool{}}
+	result, err := scan.Scan(ctx, order.Secrets, left.files(), scan.Options{Dir: "/", MaxBytes: order.MaxBytes})
+	if err != nil && ctx.Err() == nil {
+		return gate.Report{}, err
+	}
+	out := gate.Report{Files: result.Files}
+	for _, place := range places(nil, result.Findings) {
+		if err := left.remove(place); err != nil {
+			out.Refused = append(out.Refused, gate.Place{Name: place.Name, Says: place.Says + ": " + err.Error()})
+		} else {
+			out.Found = append(out.Found, place)
+		}
+	}
+	if stopped := errors.Join(context.Cause(ctx), result.Stopped); stopped != nil {
+		out.Refused = append(out.Refused, gate.Place{Name: "/", Says: "not all was searched: " + stopped.Error()})
+	}
+	return out, nil
+}
+
+// leavings are the files that a job may have left.
+type leavings struct {
+	ctx   context.Context
+	order gate.Order
+	seen  map[string]bool // true: removed
+}
+
+// files returns the files to search.
+func (l *leavings) files() iter.Seq[scan.File] {
+	return func(yield func(scan.File) bool) {
+		for _, dir := range l.order.Leavings.Dirs {
+			err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+				if l.ctx.Err() != nil {
+					return fs.SkipAll
+				}
+				if err == nil && l.isOwn(entry) {
+					l.seen[path] = false
+					if !yield(scan.File{Name: path}) {
+						return errEnough
+					}
+				}
+				return nil // what the user cannot read, no script of the user has written
+			})
+			if err != nil {
+				return
+			}
+		}
+	}
+}
+
+// errEnough says that the scan wants no more files.
+var errEnough = errors.New("no more files are wanted")
+
+// isOwn reports whether a file is one that the job may have written: a regular file of this
+// user that has changed since the job began.
+func (l *leavings) isOwn(entry fs.DirEntry) bool {
+	if !entry.Type().IsRegular() {
+		return false
+	}
+	info, err := entry.Info()
+	if err != nil {
+		return false
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(stat.Uid) == os.Geteuid() && !time.Unix(stat.Ctim.Unix()).Before(l.order.Leavings.Since)
+}
+
+// remove overwrites and removes the file of a place, once.
+func (l *leavings) remove(at gate.Place) error {
+	removed, known := l.seen[at.Name]
+	switch {
+	case !known:
+		return errors.New("its name holds a secret; remove it by hand") // the name in the place is masked
+	case removed:
+		return nil
+	}
+	l.seen[at.Name] = true
+	return shred(at.Name)
+}
+
+// shred overwrites a regular file of this user and removes it. It follows no link.
+func shred(path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrPermission) {
+		return os.Remove(path) // the file is this user's, who has no right to write to it
+	}
+	if err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%w; remove it by hand", scan.ErrIrregular)
+	}
+	if err == nil {
+		_, err = f.Write(make([]byte, min(info.Size(), maxShred)))
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close(), os.Remove(path))
+}
