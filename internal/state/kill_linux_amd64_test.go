@@ -52,6 +52,8 @@ func part(t *testing.T, p place) {
 		kit.Must(t, state.Remove(p.root, key(7)))
 	case "replace":
 		replaceOnce(t, p)
+	case "ledger":
+		kit.Must(t, openJob(t, p).Enter(entering(8, time.Hour)))
 	default:
 		makeJob(t, p, lease)
 	}
