@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -13,16 +14,22 @@ import (
 	"rolecall/internal/fault"
 )
 
-// lockTime is how long Write waits for other processes that write to the log, and
-// lockPause how long it waits between two attempts.
+// lockTime is how long Write waits for other processes that write to the log, tellTime how
+// long a Trail does, whose lines no job needs, and lockPause how long both wait between two
+// attempts.
 const (
 	lockTime  = 2 * time.Second
+	tellTime  = 300 * time.Millisecond
 	lockPause = 2 * time.Millisecond
 )
 
 // Log is the audit log at Path, an absolute path. With an empty Path, Write does
 // nothing.
-type Log struct{ Path string }
+type Log struct {
+	Path string
+
+	wait time.Duration // for other processes; 0: lockTime
+}
 
 // Write appends the event as one line. If it fails, the log is unchanged. Write creates
 // a log that does not exist, with mode 0600: so logrotate(8) only needs to rename the
@@ -59,12 +66,12 @@ func (l Log) append(line []byte) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(appendLocked(f, line), f.Close())
+	return errors.Join(appendLocked(f, line, cmp.Or(l.wait, lockTime)), f.Close())
 }
 
 // appendLocked locks the log and appends line to it.
-func appendLocked(f *os.File, line []byte) error {
-	if err := lock(f); err != nil {
+func appendLocked(f *os.File, line []byte, wait time.Duration) error {
+	if err := lock(f, wait); err != nil {
 		return err
 	}
 	return appendLine(f, line)
@@ -90,9 +97,10 @@ func (l Log) open() (*os.File, error) {
 // errLocked says that another process keeps the log locked.
 var errLocked = errors.New("another process keeps it locked")
 
-// lock locks the log against other processes. Closing the file unlocks it.
-func lock(f *os.File) error {
-	for end := time.Now().Add(lockTime); ; time.Sleep(lockPause) {
+// lock locks the log against other processes, for which it waits that long. Closing the
+// file unlocks it.
+func lock(f *os.File, wait time.Duration) error {
+	for end := time.Now().Add(wait); ; time.Sleep(lockPause) {
 		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		if errors.Is(err, unix.EWOULDBLOCK) && time.Now().After(end) {
 			return errLocked

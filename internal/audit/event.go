@@ -1,11 +1,14 @@
-// Package audit writes the audit log: one line of JSON for each decision and for each
-// time that credentials are issued.
+// Package audit writes the audit log: one line of JSON for each decision about a job, and
+// for what then happens to its credentials. The page docs/audit.md says what the lines
+// promise to those who read them, and docs/audit.schema.json is their schema.
 package audit
 
 import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -25,16 +28,22 @@ const (
 // Kind says what an Event is about.
 type Kind string
 
-// The kinds of events. Both describe the job; Issued also describes the session.
+// The kinds of events. All of them describe the job.
 const (
-	Decision Kind = "decision"
-	Issued   Kind = "issued"
+	Decision      Kind = "decision"       // who the job is, or why it gets nothing
+	Issued        Kind = "issued"         // a credential was issued to the job
+	Failed        Kind = "failed"         // an allowed job was not prepared
+	UploadRefused Kind = "upload_refused" // a stage would have uploaded a secret
+	Masked        Kind = "masked"         // a stage has printed secrets, which were masked
+	Ended         Kind = "ended"          // a job that had credentials has ended
+	Removed       Kind = "removed"        // a job that had credentials was dead, and was removed
 )
 
 // Event is a line of the audit log. Empty fields are left out. Fields about the job have
 // the names of the ID token's claims, and ids are texts, as in the token. Fields about
-// the session have the names that CloudTrail uses, in snake case: search the log for the
-// accessKeyId or the roleSessionName of a CloudTrail record to find its job.
+// the session and about an answer of AWS have the names that CloudTrail uses, in snake
+// case: search the log for the accessKeyId or the roleSessionName of a CloudTrail record
+// to find its job.
 //
 // No field holds a secret. The access key id is not a secret: CloudTrail shows it. The
 // jti identifies the ID token without showing it.
@@ -44,12 +53,25 @@ const (
 type Event struct {
 	Time    time.Time `json:"time,omitzero"` // zero: now
 	Event   Kind      `json:"event"`
-	Allowed bool      `json:"allowed"`
+	Host    string    `json:"host,omitempty"`    // empty: this host
+	Program string    `json:"program,omitempty"` // of rolecall, which has written the line
+	Version string    `json:"version,omitempty"` // of rolecall
 
-	Side   fault.Side `json:"side,omitempty"`   // who must act on a refusal
-	Reason string     `json:"reason,omitempty"` // why a job was refused
-	Rule   string     `json:"rule,omitempty"`   // the rules that allowed the job
-	Tenant string     `json:"tenant,omitempty"`
+	Allowed *bool      `json:"allowed,omitempty"` // of a Decision, and of Issued
+	Code    fault.Code `json:"code,omitempty"`    // of an error
+	Side    fault.Side `json:"side,omitempty"`    // who must act on the error
+	Reason  string     `json:"reason,omitempty"`  // the error
+	Rule    string     `json:"rule,omitempty"`    // the rules that allowed the job, or the one that refused it
+	Tenant  string     `json:"tenant,omitempty"`
+
+	Stage  string    `json:"stage,omitempty"`  // of the job, as the runner names it
+	Places []Place   `json:"places,omitempty"` // where the secrets are that were not uploaded
+	More   int       `json:"more,omitempty"`   // how many more Places there are
+	Count  int64     `json:"count,omitempty"`  // how many times the stage's output was masked
+	Began  time.Time `json:"began,omitzero"`   // when the job was prepared
+
+	ErrorCode string `json:"error_code,omitempty"` // of an answer of AWS
+	RequestID string `json:"request_id,omitempty"` // of that answer
 
 	RoleARN         string    `json:"role_arn,omitempty"`
 	RoleSessionName string    `json:"role_session_name,omitempty"`
@@ -71,27 +93,62 @@ type Event struct {
 	RunnerID       string `json:"runner_id,omitempty"`
 	Issuer         string `json:"iss,omitempty"`
 	TokenID        string `json:"jti,omitempty"`
-	Version        string `json:"version,omitempty"` // of rolecall
 }
 
-// line returns the event as a line of at most maxLine bytes. Until the line fits, it
-// cuts the longest text: ids are short and stay whole.
+// Place is a file that would have been uploaded.
+type Place struct {
+	Upload string `json:"upload,omitempty"` // what the runner uploads it as, such as artifacts
+	File   string `json:"file"`             // relative to the work tree
+	Inside string `json:"inside,omitempty"` // the path through archives, such as b.tar.gz > c
+	Kind   string `json:"kind,omitempty"`   // of the secrets
+	Reason string `json:"reason,omitempty"` // why it cannot be searched
+}
+
+// Fail puts an error into the event: its code, who must act, what is wrong, and what a
+// server has answered.
+func (e *Event) Fail(err error) {
+	if err == nil {
+		return
+	}
+	e.Code, e.Side, e.Reason = fault.CodeOf(err), fault.SideOf(err), err.Error()
+	if own, ok := errors.AsType[*fault.Error](err); ok {
+		e.ErrorCode, e.RequestID = own.Answer.Code, own.Answer.Request
+	}
+}
+
+// line returns the event as a line of at most maxLine bytes. Until the line fits, it only
+// counts the last of several Places, and then cuts the longest text: ids are short and stay
+// whole.
 func (e Event) line(now time.Time) ([]byte, error) {
 	if e.Time.IsZero() {
 		e.Time = now
 	}
-	e.Time, e.Expiration = jsonTime(e.Time), jsonTime(e.Expiration)
-	texts := e.texts()
+	e.Time, e.Expiration, e.Began = jsonTime(e.Time), jsonTime(e.Expiration), jsonTime(e.Began)
+	if e.Host == "" {
+		e.Host, _ = os.Hostname() // a host without a name is not named
+	}
+	e.Places = slices.Clone(e.Places)
+	texts := textsOf(reflect.ValueOf(&e).Elem())
 	for _, text := range texts {
-		text.SetString(shorten(strings.ToValidUTF8(text.String(), "\uFFFD"), maxText))
+		bound(text)
 	}
 	for {
 		line, err := encode(e)
-		if err != nil || len(line) <= maxLine {
+		switch last := len(e.Places) - 1; {
+		case err != nil || len(line) <= maxLine:
 			return line, err
+		case last > 0:
+			e.Places, e.More = e.Places[:last], e.More+1
+			texts = textsOf(reflect.ValueOf(&e).Elem())
+		default:
+			halve(longest(texts))
 		}
-		halve(longest(texts))
 	}
+}
+
+// bound cuts text to maxText.
+func bound(text reflect.Value) {
+	text.SetString(shorten(strings.ToValidUTF8(text.String(), "\uFFFD"), maxText))
 }
 
 // longest returns the text that takes the most bytes of JSON.
@@ -115,16 +172,22 @@ func jsonTime(t time.Time) time.Time {
 	return t
 }
 
-// texts returns all text fields of the event, in a form that can be set.
-func (e *Event) texts() []reflect.Value {
-	var texts []reflect.Value
-	fields := reflect.ValueOf(e).Elem()
-	for i := range fields.NumField() {
-		if fields.Field(i).Kind() == reflect.String {
-			texts = append(texts, fields.Field(i))
+// textsOf returns all texts of a value, in a form that can be set.
+func textsOf(of reflect.Value) []reflect.Value {
+	var all []reflect.Value
+	switch of.Kind() {
+	case reflect.String:
+		return []reflect.Value{of}
+	case reflect.Slice:
+		for i := range of.Len() {
+			all = append(all, textsOf(of.Index(i))...)
+		}
+	case reflect.Struct:
+		for i := range of.NumField() {
+			all = append(all, textsOf(of.Field(i))...)
 		}
 	}
-	return texts
+	return all
 }
 
 // shorten returns text, cut so that it takes at most limit bytes of JSON.

@@ -3,6 +3,8 @@ package audit_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"reflect"
 	"strings"
@@ -20,11 +22,11 @@ import (
 // sample is an event whose texts are short enough to stay whole.
 func sample() audit.Event {
 	return audit.Event{
-		Time: time.Date(2026, 2, 3, 4, 5, 6, 789000000, time.UTC), Event: audit.Issued, Allowed: true, Rule: `projects "acme/*"`, Tenant: "alpha",
+		Time: time.Date(2026, 2, 3, 4, 5, 6, 789000000, time.UTC), Event: audit.Issued, Allowed: new(true), Rule: `projects "acme/*"`, Tenant: "alpha",
 		RoleARN: "arn:aws:iam::111122223333:role/deploy-alpha", RoleSessionName: "GitLabRunner-22-301-1042", AccessKeyID: "ASIAIOSFODNN7EXAMPLE",
 		Expiration: time.Date(2026, 2, 3, 5, 5, 6, 0, time.UTC), JobID: "1042", PipelineID: "301", ProjectID: "22", ProjectPath: "acme/deploy",
 		JobProjectID: "22", JobProjectPath: "acme/deploy", Ref: "feature/<a>&b", RefType: "branch", RefProtected: "true", Environment: "alpha",
-		UserID: "7", UserLogin: "jane", RunnerID: "5", Issuer: "https://gitlab.example.com", TokenID: "f1d2", Version: "0.1.0",
+		UserID: "7", UserLogin: "jane", RunnerID: "5", Issuer: "https://gitlab.example.com", TokenID: "f1d2", Host: "ci-1", Program: "prepare", Version: "0.1.0",
 	}
 }
 
@@ -33,15 +35,59 @@ func TestNames(t *testing.T) {
 	t.Parallel()
 	log := newLog(t)
 	kit.Must(t, log.Write(sample()))
-	kit.Must(t, log.Write(audit.Event{Time: sample().Time, Event: audit.Decision, Side: fault.Author, Reason: "ref main/x is not allowed", JobID: "1"}))
-	want := `{"time":"2026-02-03T04:05:06.789Z","event":"issued","allowed":true,"rule":"projects \"acme/*\"","tenant":"alpha",` +
+	kit.Must(t, log.Write(audit.Event{
+		Event: audit.Failed, Time: sample().Time, Host: "ci-1", Program: "prepare", Allowed: new(false), Code: fault.AccessDenied,
+		Side: fault.Account, Reason: "AWS refuses", ErrorCode: "AccessDenied", RequestID: "4d7d", JobID: "1",
+	}))
+	kit.Must(t, log.Write(audit.Event{
+		Event: audit.UploadRefused, Time: sample().Time, Host: "ci-1", Stage: "archive_cache", More: 3, Count: 5, Began: sample().Time,
+		Places: []audit.Place{{Upload: "artifacts", File: "a.zip", Inside: "b > c", Kind: "secret key", Reason: "unreadable"}, {File: "d"}},
+	}))
+	want := `{"time":"2026-02-03T04:05:06.789Z","event":"issued","host":"ci-1","program":"prepare","version":"0.1.0","allowed":true,` +
+		`"rule":"projects \"acme/*\"","tenant":"alpha",` +
 		`"role_arn":"arn:aws:iam::111122223333:role/deploy-alpha","role_session_name":"GitLabRunner-22-301-1042","access_key_id":"ASIAIOSFODNN7EXAMPLE",` +
 		`"expiration":"2026-02-03T05:05:06Z","job_id":"1042","pipeline_id":"301","project_id":"22","project_path":"acme/deploy","job_project_id":"22",` +
 		`"job_project_path":"acme/deploy","ref":"feature/<a>&b","ref_type":"branch","ref_protected":"true","environment":"alpha","user_id":"7",` +
-		`"user_login":"jane","runner_id":"5","iss":"https://gitlab.example.com","jti":"f1d2","version":"0.1.0"}` + "\n" +
-		`{"time":"2026-02-03T04:05:06.789Z","event":"decision","allowed":false,"side":"author","reason":"ref main/x is not allowed","job_id":"1"}` + "\n"
+		`"user_login":"jane","runner_id":"5","iss":"https://gitlab.example.com","jti":"f1d2"}` + "\n" +
+		`{"time":"2026-02-03T04:05:06.789Z","event":"failed","host":"ci-1","program":"prepare","allowed":false,"code":"RC203","side":"aws-account",` +
+		`"reason":"AWS refuses","error_code":"AccessDenied","request_id":"4d7d","job_id":"1"}` + "\n" +
+		`{"time":"2026-02-03T04:05:06.789Z","event":"upload_refused","host":"ci-1","stage":"archive_cache",` +
+		`"places":[{"upload":"artifacts","file":"a.zip","inside":"b > c","kind":"secret key","reason":"unreadable"},{"file":"d"}],"more":3,"count":5,` +
+		`"began":"2026-02-03T04:05:06.789Z"}` + "\n"
 	if diff := cmp.Diff(want, content(t, log)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestHost: a line names the host that writes it.
+func TestHost(t *testing.T) {
+	t.Parallel()
+	log := newLog(t)
+	kit.Must(t, log.Write(audit.Event{}))
+	want, err := os.Hostname()
+	if got := decode(t, content(t, log))[0].Host; err != nil || got != want {
+		t.Errorf("host %q, want %q, %v", got, want, err)
+	}
+}
+
+// TestFail: an event says of an error what package fault knows of it.
+func TestFail(t *testing.T) {
+	t.Parallel()
+	denied := fault.New(fault.AccessDenied, errors.New("no"), "ask")
+	denied.Answer = fault.Answer{Code: "AccessDenied", Request: "4d7d"}
+	for name, test := range map[string]struct {
+		err  error
+		want audit.Event
+	}{
+		"none":    {nil, audit.Event{}},
+		"plain":   {errors.New("no"), audit.Event{Code: fault.Unexpected, Side: fault.Infrastructure, Reason: "no"}},
+		"wrapped": {fmt.Errorf("a: %w", denied), audit.Event{Code: fault.AccessDenied, Side: fault.Account, Reason: "a: no; ask", ErrorCode: "AccessDenied", RequestID: "4d7d"}},
+	} {
+		var got audit.Event
+		got.Fail(test.err)
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s:\n%s", name, diff)
+		}
 	}
 }
 
@@ -78,11 +124,16 @@ func TestHostileTexts(t *testing.T) {
 			t.Parallel()
 			log, e := newLog(t), sample()
 			fill(&e, text)
+			e.Event, e.Host, e.Program, e.Version, e.Code, e.Side = audit.UploadRefused, "ci-1", "run", "0.1.0", "RC108", fault.Author // no job sets them
+			e.Stage, e.ErrorCode, e.RequestID = "step_script", "AccessDenied", "4d7d0b9a-0000-4000-8000-000000000000"
 			e.AccessKeyID, e.RoleSessionName, e.JobID = strings.Repeat("K", 128), strings.Repeat("s", 64), "1042"
 			kit.Must(t, log.Write(e))
 			line := content(t, log)
 			wantLine(t, line)
 			got := decode(t, line)[0]
+			if len(got.Places)+got.More != len(e.Places) || len(got.Places) == 0 {
+				t.Errorf("%d places and %d more, want %d", len(got.Places), got.More, len(e.Places))
+			}
 			if got.AccessKeyID != e.AccessKeyID || got.RoleSessionName != e.RoleSessionName || got.JobID != e.JobID {
 				t.Errorf("ids are cut: %s", line)
 			}
@@ -104,6 +155,9 @@ func fill(e *audit.Event, text string) {
 		if fields.Field(i).Kind() == reflect.String {
 			fields.Field(i).SetString(text)
 		}
+	}
+	for range 10 {
+		e.Places = append(e.Places, audit.Place{Upload: text, File: text, Inside: text, Kind: text, Reason: text})
 	}
 }
 
@@ -142,14 +196,14 @@ func FuzzWrite(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text, other string, seconds int64, allowed bool) {
 		var e audit.Event
 		fill(&e, text)
-		e.AccessKeyID, e.Reason, e.Allowed, e.Time, e.Expiration = other, other, allowed, time.Unix(seconds, 0), time.Unix(seconds/2, 0)
+		e.AccessKeyID, e.Reason, e.Allowed, e.Time, e.Expiration = other, other, &allowed, time.Unix(seconds, 0), time.Unix(seconds/2, 0)
 		kit.Must(t, os.RemoveAll(log.Path))
 		kit.Must(t, log.Write(e))
 		line := content(t, log)
 		wantLine(t, line)
 		got := decode(t, line)[0]
-		if got.Allowed != allowed {
-			t.Errorf("allowed is %v", got.Allowed)
+		if *got.Allowed != allowed {
+			t.Errorf("allowed is %v", *got.Allowed)
 		}
 		if want := strings.ToValidUTF8(other, "\uFFFD"); len(want) < 20 && got.AccessKeyID != want {
 			t.Errorf("access key id %q, want %q", got.AccessKeyID, want)

@@ -36,6 +36,14 @@ type Error struct {
 	Rows  []Row  // what is known of the case
 	Next  string // what to do next; may be empty. Lines after the first can be pasted
 	Trace string // what a support team asks for, such as the id of a request
+
+	Answer Answer // what a server has answered; empty: it is not about one
+}
+
+// Answer is what may be known of an answer of a server.
+type Answer struct {
+	Code    string // the server's own code of an error
+	Request string // the server's id of the request
 }
 
 // Row is something that is known of a case. A text may have several lines.

@@ -1,6 +1,7 @@
 package program
 
 import (
+	"cmp"
 	"io"
 
 	"github.com/sirupsen/logrus"
@@ -38,11 +39,15 @@ func (f formatter) Format(e *logrus.Entry) ([]byte, error) {
 	return []byte(message.Note(e.Message)), nil
 }
 
-// Warn logs a warning about an error. The host's log gets the error's code.
-func (c *Call) Warn(err error) { c.Log.WithError(err).Warn(err) }
+// Warn logs a warning about an error, unless it is nil. The host's log gets its code.
+func (c *Call) Warn(err error) {
+	if err != nil {
+		c.Log.WithError(err).Warn(err)
+	}
+}
 
-// For says whose job it is, for the host's log.
-func (c *Call) For(tenant string) { c.tenant = tenant }
+// For names the tenant of the job, for the host's log. An empty name changes nothing.
+func (c *Call) For(tenant string) { c.tenant = cmp.Or(tenant, c.tenant) }
 
 // toHost passes warnings and errors to the host's log, masked.
 type toHost struct {
@@ -59,7 +64,7 @@ func (h toHost) Fire(e *logrus.Entry) error {
 	if h.to == (journal.Log{}) {
 		return nil
 	}
-	line := journal.Line{Priority: journal.Warning, Message: h.call.masks.Text(e.Message), Tenant: h.call.tenant}
+	line := journal.Line{Priority: journal.Warning, Message: h.call.Masked(e.Message), Tenant: h.call.tenant}
 	if key, err := job.ReadKey(h.call.Env.ResponseFile); err == nil {
 		line.Job = key.ID.String()
 	}

@@ -16,5 +16,12 @@ func (c *Call) Mask(secrets ...mask.Named) error {
 	return nil
 }
 
+// Masked returns text without the secrets of Mask, for what does not go through the stage's
+// streams.
+func (c *Call) Masked(text string) string { return c.masks.Text(text) }
+
+// Marks returns how many times the stage has masked a secret in what it has written.
+func (c *Call) Marks() int64 { return c.masks.Marks() }
+
 // flush writes what the masks hold back. An error cannot be reported anywhere.
 func (c *Call) flush() { _ = c.masks.Close() }

@@ -7,7 +7,6 @@ import (
 	"rolecall/internal/admission"
 	"rolecall/internal/audit"
 	"rolecall/internal/creds"
-	"rolecall/internal/fault"
 	"rolecall/internal/idtoken"
 	"rolecall/internal/job"
 	"rolecall/internal/tenant"
@@ -25,11 +24,12 @@ const (
 type log struct {
 	audit.Log
 	event audit.Event
+	mask  func(string) string
 }
 
 // newLog returns the log at path for a job whose ID token has the claims c.
 func newLog(path string, response job.Response, c idtoken.Claims) log {
-	return log{audit.Log{Path: path}, audit.Event{
+	return log{Log: audit.Log{Path: path}, event: audit.Event{
 		Version:        version.Version,
 		JobID:          response.ID.String(),
 		PipelineID:     strconv.FormatInt(response.Pipeline, 10),
@@ -49,35 +49,57 @@ func newLog(path string, response job.Response, c idtoken.Claims) log {
 	}}
 }
 
-// decided writes the decision: what the job gets, or why it gets nothing.
-func (l log) decided(d admission.Decision, refused error) error {
+// program is the one that decides and issues.
+const program = "prepare"
+
+// of returns an event of that kind about a job that is what d says.
+func (l log) of(kind audit.Kind, d admission.Decision) audit.Event {
 	e := l.event
-	e.Event, e.Allowed = audit.Decision, refused == nil
-	e.Tenant, e.Rule = string(d.Grant.Tenant), d.Grant.Why
+	e.Event, e.Program, e.Tenant = kind, program, string(d.Grant.Tenant)
 	for _, o := range d.Orders {
 		if role := o.Facts.Get(roleFact); role != "" { // other providers have no role session
 			e.RoleARN, e.RoleSessionName = role, o.Session
 		}
 	}
+	return e
+}
+
+// decided writes the decision: what the job gets, or why it gets nothing.
+func (l log) decided(d admission.Decision, refused error) error {
+	e := l.of(audit.Decision, d)
+	e.Allowed, e.Rule = new(refused == nil), d.Grant.Why
 	if refused != nil {
+		l.fail(&e, refused)
 		refuse(&e, refused)
 	}
 	return l.Write(e)
 }
 
-// refuse puts into the event of a decision why the job was refused.
+// fail puts an error into an event, masked.
+func (l log) fail(e *audit.Event, err error) {
+	e.Fail(err)
+	e.Reason = l.mask(e.Reason)
+}
+
+// refuse puts into the event of a decision which rule has refused the job.
 func refuse(e *audit.Event, err error) {
-	e.Side, e.Reason, e.Rule = fault.SideOf(err), err.Error(), ""
+	e.Rule = ""
 	if r, ok := errors.AsType[*tenant.Refusal](err); ok {
 		e.Tenant, e.Rule = string(r.Tenant), r.Rule
 	}
 }
 
+// failed writes that an allowed job was not prepared, and why.
+func (l log) failed(d admission.Decision, err error) error {
+	e := l.of(audit.Failed, d)
+	l.fail(&e, err)
+	return l.Write(e)
+}
+
 // issued writes that a provider has issued a credential.
-func (l log) issued(g tenant.Grant, c creds.Credential) error {
-	e := l.event
-	e.Event, e.Allowed = audit.Issued, true
-	e.Tenant, e.Rule = string(g.Tenant), g.Why
+func (l log) issued(d admission.Decision, c creds.Credential) error {
+	e := l.of(audit.Issued, d)
+	e.Allowed, e.Rule = new(true), d.Grant.Why
 	e.RoleARN, e.RoleSessionName, e.AccessKeyID = c.Facts.Get(roleFact), c.Facts.Get(sessionFact), c.Facts.Get(keyFact)
 	e.Expiration = c.Expires
 	return l.Write(e)

@@ -113,7 +113,10 @@ func lines(t *testing.T, path string) []audit.Event {
 	for decoder := json.NewDecoder(bytes.NewReader(content)); decoder.More(); {
 		var e audit.Event
 		kit.Must(t, decoder.Decode(&e))
-		e.Time, e.Version = time.Time{}, ""
+		if e.Host == "" || e.Version == "" || e.Program != "prepare" {
+			t.Errorf("a line does not say who has written it: %+v", e)
+		}
+		e.Time, e.Host, e.Program, e.Version = time.Time{}, "", "", ""
 		events = append(events, e)
 	}
 	return events

@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"rolecall/internal/admission"
+	"rolecall/internal/audit"
 	"rolecall/internal/creds"
 	"rolecall/internal/fault"
 	"rolecall/internal/idtoken"
@@ -30,12 +31,21 @@ type Session struct {
 	log log
 }
 
+// Voice is how a session speaks of errors.
+type Voice struct {
+	Warn func(error) // gets errors that change nothing
+	// Mask returns a text for the audit log without the job's ID tokens: an error can quote
+	// them.
+	Mask func(string) string
+}
+
 // Open decides about a job and writes the decision to the audit log. If the line cannot
 // be written, an allowed job gets nothing, and the error says so. A refused job stays
-// refused, and the error of the audit log goes to warn.
-func Open(c admission.Case, warn func(error)) (*Session, error) {
+// refused, and the error of the audit log is a warning.
+func Open(c admission.Case, voice Voice) (*Session, error) {
 	d, err := admission.Decide(c)
 	s := &Session{d, newLog(d.Settings.AuditLog, c.Response, d.Claims)}
+	s.log.mask = voice.Mask
 	if err == nil && d.Grant.Tenant == tenant.None {
 		return s, nil
 	}
@@ -44,9 +54,23 @@ func Open(c admission.Case, warn func(error)) (*Session, error) {
 		return s, told
 	}
 	if told != nil {
-		warn(told)
+		voice.Warn(told)
 	}
 	return s, err
+}
+
+// Trail returns what later stages need to write to the audit log about the job.
+func (s *Session) Trail() (audit.Trail, error) {
+	return audit.NewTrail(s.log.Path, s.log.of("", s.Decision))
+}
+
+// Failed writes to the audit log that the job was allowed and gets nothing all the same. It
+// writes nothing about a job without a tenant.
+func (s *Session) Failed(err error) error {
+	if s.Grant.Tenant == tenant.None {
+		return nil
+	}
+	return s.log.failed(s.Decision, err)
 }
 
 // Issue gets all credentials that are ordered, writes each to the audit log, and hands
@@ -70,7 +94,7 @@ func (s *Session) issue(ctx context.Context, issuers []Issuer, o creds.Order) (c
 	if err != nil {
 		return c, fmt.Errorf("tenant %q: %w", s.Grant.Tenant, err)
 	}
-	return c, s.log.issued(s.Grant, c)
+	return c, s.log.issued(s.Decision, c)
 }
 
 // issue gets a credential from the issuer that an order names.

@@ -20,10 +20,13 @@ import (
 	"rolecall/test/kit"
 )
 
-// noWarning fails where it is called.
-func noWarning(t *testing.T) func(error) {
+// masked masks the secret of these tests.
+func masked(text string) string { return strings.ReplaceAll(text, secret, "[MASKED]") }
+
+// voice fails where a session warns.
+func voice(t *testing.T) session.Voice {
 	t.Helper()
-	return func(err error) { t.Errorf("warning: %v", err) }
+	return session.Voice{Warn: func(err error) { t.Errorf("warning: %v", err) }, Mask: masked}
 }
 
 // TestOpen: the audit log has a line for each decision about a job that has or wants a
@@ -31,16 +34,16 @@ func noWarning(t *testing.T) func(error) {
 func TestOpen(t *testing.T) {
 	t.Parallel()
 	allowed := of(audit.Event{
-		Event: audit.Decision, Allowed: true, Tenant: "alpha", Rule: "projects acme/deploy; ref_types branch", RoleARN: "arn:role", RoleSessionName: "session-of-aws",
+		Event: audit.Decision, Allowed: new(true), Tenant: "alpha", Rule: "projects acme/deploy; ref_types branch", RoleARN: "arn:role", RoleSessionName: "session-of-aws",
 	}, "main", "branch")
 	byRule := of(audit.Event{
-		Event: audit.Decision, Side: fault.Author, Tenant: "alpha", Rule: "ref_types", Reason: `tenant "alpha" refused for project "acme/deploy", ref "x" (type "", not protected): ` +
+		Event: audit.Decision, Allowed: new(false), Code: fault.Refused, Side: fault.Author, Tenant: "alpha", Rule: "ref_types", Reason: `tenant "alpha" refused for project "acme/deploy", ref "x" (type "", not protected): ` +
 			`rule ref_types: jobs of a ref of type "" are not allowed; run the job for a ref of another type, or ask the runner's admin`,
 	}, "x", "")
-	overrides := of(audit.Event{Event: audit.Decision, Side: fault.Author, Tenant: "alpha", RoleARN: "arn:role", RoleSessionName: "session-of-aws"}, "main", "branch")
+	overrides := of(audit.Event{Event: audit.Decision, Allowed: new(false), Code: fault.Override, Side: fault.Author, Tenant: "alpha", RoleARN: "arn:role", RoleSessionName: "session-of-aws"}, "main", "branch")
 	overrides.Reason = "variables of the job would override its tenant's credentials: OVERRIDES; remove them from .gitlab-ci.yml and from Settings > CI/CD > Variables of the project and its groups; RC106 in docs/errors.md says how one command of a script can have another identity"
 	unread := audit.Event{
-		Event: audit.Decision, Side: fault.Infrastructure, Reason: "no answer", JobID: "7", PipelineID: "9", JobProjectID: "42", JobProjectPath: "acme/deploy",
+		Event: audit.Decision, Allowed: new(false), Code: fault.NoKeys, Side: fault.Infrastructure, Reason: "no answer", JobID: "7", PipelineID: "9", JobProjectID: "42", JobProjectPath: "acme/deploy",
 	}
 	for name, test := range map[string]struct {
 		change func(*admission.Case)
@@ -61,7 +64,7 @@ func TestOpen(t *testing.T) {
 		path := newLog(t)
 		c := newCase(t, path, aws())
 		test.change(&c)
-		s, err := session.Open(c, noWarning(t))
+		s, err := session.Open(c, voice(t))
 		if (err == nil) != (test.err == "") || err != nil && !strings.HasPrefix(err.Error(), test.err) {
 			t.Errorf("%s: error %v, want %q", name, err, test.err)
 		}
@@ -83,13 +86,13 @@ func unreachable(string) (idtoken.Token, error) {
 func TestOpenWithoutLog(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "none", "audit")
-	if _, err := session.Open(newCase(t, path, aws()), noWarning(t)); err == nil || fault.SideOf(err) != fault.Admin || !strings.HasPrefix(err.Error(), "audit log "+path) {
+	if _, err := session.Open(newCase(t, path, aws()), voice(t)); err == nil || fault.SideOf(err) != fault.Admin || !strings.HasPrefix(err.Error(), "audit log "+path) {
 		t.Errorf("a job that is allowed: %v, want an error of the admin's", err)
 	}
 	refused := newCase(t, path, aws())
 	refused.Request["OVERRIDES"] = ""
 	var warned []string
-	_, err := session.Open(refused, func(err error) { warned = append(warned, err.Error()) })
+	_, err := session.Open(refused, session.Voice{Warn: func(err error) { warned = append(warned, err.Error()) }, Mask: masked})
 	if err == nil || fault.SideOf(err) != fault.Author || !strings.HasPrefix(err.Error(), "variables of the job would override") {
 		t.Errorf("a job that is refused: %v, want the refusal", err)
 	}
@@ -98,7 +101,7 @@ func TestOpenWithoutLog(t *testing.T) {
 	}
 	none := newCase(t, path, aws())
 	delete(none.Request, "TOKEN")
-	if s, err := session.Open(none, noWarning(t)); err != nil || s.Grant.Tenant != "" {
+	if s, err := session.Open(none, voice(t)); err != nil || s.Grant.Tenant != "" {
 		t.Errorf("a job of no tenant: %v", err)
 	}
 }
@@ -106,7 +109,7 @@ func TestOpenWithoutLog(t *testing.T) {
 // opened opens a session that must be allowed.
 func opened(t *testing.T, c admission.Case) *session.Session {
 	t.Helper()
-	s, err := session.Open(c, noWarning(t))
+	s, err := session.Open(c, voice(t))
 	kit.Must(t, err)
 	return s
 }
@@ -115,7 +118,7 @@ func opened(t *testing.T, c admission.Case) *session.Session {
 // and what all give is kept once.
 func TestIssue(t *testing.T) {
 	t.Parallel()
-	decision := audit.Event{Event: audit.Decision, Allowed: true, Tenant: "alpha", Rule: "projects acme/deploy; ref_types branch", RoleARN: "arn:role", RoleSessionName: "session-of-aws"}
+	decision := audit.Event{Event: audit.Decision, Allowed: new(true), Tenant: "alpha", Rule: "projects acme/deploy; ref_types branch", RoleARN: "arn:role", RoleSessionName: "session-of-aws"}
 	issued := decision
 	issued.Event, issued.AccessKeyID, issued.Expiration = audit.Issued, "KEY-aws", time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	other := issued
@@ -183,6 +186,43 @@ func TestIssueFails(t *testing.T) {
 		if got := strings.Join(keys, " "); got != test.issued {
 			t.Errorf("%s: the audit log says that %q were issued, want %q", name, got, test.issued)
 		}
+	}
+}
+
+// TestFailed: that an allowed job gets nothing is told with what AWS has answered, and
+// without a secret; of a job without a tenant nothing is.
+func TestFailed(t *testing.T) {
+	t.Parallel()
+	path := newLog(t)
+	denied := fault.New(fault.AccessDenied, errors.New("no role for "+secret), "")
+	denied.Answer = fault.Answer{Code: "AccessDenied", Request: "4d7d"}
+	kit.Must(t, opened(t, newCase(t, path, aws())).Failed(denied))
+	want := of(audit.Event{
+		Event: audit.Failed, Code: fault.AccessDenied, Side: fault.Account, Reason: "no role for [MASKED]", Tenant: "alpha",
+		ErrorCode: "AccessDenied", RequestID: "4d7d", RoleARN: "arn:role", RoleSessionName: "session-of-aws",
+	}, "main", "branch")
+	if diff := cmp.Diff(want, lines(t, path)[1]); diff != "" {
+		t.Errorf("the audit log differs:\n%s", diff)
+	}
+	none := newCase(t, newLog(t), aws())
+	delete(none.Request, "TOKEN")
+	kit.Must(t, opened(t, none).Failed(denied))
+	if got := lines(t, none.Policy.Settings().AuditLog); got != nil {
+		t.Errorf("without a tenant: %+v", got)
+	}
+}
+
+// TestTrail: later stages know the log and the job.
+func TestTrail(t *testing.T) {
+	t.Parallel()
+	path := newLog(t)
+	trail, err := opened(t, newCase(t, path, aws())).Trail()
+	kit.Must(t, err)
+	kit.Must(t, os.Remove(path))
+	kit.Must(t, trail.Tell(audit.Ended, "prepare", func(*audit.Event) {}))
+	want := of(audit.Event{Event: audit.Ended, Tenant: "alpha", RoleARN: "arn:role", RoleSessionName: "session-of-aws"}, "main", "branch")
+	if diff := cmp.Diff([]audit.Event{want}, lines(t, path)); diff != "" {
+		t.Errorf("the audit log differs:\n%s", diff)
 	}
 }
 

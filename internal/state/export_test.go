@@ -14,7 +14,17 @@ import (
 func SweepAt(root string, later time.Duration) ([]job.ID, error) {
 	h := newHost()
 	h.now = h.now.Add(later)
-	return h.sweep(context.Background(), root, nil)
+	removed, err := h.sweep(context.Background(), root, nil)
+	return IDs(removed), err
+}
+
+// IDs returns the ids of jobs.
+func IDs(jobs []Ended) []job.ID {
+	var ids []job.ID
+	for _, one := range jobs {
+		ids = append(ids, one.ID)
+	}
+	return ids
 }
 
 // Reencode reads the driver's own copy, and writes what it has read.

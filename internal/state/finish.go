@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"rolecall/internal/job"
@@ -19,23 +20,28 @@ type Reap func(ctx context.Context, backend string, data json.RawMessage, id job
 // error says so. The removal ends with ctx, or after 20 seconds if ctx has no deadline. If
 // the root does not exist or is planted, or if the job does not exist,
 // Finish does nothing and succeeds.
-func Finish(ctx context.Context, root string, key job.Key, reap Reap) error {
+//
+// It returns the job if nobody had ended it before, also beside an error.
+func Finish(ctx context.Context, root string, key job.Key, reap Reap) (Ended, error) {
 	top, err := openOwn(root)
 	if top == nil {
-		return err
+		return Ended{}, err
 	}
 	defer top.close()
 	d, err := find(*top, key.ID)
 	if err != nil {
-		return present(err)
+		return Ended{}, present(err)
 	}
 	defer d.close()
 	f := &Folder{id: key.ID, root: *top, dir: d}
 	_ = f.load() // the folder is removed even if its record is broken or missing
 	if err := f.checkProof(key); err != nil {
-		return err
+		return Ended{}, err
 	}
-	return f.end(ctx, reap)
+	if !f.leave() {
+		return Ended{}, f.end(ctx, reap)
+	}
+	return f.ended(), f.end(ctx, reap)
 }
 
 // end is Finish for a folder whose record has been read.
@@ -43,7 +49,7 @@ func (f *Folder) end(ctx context.Context, reap Reap) error {
 	if stat, err := f.dir.stat(); err != nil || stat.Nlink == 0 {
 		return err // another process has removed it; the processes may belong to a new attempt
 	}
-	f.leave()
+	_ = f.leave()
 	if err := reap.safely(ctx, f.record, f.id); err != nil {
 		err = fmt.Errorf("%s: processes of job %s cannot be killed; its credentials are removed, and its record stays for the next sweep: %w", f.dir.path, f.id, err)
 		return errors.Join(err, f.shred(end(ctx)))
@@ -74,10 +80,16 @@ func (r Reap) safely(ctx context.Context, record Record, id job.ID) (err error) 
 	return r(ctx, record.Backend, record.Data, id)
 }
 
-// leave marks the folder as finished, whatever its lease says. If the mark fails, only a
-// kill before the end of the removal matters: the folder then stays for the lease.
-func (f *Folder) leave() {
-	if f.phase == made && f.dir.move(string(made), f.dir, string(leaving)) == nil {
+// leave marks the folder as finished, whatever its lease says, and reports whether it was
+// not marked before. If the mark fails, only a kill before the end of the removal matters:
+// the folder then stays for the lease.
+func (f *Folder) leave() bool {
+	if f.phase != made {
+		return f.phase == intended
+	}
+	err := f.dir.move(string(made), f.dir, string(leaving))
+	if err == nil {
 		f.phase = leaving
 	}
+	return !errors.Is(err, fs.ErrNotExist) // else another process has marked it
 }

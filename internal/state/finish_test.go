@@ -51,7 +51,7 @@ func (r *reaped) reap(_ context.Context, backend string, data json.RawMessage, i
 // alone.
 func (r *reaped) ends() map[string]func() error {
 	return map[string]func() error{
-		"Finish": func() error { return state.Finish(r.t.Context(), r.root, key(7), r.reap) },
+		"Finish": func() error { _, err := state.Finish(r.t.Context(), r.root, key(7), r.reap); return err },
 		"Sweep":  func() error { _, err := state.Sweep(r.t.Context(), r.root, r.reap); return err },
 	}
 }
@@ -124,7 +124,7 @@ func TestFinishAtOnce(t *testing.T) {
 	var group sync.WaitGroup
 	for range 10 {
 		group.Go(func() {
-			if err := state.Finish(t.Context(), r.root, key(7), reap); err != nil {
+			if _, err := state.Finish(t.Context(), r.root, key(7), reap); err != nil {
 				t.Errorf("one of ten: %v", err)
 			}
 		})
@@ -138,7 +138,7 @@ func TestFinishAtOnce(t *testing.T) {
 func TestFinishNothing(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	finish := func(k job.Key) error { return state.Finish(t.Context(), p.root, k, noReap(t)) }
+	finish := func(k job.Key) error { _, err := state.Finish(t.Context(), p.root, k, noReap(t)); return err }
 	kit.Must(t, finish(key(7)))
 	if left, err := os.ReadDir(p.dir); err != nil || len(left) > 0 {
 		t.Errorf("made %v, %v", left, err)
@@ -198,7 +198,7 @@ func TestVersion2(t *testing.T) {
 		if way == "Sweep" {
 			_, err = state.Sweep(t.Context(), r.root, reap)
 		} else {
-			err = state.Finish(t.Context(), r.root, key(7), reap)
+			_, err = state.Finish(t.Context(), r.root, key(7), reap)
 		}
 		if got := strings.Join(told, " "); err != nil || got != `host {"cgroup":"/sys/fs/cgroup/x"}` {
 			t.Errorf("%s: %v, reaps %s", way, err, got)

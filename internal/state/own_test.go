@@ -172,7 +172,8 @@ func TestManyFolders(t *testing.T) {
 	if err != nil || len(removed) != jobs-1 {
 		t.Errorf("the next sweep removed %v: %v", removed, err)
 	}
-	kit.Must(t, state.Finish(t.Context(), p.root, key(jobs), nil))
+	_, err = state.Finish(t.Context(), p.root, key(jobs), nil)
+	kit.Must(t, err)
 	p.gone(t, jobs)
 	p.noSecret(t)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"rolecall/internal/audit"
 	"rolecall/internal/fault"
 	"rolecall/internal/job"
 )
@@ -15,7 +16,7 @@ import (
 // recordVersion is the version of a job's folder. A stage works with folders of its own
 // version and of the one before, but not of versions before oldestRead. Cleanup and
 // sweep must remove folders of any version. So these never change: the names of the
-// record's files, its fields proof, tenant, link_dir, own, owner, lease, backend and data
+// record's files, its fields proof, tenant, link_dir, own, owner, lease, audit, backend and data
 // (cgroup up to version 2), and the names of files with secrets, which isSecret knows.
 const (
 	recordVersion = 3
@@ -47,6 +48,8 @@ type Record struct {
 	LinkDir string `json:"link_dir"`           // folder of the link in the build directory; empty: no link
 	Lease   Lease  `json:"lease,omitzero"`
 	Gate    Gate   `json:"gate,omitzero"`
+
+	Audit audit.Trail `json:"audit,omitzero"` // to the audit log, for programs that read no policy file
 
 	Metadata bool `json:"metadata,omitempty"` // scripts may use the metadata service of the host's cloud
 

@@ -26,7 +26,8 @@ func Remove(root string, key job.Key) error {
 		return err
 	}
 	defer top.close()
-	return removeFrom(*top, key, false)
+	_, err = removeFrom(*top, key, false)
+	return err
 }
 
 // openOwn opens the folder of all jobs. It returns nil if the folder does not exist or is
@@ -53,10 +54,12 @@ func isPlanted(err error) bool {
 // makes the job's folder anew. With patient, removeFrom first waits up to lockTime for a
 // process that already removes this job: otherwise that process could remove the new
 // folder. It also leaves a job unchanged that an older version may still run.
-func removeFrom(top dir, key job.Key, patient bool) error {
+//
+// It returns the job that was removed.
+func removeFrom(top dir, key job.Key, patient bool) (Ended, error) {
 	d, err := find(top, key.ID)
 	if err != nil {
-		return present(err)
+		return Ended{}, present(err)
 	}
 	defer d.close()
 	f := &Folder{id: key.ID, root: top, dir: d}
@@ -65,12 +68,12 @@ func removeFrom(top dir, key job.Key, patient bool) error {
 	}
 	_ = f.load() // the folder is removed even if its record is broken or missing
 	if err := f.checkProof(key); err != nil {
-		return err
+		return Ended{}, err
 	}
 	if patient && f.phase == made && f.record.older() {
-		return f.dir.errorf(string(made), errOlder())
+		return Ended{}, f.dir.errorf(string(made), errOlder())
 	}
-	return f.remove(time.Now().Add(removeTime))
+	return f.ended(), f.remove(time.Now().Add(removeTime))
 }
 
 // remove removes the job. It first marks the folder. It removes the record last, since
@@ -79,7 +82,7 @@ func (f *Folder) remove(until time.Time) error {
 	if stat, err := f.dir.stat(); err != nil || stat.Nlink == 0 {
 		return err // another process has removed it; the link may belong to a new attempt
 	}
-	f.leave()
+	_ = f.leave()
 	outside := f.removeLink(until)
 	for {
 		err := f.removeOnce(until)

@@ -58,6 +58,8 @@ type Folder struct {
 	dir    dir
 	record Record
 	phase  phase
+
+	before Ended // of Create
 }
 
 // Create makes the folder of a job with its record. It first removes what an earlier
@@ -70,7 +72,7 @@ func Create(root string, key job.Key, record Record, tempProjectDir string) (*Fo
 		return nil, err
 	}
 	f := &Folder{id: key.ID, root: top}
-	if err := removeFrom(top, key, true); err != nil {
+	if f.before, err = removeFrom(top, key, true); err != nil {
 		top.close()
 		return nil, err
 	}
@@ -155,6 +157,10 @@ func (f *Folder) Close() {
 	f.root.close()
 	f.dir.fd, f.root.fd = -1, -1 // a second Close must not close descriptors that were opened since
 }
+
+// Before returns the earlier attempt at the job that Create has removed. It has no tenant if
+// there was none.
+func (f *Folder) Before() Ended { return f.before }
 
 // Root returns the folder of all jobs, which contains this one.
 func (f *Folder) Root() string { return f.root.path }

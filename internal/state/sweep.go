@@ -20,8 +20,7 @@ const (
 )
 
 // Sweep finishes, as Finish does, the jobs of root whose stages or runner have died. It
-// returns the ids of the jobs that it has removed. It also drops what has expired from the
-// ledger.
+// returns the jobs that it has removed. It also drops what has expired from the ledger.
 //
 // A job stays while its lease holds. It also stays while a stage has its folder locked,
 // unless a Remove of it has begun. A job without a lease, because its record is broken
@@ -33,12 +32,12 @@ const (
 // If ctx has a deadline, Sweep ends with it. What was not done by then stays for the next
 // Sweep, and is no error. Jobs come in random order, so that one that takes long does not
 // keep others from their turn.
-func Sweep(ctx context.Context, root string, reap Reap) ([]job.ID, error) {
+func Sweep(ctx context.Context, root string, reap Reap) ([]Ended, error) {
 	return newHost().sweep(ctx, root, reap)
 }
 
 // sweep is Sweep on the host h.
-func (h host) sweep(ctx context.Context, root string, reap Reap) ([]job.ID, error) {
+func (h host) sweep(ctx context.Context, root string, reap Reap) ([]Ended, error) {
 	top, err := openOwn(root)
 	if top == nil {
 		return nil, err
@@ -48,14 +47,14 @@ func (h host) sweep(ctx context.Context, root string, reap Reap) ([]job.ID, erro
 	entries, err := os.ReadDir(procPath(top.fd))
 	ids := jobsOf(entries)
 	rand.Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] }) //nolint:gosec // no secret
-	var removed []job.ID
+	var removed []Ended
 	for _, id := range ids {
 		if ctx.Err() != nil {
 			break
 		}
 		done, sweepErr := h.sweepJob(ctx, top, id, reap)
-		if done {
-			removed = append(removed, id)
+		if done != nil {
+			removed = append(removed, *done)
 		}
 		if ctx.Err() == nil { // what was not done in time is for the next sweep
 			err = errors.Join(err, sweepErr)
@@ -76,29 +75,31 @@ func jobsOf(entries []os.DirEntry) []job.ID {
 	return ids
 }
 
-// sweepJob removes a job if it is dead, and reports whether the job was removed.
-func (h host) sweepJob(ctx context.Context, top *dir, id job.ID, reap Reap) (bool, error) {
+// sweepJob removes a job if it is dead. It returns the job if it was removed, else nil.
+func (h host) sweepJob(ctx context.Context, top *dir, id job.ID, reap Reap) (*Ended, error) {
 	d, err := find(*top, id)
 	if errors.Is(err, fs.ErrNotExist) || errors.As(err, new(foreignError)) {
-		return false, nil
+		return nil, nil
 	}
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	defer d.close()
 	f := &Folder{id: id, root: *top, dir: d}
 	if !f.dead(h) {
-		return false, nil
+		return nil, nil
 	}
 	err = f.lockToEnd()
 	if errors.Is(err, unix.EWOULDBLOCK) {
-		return false, nil
+		return nil, nil
 	}
 	if err != nil || !f.dead(h) { // the job may have changed before the lock
-		return false, err
+		return nil, err
 	}
-	err = f.end(ctx, reap)
-	return err == nil, err
+	if err := f.end(ctx, reap); err != nil {
+		return nil, err
+	}
+	return new(f.ended()), nil
 }
 
 // lockToEnd locks the folder to end its job. If the job has ended already, a stage that

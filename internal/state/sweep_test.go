@@ -33,7 +33,8 @@ func noReap(t *testing.T) state.Reap {
 // sweep sweeps the place and checks which jobs it says to have removed.
 func (p place) sweep(t *testing.T, want ...job.ID) {
 	t.Helper()
-	got, err := state.Sweep(t.Context(), p.root, noReap(t))
+	removed, err := state.Sweep(t.Context(), p.root, noReap(t))
+	got := state.IDs(removed)
 	slices.Sort(got)
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("Sweep removed %v, %v, want %v", got, err, want)

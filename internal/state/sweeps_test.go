@@ -38,7 +38,7 @@ func TestSweepsAtOnce(t *testing.T) {
 			}
 			lock.Lock()
 			defer lock.Unlock()
-			removed = append(removed, got...)
+			removed = append(removed, state.IDs(got)...)
 		})
 	}
 	group.Go(func() {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"slices"
 
+	"rolecall/internal/audit"
 	"rolecall/internal/backend"
 	"rolecall/internal/fault"
 	"rolecall/internal/journal"
@@ -100,24 +101,24 @@ func readPolicy(named string, providers []policyfile.Provider) (*tenant.Policy, 
 }
 
 // Run sweeps the roots, and writes a line to out for each job that it has removed. An
-// error is a fault.LeftBehind and names what is left.
+// error names what is left, as a fault.LeftBehind, or what could not be written.
 func (p Parts) Run(roots []string, out io.Writer) error {
 	var problems error
 	for _, root := range roots {
 		problems = errors.Join(problems, p.sweep(root, out))
 	}
-	if problems != nil {
-		return fault.New(fault.LeftBehind, problems, "")
-	}
-	return nil
+	return problems
 }
 
 // sweep sweeps one root.
 func (p Parts) sweep(root string, out io.Writer) error {
 	removed, err := state.Sweep(context.Background(), root, backend.Reap(p.Backends))
-	for _, id := range removed {
-		_, writeErr := fmt.Fprintf(out, "removed what job %s left in %s\n", id, root)
-		err = errors.Join(err, writeErr)
+	if err != nil {
+		err = fault.New(fault.LeftBehind, err, "")
+	}
+	for _, dead := range removed {
+		_, writeErr := fmt.Fprintf(out, "removed what job %s left in %s\n", dead.ID, root)
+		err = errors.Join(err, writeErr, dead.Tell(audit.Removed, "sweep", nil))
 	}
 	return err
 }

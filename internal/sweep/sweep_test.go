@@ -14,14 +14,17 @@ import (
 	"testing"
 	"time"
 
+	"rolecall/internal/audit"
 	"rolecall/internal/backend"
 	"rolecall/internal/backend/host"
 	"rolecall/internal/cgroup"
 	"rolecall/internal/creds/aws/grant"
+	"rolecall/internal/fault"
 	"rolecall/internal/job"
 	"rolecall/internal/state"
 	"rolecall/internal/sweep"
 	"rolecall/internal/tenant/policyfile"
+	"rolecall/test/auditlog"
 	"rolecall/test/kit"
 )
 
@@ -41,7 +44,9 @@ func dead(t *testing.T, root string, id job.ID, parent string) {
 	kit.Must(t, err)
 	data, err := json.Marshal(map[string]string{"cgroup": parent})
 	kit.Must(t, err)
-	f, err := state.Create(root, job.Key{ID: id}, state.Record{Tenant: "alpha", Lease: lease, Backend: host.Name, Data: data}, "")
+	trail, err := audit.NewTrail(filepath.Join(filepath.Dir(root), "audit.jsonl"), audit.Event{JobID: id.String(), Tenant: "alpha"})
+	kit.Must(t, err)
+	f, err := state.Create(root, job.Key{ID: id}, state.Record{Tenant: "alpha", Lease: lease, Backend: host.Name, Data: data, Audit: trail}, "")
 	kit.Must(t, err)
 	f.Close()
 }
@@ -108,6 +113,27 @@ func TestRun(t *testing.T) {
 	out.Reset()
 	if err := newProgram().Run([]string{first}, &out); err != nil || out.Len() > 0 {
 		t.Errorf("the second time: %v\n%s", err, &out)
+	}
+}
+
+// TestAudit: each job that is removed is told of in its own audit log. That this fails is
+// an error, but the job is gone.
+func TestAudit(t *testing.T) {
+	t.Parallel()
+	root := filepath.Join(t.TempDir(), "root")
+	log := filepath.Join(filepath.Dir(root), "audit.jsonl")
+	dead(t, root, 7, "")
+	kit.Must(t, newProgram().Run([]string{root}, io.Discard))
+	content, err := os.ReadFile(log)
+	kit.Must(t, err)
+	if n := auditlog.Check(t, content); n != 1 || !strings.Contains(string(content), `"event":"removed"`) || !strings.Contains(string(content), `"program":"sweep"`) || !strings.Contains(string(content), `"job_id":"7"`) {
+		t.Errorf("the audit log has %s", content)
+	}
+	kit.Must(t, os.Chmod(log, 0o622))
+	dead(t, root, 8, "")
+	err = newProgram().Run([]string{root}, io.Discard)
+	if left, _ := os.ReadDir(root); fault.CodeOf(err) != fault.BadAuditLog || len(left) > 0 {
+		t.Errorf("an audit log that others can write to: %v, left %v", err, left)
 	}
 }
 

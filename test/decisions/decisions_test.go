@@ -95,7 +95,7 @@ func disagree(told audit.Event, o outcome, rules []rule, folder string, hasFolde
 	of, _, _ := strings.Cut(folder, "/")
 	byRule := told.Rule != "" && !o.Allowed && told.Rule != "region"
 	switch {
-	case told.Event != "" && (told.Allowed != o.Allowed || o.Allowed && told.Tenant != o.Tenant):
+	case told.Event != "" && (*told.Allowed != o.Allowed || o.Allowed && told.Tenant != o.Tenant):
 		return "the audit log says otherwise"
 	case byRule && told.Tenant != "" && ok[told.Tenant+" "+told.Rule]:
 		return "the rule " + told.Rule + " refuses, and the table has it as kept"

@@ -35,6 +35,7 @@ func newIsolatedWorld(t *testing.T) *policyWorld {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	p := &policyWorld{&world{gitlab: startGitLab(t)}, dir, filepath.Join(dir, "rolecall.toml")}
 	p.places = []string{filepath.Join(dir, "builds"), filepath.Join(dir, "cache"), p.credentials()}
+	t.Cleanup(func() { p.checkLines(t) })
 	p.startMinIO(t)
 	text := strings.Replace(p.policyText(), "shared_user = \"unsafe\"\nrun_as_root = \"unsafe\"", fmt.Sprintf("run_as = %q\ncredentials_dir = %q", noUser, p.credentials()), 1)
 	text = strings.Replace(text, `name = "alpha"`, fmt.Sprintf("name = \"alpha\"\nmax_open_files = 777\nrun_as = %q", alphaUser), 1)

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"rolecall/internal/audit"
+	"rolecall/test/auditlog"
 	"rolecall/test/fakests"
 	"rolecall/test/kit"
 	"rolecall/test/toy"
@@ -78,6 +79,7 @@ func TestJob(t *testing.T) {
 			checkScripts(t, j, tenant, want)
 			checkAudit(t, j, want)
 			checkCleanup(t, j)
+			checkEvents(t, j, want)
 		})
 	}
 }
@@ -136,8 +138,8 @@ func checkScripts(t *testing.T, j *job, tenant string, want wanted) {
 func checkAudit(t *testing.T, j *job, want wanted) {
 	t.Helper()
 	var got []audit.Event
-	for i, e := range j.events(t) {
-		if kind := audit.Issued; i == 0 && e.Event != audit.Decision || i > 0 && e.Event != kind || !e.Allowed || e.JobID != j.id {
+	for i, e := range j.events(t)[:1+len(want.issued)] {
+		if kind := audit.Issued; i == 0 && e.Event != audit.Decision || i > 0 && e.Event != kind || e.Allowed == nil || !*e.Allowed || e.JobID != j.id {
 			t.Errorf("line %d of the audit log: %+v", i+1, e)
 		}
 		got = append(got, audit.Event{Tenant: e.Tenant, RoleARN: e.RoleARN, RoleSessionName: e.RoleSessionName, AccessKeyID: e.AccessKeyID})
@@ -152,6 +154,25 @@ func checkAudit(t *testing.T, j *job, want wanted) {
 			t.Errorf("the audit log has a secret:\n%s", content)
 		}
 	}
+}
+
+// checkEvents checks what the audit log has of the whole job, which has printed secrets in
+// two stages.
+func checkEvents(t *testing.T, j *job, want wanted) {
+	t.Helper()
+	kinds := []audit.Kind{audit.Decision}
+	for range want.issued {
+		kinds = append(kinds, audit.Issued)
+	}
+	kinds = append(kinds, audit.Masked, audit.Masked, audit.Ended)
+	var got []audit.Kind
+	for _, e := range j.events(t) {
+		got = append(got, e.Event)
+	}
+	if diff := cmp.Diff(kinds, got); diff != "" {
+		t.Errorf("the events of the job differ (- wanted, + got):\n%s", diff)
+	}
+	auditlog.Check(t, []byte(j.read("audit")))
 }
 
 // checkCleanup ends the job: it is reaped once, and nothing of it is left.

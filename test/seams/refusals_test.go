@@ -18,7 +18,7 @@ func TestOverride(t *testing.T) {
 	if got := j.serve(w.prepare()); got.code != 1 || got.out != "" || !strings.HasPrefix(got.log, want) {
 		t.Errorf("prepare: %+v, want %q", got, want)
 	}
-	if events := w.events(t); len(events) != 1 || events[0].Allowed || events[0].Tenant != "both" || len(w.sts.Requests()) > 0 {
+	if events := w.events(t); len(events) != 1 || *events[0].Allowed || events[0].Tenant != "both" || len(w.sts.Requests()) > 0 {
 		t.Errorf("the audit log has %+v, and STS was asked %d times", events, len(w.sts.Requests()))
 	}
 	if _, err := os.Stat(filepath.Join(w.dir, "root", j.id)); !os.IsNotExist(err) {

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"rolecall/internal/audit"
 	"rolecall/internal/backend"
 	"rolecall/internal/fault"
 	"rolecall/internal/job"
@@ -53,11 +54,14 @@ type Parts struct {
 	Searchers []Searcher            // the record of a job names the one whose scripts may have left files
 }
 
+// name is the name of the stage, and of its program.
+const name = "cleanup"
+
 // New returns the stage as a program. It runs even if its flags or its environment are
 // invalid: no later stage would remove what it leaves.
 func New(parts Parts) program.Program {
 	return program.Program{
-		Name:   "cleanup",
+		Name:   name,
 		Does:   "kills what is left of the job, and removes its credentials and folders",
 		Run:    func(c *program.Call) error { return run(c, parts) },
 		Always: true, Plain: true,
@@ -78,11 +82,19 @@ func run(c *program.Call, parts Parts) error {
 	ctx, cancel := context.WithTimeout(context.Background(), removeTime)
 	defer cancel()
 	for _, root := range roots(c, parts) {
-		left := newSearch(c, parts, root, key)
-		err = errors.Join(err, state.Finish(ctx, root, key, left.after(backend.Reap(parts.Backends))))
+		search := newSearch(c, parts, root, key)
+		ended, finishErr := state.Finish(ctx, root, key, search.after(backend.Reap(parts.Backends)))
+		c.For(ended.Tenant)
+		c.Warn(ended.Tell(audit.Ended, name, left(finishErr)))
+		err = errors.Join(err, finishErr)
 	}
-	if err != nil {
-		return fault.New(fault.LeftBehind, err, "remove what is left on the runner's host")
+	return left(err)
+}
+
+// left returns the error that something of the job is left, or nil if err is nil.
+func left(err error) error {
+	if err == nil {
+		return nil
 	}
-	return nil
+	return fault.New(fault.LeftBehind, err, "remove what is left on the runner's host")
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"rolecall/internal/audit"
 	"rolecall/internal/backend"
 	"rolecall/internal/backend/host"
 	"rolecall/internal/creds/aws/grant"
@@ -18,6 +19,7 @@ import (
 	"rolecall/internal/stage/cleanup"
 	"rolecall/internal/state"
 	"rolecall/internal/tenant/policyfile"
+	"rolecall/test/auditlog"
 	"rolecall/test/kit"
 )
 
@@ -64,7 +66,10 @@ func (p *place) createIn(t *testing.T, backend string, data json.RawMessage) {
 	key, err := job.ReadKey(p.response)
 	kit.Must(t, err)
 	p.key = key
-	f, err := state.Create(p.root, key, state.Record{Tenant: "alpha", Backend: backend, Data: data}, filepath.Join(p.dir, "builds/deploy.tmp"))
+	trail, err := audit.NewTrail(filepath.Join(p.dir, "audit.jsonl"), audit.Event{JobID: "7", Tenant: "alpha"})
+	kit.Must(t, err)
+	record := state.Record{Tenant: "alpha", Backend: backend, Data: data, Audit: trail}
+	f, err := state.Create(p.root, key, record, filepath.Join(p.dir, "builds/deploy.tmp"))
 	kit.Must(t, err)
 	f.Close()
 }
@@ -130,8 +135,39 @@ func TestCleanup(t *testing.T) {
 				t.Errorf("%s: exit code %d, want 0 with %q in\n%s", name, code, test.warns, stderr)
 			}
 			p.check(t, name, false)
+			p.ended(t, name, "")
 		}
 	}
+}
+
+// ended checks that the audit log has one line, that the job has ended, with that code.
+func (p place) ended(t *testing.T, name, code string) {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(p.dir, "audit.jsonl"))
+	kit.Must(t, err)
+	var e audit.Event
+	if n := auditlog.Check(t, content); n != 1 {
+		t.Errorf("%s: the audit log has %s", name, content)
+		return
+	}
+	kit.Must(t, json.Unmarshal(content, &e))
+	if e.Event != audit.Ended || e.Program != "cleanup" || e.Tenant != "alpha" || e.Began.IsZero() || string(e.Code) != code || e.Reason != "" {
+		t.Errorf("%s: the audit log has %s, want code %q", name, content, code)
+	}
+}
+
+// TestNoAuditLog: that the audit log cannot be written keeps nothing from its removal.
+func TestNoAuditLog(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	p.create(t, "")
+	p.write(t, "audit.jsonl", "")
+	kit.Must(t, os.Chmod(filepath.Join(p.dir, "audit.jsonl"), 0o622))
+	code, stderr := p.serve(p.root)
+	if code != 0 || !strings.HasPrefix(stderr, "rolecall: warning: audit log "+p.dir+"/audit.jsonl: ") {
+		t.Errorf("exit code %d, want 0 with a warning:\n%s", code, stderr)
+	}
+	p.check(t, "no audit log", false)
 }
 
 // TestNothingKnown: where nobody can say which job or folder is meant nothing is
@@ -167,6 +203,7 @@ func TestLeft(t *testing.T) {
 	if code != 1 || !strings.HasPrefix(stderr, "rolecall: error [RC312]: ") || !strings.Contains(stderr, "/proc: not a cgroup") || !strings.HasSuffix(stderr, "; remove what is left on the runner's host\n") {
 		t.Errorf("a cgroup that is none: exit code %d, want 1:\n%s", code, stderr)
 	}
+	p.ended(t, "a cgroup that is none", "RC312")
 	p = newPlace(t)
 	p.create(t, "")
 	p.write(t, "response.json", response(int64(p.key.ID), "other-token"))

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rolecall/internal/admission"
+	"rolecall/internal/audit"
 	"rolecall/internal/backend"
 	"rolecall/internal/idtoken"
 	"rolecall/internal/job"
@@ -53,10 +54,13 @@ type Parts struct {
 	Providers []policyfile.Provider // their keys may be in a policy file
 }
 
+// name is the name of the stage, and of its program.
+const name = "config"
+
 // New returns the stage as a program.
 func New(parts Parts) program.Program {
 	return program.Program{
-		Name: "config",
+		Name: name,
 		Does: "tells GitLab Runner in which folders the job works, as one JSON object",
 		Run:  func(c *program.Call) error { return run(c, parts) },
 	}
@@ -83,8 +87,12 @@ func run(c *program.Call, parts Parts) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), sweepTime)
 	defer cancel()
-	if _, err := state.Sweep(ctx, root, backend.Reap(parts.Backends)); err != nil {
+	removed, err := state.Sweep(ctx, root, backend.Reap(parts.Backends))
+	if err != nil {
 		c.Log.Warnf("the state of dead jobs on this host cannot be removed: %v", err)
+	}
+	for _, dead := range removed {
+		c.Warn(dead.Tell(audit.Removed, name, nil))
 	}
 	return write(c, place, root, policy)
 }

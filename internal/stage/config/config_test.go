@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"rolecall/internal/audit"
 	"rolecall/internal/backend/host"
 	"rolecall/internal/creds/aws/grant"
 	"rolecall/internal/job"
@@ -21,6 +22,7 @@ import (
 	"rolecall/internal/state"
 	"rolecall/internal/tenant/policyfile"
 	"rolecall/internal/version"
+	"rolecall/test/auditlog"
 	"rolecall/test/kit"
 )
 
@@ -176,7 +178,9 @@ func dead(t *testing.T, root string, id job.ID, backend string, data json.RawMes
 	err = errors.Join(err, runner.Process.Kill())
 	_ = runner.Wait()
 	kit.Must(t, err)
-	f, err := state.Create(root, job.Key{ID: id}, state.Record{Tenant: "alpha", Lease: lease, Backend: backend, Data: data}, "")
+	trail, err := audit.NewTrail(filepath.Join(filepath.Dir(root), "audit.jsonl"), audit.Event{JobID: id.String(), Tenant: "alpha"})
+	kit.Must(t, err)
+	f, err := state.Create(root, job.Key{ID: id}, state.Record{Tenant: "alpha", Lease: lease, Backend: backend, Data: data, Audit: trail}, "")
 	kit.Must(t, err)
 	f.Close()
 }
@@ -193,6 +197,17 @@ func TestSweep(t *testing.T) {
 	}
 	if left, err := os.ReadDir(root); err != nil || len(left) > 0 {
 		t.Errorf("left: %v, %v", left, err)
+	}
+	log := filepath.Join(p.dir, "audit.jsonl")
+	content, err := os.ReadFile(log)
+	kit.Must(t, err)
+	if n := auditlog.Check(t, content); n != 1 || !strings.Contains(string(content), `"event":"removed"`) || !strings.Contains(string(content), `"program":"config"`) || !strings.Contains(string(content), `"job_id":"5"`) {
+		t.Errorf("the audit log has %s", content)
+	}
+	kit.Must(t, os.Chmod(log, 0o622))
+	dead(t, root, 5, host.Name, inCgroup(t, ""))
+	if code, _, stderr := p.serve(nil); code != 0 || !strings.HasPrefix(stderr, "rolecall: warning: audit log "+log+": ") {
+		t.Errorf("an audit log that others can write to: exit code %d:\n%s", code, stderr)
 	}
 	dead(t, root, 6, host.Name, inCgroup(t, "/proc"))
 	code, out, stderr := p.serve(nil)

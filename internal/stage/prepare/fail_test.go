@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"rolecall/internal/audit"
 	"rolecall/internal/creds"
 	"rolecall/internal/fault"
@@ -18,8 +20,13 @@ type brokenPipe struct{}
 
 func (brokenPipe) Write([]byte) (int, error) { return 0, errors.New("nobody reads it") }
 
+// failed is the line of the audit log that job 7 was allowed and gets nothing.
+func failed(code fault.Code) audit.Event {
+	return audit.Event{Event: audit.Failed, Code: code, Tenant: allowed.Tenant, RoleARN: allowed.RoleARN, RoleSessionName: allowed.RoleSessionName}
+}
+
 // TestFail: where something fails after the provider was asked nothing is left, and the
-// audit log has what was issued by then.
+// audit log has what was issued by then, and the error without the job's tokens.
 func TestFail(t *testing.T) {
 	t.Parallel()
 	gitlab := newGitLab(t)
@@ -34,17 +41,17 @@ func TestFail(t *testing.T) {
 				c.cloud.fails = fault.New(fault.BadPolicy, errors.New("the server refuses"), "correct it")
 			}, 1,
 			"[RC303]: tenant \"alpha\": the server refuses; correct it\n",
-			[]audit.Event{allowed},
+			[]audit.Event{allowed, failed(fault.BadPolicy)},
 		},
 		"nobody's mistake": {
 			func(_ *testing.T, c *call) { c.cloud.fails = errors.New("no answer") }, 2,
 			"[RC500]: tenant \"alpha\": no answer\n",
-			[]audit.Event{allowed},
+			[]audit.Event{allowed, failed(fault.Unexpected)},
 		},
 		"the provider, which quotes the token": {
 			func(_ *testing.T, c *call) { c.cloud.fails = errors.New(c.environ[4] + " is odd") }, 2,
 			"[RC500]: tenant \"alpha\": CUSTOM_ENV_ALPHA_TOKEN=[MASKED] is odd\n",
-			[]audit.Event{allowed},
+			[]audit.Event{allowed, failed(fault.Unexpected)},
 		},
 		"the provider, which quotes another token of the job": {
 			func(_ *testing.T, c *call) {
@@ -53,18 +60,18 @@ func TestFail(t *testing.T) {
 				c.cloud.fails = errors.New("I got " + other)
 			}, 2,
 			"[RC500]: tenant \"alpha\": I got [MASKED]\n",
-			[]audit.Event{allowed},
+			[]audit.Event{allowed, failed(fault.Unexpected)},
 		},
 		"an env file that cannot be": {func(_ *testing.T, c *call) {
 			c.cloud.gives.Env = []creds.Variable{{Name: "PATH", Value: mask.NewSecret("/x")}}
-		}, 2, "[RC500]: variable PATH has a meaning to shells or the loader\n", []audit.Event{allowed, issued}},
+		}, 2, "[RC500]: variable PATH has a meaning to shells or the loader\n", []audit.Event{allowed, issued, failed(fault.Unexpected)}},
 		"a planted copy": {func(t *testing.T, c *call) {
 			c.cloud.before = func() { c.write(t, "root/7/issued.json", "{}") }
-		}, 2, "[RC500]: DIR/root/7/issued.json: ", []audit.Event{allowed, issued}},
+		}, 2, "[RC500]: DIR/root/7/issued.json: ", []audit.Event{allowed, issued, failed(fault.Unexpected)}},
 		"the audit log": {func(t *testing.T, c *call) {
 			c.cloud.before = func() { kit.Must(t, os.Chmod(c.file("audit"), 0o622)) }
 		}, 1, "[RC308]: audit log DIR/audit: ", []audit.Event{allowed}},
-		"the report": {func(_ *testing.T, c *call) { c.out = brokenPipe{} }, 2, "[RC500]: nobody reads it\n", []audit.Event{allowed, issued}},
+		"the report": {func(_ *testing.T, c *call) { c.out = brokenPipe{} }, 2, "[RC500]: nobody reads it\n", []audit.Event{allowed, issued, failed(fault.Unexpected)}},
 	} {
 		c := newCall(t, newHost(t, gitlab))
 		test.change(t, c)
@@ -75,9 +82,18 @@ func TestFail(t *testing.T) {
 		if left := c.left(); len(c.cloud.asked) != 1 || len(left) > 0 {
 			t.Errorf("%s: the provider was asked %d times, left %q", name, len(c.cloud.asked), left)
 		}
-		if events := c.events(t); len(events) != len(test.events) || events[len(events)-1] != test.events[len(events)-1] {
-			t.Errorf("%s: the audit log has %+v, want %+v", name, events, test.events)
-		}
+		checkLines(t, name, c, got, test.events)
+	}
+}
+
+// checkLines checks what the audit log has, which masks what the job log masks.
+func checkLines(t *testing.T, name string, c *call, got result, want []audit.Event) {
+	t.Helper()
+	if diff := cmp.Diff(want, c.events(t)); diff != "" {
+		t.Errorf("%s: the audit log differs (- wanted, + got):\n%s", name, diff)
+	}
+	if log := c.read("audit"); strings.Contains(log, "eyJ") || strings.Contains(got.log, "[MASKED]") != strings.Contains(log, "[MASKED]") {
+		t.Errorf("%s: the audit log does not mask as the job log does:\n%s", name, log)
 	}
 }
 

@@ -164,7 +164,7 @@ func (h *host) events(t *testing.T) []audit.Event {
 	for line := range strings.Lines(h.read("audit")) {
 		var e audit.Event
 		kit.Must(t, json.Unmarshal([]byte(line), &e))
-		events = append(events, audit.Event{Event: e.Event, Allowed: e.Allowed, Tenant: e.Tenant, RoleARN: e.RoleARN, RoleSessionName: e.RoleSessionName})
+		events = append(events, audit.Event{Event: e.Event, Code: e.Code, Allowed: e.Allowed, Tenant: e.Tenant, RoleARN: e.RoleARN, RoleSessionName: e.RoleSessionName})
 	}
 	return events
 }

@@ -6,10 +6,13 @@ import (
 	"errors"
 	"maps"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
+	"rolecall/internal/audit"
 	"rolecall/internal/creds"
+	"rolecall/internal/fault"
 	"rolecall/internal/idtoken"
 	"rolecall/internal/job"
 	"rolecall/internal/ledger"
@@ -21,21 +24,25 @@ import (
 	"rolecall/internal/tenant"
 )
 
+// name is the name of the stage, and of its program.
+const name = "prepare"
+
 // New returns the stage as a program. It decides which tenant the job is, gets that
 // tenant's credentials and writes the env file. A job without a tenant gets only the
 // record that the run stage needs. If the stage fails, it leaves nothing behind. A
 // signal ends it at once: it writes the credentials last, and the runner starts cleanup.
 func New(parts Parts) program.Program {
 	return program.Program{
-		Name: "prepare",
+		Name: name,
 		Does: "decides which tenant the job is, and gets it credentials of that tenant",
 		Run: func(c *program.Call) error {
-			err := run(c, parts)
+			// Only errors can quote text that is not ours, and building a mask is slow.
+			masked := sync.OnceValue(func() error { return maskTokens(c) })
+			err := run(c, parts, masked)
 			if err == nil {
 				return nil
 			}
-			// Only errors can quote text that is not ours, and building a mask is slow.
-			return errors.Join(err, maskTokens(c))
+			return errors.Join(err, masked())
 		},
 		Tried: true,
 	}
@@ -54,8 +61,18 @@ func maskTokens(c *program.Call) error {
 	return c.Mask(tokens...)
 }
 
+// voiceOf returns how errors are spoken of. Masked masks the tokens of the job.
+func voiceOf(c *program.Call, masked func() error) session.Voice {
+	return session.Voice{Warn: c.Warn, Mask: func(text string) string {
+		if masked() != nil {
+			return "" // the stage ends with that error, too
+		}
+		return c.Masked(text)
+	}}
+}
+
 // run decides about the job, and gives an admitted job its place and its credentials.
-func run(c *program.Call, parts Parts) error {
+func run(c *program.Call, parts Parts, masked func() error) error {
 	signal.Ignore(syscall.SIGPIPE) // a write that nobody reads is then an error, and does not end the process
 	parts.Backends[0].Ready()
 	response, err := job.ReadResponse(c.Env.ResponseFile)
@@ -70,13 +87,24 @@ func run(c *program.Call, parts Parts) error {
 	if err != nil {
 		return err
 	}
-	s, err := session.Open(decided, c.Warn)
+	s, err := session.Open(decided, voiceOf(c, masked))
 	if err != nil {
 		return err
 	}
 	c.For(string(s.Grant.Tenant))
+	if err := admit(c, parts, s, response, root); err != nil {
+		if told := s.Failed(err); fault.CodeOf(told) != fault.CodeOf(err) {
+			c.Warn(told)
+		}
+		return err
+	}
+	return nil
+}
+
+// admit gives a job its folder below root, and its credentials.
+func admit(c *program.Call, parts Parts, s *session.Session, response job.Response, root string) error {
 	hasOwn := s.Grant.Tenant != tenant.None || !c.NoPolicy
-	record, err := newRecord(response, s.Decision, parts.Backends[0], folders{root, c.Env.Request.TempProjectDir(), hasOwn})
+	record, err := newRecord(response, s, parts.Backends[0], folders{root, c.Env.Request.TempProjectDir(), hasOwn})
 	if err != nil {
 		return err
 	}
@@ -85,6 +113,7 @@ func run(c *program.Call, parts Parts) error {
 		return err
 	}
 	defer folder.Close()
+	c.Warn(folder.Before().Tell(audit.Removed, name, nil))
 	return serve(c, parts, s, folder, response.Key)
 }
 

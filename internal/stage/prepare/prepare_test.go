@@ -23,8 +23,8 @@ import (
 
 // allowed and issued are lines of the audit log about job 7.
 var (
-	allowed = audit.Event{Event: audit.Decision, Allowed: true, Tenant: "alpha", RoleARN: "arn:aws:iam::111122223333:role/deploy", RoleSessionName: "GitLabRunner-42-9-7"}
-	issued  = audit.Event{Event: audit.Issued, Allowed: true, Tenant: "alpha", RoleARN: "arn:role", RoleSessionName: "session-of-7"}
+	allowed = audit.Event{Event: audit.Decision, Allowed: new(true), Tenant: "alpha", RoleARN: "arn:aws:iam::111122223333:role/deploy", RoleSessionName: "GitLabRunner-42-9-7"}
+	issued  = audit.Event{Event: audit.Issued, Allowed: new(true), Tenant: "alpha", RoleARN: "arn:role", RoleSessionName: "session-of-7"}
 )
 
 // record returns the record of job 7, without the runner's process.
@@ -35,8 +35,23 @@ func (h *host) record(t *testing.T) state.Record {
 	if r.Lease.RunnerPID != state.Runner() || !r.Lease.Alive() {
 		t.Errorf("the lease is %+v, want that of process %d", r.Lease, state.Runner())
 	}
-	r.Lease, r.Proof, r.Version = state.Lease{}, "", 0
+	h.checkTrail(t, r)
+	r.Lease, r.Proof, r.Version, r.Audit = state.Lease{}, "", 0, audit.Trail{}
 	return r
+}
+
+// checkTrail checks that the record leads to the audit log of the policy file, if there is
+// one, and says whose job it is.
+func (h *host) checkTrail(t *testing.T, r state.Record) {
+	t.Helper()
+	if r.Audit.Path == "" && h.read("audit") == "" {
+		return
+	}
+	var e audit.Event
+	kit.Must(t, json.Unmarshal(r.Audit.Job, &e))
+	if r.Audit.Path != h.file("audit") || time.Since(r.Audit.Began) > time.Minute || e.JobID != "7" || e.Tenant != r.Tenant || e.JobProjectPath == "" {
+		t.Errorf("the record leads to %s", r.Audit.Path)
+	}
 }
 
 // TestIssue: a job of a tenant gets the env file, and leaves a record for the later

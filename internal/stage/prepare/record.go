@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"context"
 
-	"rolecall/internal/admission"
 	"rolecall/internal/backend"
 	"rolecall/internal/job"
+	"rolecall/internal/session"
 	"rolecall/internal/state"
 )
 
@@ -18,8 +18,12 @@ type folders struct {
 }
 
 // newRecord lets the backend place a job, and returns the record for the later stages.
-func newRecord(response job.Response, d admission.Decision, place Backend, where folders) (state.Record, error) {
-	grant, settings := d.Grant, d.Settings
+func newRecord(response job.Response, s *session.Session, place Backend, where folders) (state.Record, error) {
+	grant, settings := s.Grant, s.Settings
+	trail, err := s.Trail()
+	if err != nil {
+		return state.Record{}, err
+	}
 	lease, err := state.NewLease(state.Runner(), response.Timeout)
 	if err != nil {
 		return state.Record{}, err
@@ -46,6 +50,7 @@ func newRecord(response job.Response, d admission.Decision, place Backend, where
 		IDToken: grant.IDToken,
 		Lease:   lease,
 		Gate:    state.Gate(settings.Gate),
+		Audit:   trail,
 
 		Metadata: settings.Metadata,
 

@@ -110,7 +110,7 @@ func TestJob(t *testing.T) {
 	} {
 		c := newCall(t, newHost(t, gitlab))
 		checkRefused(t, name, c, test)
-		if events := c.events(t); len(events) != 1 || events[0].Event != "decision" || events[0].Allowed {
+		if events := c.events(t); len(events) != 1 || events[0].Event != "decision" || *events[0].Allowed {
 			t.Errorf("%s: the audit log has %+v", name, events)
 		}
 	}

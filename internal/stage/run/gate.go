@@ -44,7 +44,9 @@ func (r running) checkUpload(env []string, g given) error {
 	if err != nil {
 		return fmt.Errorf("look for secrets before the upload: %w", err)
 	}
-	return r.judge(report, mayWarn(order, r.folder.Record().Gate.Warn))
+	err = r.judge(report, mayWarn(order, r.folder.Record().Gate.Warn))
+	r.tellRefused(report, err)
+	return err
 }
 
 // complete puts into an order where the gate must look, and how long.

@@ -10,7 +10,9 @@ import (
 	"syscall"
 	"testing"
 
+	"rolecall/internal/audit"
 	"rolecall/internal/backend"
+	"rolecall/internal/fault"
 	"rolecall/test/kit"
 	"rolecall/test/toy"
 )
@@ -42,7 +44,7 @@ func TestOrphan(t *testing.T) {
 		"one process stays": {errors.New("process 9 stays"), "its record stays for the next sweep: process 9 stays", []string{"removed.json"}},
 	}
 	for name, test := range tests {
-		c := newCall(t, "alpha", "build_script")
+		c := newCall(t, "alpha", "build_script").audited(t)
 		place := stopped{&toy.Backend{Stuck: test.stuck}}
 		if got := c.with(place); got.code != 2 || !strings.Contains(got.log, test.want) {
 			t.Errorf("%s: %+v, want exit code 2 with %q", name, got, test.want)
@@ -53,5 +55,6 @@ func TestOrphan(t *testing.T) {
 		if left := c.left(); !slices.Equal(left, test.left) {
 			t.Errorf("%s: left %q, want %q", name, left, test.left)
 		}
+		c.checkEvents(t, name, audit.Event{Event: audit.Ended, Code: fault.Interrupted, Side: fault.Infrastructure}, audit.Event{Event: audit.Masked, Stage: "build_script", Count: 2})
 	}
 }

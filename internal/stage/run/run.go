@@ -67,10 +67,13 @@ type Parts struct {
 	Providers []Provider
 }
 
+// name is the name of the stage, and of its program.
+const name = "run"
+
 // New returns the stage as a program.
 func New(parts Parts) program.Program {
 	return program.Program{
-		Name: "run",
+		Name: name,
 		Does: "runs a script of the job: the runner appends its path and its stage's name",
 		Run:  parts.run,
 	}
@@ -99,10 +102,11 @@ func (p Parts) run(c *program.Call) error {
 		return err
 	}
 	r := running{c, p, folder, key, place, watching}
+	defer r.tellMasked()
 	result, err := r.run()
 	cause := context.Cause(watching())
 	if r.orphaned(cause) {
-		return errors.Join(cause, err, state.Finish(context.Background(), folder.Root(), key, backend.Reap(p.Backends)))
+		return errors.Join(cause, err, r.finish(cause))
 	}
 	if err != nil {
 		return err

@@ -50,7 +50,7 @@ func TestRefusals(t *testing.T) {
 		t.Run(test.code+" "+strings.ReplaceAll(test.message, "'", ""), func(t *testing.T) {
 			t.Parallel()
 			c := newCall(t, fakests.Error(test.status, test.code, test.message+" "+leak+" "+rawToken))
-			c.refused(t, test.side, test.requests, append(test.want, "role: "+role, "\""+test.code+"\"", requestID)...)
+			c.refused(t, test.side, test.requests, append(test.want, "role: "+role, "\""+test.code+"\"", requestID, "answer: "+test.code+" 01234567-")...)
 		})
 	}
 }
@@ -58,7 +58,7 @@ func TestRefusals(t *testing.T) {
 // TestTokenAsCode: a server may send the token back as an error code.
 func TestTokenAsCode(t *testing.T) {
 	t.Parallel()
-	newCall(t, fakests.Error(http.StatusForbidden, rawToken, "")).refused(t, fault.Account, 1, role)
+	newCall(t, fakests.Error(http.StatusForbidden, rawToken, "")).refused(t, fault.Account, 1, role, "answer: (not printable) ")
 }
 
 // TestHostileCode: an error code cannot add lines or other text to the error.

@@ -45,11 +45,17 @@ func explain(err error, r Request, g *httpguard.Guard) error {
 // finding is an error about a request of STS.
 type finding struct{ *fault.Error }
 
-// traced returns the error with the id of the request that err came from.
+// traced returns the error with the code and the id of the request of the answer that err
+// came from.
 func (f finding) traced(err error) error {
 	var response *awshttp.ResponseError
 	if errors.As(err, &response) && response.ServiceRequestID() != "" {
-		f.Trace = "AWS request id " + printable(response.ServiceRequestID(), "0123456789abcdefABCDEF-")
+		f.Answer.Request = printable(response.ServiceRequestID(), "0123456789abcdefABCDEF-")
+		f.Trace = "AWS request id " + f.Answer.Request
+	}
+	var api smithy.APIError
+	if errors.As(err, &api) && api.ErrorCode() != "UnknownError" { // the SDK's word for an answer without a code
+		f.Answer.Code = printable(api.ErrorCode(), letters)
 	}
 	return f.Error
 }

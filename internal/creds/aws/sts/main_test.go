@@ -155,7 +155,7 @@ func said(err error) string {
 		for _, row := range own.Rows {
 			text += "\n" + row.Label + ": " + row.Text
 		}
-		text += "\n" + own.Trace
+		text += "\n" + own.Trace + "\nanswer: " + own.Answer.Code + " " + own.Answer.Request
 	}
 	return text
 }

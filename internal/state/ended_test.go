@@ -1,0 +1,121 @@
+package state_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"rolecall/internal/audit"
+	"rolecall/internal/fault"
+	"rolecall/internal/job"
+	"rolecall/internal/state"
+	"rolecall/test/auditlog"
+	"rolecall/test/kit"
+)
+
+// audited makes a job of a tenant whose record leads to an audit log, and returns the log's
+// path.
+func (p place) audited(t *testing.T, tenant string, l state.Lease) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "audit.jsonl")
+	trail, err := audit.NewTrail(path, audit.Event{JobID: "7", Tenant: tenant})
+	kit.Must(t, err)
+	f, err := state.Create(p.root, key(7), state.Record{Tenant: tenant, Lease: l, Audit: trail}, p.builds)
+	kit.Must(t, err)
+	f.Close()
+	return path
+}
+
+// told returns what the audit log at path says after a job was told of, without what lies
+// before the tenant and from the beginning of the job on.
+func told(t *testing.T, path string, e state.Ended, kind audit.Kind, problem error) string {
+	t.Helper()
+	kit.Must(t, e.Tell(kind, map[audit.Kind]string{audit.Ended: "run", audit.Removed: "sweep"}[kind], problem))
+	content, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return ""
+	}
+	kit.Must(t, err)
+	auditlog.Check(t, content)
+	_, line, _ := strings.Cut(string(content), `"event":`)
+	line, _, _ = strings.Cut(line, `,"host"`)
+	_, rest, _ := strings.Cut(string(content), `"program":`)
+	rest, _, _ = strings.Cut(rest, `,"began"`)
+	return line + " " + rest
+}
+
+// TestEnded: who finishes a job first can tell of it, and nobody else; a job without
+// credentials is not told of.
+func TestEnded(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	path := p.audited(t, "alpha", state.Lease{})
+	first, err := state.Finish(t.Context(), p.root, key(7), nil)
+	kit.Must(t, err)
+	again, err := state.Finish(t.Context(), p.root, key(7), nil)
+	kit.Must(t, err)
+	if first.ID != 7 || first.Tenant != "alpha" || again.Tenant != "" {
+		t.Errorf("%+v, then %+v", first, again)
+	}
+	kit.Must(t, again.Tell(audit.Ended, "run", nil))
+	want := `"ended" "run","version":"0.1.0","code":"RC506","side":"infrastructure","tenant":"alpha"`
+	if got := told(t, path, first, audit.Ended, fault.New(fault.Interrupted, errors.New("the runner is gone"), "")); got != want {
+		t.Errorf("the audit log has %s, want %s", got, want)
+	}
+	path = p.audited(t, "", state.Lease{})
+	none, err := state.Finish(t.Context(), p.root, key(7), nil)
+	kit.Must(t, err)
+	if got := told(t, path, none, audit.Ended, nil); none.ID != 7 || got != "" {
+		t.Errorf("without a tenant: %+v, %s", none, got)
+	}
+}
+
+// TestEndedInPart: a job whose processes live is told of once by Finish, and once more by
+// the Sweep that removes it.
+func TestEndedInPart(t *testing.T) {
+	r := newReaped(t)
+	for i, want := range []string{"alpha", "", ""} {
+		r.do = func() error { return errors.New("it lives") }
+		ended, err := state.Finish(t.Context(), r.root, key(7), r.reap)
+		if err == nil || ended.Tenant != want {
+			t.Errorf("time %d: %+v, %v, want a job of tenant %q", i+1, ended, err, want)
+		}
+	}
+	r.do = func() error { return nil }
+	if swept, err := state.Sweep(t.Context(), r.root, r.reap); err != nil || len(swept) != 1 || swept[0].Tenant != "alpha" {
+		t.Errorf("Sweep: %+v, %v", swept, err)
+	}
+}
+
+// TestRemoved: Sweep and Create can tell of the dead job that they have removed.
+func TestRemoved(t *testing.T) {
+	want := `"removed" "sweep","version":"0.1.0","tenant":"alpha"`
+	for name, remove := range map[string]func(p place) state.Ended{
+		"Sweep": func(p place) state.Ended {
+			swept, err := state.Sweep(t.Context(), p.root, nil)
+			kit.Must(t, err)
+			return swept[0]
+		},
+		"Create": func(p place) state.Ended {
+			f, err := state.Create(p.root, key(7), state.Record{}, "")
+			kit.Must(t, err)
+			defer f.Close()
+			return f.Before()
+		},
+	} {
+		p := newPlace(t)
+		path := p.audited(t, "alpha", deadLease(t))
+		if got := told(t, path, remove(p), audit.Removed, nil); got != want {
+			t.Errorf("%s: the audit log has %s, want %s", name, got, want)
+		}
+	}
+	p := newPlace(t)
+	f, err := state.Create(p.root, job.Key{ID: 8}, state.Record{}, "")
+	kit.Must(t, err)
+	defer f.Close()
+	if before := f.Before(); before.Tenant != "" || before.ID != 0 {
+		t.Errorf("nothing was there before: %+v", before)
+	}
+}
