@@ -39,7 +39,8 @@ func expect(t *testing.T, want string, outputs ...io.Reader) {
 	}
 }
 
-// TestMaskWhileAScriptPrints masks secrets one after another, while a script runs.
+// TestMaskWhileAScriptPrints masks secrets one after another, while a script runs. No line
+// ends with a secret: the masks hold what is behind one until it cannot belong to it.
 func TestMaskWhileAScriptPrints(t *testing.T) {
 	t.Parallel()
 	stdout, stdoutWriter := pipe(t)
@@ -58,14 +59,14 @@ func TestMaskWhileAScriptPrints(t *testing.T) {
 		mask []mask.Named
 		want string
 	}{
-		{nil, "secret-1,secret-2\n"},
-		{[]mask.Named{key("secret-1")}, "[MASKED],secret-2\n"},
-		{[]mask.Named{key("secret-2")}, "[MASKED],[MASKED]\n"},
+		{nil, "secret-1,secret-2.\n"},
+		{[]mask.Named{key("secret-1")}, "[MASKED],secret-2.\n"},
+		{[]mask.Named{key("secret-2")}, "[MASKED],[MASKED].\n"},
 	} {
 		if err := call.Mask(round.mask...); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := io.WriteString(stdin, "secret-1,secret-2\n"); err != nil {
+		if _, err := io.WriteString(stdin, "secret-1,secret-2.\n"); err != nil {
 			t.Fatal(err)
 		}
 		expect(t, round.want, stdout, stderr)

@@ -49,18 +49,25 @@ func (h host) sweep(ctx context.Context, root string, reap Reap) ([]Ended, error
 	rand.Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] }) //nolint:gosec // no secret
 	var removed []Ended
 	for _, id := range ids {
-		if ctx.Err() != nil {
+		if over(ctx) {
 			break
 		}
 		done, sweepErr := h.sweepJob(ctx, top, id, reap)
 		if done != nil {
 			removed = append(removed, *done)
 		}
-		if ctx.Err() == nil { // what was not done in time is for the next sweep
+		if !over(ctx) { // what was not done in time is for the next sweep
 			err = errors.Join(err, sweepErr)
 		}
 	}
 	return removed, errors.Join(err, top.sweepLedger(h))
+}
+
+// over reports whether the time of ctx is over. A context says so some time after its
+// deadline, when the removal has ended with it.
+func over(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && !time.Now().Before(deadline)
 }
 
 // jobsOf returns the ids of the jobs that have a folder among the entries.
