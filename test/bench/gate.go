@@ -32,6 +32,7 @@ const (
 	treeRounds = 5
 	fewRounds  = 200
 	fewTime    = 5 * time.Millisecond
+	own        = 4  // secrets of the job
 	otherJobs  = 50 // whose sessions have not expired
 )
 
@@ -54,7 +55,7 @@ func (b bencher) gate(ctx context.Context) ([]result, error) {
 	if err != nil {
 		return nil, err
 	}
-	few, err := compare(ctx, fewRounds, t.few(b.programs.Gate))
+	few, err := compare(ctx, fewRounds, t.few(b.programs.Gate, t.secrets[:own], ledger.Ledger{}), t.few(b.programs.Gate, t.secrets, t.issued))
 	if err != nil {
 		return nil, err
 	}
@@ -63,6 +64,7 @@ func (b bencher) gate(ctx context.Context) ([]result, error) {
 		{what: "gate over 20,000 files, 2 GB, one worker", times: samples[1], against: grep, base: samples[0], limit: 0.9},
 		{what: "with two workers", times: samples[2], against: grep, base: samples[0], limit: 0.5},
 		{what: "gate, the program, over 10 small files", times: few[0], against: "5 ms", base: sample{fewTime}, limit: 1},
+		{what: "with sessions of 50 other jobs", times: few[1], against: "without", base: few[0]},
 	}, os.RemoveAll(t.dir)
 }
 
@@ -210,11 +212,11 @@ func (t *tree) walk() iter.Seq[scan.File] {
 	}
 }
 
-// few returns what measures the program, as the run stage starts it, for a job
-// that uploads a few small files.
-func (t *tree) few(program string) contender {
+// few returns what measures the program, as the run stage starts it, for a job that
+// uploads a few small files, with what was issued to other jobs.
+func (t *tree) few(program string, secrets []mask.Named, issued ledger.Ledger) contender {
 	order := gate.Order{
-		Secrets: t.secrets, Issued: t.issued,
+		Secrets: secrets, Issued: issued,
 		Stage: "upload_artifacts_on_success", Project: t.dir, MaxBytes: 10 << 30, MaxDuration: 10 * time.Minute,
 		Uploads: job.Uploads{Artifacts: []job.Artifact{{Type: "archive", Format: "zip", Paths: []string{"node_modules/package0/lib0/"}}}},
 	}
