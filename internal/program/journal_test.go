@@ -3,6 +3,7 @@ package program_test
 import (
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -58,5 +59,25 @@ func TestJournal(t *testing.T) {
 		if got := lines(t, test.run); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
+	}
+}
+
+// TestJournalOfHost: a stage that runs as a process writes to the journal of the host.
+func TestJournalOfHost(t *testing.T) {
+	if !kit.InMounts(t, "the journal's socket") {
+		return
+	}
+	kit.Mount(t, "/run", "", 0)
+	kit.Must(t, os.MkdirAll("/run/systemd/journal", 0o755))
+	next := kit.Listen(t, "/run/systemd/journal/socket")
+	self, err := os.Executable()
+	kit.Must(t, err)
+	command := exec.CommandContext(t.Context(), self)
+	command.Env = []string{childVariable + "=fails"}
+	if err := command.Run(); err == nil {
+		t.Error("the stage has not failed")
+	}
+	if got := next(); !strings.HasPrefix(got, "MESSAGE=it fails\n") {
+		t.Errorf("the journal has %q", got)
 	}
 }

@@ -1,6 +1,7 @@
 package program_test
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -15,6 +16,9 @@ const childVariable = "ROLECALL_TEST_CHILD"
 func TestMain(m *testing.M) {
 	if os.Getenv(childVariable) == "watch" {
 		program.Program{Name: "watch", Run: watch}.Main()
+	}
+	if os.Getenv(childVariable) == "fails" {
+		program.Program{Name: "fails", Run: ends(errors.New("it fails"))}.Main()
 	}
 	os.Exit(m.Run())
 }

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"rolecall/internal/audit"
@@ -69,6 +71,32 @@ func TestEnded(t *testing.T) {
 	kit.Must(t, err)
 	if got := told(t, path, none, audit.Ended, nil); none.ID != 7 || got != "" {
 		t.Errorf("without a tenant: %+v, %s", none, got)
+	}
+}
+
+// TestEndedOnce: of those who finish a job at once, one can tell of it.
+func TestEndedOnce(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	for range 50 {
+		_ = p.audited(t, "alpha", state.Lease{})
+		var tell atomic.Int32
+		var group sync.WaitGroup
+		for range 8 {
+			group.Go(func() {
+				ended, err := state.Finish(t.Context(), p.root, key(7), nil)
+				if err != nil {
+					t.Errorf("one of eight: %v", err)
+				}
+				if ended.Tenant != "" {
+					tell.Add(1)
+				}
+			})
+		}
+		group.Wait()
+		if tell.Load() != 1 {
+			t.Fatalf("%d of eight can tell", tell.Load())
+		}
 	}
 }
 

@@ -33,6 +33,34 @@ func newProgram() sweep.Parts {
 	return sweep.Parts{Backends: []backend.Reaper{host.New()}, Providers: []policyfile.Provider{grant.AWS{}}}
 }
 
+// TestMain makes this test binary the program where the test asks for it.
+func TestMain(m *testing.M) {
+	if os.Getenv("ROLECALL_TEST_CHILD") == "sweep" {
+		newProgram().Main()
+	}
+	os.Exit(m.Run())
+}
+
+// TestJournalOfHost: the program writes to the journal of the host.
+func TestJournalOfHost(t *testing.T) {
+	if !kit.InMounts(t, "the journal's socket") {
+		return
+	}
+	kit.Mount(t, "/run", "", 0)
+	kit.Must(t, os.MkdirAll("/run/systemd/journal", 0o755))
+	next := kit.Listen(t, "/run/systemd/journal/socket")
+	self, err := os.Executable()
+	kit.Must(t, err)
+	command := exec.CommandContext(t.Context(), self, "--rot")
+	command.Env = []string{"ROLECALL_TEST_CHILD=sweep"}
+	if err := command.Run(); err == nil {
+		t.Error("it has not failed")
+	}
+	if got := next(); !strings.HasPrefix(got, "MESSAGE=flag provided but not defined: -rot\n") {
+		t.Errorf("the journal has %q", got)
+	}
+}
+
 // dead makes a job whose runner has died, in a cgroup below that path.
 func dead(t *testing.T, root string, id job.ID, parent string) {
 	t.Helper()
