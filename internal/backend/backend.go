@@ -70,6 +70,10 @@ type Script struct {
 	Stdout io.Writer
 	Stderr io.Writer
 	Grace  time.Duration // time from the end of the context until the script is killed
+
+	// Ended reports whether another process has ended the job. Such a script is not
+	// started, or is killed without a grace.
+	Ended func() bool
 }
 
 // Result is how a script ended.

@@ -53,7 +53,7 @@ const (
 	NoKeys      Code = "RC503" // the issuer's keys cannot be fetched
 	Clock       Code = "RC504" // the clock of the host is wrong
 	LogLocked   Code = "RC505" // the audit log is locked by another process
-	Interrupted Code = "RC506" // the runner has died or has stopped the stage
+	Interrupted Code = "RC506" // the runner has died or has stopped the stage, or the job has ended meanwhile
 	Crashed     Code = "RC507" // the Go runtime has ended a program; package crash prints it
 )
 

@@ -177,3 +177,24 @@ echo "$(($$ == pid)) $(($$ == group)) $(($$ == session)) $terminal $parent"
 		t.Errorf("process, group and session %q, want %q", got, want)
 	}
 }
+
+// TestJobHasEnded: a script whose job has ended does not start, and one that runs then has
+// no grace when it is stopped.
+func TestJobHasEnded(t *testing.T) {
+	t.Parallel()
+	before := newDriver(t, ": > ready\n")
+	before.orders.Ended = before.orders.Dir
+	before.start(t)
+	if r := before.end(t)[0]; !strings.HasSuffix(r.Err, ": the job has ended") || exists(filepath.Join(before.orders.Dir, "ready")) {
+		t.Errorf("code %d, error %q, want an error and no script", r.Code, r.Err)
+	}
+	d := newDriver(t, "trap '' TERM\n: >ready\nsleep 100\n")
+	d.orders.Ended = filepath.Join(d.orders.Dir, "ended")
+	d.start(t)
+	d.await(t, "ready")
+	kit.Must(t, os.WriteFile(d.orders.Ended, nil, 0o600))
+	d.terminate(t)
+	if r := d.end(t)[0]; r.Code != 137 || r.Err != "" || r.Took >= d.orders.Grace {
+		t.Errorf("code %d, error %q after %v, want 137 before the grace ends", r.Code, r.Err, r.Took)
+	}
+}

@@ -33,6 +33,7 @@ type orders struct {
 	User    *script.User
 	Limits  script.Limits
 	Cancel  bool   // the context has ended from the start
+	Ended   string // path of a file that is there when the job has ended
 	Report  string // path of the file for the reports
 }
 
@@ -84,7 +85,7 @@ func (o orders) obey() error {
 		begin := time.Now()
 		result, err := script.Script{
 			Path: path, Env: o.Env, Dir: o.Dir, Stdout: os.Stdout, Stderr: os.Stderr, Grace: o.Grace,
-			Unset: o.Unset, Set: o.Set, User: o.User, Limits: o.Limits,
+			Unset: o.Unset, Set: o.Set, User: o.User, Limits: o.Limits, Ended: func() bool { return exists(o.Ended) },
 		}.Run(ctx)
 		r := report{Code: result.Code, Left: result.Left, Read: result.Read, Alive: kit.Marked(o.Env[0]), Took: time.Since(begin)}
 		if err != nil {
@@ -97,6 +98,12 @@ func (o orders) obey() error {
 		return err
 	}
 	return os.WriteFile(o.Report, content, 0o600)
+}
+
+// exists reports whether there is a file.
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // driver is a driver process of a test.

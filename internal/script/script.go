@@ -31,6 +31,7 @@ type Script struct {
 	User   *User         // nil: the driver's own user
 	Group  Group         // all processes of the script start in it; nil: none
 	Limits Limits
+	Ended  func() bool // reports whether the job of the script has ended; nil: it has not
 }
 
 // Group is a cgroup: a set of processes that a script cannot leave and that can be killed
@@ -48,6 +49,9 @@ type Result struct {
 	Left []int    // processes of the script that could not be killed
 	Read Progress // how far bash had read the script
 }
+
+// errEnded says why a script was not started.
+var errEnded = errors.New("the job has ended")
 
 // Run runs the script. If ctx is done or the output can no longer be written, the
 // script's process group gets SIGTERM, and SIGKILL after the grace. When bash has ended,
@@ -83,12 +87,14 @@ func (s Script) Run(ctx context.Context) (Result, error) {
 	}
 	ended := make(chan struct{})
 	go func() {
-		select {
-		case <-ended:
-			return
-		case <-ctx.Done():
-		case <-stdout.broken:
-		case <-stderr.broken:
+		if !s.over() { // whoever ends the job from now on finds bash
+			select {
+			case <-ended:
+				return
+			case <-ctx.Done():
+			case <-stdout.broken:
+			case <-stderr.broken:
+			}
 		}
 		s.terminate(bash, ended)
 	}()
@@ -110,13 +116,20 @@ func exitCode(status unix.WaitStatus) int {
 	return status.ExitStatus()
 }
 
+// over reports whether the job of the script has ended.
+func (s Script) over() bool { return s.Ended != nil && s.Ended() }
+
 // terminate sends SIGTERM to the script's process group. If bash does not end within the
-// grace, it sends SIGKILL.
+// grace, or if the job has ended, it sends SIGKILL.
 func (s Script) terminate(bash int, ended <-chan struct{}) {
+	grace := s.Grace
+	if s.over() {
+		grace = 0
+	}
 	_ = unix.Kill(-bash, unix.SIGTERM)
 	select {
 	case <-ended:
-	case <-time.After(s.Grace):
+	case <-time.After(grace):
 		_ = unix.Kill(-bash, unix.SIGKILL)
 	}
 }
@@ -167,9 +180,12 @@ func (s Script) fork(bash string, process *syscall.ProcAttr) (pid int, err error
 		pid, err = fork(bash, limits.command(bash), process)
 		return err
 	}
-	if s.Group == nil {
+	switch {
+	case s.over():
+		err = errEnded
+	case s.Group == nil:
 		err = start()
-	} else {
+	default:
 		err = s.Group.Fork(process.Sys, start)
 	}
 	return pid, err

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"rolecall/internal/job"
 )
 
@@ -78,6 +80,14 @@ func (r Reap) safely(ctx context.Context, record Record, id job.ID) (err error) 
 		return nil
 	}
 	return r(ctx, record.Backend, record.Data, id)
+}
+
+// Over reports whether the end of the job has begun: another process reaps and removes the
+// job, or has done so. What is started before a call that returns false is found by whoever
+// ends the job later.
+func (f *Folder) Over() bool {
+	var stat unix.Stat_t
+	return unix.Fstatat(f.dir.fd, string(made), &stat, unix.AT_SYMLINK_NOFOLLOW) != nil
 }
 
 // leave marks the folder as finished, whatever its lease says, and reports whether it was

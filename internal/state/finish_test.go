@@ -56,6 +56,29 @@ func (r *reaped) ends() map[string]func() error {
 	}
 }
 
+// TestOver: a stage that still has the folder learns that another process ends the job,
+// before its processes are reaped.
+func TestOver(t *testing.T) {
+	r := newReaped(t)
+	f, err := state.Open(r.root, key(7))
+	kit.Must(t, err)
+	defer f.Close()
+	if f.Over() {
+		t.Error("the job has ended before its end")
+	}
+	r.do = func() error {
+		if !f.Over() {
+			t.Error("the job has not ended when its processes are reaped")
+		}
+		return nil
+	}
+	_, err = state.Finish(t.Context(), r.root, key(7), r.reap)
+	kit.Must(t, err)
+	if !f.Over() || r.calls != 1 {
+		t.Errorf("the job has not ended after its end, or was reaped %d times", r.calls)
+	}
+}
+
 // TestFinish: what runs is ended while its credentials are still there.
 func TestFinish(t *testing.T) {
 	for _, way := range []string{"Finish", "Sweep"} {

@@ -31,6 +31,7 @@ func TestJobs(t *testing.T) { //nolint:tparallel // the jobs must be over before
 			"cancel":                testCancel,
 			"abort":                 testAbort,
 			"timeout":               testTimeout,
+			"after_script too long": testAfterTimeout,
 			"spoofed variables":     testSpoofed,
 			"masked":                testMasked,
 			"traced":                testTraced,

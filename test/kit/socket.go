@@ -2,6 +2,7 @@ package kit
 
 import (
 	"net"
+	"net/http/httptest"
 	"testing"
 	"time"
 )
@@ -22,4 +23,16 @@ func Listen(t testing.TB, path string) (next func() string) {
 		}
 		return string(buffer[:n])
 	}
+}
+
+// ListenIPv6 lets a server that is not yet started listen on the loopback address of IPv6.
+// The test is skipped on a host without IPv6.
+func ListenIPv6(t testing.TB, server *httptest.Server) {
+	t.Helper()
+	listener, err := net.Listen("tcp6", "[::1]:0")
+	if err != nil {
+		t.Skipf("NOT TESTED, this host has no IPv6: %v", err)
+	}
+	_ = server.Listener.Close()
+	server.Listener = listener
 }

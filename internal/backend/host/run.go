@@ -74,6 +74,7 @@ func (p place) script(s backend.Script) script.Script {
 		Stdout: s.Stdout,
 		Stderr: s.Stderr,
 		Grace:  s.Grace,
+		Ended:  s.Ended,
 		Limits: script.Limits{OpenFiles: p.Limits.OpenFiles, Processes: p.Limits.Processes, AddressSpace: p.Limits.Memory >> 10},
 	}
 	if p.User != nil {

@@ -13,10 +13,16 @@ import (
 	"rolecall/test/toy"
 )
 
-// TestMain makes a copy of the test binary that is called gate the program gate.
+// TestMain makes a copy of the test binary the program that it is called.
 func TestMain(m *testing.M) {
-	if filepath.Base(os.Args[0]) == gate.Program {
+	switch filepath.Base(os.Args[0]) {
+	case gate.Program:
 		inspect.Main()
+	case stageName:
+		stage()
+	case runnerName:
+		runner()
+		return
 	}
 	os.Exit(m.Run())
 }

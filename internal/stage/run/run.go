@@ -24,6 +24,10 @@ import (
 // run ends within 10 s, before a runner that shuts down stops waiting for it.
 const grace = 8 * time.Second
 
+// errEnded is the error of a stage whose job was cleaned up meanwhile. Its script was killed
+// or did not start.
+var errEnded error = fault.New(fault.Interrupted, errors.New("the job was cleaned up while this stage ran"), "")
+
 // Backend is a place that scripts run in. Data is the Data of the job's record.
 type Backend interface {
 	backend.Reaper
@@ -107,6 +111,9 @@ func (p Parts) run(c *program.Call) error {
 	cause := context.Cause(watching())
 	if r.orphaned(cause) {
 		return errors.Join(cause, err, r.finish(cause))
+	}
+	if folder.Over() {
+		return errors.Join(errEnded, err)
 	}
 	if err != nil {
 		return err
@@ -210,6 +217,6 @@ func (r running) runIn(data json.RawMessage) (backend.Result, error) {
 func (r running) execute(clean []string, is identity) (backend.Result, error) {
 	return r.place.Run(r.watching(), r.folder.Record().Data, backend.Script{
 		Path: r.Args[0], Stage: r.Args[1], Env: slices.Concat(clean, is.set), Unset: is.unset, Set: is.set,
-		Stdout: r.Stdout, Stderr: r.Stderr, Grace: grace,
+		Stdout: r.Stdout, Stderr: r.Stderr, Grace: grace, Ended: r.folder.Over,
 	})
 }

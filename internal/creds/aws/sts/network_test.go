@@ -22,6 +22,7 @@ import (
 	"rolecall/internal/idtoken"
 	"rolecall/internal/mask"
 	"rolecall/test/fakests"
+	"rolecall/test/kit"
 )
 
 // childMode names the variable that makes the test binary a client in another process:
@@ -202,6 +203,22 @@ func TestLocalEndpoints(t *testing.T) {
 			t.Errorf("%s: %v", host, err)
 		}
 	}
+}
+
+// TestIPv6: STS may be at an address of IPv6, without TLS on this host only.
+func TestIPv6(t *testing.T) {
+	t.Parallel()
+	c := newCall(t)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(c.server.ServeHTTP))
+	kit.ListenIPv6(t, server)
+	server.Start()
+	t.Cleanup(server.Close)
+	c.client.Endpoint = server.URL
+	if _, err := c.assume(t); err != nil || !strings.HasPrefix(server.URL, "http://[::1]:") {
+		t.Errorf("%s: %v", server.URL, err)
+	}
+	c.client.Endpoint = "http://[::1]:1"
+	c.refused(t, fault.Infrastructure, -1, "STS at [::1]:1, 3 tries: connection refused")
 }
 
 // TestSharedConfigIsOff: AWS config files of the service's user have no effect.
