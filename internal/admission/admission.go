@@ -22,9 +22,11 @@ type Reader func(raw string) (idtoken.Token, error)
 // names of their variables. Each token that the policy may look at must belong to this
 // very job.
 func (c Case) readTokens(d *Decision) (map[string]idtoken.Token, error) {
+	requested, named := c.Request[tenant.Variable]
 	d.Subject = tenant.Subject{
 		Pinned:    c.Pinned,
-		Requested: c.Request["TENANT"],
+		Requested: requested,
+		Named:     named,
 		Project:   c.Response.ProjectPath,
 		Protected: c.Response.Protected,
 		Tokens:    map[string]tenant.Claims{},

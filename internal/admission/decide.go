@@ -63,6 +63,7 @@ type Decision struct {
 	Settings tenant.Settings // of the policy file; the defaults without a policy file
 	Token    idtoken.Token   // empty for a job without a tenant
 	Orders   []creds.Order   // empty for a job without a tenant
+	Notes    []Note          // what the author must know; empty for a job that is refused
 
 	Subject tenant.Subject // the job as the rules saw it; empty without a policy file
 	Claims  idtoken.Claims // of the last token that was read, even if it was refused
@@ -70,15 +71,20 @@ type Decision struct {
 
 // Decide decides which tenant a job is and what is ordered for it. With a policy file
 // it checks in this order: the ID tokens belong to this very job, the policy allows the
-// job, the job works in its folder and has a unix user, an order can be made for it,
-// and no variable of the job would win over what the job gets. No other code knows that
-// order. Errors are of package fault. Beside an error, the Decision holds what is known
+// job, the job works in its folder and has a unix user, it has no services that are
+// refused, an order can be made for it, and no variable of the job would win over what the
+// job gets. No other code knows that order. Errors are of package fault. Beside an error, the Decision holds what is known
 // so far.
 func Decide(c Case) (Decision, error) {
+	decide := c.byPolicy
 	if c.Policy == nil {
-		return c.byJob()
+		decide = c.byJob
 	}
-	return c.byPolicy()
+	d, err := decide()
+	if err == nil {
+		d.Notes = c.notes(d)
+	}
+	return d, err
 }
 
 // byPolicy decides by the policy file.
@@ -91,7 +97,10 @@ func (c Case) byPolicy() (Decision, error) {
 	if d.Grant, err = c.Policy.Decide(d.Subject); err != nil {
 		return d, err
 	}
-	if err := errors.Join(c.checkFolder(d), c.checkUser(d.Grant)); err != nil || d.Grant.Tenant == tenant.None {
+	if err := errors.Join(c.checkFolder(d), c.checkUser(d.Grant)); err != nil {
+		return d, err
+	}
+	if err := c.checkServices(d.Settings); err != nil || d.Grant.Tenant == tenant.None {
 		return d, err
 	}
 	d.Token = tokens[d.Grant.IDToken]
@@ -105,7 +114,9 @@ func (c Case) byPolicy() (Decision, error) {
 func (c Case) byJob() (Decision, error) {
 	d := Decision{Settings: tenant.Defaults()}
 	var err error
-	if d.Grant, err = (tenant.ZeroConfig{Pinned: c.Pinned}).Decide(c.Request["TENANT"]); err != nil {
+	requested, named := c.Request[tenant.Variable]
+	rules := tenant.ZeroConfig{Pinned: c.Pinned, Token: c.Request[tenant.IDToken] != ""}
+	if d.Grant, err = rules.Decide(requested, named); err != nil {
 		return d, err
 	}
 	d.Grant.RunAs = c.RunAs

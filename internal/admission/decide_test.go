@@ -80,9 +80,12 @@ func TestOrderByPolicy(t *testing.T) {
 			vary(c, "GITLAB_OIDC_TOKEN", "two", c.Request["GITLAB_OIDC_TOKEN"])
 		}, fault.Author, "GITLAB_OIDC_TOKEN has two different values", "", ""},
 		{"another job's token", func(c *admission.Case) { c.Request["GITLAB_OIDC_TOKEN"] = "another job's" }, fault.Author, "GITLAB_OIDC_TOKEN is not an ID token of this job", "", "another job's"},
-		{"the policy", func(c *admission.Case) { c.Request["GITLAB_OIDC_TOKEN"] = "three" }, fault.Author, `tenant "alpha" refused for project "acme/deploy", ref "three"`, "", "three"},
+		{"the policy", func(c *admission.Case) { c.Request["GITLAB_OIDC_TOKEN"] = "three" }, fault.Author, `tenant "alpha" refuses this job: rule refs`, "", "three"},
 		{"the folder", func(c *admission.Case) { c.WorkDir = "/b/alpha/unprotected/x" }, fault.Infrastructure, `the job works in "/b/alpha/unprotected/x" and not in /b/alpha/protected/`, "alpha", "one"},
 		{"no unix user", func(c *admission.Case) { c.NoRoot = noRoot() }, fault.Admin, "no root", "alpha", "one"},
+		{"services", func(c *admission.Case) {
+			c.Policy, c.Response.Services = compile(t, "unused_services = \"refuse\"\n"+policy), []string{"postgres"}
+		}, fault.Author, "this runner starts no services, and the job has some", "alpha", "one"},
 		{"the order", func(c *admission.Case) { c.Request["AWS_REGION"] = "EU" }, fault.Author, `tenant "alpha": "EU" is not an AWS region`, "alpha", "one"},
 		{"an override", func(c *admission.Case) { c.Request["AWS_PROFILE"] = "x" }, fault.Author, "variables of the job would override its tenant's credentials: AWS_PROFILE", "alpha", "one"},
 	})
@@ -96,7 +99,7 @@ func TestOrderByJob(t *testing.T) {
 		c.Policy = nil
 		return c
 	}, []step{
-		{"the tenant", func(c *admission.Case) { c.Request["TENANT"] = "../x" }, fault.Author, `variable TENANT: tenant name "../x"`, "", ""},
+		{"the tenant", func(c *admission.Case) { c.Request["TENANT"], c.Request["GITLAB_OIDC_TOKEN"] = "../x", "one" }, fault.Author, `TENANT is no name of a tenant: "../x"`, "", ""},
 		{"no unix user", func(c *admission.Case) { c.NoRoot = noRoot() }, fault.Admin, "no root", "alpha", ""},
 		{"an override", func(c *admission.Case) { c.Request["AWS_PROFILE"] = "x" }, fault.Author, "variables of the job would override", "alpha", ""},
 		{"the role", func(c *admission.Case) { c.Request["ROLE_ARN"] = "x" }, fault.Author, `tenant "alpha": ROLE_ARN: "x" is not the ARN`, "alpha", ""},

@@ -16,4 +16,5 @@ type Order struct {
 	Limit    time.Duration   `json:"limit,omitempty"`    // how long credentials may be valid at most; 0: no limit
 	Terms    json.RawMessage `json:"terms"`              // what is granted and where, in the provider's own format
 	Facts    Facts           `json:"facts,omitempty"`    // what logs may show about the terms
+	Notes    []string        `json:"notes,omitempty"`    // what the job's author must know about the terms, without secrets
 }

@@ -131,8 +131,11 @@ func explain(c admission.Case) explanation {
 	d, err := admission.Decide(c)
 	e.Rules = append(e.Rules, rules(c, d.Subject)...)
 	if err != nil {
-		e.Side, e.Refusal = string(fault.SideOf(err)), err.Error()
+		e.Side, e.Refusal = string(fault.SideOf(err)), refusal(err)
 		return e
+	}
+	for _, note := range d.Notes {
+		e.Notes = append(e.Notes, note.Text)
 	}
 	e.Allowed, e.Tenant = true, string(d.Grant.Tenant)
 	for _, o := range d.Orders {
@@ -142,6 +145,15 @@ func explain(c admission.Case) explanation {
 		}
 	}
 	return e
+}
+
+// refusal returns why a job is refused, with what is known of the case on lines below.
+func refusal(err error) string {
+	text := err.Error()
+	for _, row := range fault.Rows(err) {
+		text += fmt.Sprintf("\n  %-9s  %s", row.Label, row.Text)
+	}
+	return text
 }
 
 // reader returns how a token is read. It checks the signature if the policy file names

@@ -62,17 +62,16 @@ func TestExplainRefused(t *testing.T) {
 		says []string
 	}{
 		"ref": {
-			func(_ *testing.T, w *world) { w.with(map[string]any{"ref": "main/x"}) },
-			[]string{"--tenant", "alpha"},
-			[]string{`refused [author]: tenant "alpha" refused for project "acme/deploy", ref "main/x"`, "alpha   refs "},
+			func(_ *testing.T, w *world) { w.with(map[string]any{"ref": "main/x"}); w.set("TENANT", "alpha") },
+			nil,
+			[]string{`refused [author]: tenant "alpha" refuses this job: rule refs`, `  this job   project "acme/deploy", ref "main/x" (branch, `, "alpha   refs "},
 		},
-		"pinned to another":  {func(*testing.T, *world) {}, []string{"--tenant", "beta"}, []string{"rule projects"}},
+		"pinned to another":  {func(_ *testing.T, w *world) { w.set("TENANT", "beta") }, []string{"--tenant", "beta"}, []string{"rule projects"}},
 		"not in the file":    {func(*testing.T, *world) {}, []string{"--tenant", "gamma"}, []string{"refused [runner-admin]: --tenant "}},
-		"last TENANT counts": {func(_ *testing.T, w *world) { w.set("TENANT", "alpha", "TENANT", "beta") }, nil, []string{`tenant "beta" refused`}},
+		"last TENANT counts": {func(_ *testing.T, w *world) { w.set("TENANT", "alpha", "TENANT", "beta") }, nil, []string{`tenant "beta" refuses`}},
 		"another job":        {func(_ *testing.T, w *world) { w.with(map[string]any{"job_id": "8"}) }, nil, []string{"refused [author]: GITLAB_OIDC_TOKEN is not an ID token of this job: its claim job_id"}},
 		"two tokens":         {func(_ *testing.T, w *world) { w.set("GITLAB_OIDC_TOKEN", "another") }, nil, []string{"GITLAB_OIDC_TOKEN has two different values"}},
 		"overrides":          {func(_ *testing.T, w *world) { w.set("AWS_PROFILE", "x", "AWS_ACCESS_KEY_ID", "SECRET") }, nil, []string{"override its tenant's credentials: AWS_ACCESS_KEY_ID, AWS_PROFILE"}},
-		"nobody takes it":    {func(_ *testing.T, w *world) { w.with(map[string]any{"project_path": "x/y", "job_project_path": "x/y"}) }, nil, []string{"no tenant of this runner's policy", "alpha ", "beta "}},
 		"another issuer": {func(t *testing.T, w *world) {
 			t.Helper()
 			w.withKeys(t)
@@ -94,6 +93,32 @@ func TestExplainRefused(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestExplainUnserved: a job that no tenant serves runs, and the answer says why it has
+// none.
+func TestExplainUnserved(t *testing.T) {
+	t.Parallel()
+	const note = "allowed: no tenant, the job runs without credentials\nsignature: not checked: the policy file names no jwks_file, and explain asks no server\n" +
+		"note: this job has no tenant and no credentials: "
+	for name, c := range map[string]struct {
+		set  func(w *world)
+		args []string
+		says []string
+	}{
+		"nobody takes it": {func(w *world) { w.with(map[string]any{"project_path": "x/y", "job_project_path": "x/y"}) }, nil, []string{note + "no tenant of this runner allows this job (project", "alpha ", "beta "}},
+		"pinned":          {func(w *world) { w.with(map[string]any{"ref": "main/x"}) }, []string{"--tenant", "alpha"}, []string{note + `tenant "alpha" refuses this job: rule refs (the ref is not`}},
+		"another meaning": {func(w *world) { w.with(map[string]any{"aud": "vault"}); w.set("TENANT", "dev01") }, nil, []string{note + `this runner has no tenant "dev01"`}},
+	} {
+		w := newWorld(t)
+		c.set(w)
+		got := w.explain(t, w.token(), c.args...)
+		for _, says := range c.says {
+			if got.code != 0 || !strings.Contains(got.out, says) {
+				t.Errorf("%s: exit code %d, want %q in\n%s", name, got.code, says, got.out)
+			}
+		}
 	}
 }
 
@@ -167,6 +192,7 @@ func TestExplainJSON(t *testing.T) {
 		t.Error(diff)
 	}
 	w.with(map[string]any{"ref": "other"})
+	w.set("TENANT", "alpha")
 	result = w.explain(t, w.token(), "--json", "--tenant", "alpha")
 	if err := json.Unmarshal([]byte(result.out), &got); err != nil || result.code != 1 || got.Allowed || got.Side != "author" || got.Refusal == "" {
 		t.Errorf("exit code %d, %v:\n%s", result.code, err, result.out)

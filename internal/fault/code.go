@@ -16,6 +16,7 @@ const (
 	CredentialsGone  Code = "RC107" // a script has removed or changed the credentials
 	SecretInUpload   Code = "RC108" // a secret is in what would be uploaded
 	UploadUnsearched Code = "RC109" // what would be uploaded cannot be searched
+	UnusedServices   Code = "RC110" // the job has services, which the runner does not start
 )
 
 // The codes of the owner of a cloud account.

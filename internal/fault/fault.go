@@ -65,6 +65,14 @@ func (e *Error) With(label, text string) *Error {
 	return e
 }
 
+// Rows returns what is known of the case of the outermost Error in err.
+func Rows(err error) []Row {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Rows
+	}
+	return nil
+}
+
 // Error returns what is wrong and what to do next, in one text.
 func (e *Error) Error() string {
 	if e.Next == "" {

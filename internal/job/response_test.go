@@ -26,6 +26,7 @@ const whole = `{
     {"key": "GITLAB_OIDC_TOKEN", "value": "second"},
     {"key": "GITLAB_OIDC_TOKEN", "value": "first"}
   ],
+  "image": {"name": "alpine:3", "entrypoint": [""]}, "services": [{"name": "postgres", "alias": "db"}, {"name": "docker:dind"}],
   "steps": [{"name": "script", "script": ["id", "env"]}], "a_new_field": {"id": 1}
 }`
 
@@ -49,7 +50,7 @@ func TestReadResponse(t *testing.T) {
 		{Key: "TENANT", Value: "alpha"},
 		{Key: "GITLAB_OIDC_TOKEN", Value: "second"},
 		{Key: "GITLAB_OIDC_TOKEN", Value: "first"},
-	}}
+	}, Image: "alpine:3", Services: []string{"postgres", "docker:dind"}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

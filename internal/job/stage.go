@@ -26,6 +26,10 @@ func (s StageName) IsUserScript() bool {
 // GetsSources reports whether the stage clones the repository into the work tree.
 func (s StageName) GetsSources() bool { return s == "get_sources" }
 
+// IsScript reports whether the script is the job's own, from script: in .gitlab-ci.yml. A
+// job has one such stage.
+func (s StageName) IsScript() bool { return s == "build_script" || s == "step_script" }
+
 // MayUpload reports whether the stage may upload files. An unknown name counts as
 // an upload if it begins as the names of uploads do.
 func (s StageName) MayUpload() bool {

@@ -7,14 +7,14 @@ import (
 )
 
 // kinds has the answers of all methods of a StageName.
-type kinds struct{ userScript, sources, mayUpload, caches, artifacts, afterFailure bool }
+type kinds struct{ script, userScript, sources, mayUpload, caches, artifacts, afterFailure bool }
 
 func TestStageName(t *testing.T) {
 	t.Parallel()
 	for stage, want := range map[job.StageName]kinds{
-		"build_script":                {userScript: true},
+		"build_script":                {script: true, userScript: true},
 		"after_script":                {userScript: true},
-		"step_script":                 {userScript: true},
+		"step_script":                 {script: true, userScript: true},
 		"step_release":                {userScript: true},
 		"step_upload_":                {userScript: true},
 		"archive_cache":               {mayUpload: true, caches: true},
@@ -35,7 +35,7 @@ func TestStageName(t *testing.T) {
 		"STEP_script":                 {},
 		"":                            {},
 	} {
-		got := kinds{stage.IsUserScript(), stage.GetsSources(), stage.MayUpload(), stage.ArchivesCaches(), stage.UploadsArtifacts(), stage.IsAfterFailure()}
+		got := kinds{stage.IsScript(), stage.IsUserScript(), stage.GetsSources(), stage.MayUpload(), stage.ArchivesCaches(), stage.UploadsArtifacts(), stage.IsAfterFailure()}
 		if got != want {
 			t.Errorf("%q: %+v, want %+v", stage, got, want)
 		}

@@ -7,6 +7,7 @@ import (
 	"rolecall/internal/admission"
 	"rolecall/internal/audit"
 	"rolecall/internal/creds"
+	"rolecall/internal/fault"
 	"rolecall/internal/idtoken"
 	"rolecall/internal/job"
 	"rolecall/internal/tenant"
@@ -78,7 +79,7 @@ func (l log) decided(d admission.Decision, refused error) error {
 // fail puts an error into an event, masked.
 func (l log) fail(e *audit.Event, err error) {
 	e.Fail(err)
-	e.Reason = l.mask(e.Reason)
+	e.Reason = l.mask(reason(err))
 }
 
 // refuse puts into the event of a decision which rule has refused the job.
@@ -94,6 +95,22 @@ func (l log) failed(d admission.Decision, err error) error {
 	e := l.of(audit.Failed, d)
 	l.fail(&e, err)
 	return l.Write(e)
+}
+
+// reason returns why a job was refused, with what its rule says about it. The line has
+// fields for the rest of what is known.
+func reason(err error) string {
+	text := err.Error()
+	e, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		return text
+	}
+	for _, row := range e.Rows {
+		if row.Label == "rule" {
+			return e.What.Error() + ": " + row.Text
+		}
+	}
+	return text
 }
 
 // issued writes that a provider has issued a credential.

@@ -3,6 +3,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,16 +42,18 @@ type Voice struct {
 
 // Open decides about a job and writes the decision to the audit log. If the line cannot
 // be written, an allowed job gets nothing, and the error says so. A refused job stays
-// refused, and the error of the audit log is a warning.
+// refused, and a job that no tenant serves goes on without credentials: for them the error
+// of the audit log is a warning.
 func Open(c admission.Case, voice Voice) (*Session, error) {
 	d, err := admission.Decide(c)
 	s := &Session{d, newLog(d.Settings.AuditLog, c.Response, d.Claims)}
 	s.log.mask = voice.Mask
-	if err == nil && d.Grant.Tenant == tenant.None {
+	refused := cmp.Or(err, d.Grant.Unserved)
+	if refused == nil && d.Grant.Tenant == tenant.None {
 		return s, nil
 	}
-	told := s.log.decided(d, err)
-	if err == nil {
+	told := s.log.decided(d, refused)
+	if refused == nil {
 		return s, told
 	}
 	if told != nil {

@@ -37,11 +37,12 @@ func TestOpen(t *testing.T) {
 		Event: audit.Decision, Allowed: new(true), Tenant: "alpha", Rule: "projects acme/deploy; ref_types branch", RoleARN: "arn:role", RoleSessionName: "session-of-aws",
 	}, "main", "branch")
 	byRule := of(audit.Event{
-		Event: audit.Decision, Allowed: new(false), Code: fault.Refused, Side: fault.Author, Tenant: "alpha", Rule: "ref_types", Reason: `tenant "alpha" refused for project "acme/deploy", ref "x" (type "", not protected): ` +
-			`rule ref_types: jobs of a ref of type "" are not allowed; run the job for a ref of another type, or ask the runner's admin`,
+		Event: audit.Decision, Allowed: new(false), Code: fault.Refused, Side: fault.Author, Tenant: "alpha", Rule: "ref_types", Reason: `tenant "alpha" refuses this job: rule ref_types: jobs of a ref of type "" are not allowed`,
 	}, "x", "")
 	overrides := of(audit.Event{Event: audit.Decision, Allowed: new(false), Code: fault.Override, Side: fault.Author, Tenant: "alpha", RoleARN: "arn:role", RoleSessionName: "session-of-aws"}, "main", "branch")
 	overrides.Reason = "variables of the job would override its tenant's credentials: OVERRIDES; remove them from .gitlab-ci.yml and from Settings > CI/CD > Variables of the project and its groups; RC106 in docs/errors.md says how one command of a script can have another identity"
+	unserved := of(audit.Event{Event: audit.Decision, Allowed: new(false), Code: fault.NoTenant, Side: fault.Author, Rule: "tenant"}, "main", "branch")
+	unserved.Reason = "the job's variable TENANT is empty; set TENANT to the tenant, or leave it out; a variable of another one is empty where that one is not set, or is protected"
 	unread := audit.Event{
 		Event: audit.Decision, Allowed: new(false), Code: fault.NoKeys, Side: fault.Infrastructure, Reason: "no answer", JobID: "7", PipelineID: "9", JobProjectID: "42", JobProjectPath: "acme/deploy",
 	}
@@ -51,7 +52,8 @@ func TestOpen(t *testing.T) {
 		err    string // empty: it is allowed
 	}{
 		"allowed":          {func(*admission.Case) {}, []audit.Event{allowed}, ""},
-		"by a rule":        {func(c *admission.Case) { c.Request["TENANT"], c.Request["TOKEN"] = "alpha", "x" }, []audit.Event{byRule}, `tenant "alpha" refused for`},
+		"by a rule":        {func(c *admission.Case) { c.Request["TENANT"], c.Request["TOKEN"] = "alpha", "x" }, []audit.Event{byRule}, `tenant "alpha" refuses this job`},
+		"unserved":         {func(c *admission.Case) { c.Request["TENANT"], c.Request["TOKEN"] = "", "main" }, []audit.Event{unserved}, ""},
 		"an override":      {func(c *admission.Case) { c.Request["OVERRIDES"] = "" }, []audit.Event{overrides}, "variables of the job would override"},
 		"nobody's mistake": {func(c *admission.Case) { c.Read = unreachable }, []audit.Event{unread}, "no answer"},
 		"none":             {func(c *admission.Case) { delete(c.Request, "TOKEN") }, nil, ""},
@@ -59,7 +61,7 @@ func TestOpen(t *testing.T) {
 		"no log": {func(c *admission.Case) {
 			c.Policy, c.Request = nil, map[string]string{"TENANT": "a", "GITLAB_OIDC_TOKEN": "main"}
 		}, nil, ""},
-		"no log, and refused": {func(c *admission.Case) { c.Policy, c.Request["TENANT"] = nil, "../x" }, nil, "variable TENANT"},
+		"no log, and refused": {func(c *admission.Case) { c.Policy, c.Request["TENANT"] = nil, "../x" }, nil, ""},
 	} {
 		path := newLog(t)
 		c := newCase(t, path, aws())
@@ -98,6 +100,14 @@ func TestOpenWithoutLog(t *testing.T) {
 	}
 	if len(warned) != 1 || !strings.HasPrefix(warned[0], "audit log "+path) {
 		t.Errorf("the warnings are %q", warned)
+	}
+	unserved := newCase(t, path, aws())
+	unserved.Request["TENANT"] = ""
+	loud := voice(t)
+	loud.Warn = func(err error) { warned = append(warned, err.Error()) }
+	s, err := session.Open(unserved, loud)
+	if err != nil || s.Grant.Tenant != "" || s.Orders != nil || len(warned) != 2 {
+		t.Errorf("a job that no tenant serves: %+v, %v, warnings %q", s, err, warned)
 	}
 	none := newCase(t, path, aws())
 	delete(none.Request, "TOKEN")

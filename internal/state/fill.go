@@ -9,7 +9,7 @@ import (
 
 // complete fills in the fields of a record that Create knows itself.
 func (r Record) complete(key job.Key, tempProjectDir string) Record {
-	r.Version, r.Proof, r.LinkDir = recordVersion, key.Proof, ""
+	r.Version, r.Proof, r.LinkDir, r.Notes = recordVersion, key.Proof, "", bounded(r.Notes)
 	if filepath.IsAbs(r.Own) {
 		r.Own = filepath.Join(r.Own, key.ID.String())
 	}

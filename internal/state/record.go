@@ -51,7 +51,8 @@ type Record struct {
 
 	Audit audit.Trail `json:"audit,omitzero"` // to the audit log, for programs that read no policy file
 
-	Metadata bool `json:"metadata,omitempty"` // scripts may use the metadata service of the host's cloud
+	Metadata bool   `json:"metadata,omitempty"` // scripts may use the metadata service of the host's cloud
+	Notes    []Note `json:"notes,omitempty"`    // what the job's author must know
 
 	Backend string          `json:"backend,omitempty"` // name of the backend that runs the scripts; empty: unknown
 	Data    json.RawMessage `json:"data,omitempty"`    // what this backend needs to know; no secret
@@ -75,6 +76,30 @@ type Gate struct {
 	MaxFiles    int64         `json:"max_files,omitempty"`    // 0: no bound
 	MaxBytes    int64         `json:"max_bytes"`
 	MaxDuration time.Duration `json:"max_duration"`
+}
+
+// Note is a line that the job log shows before the job's script. It holds no secret.
+type Note struct {
+	Text string `json:"text"`
+	Warn bool   `json:"warn,omitempty"`
+}
+
+// Bounds of the notes of a record, so that it stays well below maxRecord.
+const (
+	maxNotes = 10
+	maxNote  = 1000 // bytes
+)
+
+// bounded returns notes as a record keeps them: the first ones, cut to their bounds.
+func bounded(notes []Note) []Note {
+	var kept []Note
+	for _, n := range notes[:min(len(notes), maxNotes)] {
+		if len(n.Text) > maxNote {
+			n.Text = strings.ToValidUTF8(n.Text[:maxNote], "") + "…"
+		}
+		kept = append(kept, n)
+	}
+	return kept
 }
 
 // load reads the record and the phase. An error means that this driver cannot work with

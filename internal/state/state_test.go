@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -77,6 +78,24 @@ func TestCreateWriteReadRemove(t *testing.T) {
 
 // TestWithoutTenant: a job without credentials has a record and nothing that its
 // script could see.
+// TestNotes: a record keeps the first notes, each up to a bound, so that it can always be
+// read.
+func TestNotes(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	long := state.Note{Text: strings.Repeat("x", 999) + "ÄÄ", Warn: true}
+	f, err := state.Create(p.root, job.Key{ID: 7}, state.Record{Notes: slices.Repeat([]state.Note{{Text: "short"}, long}, 20)}, "")
+	kit.Must(t, err)
+	f.Close()
+	f, err = state.Find(p.root, job.Key{ID: 7})
+	kit.Must(t, err)
+	defer f.Close()
+	notes := f.Record().Notes
+	if len(notes) != 10 || notes[0] != (state.Note{Text: "short"}) || notes[9] != (state.Note{Text: strings.Repeat("x", 999) + "…", Warn: true}) {
+		t.Errorf("the notes are %+v", notes)
+	}
+}
+
 func TestWithoutTenant(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)

@@ -1,6 +1,7 @@
 package tenant
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,6 +13,7 @@ import (
 type Subject struct {
 	Pinned    Name              // --tenant; None where the runner has none
 	Requested string            // the job's TENANT; a request
+	Named     bool              // whether the job has a variable TENANT, be it empty
 	Project   string            // path of the project that runs the job, as GitLab sent it; empty on old servers
 	Protected bool              // whether its ref is protected, as GitLab sent it
 	Tokens    map[string]Claims // of its ID tokens, by the name of their variables
@@ -30,92 +32,86 @@ type Claims struct {
 
 // TokenNames returns the variables of the ID tokens that a decision reads, sorted. The
 // job need not have them all. If a tenant is pinned, only this tenant's variable
-// counts; else, if one is requested, the requested tenant's; else the variables of all
-// tenants. An unknown tenant has no variable.
+// counts; else, if the job requests a tenant of the policy, this tenant's; else the
+// variables of all tenants.
 func (p *Policy) TokenNames(pinned Name, requested string) []string {
-	if pinned == None {
-		pinned = Name(requested)
+	var names []string
+	only := cmp.Or(pinned, p.known(requested))
+	for i := range p.tenants {
+		if t := &p.tenants[i]; only == None || only == t.Name {
+			names = append(names, t.IDToken)
+		}
 	}
-	names := p.tokensOf(pinned)
 	slices.Sort(names)
 	return slices.Compact(names)
 }
 
-// tokensOf returns the variable of the named tenant's ID token, or of each tenant's if
-// name is None.
-func (p *Policy) tokensOf(name Name) []string {
-	var names []string
-	for i := range p.tenants {
-		if t := &p.tenants[i]; name == None || name == t.Name {
-			names = append(names, t.IDToken)
-		}
+// known returns the tenant of the policy that has that name, or None.
+func (p *Policy) known(name string) Name {
+	if p.find(Name(name)) == nil {
+		return None
 	}
-	return names
+	return Name(name)
 }
 
 // Decide decides which tenant a job is: the pinned tenant, else the tenant that the
-// job requests, else the single tenant whose rules allow the job. A job without the ID
-// token that the rules need gets tenant None, unless the job requests a tenant or a
-// tenant requires its jobs to have one. An error is a fault.Author with a Refusal, or
-// a fault.Admin.
+// job requests, else the single tenant whose rules allow the job.
+//
+// A job that requests no tenant and needs none gets tenant None: without the ID token
+// that the rules need, with one that they do not allow, or with an empty variable
+// TENANT. Then Grant.Unserved says why, unless the job has no token at all. So does a job
+// whose TENANT the policy does not have, if no ID token of it is for a tenant's audience,
+// or if the policy says so. A tenant may require that its jobs get its credentials.
+//
+// An error is a fault.Author with a Refusal, or a fault.Admin.
 func (p *Policy) Decide(s Subject) (Grant, error) {
-	t, err := p.named(s)
-	if err != nil {
-		return Grant{}, err
-	}
-	if t == nil {
-		return p.choose(s)
-	}
-	claims, has := s.Tokens[t.IDToken]
-	if !has {
-		if s.Requested == "" && !t.Required {
-			return p.noTenant(s)
-		}
-		return Grant{}, t.refuseToken()
-	}
-	v := newView(s, claims)
-	if rule := t.refuses(v); rule != "" {
-		return Grant{}, t.refuse(rule, s, v)
-	}
-	return t.grant(v), nil
-}
-
-// named returns the pinned or else the requested tenant, or nil without either.
-func (p *Policy) named(s Subject) (*Tenant, error) {
+	pinned, requested := p.find(s.Pinned), p.find(Name(s.Requested))
 	switch {
-	case s.Pinned != None:
-		return p.pinned(s)
-	case s.Requested != "":
-		return p.requested(s)
-	}
-	return nil, nil
-}
-
-// pinned returns the tenant of --tenant. The job must not request another one.
-func (p *Policy) pinned(s Subject) (*Tenant, error) {
-	t := p.find(s.Pinned)
-	if t == nil {
-		return nil, fault.New(fault.BadPolicy, fmt.Errorf("--tenant %q is not in the policy file", s.Pinned),
+	case s.Pinned != None && pinned == nil:
+		return Grant{}, fault.New(fault.BadPolicy, fmt.Errorf("--tenant %q is not in the policy file", s.Pinned),
 			"correct it in the runner's config.toml, or add the tenant to the file")
+	case s.Requested == "" && s.Named:
+		return p.unserved(s, refuseEmpty())
+	case s.Requested == "" && pinned == nil:
+		return p.choose(s)
+	case s.Requested == "":
+		return p.pinned(pinned, s)
+	case requested == nil:
+		return p.unknown(s)
+	case pinned != nil && pinned != requested:
+		return Grant{}, refuseOther(s.Requested, s.Pinned)
 	}
-	if s.Requested != "" && s.Requested != string(s.Pinned) {
-		return nil, refuse(fmt.Sprintf("the job asks for tenant %s, this runner serves tenant %q only", Quote(s.Requested), s.Pinned),
-			"choose a runner of that tenant by its tags")
-	}
-	return t, nil
+	return requested.judge(s)
 }
 
-// requested returns the tenant that the job's variable TENANT names.
-func (p *Policy) requested(s Subject) (*Tenant, error) {
-	name, err := ParseName(s.Requested)
-	if err != nil {
-		return nil, refuse("variable TENANT: "+err.Error(), "correct TENANT in .gitlab-ci.yml")
+// pinned decides about a job that requests no tenant, on a runner of the tenant t.
+func (p *Policy) pinned(t *Tenant, s Subject) (Grant, error) {
+	g, err := t.judge(s)
+	switch {
+	case err == nil || t.Required:
+		return g, err
+	case !t.has(s):
+		return p.noTenant(s)
 	}
-	t := p.find(name)
-	if t == nil {
-		return nil, refuse(fmt.Sprintf("this runner serves no tenant %q", name), "correct TENANT in .gitlab-ci.yml, or ask the runner's admin")
+	return p.unserved(s, err)
+}
+
+// unknown decides about a job that requests a tenant which the policy does not have. Its
+// variable TENANT may mean something else.
+func (p *Policy) unknown(s Subject) (Grant, error) {
+	why := refuseUnknown(s.Requested)
+	if !p.settings.UnknownNone && p.meant(s) {
+		return Grant{}, why
 	}
-	return t, nil
+	return p.unserved(s, why)
+}
+
+// meant reports whether an ID token of the job is for the audience of a tenant that reads
+// it.
+func (p *Policy) meant(s Subject) bool {
+	return slices.ContainsFunc(p.tenants, func(t Tenant) bool {
+		return slices.Contains(s.Tokens[t.IDToken].Audience, t.Audience)
+	})
 }
 
 // choose decides if neither the runner nor the job names a tenant.
@@ -126,14 +122,33 @@ func (p *Policy) choose(s Subject) (Grant, error) {
 		return grants[0], nil
 	case len(grants) > 1:
 		return Grant{}, refuseMany(grants)
-	case seen != nil:
-		return Grant{}, refuse(fmt.Sprintf("no tenant of this runner's policy allows %s", seen),
-			"set TENANT to learn which rule of a tenant refuses, or ask the runner's admin")
 	}
 	if t := p.requiring(s); t != nil {
-		return Grant{}, t.refuseToken()
+		return t.judge(s)
 	}
-	return p.noTenant(s)
+	if seen == nil {
+		return p.noTenant(s)
+	}
+	return p.unserved(s, p.refuseAll(s, seen))
+}
+
+// judge returns the grant of a job that has the tenant's token and is allowed by its
+// rules.
+func (t *Tenant) judge(s Subject) (Grant, error) {
+	if !t.has(s) {
+		return Grant{}, NoToken(t.Name, t.IDToken, t.Audience)
+	}
+	v := newView(s, s.Tokens[t.IDToken])
+	if rule := t.refuses(v); rule != "" {
+		return Grant{}, t.refuse(rule, s, v)
+	}
+	return t.grant(v), nil
+}
+
+// has reports whether a job has the tenant's ID token.
+func (t *Tenant) has(s Subject) bool {
+	_, has := s.Tokens[t.IDToken]
+	return has
 }
 
 // allowing returns the grants of all tenants whose rules allow the job. The view shows
@@ -158,16 +173,33 @@ func (p *Policy) allowing(s Subject) (grants []Grant, seen *view) {
 	return grants, seen
 }
 
-// requiring returns the first tenant that the jobs of this project must have a token
-// for, or nil.
+// requiring returns the first tenant that the job must be of, or nil: the pinned one, or
+// one that has the job's project, by what GitLab sent or by a token.
 func (p *Policy) requiring(s Subject) *Tenant {
-	project := segmentsOf(s.Project)
+	projects := [][]string{segmentsOf(s.Project)}
+	for _, claims := range s.Tokens {
+		projects = append(projects, newView(s, claims).runs)
+	}
 	for i := range p.tenants {
-		if t := &p.tenants[i]; t.Required && matches(t.Projects, project) {
+		t := &p.tenants[i]
+		has := func(project []string) bool { return matches(t.Projects, project) }
+		if t.Required && (t.Name == s.Pinned || s.Pinned == None && slices.ContainsFunc(projects, has)) {
 			return t
 		}
 	}
 	return nil
+}
+
+// unserved returns what a job without a tenant gets that could have meant to have one.
+// Why is the refusal of the tenant: it becomes the error if a tenant requires the job, or
+// if no job may be without a tenant.
+func (p *Policy) unserved(s Subject, why error) (Grant, error) {
+	g, err := p.noTenant(s)
+	if err != nil || p.requiring(s) != nil {
+		return Grant{}, why
+	}
+	g.Unserved = why
+	return g, nil
 }
 
 // noTenant returns what a job without a tenant gets: a unix user to run as with its

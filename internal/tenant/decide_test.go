@@ -147,8 +147,9 @@ func TestPolicyTokenNames(t *testing.T) {
 		{"", "beta", "BETA_TOKEN"},
 		{"must", "beta", "MUST_TOKEN"},
 		{"gamma", "", ""},
-		{"", "gamma", ""},
-		{"", "../x", ""},
+		{"", "gamma", "BETA_TOKEN GITLAB_OIDC_TOKEN MUST_TOKEN"},
+		{"", "../x", "BETA_TOKEN GITLAB_OIDC_TOKEN MUST_TOKEN"},
+		{"alpha", "gamma", "GITLAB_OIDC_TOKEN"},
 	} {
 		if got := strings.Join(policy.TokenNames(test.pinned, test.requested), " "); got != test.want {
 			t.Errorf("TokenNames(%q, %q) = %s, want %s", test.pinned, test.requested, got, test.want)

@@ -36,6 +36,12 @@ type Settings struct {
 
 	Metadata bool // scripts may use the metadata service of the host's cloud
 
+	// UnknownNone runs a job without a tenant if its TENANT is not in the policy, although
+	// it has an ID token for the audience of a tenant.
+	UnknownNone bool
+
+	RefuseServices bool // a job that has services is refused: the runner starts none
+
 	Limits  Limits // of jobs without a tenant
 	GitLab  GitLab
 	Gate    Gate

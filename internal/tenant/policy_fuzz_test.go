@@ -1,10 +1,14 @@
 package tenant_test
 
 import (
+	"cmp"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
+	"rolecall/internal/fault"
 	"rolecall/internal/tenant"
 )
 
@@ -40,6 +44,7 @@ func FuzzDecide(f *testing.F) {
 		if which&8 != 0 {
 			j.Project = project
 		}
+		j.Named = requested != "" || which&16 != 0
 		var allowing []tenant.Name
 		for _, one := range tenants {
 			named := (pinned == "" || pinned == string(one.Name)) && (requested == "" || requested == string(one.Name))
@@ -49,13 +54,13 @@ func FuzzDecide(f *testing.F) {
 		}
 		grant, err := policy.Decide(j)
 		granted := err == nil && grant.Tenant != tenant.None
-		if want := len(allowing) == 1; granted != want || granted && grant.Tenant != allowing[0] {
+		if want := len(allowing) == 1 && j.Named == (requested != ""); granted != want || granted && grant.Tenant != allowing[0] {
 			t.Errorf("the oracle allows %q, Decide gives %+v, %v for %+v", allowing, grant, err, j)
 		}
 		if granted && grant.Protected != (protected == "true") {
 			t.Errorf("Protected is %v for %q", grant.Protected, protected)
 		}
-		if err != nil && strings.Contains(strings.SplitN(err.Error(), "; add to the job", 2)[0], "\n") {
+		if e, ok := errors.AsType[*fault.Error](cmp.Or(err, grant.Unserved)); ok && strings.Contains(e.What.Error()+fmt.Sprint(e.Rows), "\n") {
 			t.Errorf("the refusal has lines: %q", err)
 		}
 		for i, v := range policy.Explain(j) {

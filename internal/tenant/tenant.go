@@ -10,8 +10,6 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
-
-	"rolecall/internal/fault"
 )
 
 // Name is the name of a tenant: 1 to 63 of a-z, 0-9, - and _, not starting with -.
@@ -40,6 +38,9 @@ func Quote(text string) string {
 	return fmt.Sprintf("%q", text)
 }
 
+// Variable is the variable by which a job requests its tenant.
+const Variable = "TENANT"
+
 // IDToken is the variable that holds a job's ID token.
 const IDToken = "GITLAB_OIDC_TOKEN" //nolint:gosec // the name of a variable
 
@@ -52,6 +53,10 @@ type Grant struct {
 	Limits    Limits
 	Gifts     []Gift // what the tenant gives the job; empty without a policy file
 	Why       string // the rules that allowed the job, for the audit log; empty without a policy file
+
+	// Unserved is why a job that could have meant to have a tenant has none: a fault.Author.
+	// It is nil for a job that has a tenant, or that asks for none and has no ID token.
+	Unserved error
 }
 
 // Gift is what a tenant gives its jobs from one provider of credentials.
@@ -72,33 +77,32 @@ func (g Grant) Folder() string {
 }
 
 // ZeroConfig are the rules without a policy file. Pinned is the tenant of the runner;
-// with None the job names its tenant.
-type ZeroConfig struct{ Pinned Name }
-
-// Decide returns the grant of a job whose variable TENANT has the value requested,
-// which may be empty. If neither the job nor the runner names a tenant, the Grant has
-// tenant None. Errors are a fault.Author.
-func (z ZeroConfig) Decide(requested string) (Grant, error) {
-	name, err := z.name(requested)
-	if err != nil || name == None {
-		return Grant{}, err
-	}
-	return Grant{Tenant: name, IDToken: IDToken}, nil
+// with None the job names its tenant. Token says whether the job has an ID token.
+type ZeroConfig struct {
+	Pinned Name
+	Token  bool
 }
 
-// name returns the tenant of a job whose variable TENANT is requested.
-func (z ZeroConfig) name(requested string) (Name, error) {
-	if requested == "" || requested == string(z.Pinned) {
-		return z.Pinned, nil
-	}
-	if z.Pinned != None {
-		return None, fault.New(fault.NoTenant,
-			fmt.Errorf("the job asks for tenant %s, this runner serves tenant %q only", Quote(requested), z.Pinned),
-			"choose a runner of that tenant by its tags")
-	}
+// Decide returns the grant of a job whose variable TENANT has the value requested. If
+// neither the job nor the runner names a tenant, the Grant has tenant None. The same is so
+// if TENANT is named but empty, or if it is no name of a tenant and the job has no ID
+// token: then Grant.Unserved says that. Errors are a fault.Author.
+func (z ZeroConfig) Decide(requested string, named bool) (Grant, error) {
 	name, err := ParseName(requested)
-	if err != nil {
-		return None, fault.New(fault.BadVariable, fmt.Errorf("variable TENANT: %w", err), "correct TENANT in .gitlab-ci.yml")
+	switch {
+	case requested == "" && named:
+		return Grant{Unserved: refuseEmpty()}, nil
+	case requested == "":
+		name = z.Pinned
+	case err != nil && !z.Token:
+		return Grant{Unserved: refuseName(requested)}, nil
+	case z.Pinned != None && name != z.Pinned:
+		return Grant{}, refuseOther(requested, z.Pinned)
+	case err != nil:
+		return Grant{}, refuseName(requested)
 	}
-	return name, nil
+	if name == None {
+		return Grant{}, nil
+	}
+	return Grant{Tenant: name, IDToken: IDToken}, nil
 }

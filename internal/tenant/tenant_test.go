@@ -46,20 +46,43 @@ func TestParseNameRefuses(t *testing.T) {
 func TestDecideGrants(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		pinned    tenant.Name
+		rules     tenant.ZeroConfig
 		requested string
-		want      tenant.Grant
+		named     bool
+		want      tenant.Name
+		unserved  string
 	}{
-		"nothing asked":           {"", "", tenant.Grant{}},
-		"a tenant":                {"", "alpha", tenant.Grant{Tenant: "alpha", IDToken: "GITLAB_OIDC_TOKEN"}},
-		"pinned, nothing asked":   {"beta", "", tenant.Grant{Tenant: "beta", IDToken: "GITLAB_OIDC_TOKEN"}},
-		"pinned, the same asked":  {"beta", "beta", tenant.Grant{Tenant: "beta", IDToken: "GITLAB_OIDC_TOKEN"}},
-		"the folder of no tenant": {"", "none", tenant.Grant{Tenant: "none", IDToken: "GITLAB_OIDC_TOKEN"}},
+		"nothing asked":                {},
+		"a tenant":                     {tenant.ZeroConfig{Token: true}, "alpha", true, "alpha", ""},
+		"a tenant, no token yet":       {tenant.ZeroConfig{}, "alpha", true, "alpha", ""},
+		"pinned, nothing asked":        {tenant.ZeroConfig{Pinned: "beta", Token: true}, "", false, "beta", ""},
+		"pinned, the same asked":       {tenant.ZeroConfig{Pinned: "beta"}, "beta", true, "beta", ""},
+		"the folder of no tenant":      {tenant.ZeroConfig{}, "none", true, "none", ""},
+		"an empty TENANT":              {tenant.ZeroConfig{Token: true}, "", true, "", "the job's variable TENANT is empty"},
+		"pinned, an empty TENANT":      {tenant.ZeroConfig{Pinned: "beta", Token: true}, "", true, "", "the job's variable TENANT is empty"},
+		"no name, no token":            {tenant.ZeroConfig{}, "contoso.onmicrosoft.com", true, "", `TENANT is no name of a tenant: "contoso.onmicrosoft.com"`},
+		"pinned, no name and no token": {tenant.ZeroConfig{Pinned: "beta"}, "../beta", true, "", `TENANT is no name of a tenant: "../beta"`},
 	} {
-		got, err := tenant.ZeroConfig{Pinned: test.pinned}.Decide(test.requested)
-		if diff := cmp.Diff(test.want, got); err != nil || diff != "" {
-			t.Errorf("%s: error %v, grant differs:\n%s", name, err, diff)
+		got, err := test.rules.Decide(test.requested, test.named)
+		if err != nil || got.Tenant != test.want || (got.IDToken == "GITLAB_OIDC_TOKEN") != (test.want != "") || got.Gifts != nil {
+			t.Errorf("%s: %+v, %v, want tenant %q", name, got, err, test.want)
 		}
+		checkUnserved(t, name, got, test.unserved)
+	}
+}
+
+// checkUnserved holds that a job without a tenant is told why, on the author's side; with
+// an empty text nothing is told.
+func checkUnserved(t *testing.T, name string, got tenant.Grant, want string) {
+	t.Helper()
+	switch {
+	case want == "" && got.Unserved != nil:
+		t.Errorf("%s: the job is told %v", name, got.Unserved)
+	case want == "":
+	case got.Unserved == nil || !strings.HasPrefix(got.Unserved.Error(), want) || fault.SideOf(got.Unserved) != fault.Author:
+		t.Errorf("%s: the job is told %v, want %q", name, got.Unserved, want)
+	case got.Tenant != tenant.None || got.Gifts != nil:
+		t.Errorf("%s: the job is told %v, and gets %+v", name, got.Unserved, got)
 	}
 }
 
@@ -70,14 +93,14 @@ func TestDecideRefuses(t *testing.T) {
 		requested string
 		want      []string
 	}{
-		"bad name":           {"", "../x", []string{`"../x"`, "variable TENANT", "correct TENANT in .gitlab-ci.yml"}},
+		"bad name":           {"", "../x", []string{`"../x"`, "TENANT is no name", "correct TENANT in .gitlab-ci.yml"}},
 		"shell in the name":  {"", "$(id)", []string{`"$(id)"`, "TENANT"}},
 		"300 letters":        {"", strings.Repeat("a", 300), []string{"aaa", "…", "TENANT"}},
 		"another tenant":     {"beta", "alpha", []string{`"alpha"`, `"beta" only`, "choose a runner"}},
 		"prefix of the pin":  {"beta", "bet", []string{`"bet"`, `"beta" only`}},
 		"pinned, a bad name": {"beta", "../beta", []string{`"../beta"`, `"beta" only`}},
 	} {
-		got, err := tenant.ZeroConfig{Pinned: test.pinned}.Decide(test.requested)
+		got, err := tenant.ZeroConfig{Pinned: test.pinned, Token: true}.Decide(test.requested, true)
 		if err == nil || !cmp.Equal(got, tenant.Grant{}) {
 			t.Errorf("%s: got %+v, %v, want no grant and an error", name, got, err)
 			continue

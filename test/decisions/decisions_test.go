@@ -14,7 +14,7 @@ import (
 // kind there are at least is so for this one.
 const seed = 1
 
-// TestDecisions: for 1,000 jobs, prepare and doctor explain agree in whether the job is
+// TestDecisions: for 1,500 jobs, prepare and doctor explain agree in whether the job is
 // allowed, which tenant it is, by which rule, and in the words of a refusal; and config
 // has given out the folder of that tenant.
 func TestDecisions(t *testing.T) {
@@ -24,8 +24,8 @@ func TestDecisions(t *testing.T) {
 		d := newDice(seed, i)
 		p := newPolicy(d, w.dir, w.gitlab.Issuer())
 		path := w.write(t, "rolecall.toml", p.text)
-		for j := range int64(20) {
-			c := w.newCandidate(d, p, int64(i)*20+j+1000)
+		for j := range int64(30) {
+			c := w.newCandidate(d, p, int64(i)*30+j+1000)
 			c.flags.Config = path
 			if i%10 == 9 {
 				c = w.newFree(d, c.id)
@@ -95,7 +95,7 @@ func disagree(told audit.Event, o outcome, rules []rule, folder string, hasFolde
 	of, _, _ := strings.Cut(folder, "/")
 	byRule := told.Rule != "" && !o.Allowed && told.Rule != "region"
 	switch {
-	case told.Event != "" && (*told.Allowed != o.Allowed || o.Allowed && told.Tenant != o.Tenant):
+	case told.Event != "" && (*told.Allowed != (o.Allowed && o.Tenant != "") || *told.Allowed && told.Tenant != o.Tenant):
 		return "the audit log says otherwise"
 	case byRule && told.Tenant != "" && ok[told.Tenant+" "+told.Rule]:
 		return "the rule " + told.Rule + " refuses, and the table has it as kept"
@@ -123,6 +123,14 @@ func count(met map[string]int, o outcome, told audit.Event) {
 			met[text]++
 		}
 	}
+	for what, text := range map[string]string{
+		"no tenant of this runner allows": "no tenant of this runner allows", "TENANT is empty": "variable TENANT is empty", "this runner has no tenant": "this runner has no tenant",
+		"ROLE_ARN is not used": "ROLE_ARN is not used", "containers": "has no containers", "an audience": "OIDC_TOKEN is for the audience",
+	} {
+		if strings.Contains(strings.Join(o.Notes, "\n"), text) {
+			met["told: "+what]++
+		}
+	}
 }
 
 // wanted returns what must come out, and how often at least.
@@ -131,7 +139,9 @@ func wanted() map[string]int {
 		"allowed": 150, "allowed without a tenant": 20, "rule projects": 10, "rule refs": 2, "rule audience": 2, "rule ref_types": 2, "rule protected": 2,
 		"rule environments": 2, "rule id_token": 5, "rule region": 10, "rule tenant": 10,
 		"has two different values": 5, "its claim job_id": 5, "does not verify with": 5, "has signed this token": 5, "not a JSON Web Token": 5, "its claim iss": 3,
-		"several tenants allow": 1, "no tenant of this runner's policy allows": 5, "would override": 10, "is not an AWS region": 10,
+		"several tenants allow": 1, "told: no tenant of this runner allows": 5, "told: TENANT is empty": 5, "told: this runner has no tenant": 5,
+		"told: ROLE_ARN is not used": 5, "told: containers": 20, "told: an audience": 2, "this runner starts no services": 5, "this runner has no tenant": 5,
+		"would override": 10, "is not an AWS region": 10,
 		"session_policy_file": 3, "sts.ca_bundle": 2, "is not in the policy file": 10, "this runner serves tenant": 10, "ROLE_ARN": 5,
 	}
 	if os.Geteuid() == 0 {

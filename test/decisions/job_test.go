@@ -17,6 +17,8 @@ type candidate struct {
 	protected bool
 	flags     program.Flags
 	variables []coordinator.Variable
+	image     string
+	services  []map[string]string
 }
 
 // set appends a variable, which wins over one of its name.
@@ -45,10 +47,24 @@ func (w *world) newCandidate(d dice, p policy, id int64) candidate {
 			c.set(name, d.of("us-east-1", "eu-west-1", "", "EU", "x\ny"))
 		}
 	}
+	if d.one(6) {
+		c.set("ROLE_ARN", d.of("arn:aws:iam::111122223333:role/alpha", "x", ""))
+	}
+	c.containers(d)
 	if d.one(8) {
 		c.set(d.of("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_CONFIG_FILE", "ROLECALL_ENV_FILE", "AWS_PAGER"), d.of("x", ""))
 	}
 	return c
+}
+
+// containers gives some jobs an image and services.
+func (c *candidate) containers(d dice) {
+	if d.one(10) {
+		c.image = "alpine"
+	}
+	if d.one(8) {
+		c.services = []map[string]string{{"name": "postgres"}, {"name": "redis"}}[:1+d.IntN(2)]
+	}
 }
 
 // setToken gives the job a token of those that such a tenant asks for, or a wrong one.
@@ -91,13 +107,17 @@ func (w *world) claims(d dice, c candidate, t team) map[string]any {
 		{"ref", "other"},
 		{"ref_type", "tag"},
 		{"ref_protected", "false"},
+		{"ref_protected", "False"},
 		{"environment", "test"},
 		{"iss", "https://eve.example.com"},
 		{"job_project_id", "7"},
 	} {
-		if d.one(40) {
+		if d.one(25) {
 			claims[wrong.claim] = wrong.value
 		}
+	}
+	if d.one(30) {
+		claims["aud"] = "https://vault.example.com"
 	}
 	return claims
 }
@@ -121,6 +141,7 @@ func (w *world) newFree(d dice, id int64) candidate {
 	if !d.one(8) {
 		w.setToken(d, &c, t, "GITLAB_OIDC_TOKEN")
 	}
+	c.containers(d)
 	if d.one(6) {
 		c.set(d.of("AWS_REGION", "AWS_PROFILE"), d.of("eu-west-1", "EU", ""))
 	}

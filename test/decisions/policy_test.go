@@ -43,6 +43,12 @@ func newPolicy(d dice, dir, issuer string) policy {
 	if !d.one(3) {
 		top += "run_as_root = \"unsafe\"\n"
 	}
+	if d.one(4) {
+		top += fmt.Sprintf("unknown_tenant = %q\n", d.of("refuse", "none", "none"))
+	}
+	if d.one(4) {
+		top += fmt.Sprintf("unused_services = %q\n", d.of("refuse", "refuse", "warn"))
+	}
 	if isolated && !d.one(3) {
 		top += "run_as = \"rolecall-no-such\"\n"
 	}

@@ -33,6 +33,7 @@ import (
 // issuer, and one that says it is.
 type world struct {
 	dir            string
+	noted          []string // what the last stage has told the author of a job that is not refused
 	gitlab, forger *coordinator.Server
 }
 
@@ -72,6 +73,7 @@ type outcome struct {
 	Allowed              bool
 	Side, Refusal        string // of a refusal
 	Tenant, Role, Region string // of a job that is allowed
+	Notes                []string
 }
 
 // unknown is what cannot be seen from outside of a job that is allowed, and then has no
@@ -125,7 +127,14 @@ func (w *world) serve(p program.Program, c candidate, more ...string) (out strin
 		environ = append(environ, "CUSTOM_ENV_"+v.Key+"="+v.Value)
 	}
 	var stdout, stderr strings.Builder
-	if p.Serve(args(c.flags), environ, nil, &stdout, &stderr) != 0 {
+	code := p.Serve(args(c.flags), environ, nil, &stdout, &stderr)
+	w.noted = nil
+	for line := range strings.Lines(stderr.String()) {
+		if note, ok := strings.CutPrefix(line, "rolecall: "); ok {
+			w.noted = append(w.noted, strings.TrimSuffix(note, "\n"))
+		}
+	}
+	if code != 0 {
 		_, text, _ := strings.Cut(kit.Flat(stderr.String()), "rolecall: error [")
 		code, rest, _ := strings.Cut(text, "]: ")
 		side, failure = string(fault.Code(code).Side()), rest
@@ -139,6 +148,7 @@ func (w *world) respond(t *testing.T, c candidate) string {
 	content, err := json.Marshal(map[string]any{
 		"id": c.id, "token": "glcbt-x", "job_info": map[string]any{"project_id": 42, "pipeline_id": 9, "project_full_path": c.project},
 		"git_info": map[string]any{"protected": c.protected}, "runner_info": map[string]any{"timeout": 3600}, "variables": c.variables,
+		"image": map[string]string{"name": c.image}, "services": c.services,
 	})
 	kit.Must(t, err)
 	return w.write(t, "response.json", string(content))
@@ -188,11 +198,11 @@ func (w *world) prepare(t *testing.T, c candidate, handed []string, builds strin
 	}
 	switch {
 	case failure == "":
-		return outcome{Allowed: true}, told
+		return outcome{Allowed: true, Notes: w.noted}, told
 	case strings.Contains(failure, errIssued.Error()):
 		_, name, _ := strings.Cut(failure, `tenant "`)
 		name, _, _ = strings.Cut(name, `"`)
-		return outcome{Allowed: true, Tenant: name, Role: sts.order.Facts.Get("role_arn"), Region: sts.order.Facts.Get("region")}, told
+		return outcome{Allowed: true, Tenant: name, Role: sts.order.Facts.Get("role_arn"), Region: sts.order.Facts.Get("region"), Notes: w.noted}, told
 	}
 	return outcome{Side: side, Refusal: failure}, told
 }

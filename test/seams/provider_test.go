@@ -83,6 +83,10 @@ func (toyProvider) Report(facts creds.Facts) creds.Report {
 	return creds.Report{Rows: []creds.Row{{Label: "ending", Value: facts.Get("toy_ending")}}}
 }
 
+func (toyProvider) Tells(facts creds.Facts) (who string, notes []string) {
+	return "ending " + facts.Get("toy_ending"), nil
+}
+
 func (toyProvider) Hides() []string { return []string{"TOY_SERVER"} }
 func (toyProvider) ToolFiles() []creds.ToolFile {
 	return []creds.ToolFile{{Variable: "TOY_FILE", Value: ".toy/file", File: ".toy/file"}}

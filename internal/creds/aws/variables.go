@@ -31,6 +31,12 @@ type Scripts struct{}
 // Hides returns AWS_*: the settings of the host are not the job's.
 func (Scripts) Hides() []string { return []string{prefix + "*"} }
 
+// Name returns the name of AWS as a provider.
+func (Scripts) Name() string { return Name }
+
+// Tells is Tells of the package.
+func (Scripts) Tells(facts creds.Facts) (who string, notes []string) { return Tells(facts) }
+
 // Guards returns the variable that turns the metadata service off.
 func (Scripts) Guards() []string { return []string{metadataOff} }
 

@@ -129,8 +129,9 @@ func TestFolders(t *testing.T) {
 	}{
 		"protected":         {[]string{token(t, 7, "acme/deploy", true)}, nil, "alpha/protected"},
 		"unprotected":       {[]string{token(t, 7, "acme/deploy", false)}, nil, "alpha/unprotected"},
-		"tenant of runner":  {[]string{token(t, 7, "acme/deploy", true), "CUSTOM_ENV_TENANT="}, []string{"--tenant", "alpha"}, "alpha/protected"},
+		"tenant of runner":  {[]string{token(t, 7, "acme/deploy", true), "CUSTOM_ENV_TENANT=alpha"}, []string{"--tenant", "alpha"}, "alpha/protected"},
 		"no tenant":         {[]string{"CUSTOM_ENV_TENANT="}, nil, "none/protected"},
+		"an empty tenant":   {[]string{token(t, 7, "acme/deploy", true), "CUSTOM_ENV_TENANT="}, []string{"--tenant", "alpha"}, "none/protected"},
 		"another project":   {[]string{token(t, 7, "mallory/deploy", true)}, nil, "none/unprotected"},
 		"another job":       {[]string{token(t, 8, "acme/deploy", true)}, nil, "none/unprotected"},
 		"no token":          {nil, nil, "none/unprotected"},

@@ -221,6 +221,11 @@ func (c *call) tell(t *testing.T, flags program.Flags) {
 // set puts entries into the environment, in which the last of a name counts.
 func (c *call) set(entries ...string) { c.environ = append(c.environ, entries...) }
 
+// unset takes a variable from the environment.
+func (c *call) unset(name string) {
+	c.environ = slices.DeleteFunc(c.environ, func(entry string) bool { return strings.HasPrefix(entry, name+"=") })
+}
+
 // result is what a call of the stage left.
 type result struct {
 	code     int

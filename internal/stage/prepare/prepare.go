@@ -92,6 +92,9 @@ func run(c *program.Call, parts Parts, masked func() error) error {
 		return err
 	}
 	c.For(string(s.Grant.Tenant))
+	for _, note := range s.Notes { // folded here; the script stage shows them again
+		c.Log.Info(note.Text)
+	}
 	if err := admit(c, parts, s, response, root); err != nil {
 		if told := s.Failed(err); fault.CodeOf(told) != fault.CodeOf(err) {
 			c.Warn(told)

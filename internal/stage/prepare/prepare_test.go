@@ -126,7 +126,8 @@ func TestNoTenant(t *testing.T) {
 	for name, args := range map[string][]string{"by the policy": {}, "without one": {"--no-policy"}} {
 		h := newHost(t, newGitLab(t))
 		c := newCall(t, h)
-		c.set("CUSTOM_ENV_TENANT=", "CUSTOM_ENV_ALPHA_TOKEN=", "CUSTOM_ENV_RUNNER_TEMP_PROJECT_DIR="+h.file("builds/none/protected/deploy.tmp"))
+		c.unset("CUSTOM_ENV_TENANT")
+		c.set("CUSTOM_ENV_ALPHA_TOKEN=", "CUSTOM_ENV_RUNNER_TEMP_PROJECT_DIR="+h.file("builds/none/protected/deploy.tmp"))
 		if len(args) > 0 {
 			flags := program.Flags{NoPolicy: true}
 			if os.Geteuid() == 0 {
@@ -147,10 +148,28 @@ func TestNoTenant(t *testing.T) {
 	}
 }
 
+// TestNotes: what an author must know is in the job log, and in the record for the script
+// stage.
+func TestNotes(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, newGitLab(t))
+	c := newCall(t, h)
+	c.set("CUSTOM_ENV_TENANT=", "CUSTOM_ENV_RUNNER_TEMP_PROJECT_DIR="+h.file("builds/none/protected/deploy.tmp"))
+	h.edit(t, "response.json", `"id": 7`, `"id": 7,"image":{"name":"alpine"}`)
+	const none = "this job has no tenant and no credentials: the job's variable TENANT is empty"
+	const image = `this runner has no containers and does not use image: "alpine": scripts run on its host`
+	if got := c.serve(); got.code != 0 || got.log != "rolecall: "+none+"\nrolecall: "+image+"\n" {
+		t.Errorf("%+v", got)
+	}
+	if r := h.record(t); !slices.Equal(r.Notes, []state.Note{{Text: none}, {Text: image, Warn: true}}) {
+		t.Errorf("the record has the notes %+v", r.Notes)
+	}
+}
+
 // TestReport: what the job log shows of what was issued.
 func TestReport(t *testing.T) {
 	t.Parallel()
-	const shortened = "  The role does not allow sessions of 2h0m0s; raise its maximum session duration if the job needs longer.\n"
+	const shortened = "  the role does not allow sessions of 2h0m0s: raise its maximum session duration if the job needs longer\n"
 	for name, test := range map[string]struct {
 		change      func(*creds.Credential)
 		title, rows string

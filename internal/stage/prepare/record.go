@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 
+	"rolecall/internal/admission"
+
 	"rolecall/internal/backend"
 	"rolecall/internal/job"
 	"rolecall/internal/session"
@@ -53,6 +55,7 @@ func newRecord(response job.Response, s *session.Session, place Backend, where f
 		Audit:   trail,
 
 		Metadata: settings.Metadata,
+		Notes:    notesOf(s.Decision),
 
 		Backend: placed.Backend,
 		Data:    placed.Data,
@@ -67,4 +70,13 @@ func (f folders) ownOf(placed backend.State) string {
 		return ""
 	}
 	return cmp.Or(placed.OwnDirs, state.OwnHere)
+}
+
+// notesOf returns the notes of a decision, for the job's script stage.
+func notesOf(d admission.Decision) []state.Note {
+	var notes []state.Note
+	for _, n := range d.Notes {
+		notes = append(notes, state.Note(n))
+	}
+	return notes
 }

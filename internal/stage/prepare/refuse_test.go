@@ -100,7 +100,9 @@ func TestJob(t *testing.T) {
 		}, 1, notOfJob + "its signature "},
 		"no token":           {setting("CUSTOM_ENV_ALPHA_TOKEN="), 1, `[RC101]: tenant "alpha": the job has no ID token in ALPHA_TOKEN`},
 		"a tenant of nobody": {setting("CUSTOM_ENV_TENANT=beta"), 1, `[RC104]: `},
-		"a rule":             {editing("rolecall.toml", `"acme/deploy"`, `"acme/other"`), 1, `[RC103]: tenant "alpha" refused for project "acme/deploy"`},
+		"a rule": {editing("rolecall.toml", `"acme/deploy"`, `"acme/other"`), 1, `[RC103]: tenant "alpha" refuses this job: rule projects; choose the tenant of the project, or ask the runner's admin
+  rule       the project is not one of the tenant's
+  this job   project "acme/deploy"`},
 		"another folder": {
 			setting("CUSTOM_ENV_RUNNER_TEMP_PROJECT_DIR=DIR/builds/none/protected/deploy.tmp"), 2,
 			`[RC500]: the job works in "DIR/builds/none/protected/deploy.tmp" and not in DIR/builds/alpha/protected/`,

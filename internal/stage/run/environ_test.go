@@ -16,11 +16,14 @@ import (
 // second is a provider beside AWS.
 type second struct{}
 
+func (second) Name() string    { return "second" }
 func (second) Hides() []string { return []string{"XAWS_A"} }
 func (second) ToolFiles() []creds.ToolFile {
 	return []creds.ToolFile{{Variable: "SECOND_DIR", Value: ".second", File: ".second/file"}}
 }
 func (second) Guards() []string { return []string{"SECOND=off"} }
+
+func (second) Tells(creds.Facts) (who string, notes []string) { return "second", nil }
 
 // TestIdentity: the user's own stages get credentials, and no others do. No startup file
 // has a say, except in a job that has no tenant and no policy file. With a policy file

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -121,10 +122,20 @@ func (c *call) exitCode() string {
 	return string(content)
 }
 
-// with runs the stage with those backends.
+// with runs the stage with those backends. What it says before every script is left out.
 func (c *call) with(backends ...run.Backend) result {
+	r := c.whole(aws.Scripts{}, backends...)
+	r.log = strings.TrimPrefix(r.log, headline.FindString(r.log))
+	return r
+}
+
+// headline is what the stage says before the script of a job of alpha.
+var headline = regexp.MustCompile(`^CLOUD: tenant alpha, until 04:05 UTC \(\d+ min\)\n`)
+
+// whole runs the stage with a provider and backends.
+func (c *call) whole(provider run.Provider, backends ...run.Backend) result {
 	var out, log strings.Builder
-	stage := run.New(run.Parts{Backends: backends, Providers: []run.Provider{aws.Scripts{}}})
+	stage := run.New(run.Parts{Backends: backends, Providers: []run.Provider{provider}})
 	code := stage.Serve(slices.Clone(c.args), c.environ, nil, &out, &log)
 	return result{code, out.String(), kit.Flat(log.String())}
 }

@@ -63,6 +63,11 @@ type Provider interface {
 	Guards() []string
 	// ToolFiles returns the files in which the provider's tools keep credentials.
 	ToolFiles() []creds.ToolFile
+	// Name returns the provider's name, such as aws.
+	Name() string
+	// Tells returns who a script is with a credential that has those facts, in words on one
+	// line, and what its author must know about that.
+	Tells(facts creds.Facts) (who string, notes []string)
 }
 
 // Parts are the backends and providers that the stage works with.
@@ -210,6 +215,7 @@ func (r running) runIn(data json.RawMessage) (backend.Result, error) {
 		return backend.Result{}, err
 	}
 	r.openTree()
+	r.announce(given.set)
 	return r.execute(clean, r.parts.identity(job.StageName(r.Args[1]), given, r.rules()))
 }
 

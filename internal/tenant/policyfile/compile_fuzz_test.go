@@ -114,6 +114,8 @@ func write(s tenant.Settings, tenants []tenant.Tenant) string {
 		{"contact", s.Contact},
 		{"home", map[bool]string{true: "passwd"}[s.PasswdHome]},
 		{"home_skeleton", s.HomeSkeleton},
+		{"unknown_tenant", map[bool]string{true: "none", false: "refuse"}[s.UnknownNone]},
+		{"unused_services", map[bool]string{true: "refuse", false: "warn"}[s.RefuseServices]},
 		{"metadata", map[bool]string{true: "allow"}[s.Metadata]},
 		{"gitlab.issuer", s.GitLab.Issuer},
 		{"gitlab.jwks_url", s.GitLab.JWKSURL},

@@ -53,6 +53,8 @@ func TestCompileSettings(t *testing.T) {
 gitlab.jwks_file = "/etc/keys.json"
 gitlab.ca_bundle = "/etc/gitlab.pem"
 metadata = "allow"
+unknown_tenant = "none"
+unused_services = "refuse"
 builds_dir = "/b"
 home_skeleton = "/s"
 [gate]
@@ -73,7 +75,7 @@ ca_bundle = "/etc/sts.pem"
 			Proxy: "http://user:password@proxy.example.com:3128",
 		}),
 		Gate:     tenant.Gate{Warn: true, ForeignKeys: "refuse", MaxFiles: 2000, MaxBytes: 1000, MaxDuration: 90 * time.Second},
-		Metadata: true, BuildsDir: "/b", HomeSkeleton: "/s",
+		Metadata: true, BuildsDir: "/b", HomeSkeleton: "/s", UnknownNone: true, RefuseServices: true,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the settings differ:\n%s", diff)

@@ -12,6 +12,7 @@ func topKeys() Keys {
 		"builds_dir": Text, "cache_dir": Text, "credentials_dir": Text, "audit_log": Text,
 		"contact": Text, "run_as": Text, "run_as_root": Text, "shared_user": Text, "metadata": Text,
 		"home": Text, "home_skeleton": Text,
+		"unknown_tenant": Text, "unused_services": Text,
 	}
 }
 
@@ -54,6 +55,8 @@ func (c *compiler) settings(document map[string]any) tenant.Settings {
 	Set(top, "run_as_root", isWord("unsafe"), &out.RunAsRoot)
 	Set(top, "metadata", isWord("allow"), &out.Metadata)
 	setHome(top, &out)
+	Set(top, "unknown_tenant", isOther("refuse", "none"), &out.UnknownNone)
+	Set(top, "unused_services", isOther("warn", "refuse"), &out.RefuseServices)
 	setGitLab(c.table(document, "gitlab"), &out.GitLab)
 	setGate(c.table(document, "gate"), &out.Gate)
 	out.Servers = c.servers(document)
@@ -89,7 +92,7 @@ func setGitLab(t Table, out *tenant.GitLab) {
 
 // setGate compiles the table [gate].
 func setGate(t Table, out *tenant.Gate) {
-	Set(t, "incomplete", readIncomplete, &out.Warn)
+	Set(t, "incomplete", isOther("refuse", "warn"), &out.Warn)
 	Set(t, "foreign_keys", readForeignKeys, &out.ForeignKeys)
 	Set(t, "max_duration", readGateDuration, &out.MaxDuration)
 	t.setBound("max_files", &out.MaxFiles)

@@ -41,6 +41,8 @@ func TestUsersRefused(t *testing.T) {
 		"not passwd":           {"shared_user = \"unsafe\"\nhome = \"/home\"", []string{""}, `2: home: "/home": want "passwd", or no such key`},
 		"skeleton, not used":   {"shared_user = \"unsafe\"\nhome = \"passwd\"\nhome_skeleton = \"/x\"", []string{""}, `3: home_skeleton: with home = "passwd" it has no effect`},
 		"not allow":            {"shared_user = \"unsafe\"\nmetadata = \"yes\"", []string{""}, `2: metadata: "yes": want "allow"`},
+		"a third word":         {"shared_user = \"unsafe\"\nunknown_tenant = \"allow\"", []string{""}, `2: unknown_tenant: "allow": want "refuse" or "none"`},
+		"a word too few":       {"shared_user = \"unsafe\"\nunused_services = \"\"", []string{""}, `2: unused_services: "": want "warn" or "refuse"`},
 		"another word":         {`shared_user = "safe"`, []string{""}, `1: shared_user: "safe": want "unsafe"`},
 		"a limit below 0":      {"", []string{`max_open_files = -1`}, `12: tenant "t0": max_open_files: want a number`},
 		"a limit as a text":    {"", []string{`max_memory = "1G"`}, `max_memory`},

@@ -71,13 +71,15 @@ func isProxy(u *url.URL) bool {
 		slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme)
 }
 
-// readIncomplete reads what the gate does about files that it could not search. It
-// reports whether the gate only warns.
-func readIncomplete(text string) (bool, error) {
-	if text != "refuse" && text != "warn" {
-		return false, fmt.Errorf(`%s: want "refuse" or "warn"`, tenant.Quote(text))
+// isOther returns a function that reports whether a text is other, and not usual. Any
+// third text is an error.
+func isOther(usual, other string) func(text string) (bool, error) {
+	return func(text string) (bool, error) {
+		if text != usual && text != other {
+			return false, fmt.Errorf("%s: want %q or %q", tenant.Quote(text), usual, other)
+		}
+		return text == other, nil
 	}
-	return text == "warn", nil
 }
 
 // readForeignKeys reads what the gate does about keys that rolecall has not issued.

@@ -58,7 +58,16 @@ func (AWS) Order(a admission.Asker) (creds.Order, error) {
 		Limit:    s.Duration,
 		Terms:    terms.Encode(),
 		Facts:    creds.Facts{{Name: aws.RoleFact, Value: s.Role.String()}, {Name: aws.RegionFact, Value: region}},
+		Notes:    unused(a.Request["ROLE_ARN"], s.Role),
 	}, nil
+}
+
+// unused returns a note if the job requests another role than it gets.
+func unused(requested string, role aws.Role) []string {
+	if requested == "" || requested == role.String() {
+		return nil
+	}
+	return []string{fmt.Sprintf("ROLE_ARN is not used: the runner's policy file names the role %q", role.Name())}
 }
 
 // chooseRegion returns the region of a job's script; empty means the region of the

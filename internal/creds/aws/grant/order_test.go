@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -83,7 +84,7 @@ func TestOrder(t *testing.T) {
 		}, time.Hour},
 		"the least": {grant.Settings{Role: parsed()}, nil, aws.Terms{Role: parsed(), Region: "us-east-1"}, 0},
 	} {
-		got, err := grant.AWS{}.Order(asker(test.settings, test.server, job.Request{"AWS_REGION": "us-east-1", "ROLE_ARN": "x"}))
+		got, err := grant.AWS{}.Order(asker(test.settings, test.server, job.Request{"AWS_REGION": "us-east-1", "ROLE_ARN": role}))
 		want := creds.Order{
 			Provider: "aws", Session: "GitLabRunner-42-9-7", Lifetime: 2 * time.Hour, Limit: test.limit, Terms: test.terms.Encode(),
 			Facts: creds.Facts{{Name: "role_arn", Value: role}, {Name: "region", Value: "us-east-1"}},
@@ -94,6 +95,21 @@ func TestOrder(t *testing.T) {
 	}
 	if settings.PolicyARNs[0] != "arn:aws:iam::aws:policy/A" {
 		t.Errorf("the settings have changed: %+v", settings)
+	}
+}
+
+// TestOrderRole: a job whose ROLE_ARN is not the role that it gets is told so; the role is
+// that of the settings.
+func TestOrderRole(t *testing.T) {
+	t.Parallel()
+	for requested, want := range map[string][]string{
+		"": nil, role: nil, "x": {`ROLE_ARN is not used: the runner's policy file names the role "deploy"`},
+		"arn:aws:iam::444455556666:role/ci/deploy": {`ROLE_ARN is not used: the runner's policy file names the role "deploy"`},
+	} {
+		got, err := grant.AWS{}.Order(asker(grant.Settings{Role: parsed()}, nil, job.Request{"ROLE_ARN": requested}))
+		if err != nil || !slices.Equal(got.Notes, want) || got.Facts.Get("role_arn") != role {
+			t.Errorf("ROLE_ARN=%s: notes %q, role %s, %v", requested, got.Notes, got.Facts.Get("role_arn"), err)
+		}
 	}
 }
 

@@ -1,8 +1,6 @@
 package sts
 
 import (
-	"fmt"
-
 	"rolecall/internal/creds"
 	"rolecall/internal/creds/aws"
 )
@@ -14,8 +12,6 @@ func (Provider) Report(facts creds.Facts) creds.Report {
 		{Label: "session", Value: facts.Get(aws.SessionFact)},
 		{Label: "region", Value: facts.Get(aws.RegionFact)},
 	}}
-	if refused := facts.Get(aws.RefusedDurationFact); refused != "" {
-		r.Notes = []string{fmt.Sprintf("The role does not allow sessions of %s; raise its maximum session duration if the job needs longer.", refused)}
-	}
+	_, r.Notes = aws.Tells(facts)
 	return r
 }

@@ -13,7 +13,7 @@ import (
 // than it was wanted.
 func TestReport(t *testing.T) {
 	t.Parallel()
-	const note = "The role does not allow sessions of 2h0m0s; raise its maximum session duration if the job needs longer."
+	const note = "the role does not allow sessions of 2h0m0s: raise its maximum session duration if the job needs longer"
 	facts := creds.Facts{{Name: "access_key_id", Value: "AKIA"}, {Name: "region", Value: "eu-west-1"}, {Name: "role_session_name", Value: "GitLabRunner-1-2-3"}, {Name: "role_arn", Value: role}}
 	for name, test := range map[string]struct {
 		facts creds.Facts

@@ -1,0 +1,108 @@
+package job
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// maxTimeout bounds how long a job may run, in seconds: a year, GitLab allows a month.
+const maxTimeout = 365 * 24 * 60 * 60
+
+// Variable is a variable of the job as GitLab sent it, not expanded.
+type Variable struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+// Response is what GitLab sent about a job. If a variable occurs several times and
+// GitLab sets it, GitLab's own value is the first. A script sees the last.
+type Response struct {
+	Key
+	Project     int64
+	ProjectPath string // empty on old servers
+	Protected   bool   // whether the ref is protected; false on servers before 18.3
+	Pipeline    int64
+	Timeout     time.Duration // how long the job may run
+	Variables   []Variable
+	Image       string   // of .gitlab-ci.yml; empty: the job names none
+	Services    []string // their images, of .gitlab-ci.yml
+}
+
+// wire is the part of the job response that the driver reads. The format is that of
+// common/spec.Job in GitLab Runner.
+type wire struct {
+	JobInfo struct {
+		ProjectID   int64  `json:"project_id"`
+		ProjectPath string `json:"project_full_path"`
+		PipelineID  int64  `json:"pipeline_id"`
+	} `json:"job_info"`
+	GitInfo struct {
+		Protected bool `json:"protected"`
+	} `json:"git_info"`
+	RunnerInfo struct {
+		Timeout int64 `json:"timeout"` // seconds
+	} `json:"runner_info"`
+	Variables []Variable  `json:"variables"`
+	Image     container   `json:"image"`
+	Services  []container `json:"services"`
+}
+
+// container is an image or a service of a job. GitLab sends those of .gitlab-ci.yml; a
+// default of the runner's is not among them.
+type container struct {
+	Name string `json:"name"`
+}
+
+// names returns the images of containers.
+func names(all []container) []string {
+	var names []string
+	for _, one := range all {
+		names = append(names, one.Name)
+	}
+	return names
+}
+
+// ReadResponse reads the job response at path, the value of JOB_RESPONSE_FILE.
+// A response without a job id, project id or pipeline id is an error. No error holds
+// a variable's value.
+func ReadResponse(path string) (Response, error) {
+	data, err := read(path)
+	if err != nil {
+		return Response{}, err
+	}
+	var w wire
+	if err := unmarshal(path, data, &w); err != nil {
+		return Response{}, err
+	}
+	key, err := decodeKey(path, bytes.NewReader(data))
+	if err != nil {
+		return Response{}, err
+	}
+	if w.JobInfo.ProjectID <= 0 || w.JobInfo.PipelineID <= 0 {
+		return Response{}, fmt.Errorf("%s %q: job_info.project_id and job_info.pipeline_id must be positive numbers", responseFile, path)
+	}
+	return Response{
+		Key:         key,
+		Project:     w.JobInfo.ProjectID,
+		ProjectPath: w.JobInfo.ProjectPath,
+		Protected:   w.GitInfo.Protected,
+		Pipeline:    w.JobInfo.PipelineID,
+		Timeout:     time.Duration(min(max(w.RunnerInfo.Timeout, 0), maxTimeout)) * time.Second,
+		Variables:   w.Variables,
+		Image:       w.Image.Name,
+		Services:    names(w.Services),
+	}, nil
+}
+
+// Values returns the values that GitLab sent under name, in order, each once.
+func (r Response) Values(name string) []string {
+	var values []string
+	for _, v := range r.Variables {
+		if v.Key == name && !slices.Contains(values, v.Value) {
+			values = append(values, v.Value)
+		}
+	}
+	return values
+}

@@ -1,0 +1,55 @@
+package run
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"rolecall/internal/creds"
+	"rolecall/internal/job"
+)
+
+// announce prints, before the job's script, who it is and what its author must know. GitLab
+// shows what prepare prints in a folded section.
+func (r running) announce(set creds.Set) {
+	if !job.StageName(r.Args[1]).IsScript() {
+		return
+	}
+	now := time.Now()
+	for _, c := range set {
+		who, notes := r.parts.tells(c)
+		_, _ = fmt.Fprintln(r.Stderr, headline(r.folder.Tenant(), who, c, now))
+		for _, note := range notes {
+			r.Log.Warn(note)
+		}
+	}
+	for _, note := range r.folder.Record().Notes {
+		if note.Warn {
+			r.Log.Warn(note.Text)
+		} else {
+			r.Log.Info(note.Text)
+		}
+	}
+}
+
+// tells returns what the provider of a credential tells about it.
+func (p Parts) tells(c creds.Credential) (who string, notes []string) {
+	for _, one := range p.Providers {
+		if one.Name() == c.Provider {
+			return one.Tells(c.Facts)
+		}
+	}
+	return "", nil
+}
+
+// headline says whose credentials a script has, and until when.
+func headline(tenant, who string, c creds.Credential, now time.Time) string {
+	text := fmt.Sprintf("%s: tenant %s", strings.ToUpper(c.Provider), tenant)
+	if who != "" {
+		text += ", " + who
+	}
+	if c.Expires.IsZero() {
+		return text
+	}
+	return text + fmt.Sprintf(", until %s UTC (%d min)", c.Expires.UTC().Format("15:04"), int(c.Expires.Sub(now).Minutes()))
+}
