@@ -25,12 +25,16 @@ type wanted struct {
 	hidden []string // what no log may hold
 	report []string // in the log of prepare
 	issued []audit.Event
+	tells  string // before the script
 }
+
+// clock is the time in the log of a script.
+var clock = regexp.MustCompile(`\d\d:\d\d`)
 
 // ofToys is what a job of tenant toys must get, of the toy alone.
 func ofToys(j *job) wanted {
 	word := "thefirstword-" + j.id + "-thelastword"
-	return wanted{[]string{"TOY_WORD=" + word}, []string{word}, []string{"TOY credentials of tenant toys, valid until ", "  ending:   thelastword\n"}, []audit.Event{{Tenant: "toys"}}}
+	return wanted{[]string{"TOY_WORD=" + word}, []string{word}, []string{"TOY credentials of tenant toys, valid until ", "  ending:   thelastword\n"}, []audit.Event{{Tenant: "toys"}}, "TOY: tenant toys, ending thelastword, UNTIL\n"}
 }
 
 // ofBoth is what a job of tenant both must get: what STS gave, and a word.
@@ -50,6 +54,7 @@ func ofBoth(j *job) wanted {
 		hidden: []string{keys.AccessKeyID, keys.SecretAccessKey, keys.SessionToken, word},
 		report: []string{"AWS credentials of tenant both, valid until ", "  role:     " + role + "\n", "TOY credentials of tenant both, valid until ", "  ending:   thelastword\n"},
 		issued: []audit.Event{{Tenant: "both", RoleARN: role, RoleSessionName: session, AccessKeyID: keys.AccessKeyID}, {Tenant: "both"}},
+		tells:  "AWS: tenant both, account 111122223333, role deploy, UNTIL\nTOY: tenant both, ending thelastword, UNTIL\n",
 	}
 }
 
@@ -125,10 +130,12 @@ func checkScripts(t *testing.T, j *job, tenant string, want wanted) {
 		environ += name + "=" + value + "\n"
 	}
 	environ += tools + guards + "ROLECALL_ENV_FILE=/toy" + j.dir + "/builds/" + tenant + "/protected/deploy.tmp/rolecall-" + j.id + "/.aws." + tenant + ".env\nROLECALL_EXPIRES=\n"
-	for stage, out := range map[string]string{"get_sources": "PATH=/bin\n" + tools + guards + printed, "build_script": environ + printed} {
+	for stage, wanted := range map[string]result{
+		"get_sources": {out: "PATH=/bin\n" + tools + guards + printed}, "build_script": {out: environ + printed, log: strings.ReplaceAll(want.tells, "UNTIL", "until HH:MM UTC (60 min)")},
+	} {
 		got := j.serve(j.run(), filepath.Join(j.dir, "script"), stage)
-		got.out = expires.ReplaceAllString(got.out, "$1")
-		if diff := cmp.Diff(result{out: out}, got, cmp.AllowUnexported(result{})); diff != "" {
+		got.out, got.log = expires.ReplaceAllString(got.out, "$1"), clock.ReplaceAllString(got.log, "HH:MM")
+		if diff := cmp.Diff(wanted, got, cmp.AllowUnexported(result{})); diff != "" {
 			t.Errorf("%s: differs (- wanted, + got):\n%s", stage, diff)
 		}
 	}

@@ -51,5 +51,5 @@ func headline(tenant, who string, c creds.Credential, now time.Time) string {
 	if c.Expires.IsZero() {
 		return text
 	}
-	return text + fmt.Sprintf(", until %s UTC (%d min)", c.Expires.UTC().Format("15:04"), int(c.Expires.Sub(now).Minutes()))
+	return text + fmt.Sprintf(", until %s UTC (%d min)", c.Expires.UTC().Format("15:04"), int(c.Expires.Sub(now).Round(time.Minute).Minutes()))
 }
