@@ -101,14 +101,6 @@ func TestOpenWithoutLog(t *testing.T) {
 	if len(warned) != 1 || !strings.HasPrefix(warned[0], "audit log "+path) {
 		t.Errorf("the warnings are %q", warned)
 	}
-	unserved := newCase(t, path, aws())
-	unserved.Request["TENANT"] = ""
-	loud := voice(t)
-	loud.Warn = func(err error) { warned = append(warned, err.Error()) }
-	s, err := session.Open(unserved, loud)
-	if err != nil || s.Grant.Tenant != "" || s.Orders != nil || len(warned) != 2 {
-		t.Errorf("a job that no tenant serves: %+v, %v, warnings %q", s, err, warned)
-	}
 	none := newCase(t, path, aws())
 	delete(none.Request, "TOKEN")
 	if s, err := session.Open(none, voice(t)); err != nil || s.Grant.Tenant != "" {

@@ -5,7 +5,6 @@ import (
 	"context"
 
 	"rolecall/internal/admission"
-
 	"rolecall/internal/backend"
 	"rolecall/internal/job"
 	"rolecall/internal/session"
