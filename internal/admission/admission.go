@@ -101,7 +101,7 @@ func (c Case) checkOverrides() error {
 	slices.Sort(names)
 	return fault.New(fault.Override,
 		fmt.Errorf("variables of the job would override its tenant's credentials: %s", strings.Join(slices.Compact(names), ", ")),
-		"remove them from .gitlab-ci.yml and from Settings > CI/CD > Variables of the project and its groups; RC106 in docs/errors.md says how one command of a script can have another identity")
+		"remove them where they are set: .gitlab-ci.yml, CI/CD settings of project or group, secrets:, a dotenv report of an earlier job; RC106 in docs/errors.md says more")
 }
 
 // variables returns the names of the job's variables: those that GitLab sent and those

@@ -40,7 +40,7 @@ func TestOpen(t *testing.T) {
 		Event: audit.Decision, Allowed: new(false), Code: fault.Refused, Side: fault.Author, Tenant: "alpha", Rule: "ref_types", Reason: `tenant "alpha" refuses this job: rule ref_types: jobs of a ref of type "" are not allowed`,
 	}, "x", "")
 	overrides := of(audit.Event{Event: audit.Decision, Allowed: new(false), Code: fault.Override, Side: fault.Author, Tenant: "alpha", RoleARN: "arn:role", RoleSessionName: "session-of-aws"}, "main", "branch")
-	overrides.Reason = "variables of the job would override its tenant's credentials: OVERRIDES; remove them from .gitlab-ci.yml and from Settings > CI/CD > Variables of the project and its groups; RC106 in docs/errors.md says how one command of a script can have another identity"
+	overrides.Reason = "variables of the job would override its tenant's credentials: OVERRIDES; remove them where they are set: .gitlab-ci.yml, CI/CD settings of project or group, secrets:, a dotenv report of an earlier job; RC106 in docs/errors.md says more"
 	unserved := of(audit.Event{Event: audit.Decision, Allowed: new(false), Code: fault.NoTenant, Side: fault.Author, Rule: "tenant"}, "main", "branch")
 	unserved.Reason = "the job's variable TENANT is empty; set TENANT to the tenant, or leave it out; a variable of another one is empty where that one is not set, or is protected"
 	unread := audit.Event{

@@ -9,6 +9,7 @@ import (
 // Terms say which role AWS must grant, and how. They are the Terms of a creds.Order.
 type Terms struct {
 	Role       Role     `json:"role_arn"`
+	ByJob      bool     `json:"by_job,omitempty"`      // the job has named the role, and not a policy file
 	Policy     string   `json:"policy,omitempty"`      // session policy, JSON; empty: none
 	PolicyARNs []string `json:"policy_arns,omitempty"` // managed session policies
 	Region     string   `json:"region,omitempty"`      // region of scripts; empty: the region of STS

@@ -14,9 +14,9 @@ func TestTerms(t *testing.T) {
 	least := aws.Terms{Role: aws.Role{Partition: "minio", Path: "idmp-abcdef"}}
 	for want, terms := range map[string]aws.Terms{
 		`{"role_arn":"arn:minio:iam:::role/idmp-abcdef"}`: least,
-		`{"role_arn":"arn:aws:iam::111122223333:role/ci/deploy","policy":"{\"a\":\"\\u003c\"}","policy_arns":["arn:aws:iam::aws:policy/A"],` +
+		`{"role_arn":"arn:aws:iam::111122223333:role/ci/deploy","by_job":true,"policy":"{\"a\":\"\\u003c\"}","policy_arns":["arn:aws:iam::aws:policy/A"],` +
 			`"region":"eu-west-1","server":{"region":"eu-central-1","endpoint":"https://sts.example","proxy":"http://u:p@proxy","ca_bundle":"AP8="}}`: {
-			Role: aws.Role{Partition: "aws", Account: "111122223333", Path: "ci/deploy"}, Policy: `{"a":"\u003c"}`, PolicyARNs: []string{"arn:aws:iam::aws:policy/A"},
+			Role: aws.Role{Partition: "aws", Account: "111122223333", Path: "ci/deploy"}, ByJob: true, Policy: `{"a":"\u003c"}`, PolicyARNs: []string{"arn:aws:iam::aws:policy/A"},
 			Region: "eu-west-1", Server: aws.Server{Region: "eu-central-1", Endpoint: "https://sts.example", Proxy: "http://u:p@proxy", CABundle: []byte{0, 255}},
 		},
 	} {

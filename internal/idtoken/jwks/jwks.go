@@ -33,6 +33,10 @@ type Source struct {
 
 	Warn func(text string) // gets problems that do not stop a job, such as old keys; may be nil
 	Now  func() time.Time  // the clock; nil is the host's
+
+	// Wait waits for a time, and returns an error if the context ends before; nil waits by
+	// the host's clock.
+	Wait func(context.Context, time.Duration) error
 }
 
 // Verify reads an ID token, and checks its signature, its times, and that its claim iss
@@ -122,6 +126,19 @@ func (s Source) now() time.Time {
 		return s.Now()
 	}
 	return time.Now()
+}
+
+// wait waits for a time, as Wait does.
+func (s Source) wait(ctx context.Context, d time.Duration) error {
+	if s.Wait != nil {
+		return s.Wait(ctx, d)
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
 }
 
 // warn passes a problem that does not stop a job to Warn.

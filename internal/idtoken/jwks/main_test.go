@@ -1,6 +1,7 @@
 package jwks_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -70,6 +71,20 @@ func later(s jwks.Source, by time.Duration) (jwks.Source, *[]string) {
 	s.Now = func() time.Time { return now }
 	s.Warn = func(text string) { *warnings = append(*warnings, text) }
 	return s, warnings
+}
+
+// waiting returns s with a clock that goes on by what it waits for, and how long it has
+// waited. With an error it does not wait.
+func waiting(s jwks.Source, err error) (jwks.Source, *time.Duration) {
+	now, waited := s.Now(), new(time.Duration)
+	s.Now = func() time.Time { return now.Add(*waited) }
+	s.Wait = func(_ context.Context, d time.Duration) error {
+		if err == nil {
+			*waited += d
+		}
+		return err
+	}
+	return s, waited
 }
 
 // claims returns the claims of a token that is valid for days, with changes.

@@ -39,11 +39,11 @@ func (s Source) keys(ctx context.Context, kid string) ([]jose.JSONWebKey, error)
 	if s.good(c, kid) {
 		return c.Keys.Key(kid), nil
 	}
-	c, err = s.refresh(ctx, d, kid)
+	c, err = s.refresh(ctx, d, kid, began)
 	found := c.Keys.Key(kid)
 	age := s.now().Sub(c.Fetched).Round(time.Second)
 	switch {
-	case len(found) == 0 && (err == nil || c.Fetched.After(began)):
+	case len(found) == 0 && (err == nil || !c.Fetched.Before(began)):
 		return nil, s.unknown("")
 	case err == nil:
 		return found, nil
@@ -55,8 +55,7 @@ func (s Source) keys(ctx context.Context, kid string) ([]jose.JSONWebKey, error)
 		return found, nil
 	}
 	return nil, fault.New(fault.NoKeys,
-		fmt.Errorf("none of the keys of %s, fetched %v ago, has signed this token: %w", s.Issuer, age, err),
-		fmt.Sprintf("try again in %v", gap))
+		fmt.Errorf("none of the keys of %s, fetched %v ago, has signed this token: %w", s.Issuer, age, err), "")
 }
 
 // keysCode returns the code of the error that there are no keys, because of err.
@@ -90,23 +89,25 @@ func (s Source) good(c cache, kid string) bool {
 	return s.now().Sub(c.Fetched) < fresh && len(c.Keys.Key(kid)) > 0
 }
 
-// refresh requests the keys, or waits until another process has done so, and returns the
-// new cache. If it fails, it returns the old cache with the error.
-func (s Source) refresh(ctx context.Context, d folder, kid string) (cache, error) {
+// refresh requests the keys, or waits until another process has done so since this one
+// began, and returns the new cache. If the last request was a short time ago, it first
+// waits: then the answer is definite, and a token with an unknown key cannot make a job fail
+// as if the issuer did not answer. If refresh fails, it returns the old cache with the error.
+func (s Source) refresh(ctx context.Context, d folder, kid string, began time.Time) (cache, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	locked := d.lock(ctx)
 	c := s.read(d)
-	if s.good(c, kid) {
+	if s.good(c, kid) || !c.Fetched.Before(began) {
 		return c, nil
 	}
 	if locked != nil {
 		return c, locked
 	}
-	if err := s.checkGap(c); err != nil {
+	if err := s.waitGap(ctx, c); err != nil {
 		return c, err
 	}
-	began := s.now()
+	began = s.now()
 	keys, err := s.fetch(ctx)
 	c.Issuer, c.Tried, c.Failure = s.Issuer, s.now(), ""
 	if err == nil {
@@ -120,16 +121,21 @@ func (s Source) refresh(ctx context.Context, d folder, kid string) (cache, error
 	return c, err
 }
 
-// checkGap fails if the last request for keys was a short time ago.
-func (s Source) checkGap(c cache) error {
+// waitGap waits until the next request for keys may follow. It fails if the last one has
+// failed a short time ago, or if ctx ends before.
+func (s Source) waitGap(ctx context.Context, c cache) error {
 	since := s.now().Sub(c.Tried)
-	if since >= s.gapFor(c) {
+	left := s.gapFor(c) - since
+	switch {
+	case left <= 0:
 		return nil
-	}
-	if c.Failure != "" {
+	case c.Failure != "":
 		return errors.New(c.Failure)
 	}
-	return fmt.Errorf("they were requested %v ago", since.Round(time.Second))
+	if s.wait(ctx, left) != nil {
+		return fmt.Errorf("they were requested %v ago", since.Round(time.Second))
+	}
+	return nil
 }
 
 // gapFor returns how long after a request the next one may follow.

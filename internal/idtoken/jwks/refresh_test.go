@@ -38,31 +38,6 @@ func TestRotation(t *testing.T) {
 	refused(t, s, old, fault.Author, "no key of "+s.Issuer+" has signed this token")
 }
 
-// TestLimit: tokens with unknown keys cause at most one request in five seconds. The
-// error of a job between two requests says to try again.
-func TestLimit(t *testing.T) {
-	t.Parallel()
-	server := start(t)
-	first, _ := later(source(t, server.Issuer()), 0)
-	s := first
-	verified(t, s, server.SignToken(claims(s.Issuer, nil)))
-	server.RotateKey()
-	raw := server.SignToken(claims(s.Issuer, nil))
-	s, _ = later(first, 4*time.Second)
-	refused(t, s, raw, fault.Infrastructure, "none of the keys of "+s.Issuer+", fetched 4s ago, has signed this token", "requested 4s ago; try again in 5s")
-	s, _ = later(first, 11*time.Second)
-	server.FailKeys(http.StatusBadGateway)
-	refused(t, s, raw, fault.Infrastructure, "fetched 11s ago", "HTTP status 502; try again")
-	server.FailKeys(0)
-	s, _ = later(first, 15*time.Second)
-	refused(t, s, raw, fault.Infrastructure, "fetched 15s ago", "HTTP status 502; try again") // as it was 4 s ago
-	s, _ = later(first, 17*time.Second)
-	verified(t, s, raw)
-	if server.KeyRequests() != 1+2+1 {
-		t.Errorf("%d requests for the keys", server.KeyRequests())
-	}
-}
-
 // TestAnswerOfAnotherProcess: keys that another process has requested after this one
 // began are as good as its own.
 func TestAnswerOfAnotherProcess(t *testing.T) {

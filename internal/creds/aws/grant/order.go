@@ -21,17 +21,21 @@ func (AWS) Overrides(variable string) bool { return aws.Overrides(variable) }
 // ByJob returns the Settings that a job without a policy file requests by its variable
 // ROLE_ARN. Errors are a fault.Author.
 func (AWS) ByJob(a admission.Asker) (any, error) {
-	arn := a.Request["ROLE_ARN"]
-	if arn == "" {
+	arn, set := a.Request["ROLE_ARN"]
+	switch {
+	case !set:
 		return nil, fault.New(fault.BadVariable, fmt.Errorf("tenant %q: the job has no variable ROLE_ARN", a.Tenant),
-			"set ROLE_ARN to the ARN of the IAM role that the job assumes, in the job or under Settings > CI/CD > Variables")
+			"set ROLE_ARN to the ARN of the IAM role that the job assumes, in the job or under Settings > CI/CD > Variables; a protected variable is missing in jobs of refs that are not protected")
+	case arn == "":
+		return nil, fault.New(fault.BadVariable, fmt.Errorf("tenant %q: the job's variable ROLE_ARN is empty", a.Tenant),
+			"a variable that it refers to is not set in this job: a protected variable is empty in jobs of refs that are not protected")
 	}
 	role, err := aws.ParseRole(arn)
 	if err != nil {
 		return nil, fault.New(fault.BadVariable, fmt.Errorf("tenant %q: ROLE_ARN: %w", a.Tenant, err),
 			"correct the variable ROLE_ARN of the job or project")
 	}
-	return Settings{Role: role}, nil
+	return Settings{Role: role, ByJob: true}, nil
 }
 
 // Order returns the order to STS for a job. Its settings must be Settings, and its
@@ -78,8 +82,11 @@ func chooseRegion(a admission.Asker, s Settings) (string, error) {
 		return region, nil
 	}
 	what := fmt.Sprintf("tenant %q: %s is not an AWS region", a.Tenant, tenant.Quote(region))
-	return "", fault.New(fault.BadVariable, &tenant.Refusal{Tenant: a.Tenant, Rule: "region", What: what},
-		"set AWS_REGION to a region such as eu-central-1, or remove it")
+	next := "set AWS_REGION to a region such as eu-central-1, or remove it"
+	if meant := aws.RegionOfZone(region); meant != "" {
+		next = "it is a zone: set AWS_REGION to its region, " + meant
+	}
+	return "", fault.New(fault.BadVariable, &tenant.Refusal{Tenant: a.Tenant, Rule: "region", What: what}, next)
 }
 
 // newTerms returns the terms of an order, with the content of the files that the policy
@@ -88,6 +95,7 @@ func newTerms(a admission.Asker, s Settings, region string) (aws.Terms, error) {
 	server, _ := a.Server.(Server)
 	terms := aws.Terms{
 		Role:       s.Role,
+		ByJob:      s.ByJob,
 		PolicyARNs: slices.Clone(s.PolicyARNs),
 		Region:     region,
 		Server:     aws.Server{Region: s.Region, Endpoint: server.Endpoint, Proxy: server.Proxy},

@@ -49,11 +49,15 @@ func write(t *testing.T, content string) string {
 func TestByJob(t *testing.T) {
 	t.Parallel()
 	got, err := grant.AWS{}.ByJob(asker(nil, nil, job.Request{"ROLE_ARN": role, "AWS_REGION": "eu-west-1"}))
-	if diff := cmp.Diff(any(grant.Settings{Role: parsed()}), got); err != nil || diff != "" {
+	if diff := cmp.Diff(any(grant.Settings{Role: parsed(), ByJob: true}), got); err != nil || diff != "" {
 		t.Errorf("error %v, the settings differ:\n%s", err, diff)
 	}
+	_, err = grant.AWS{}.ByJob(asker(nil, nil, job.Request{}))
+	if want := `tenant "alpha": the job has no variable ROLE_ARN; set ROLE_ARN to the ARN`; err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("no ROLE_ARN: %v, want %q", err, want)
+	}
 	for arn, want := range map[string]string{
-		"":     `tenant "alpha": the job has no variable ROLE_ARN; set ROLE_ARN to the ARN`,
+		"":     `tenant "alpha": the job's variable ROLE_ARN is empty; a variable that it refers to is not set in this job: a protected variable is empty in jobs of refs that are not protected`,
 		"x":    `tenant "alpha": ROLE_ARN: "x" is not the ARN of an IAM role, such as arn:aws:iam::111122223333:role/deploy; correct the variable ROLE_ARN`,
 		"$ARN": `tenant "alpha": ROLE_ARN: "$ARN" is not the ARN`,
 	} {
@@ -139,6 +143,7 @@ func TestOrderRegion(t *testing.T) {
 		"eu-1\nX=1":             `tenant "alpha": "eu-1\nX=1" is not an AWS region` + next,
 		"EU-WEST-1":             `tenant "alpha": "EU-WEST-1" is not an AWS region` + next,
 		"x.evil.example/":       `tenant "alpha": "x.evil.example/" is not an AWS region` + next,
+		"eu-west-1a":            `tenant "alpha": "eu-west-1a" is not an AWS region; it is a zone: set AWS_REGION to its region, eu-west-1`,
 		strings.Repeat("x", 33): `tenant "alpha": "` + strings.Repeat("x", 33) + `" is not an AWS region` + next,
 	} {
 		for _, variable := range []string{"AWS_REGION", "AWS_DEFAULT_REGION"} {

@@ -24,6 +24,7 @@ type AWS struct{}
 // Settings are what a tenant gives its jobs from AWS.
 type Settings struct {
 	Role              aws.Role
+	ByJob             bool // the job has named the role, and not a policy file
 	AllowedAccounts   []string
 	Region            string        // of scripts and of STS; empty: the region of the runner's service
 	Duration          time.Duration // the longest session; 0: as long as the job may run

@@ -31,6 +31,9 @@ func parseSession(text string) (time.Duration, error) {
 // readRegion reads an AWS region. An empty text means the region of the runner's
 // service.
 func readRegion(text string) (string, error) {
+	if meant := aws.RegionOfZone(text); meant != "" {
+		return "", fmt.Errorf("%s is a zone, want its region, %s", tenant.Quote(text), meant)
+	}
 	if !aws.IsRegion(text) {
 		return "", fmt.Errorf("%s is not an AWS region", tenant.Quote(text))
 	}

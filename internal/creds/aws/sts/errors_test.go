@@ -55,6 +55,18 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// TestByJob: where the job has chosen the role, its author may have to act.
+func TestByJob(t *testing.T) {
+	t.Parallel()
+	for _, answer := range []struct {
+		code, next string
+	}{{"AccessDenied", "correct ROLE_ARN if it names another role"}, {"InvalidIdentityToken", "the account's IAM OIDC identity provider"}} {
+		c := newCall(t, fakests.Error(403, answer.code, "x"))
+		c.request.ByJob = true
+		c.refused(t, fault.Account, 1, "who acts: the author of the pipeline, who has chosen the role, or the owner of the AWS account 111122223333", answer.next)
+	}
+}
+
 // TestTokenAsCode: a server may send the token back as an error code.
 func TestTokenAsCode(t *testing.T) {
 	t.Parallel()

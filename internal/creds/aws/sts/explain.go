@@ -81,7 +81,7 @@ func unable(r Request, g *httpguard.Guard, api smithy.APIError) finding {
 // answer where the role does not exist.
 func denied(r Request, word string) finding {
 	return finding{fault.New(fault.AccessDenied, fmt.Errorf("AWS refuses the role to this job (%q)", word),
-		"the role's trust policy must allow that sub, and the role must exist; add to its Condition:\n"+condition(r)).
+		chosen(r)+"the role's trust policy must allow that sub, and the role must exist; add to its Condition:\n"+condition(r)).
 		With("who acts", owner(r)).With("role", r.Role.String()).With("this job", claims(r))}
 }
 
@@ -101,9 +101,20 @@ func rejected(r Request, api smithy.APIError) finding {
 		With("who acts", owner(r)).With("role", r.Role.String()).With("this job", claims(r))}
 }
 
-// owner returns who can change the role.
+// owner returns who can change the role, or has chosen it.
 func owner(r Request) string {
+	if r.ByJob {
+		return "the author of the pipeline, who has chosen the role, or the owner of the AWS account " + r.Role.Account
+	}
 	return "the owner of the AWS account " + r.Role.Account + " (not the pipeline)"
+}
+
+// chosen returns what an author can do who has chosen the role.
+func chosen(r Request) string {
+	if !r.ByJob {
+		return ""
+	}
+	return "correct ROLE_ARN if it names another role than is meant; "
 }
 
 // letters has the characters of error codes.

@@ -18,6 +18,7 @@ func (c Client) Issue(ctx context.Context, o creds.Order, token idtoken.Token) (
 	c.Server = terms.Server
 	return c.Assume(ctx, Request{
 		Role:       terms.Role,
+		ByJob:      terms.ByJob,
 		Session:    o.Session,
 		Token:      token,
 		Lifetime:   o.Lifetime,

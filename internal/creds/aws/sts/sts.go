@@ -35,6 +35,7 @@ func NewClient() Client {
 // Request says which role to assume and how.
 type Request struct {
 	Role       aws.Role
+	ByJob      bool   // the job has named the role, and not the runner's admin
 	Session    string // role session name
 	Token      idtoken.Token
 	Lifetime   time.Duration // how long the job may run; 0: not known
