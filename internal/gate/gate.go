@@ -71,7 +71,7 @@ func IsEnvFile(name string) bool {
 
 // Report is the program's answer, as JSON on its standard output. Names in it are masked.
 type Report struct {
-	Found   []Place // hold what must not be uploaded
+	Found   []Place // hold what must not be uploaded; the files are removed
 	Foreign []Place // hold keys that rolecall has not issued, and may be uploaded
 	More    int     // how many more places with such keys there are
 	Refused []Place // could not be searched
@@ -85,4 +85,7 @@ type Place struct {
 	Name   string // relative to the project
 	Inside string // the path through archives, such as "b.tar.gz > c"
 	Says   string // the kinds of secrets, or the reason
+
+	Removed bool   // the file was overwritten and removed
+	Stays   string // why a file that should be removed was not
 }

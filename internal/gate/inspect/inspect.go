@@ -79,7 +79,8 @@ func Serve(args, _ []string, in io.Reader, out, progress io.Writer) (code int) {
 	return 0
 }
 
-// Inspect searches all files that the runner would upload in the order's stage. Once a
+// Inspect searches all files that the runner would upload in the order's stage, and removes
+// those that must not be uploaded from the work tree, where a later job would find them. Once a
 // second it prints on progress how far it is. It fails if the context ends, if the
 // project's folder cannot be opened, or if a secret is too short. Problems with files of
 // the job are places in the report, not errors.
@@ -117,7 +118,9 @@ func Inspect(ctx context.Context, order gate.Order, progress io.Writer) (gate.Re
 	if err != nil {
 		return gate.Report{}, err
 	}
-	return report(set, result, order.Foreign == gate.Refuse), nil
+	out := report(set, result, order.Foreign == gate.Refuse)
+	removeFound(order.Project, set.Files, out.Found)
+	return out, nil
 }
 
 // issued returns what makes searches for what was issued to other jobs, or nil if nothing

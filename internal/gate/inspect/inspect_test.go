@@ -105,8 +105,8 @@ func TestReport(t *testing.T) {
 	}
 	check(t, serve(t, o), gate.Report{
 		Found: []gate.Place{
-			{Upload: "artifacts", Name: "a.zip", Inside: "in", Says: "session token"},
-			{Upload: "artifacts", Name: "leak", Says: "session token"},
+			{Upload: "artifacts", Name: "a.zip", Inside: "in", Says: "session token", Removed: true},
+			{Upload: "artifacts", Name: "leak", Says: "session token", Removed: true},
 		},
 		Noted: []gate.Place{{Upload: "artifacts", Name: "damaged.zip", Says: "a damaged archive"}},
 		Files: 4,
@@ -121,7 +121,7 @@ func TestStage(t *testing.T) {
 	write(t, o, "leak", secret)
 	check(t, serve(t, o), gate.Report{})
 	write(t, o, "cache/leak", secret)
-	check(t, serve(t, o), gate.Report{Found: []gate.Place{{Upload: "cache k", Name: "cache/leak", Says: "session token"}}, Files: 1})
+	check(t, serve(t, o), gate.Report{Found: []gate.Place{{Upload: "cache k", Name: "cache/leak", Says: "session token", Removed: true}}, Files: 1})
 }
 
 // TestForeign: keys that rolecall has not issued are refused in env files, and elsewhere
@@ -130,22 +130,28 @@ func TestForeign(t *testing.T) {
 	t.Parallel()
 	const keys = "AKIA" + "Q3XYZ7ABCDEFGHIJ abcdefghijklmnopqrst" + "ABCDEFGHIJKLMNOPQRST\n"
 	o := newOrder(t)
-	write(t, o, "notes", "\n\n"+keys)
-	write(t, o, "d/.aws.alpha.env", keys)
-	write(t, o, "b.zip", zipped(t, "e/.aws.beta.env", keys))
+	fill := func() {
+		write(t, o, "notes", "\n\n"+keys)
+		write(t, o, "d/.aws.alpha.env", keys)
+		write(t, o, "b.zip", zipped(t, "e/.aws.beta.env", keys))
+	}
 	notes := gate.Place{Upload: "artifacts", Name: "notes", Says: "AWS access key, line 3"}
 	strict := []gate.Place{
-		{Upload: "artifacts", Name: "b.zip", Inside: "e/.aws.beta.env", Says: "AWS access key, line 1"},
-		{Upload: "artifacts", Name: "d/.aws.alpha.env", Says: "AWS access key, line 1"},
+		{Upload: "artifacts", Name: "b.zip", Inside: "e/.aws.beta.env", Says: "AWS access key, line 1", Removed: true},
+		{Upload: "artifacts", Name: "d/.aws.alpha.env", Says: "AWS access key, line 1", Removed: true},
 	}
+	refused := notes
+	refused.Removed = true
 	for foreign, want := range map[string]gate.Report{
-		gate.Refuse: {Found: append(slices.Clone(strict), notes), Files: 3},
+		gate.Refuse: {Found: append(slices.Clone(strict), refused), Files: 3},
 		gate.Warn:   {Found: strict, Foreign: []gate.Place{notes}, Files: 3},
 		gate.Off:    {Found: strict, Files: 3},
 	} {
 		o.Foreign = foreign
+		fill()
 		check(t, serve(t, o), want)
 		o.Secrets = nil
+		fill()
 		check(t, serve(t, o), want)
 	}
 }

@@ -3,7 +3,6 @@ package inspect
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"iter"
 	"os"
@@ -16,9 +15,6 @@ import (
 	"rolecall/internal/gate"
 	"rolecall/internal/gate/scan"
 )
-
-// maxShred bounds how many bytes of a file are overwritten before the file is removed.
-const maxShred = 64 << 20
 
 // RemoveLeft searches the files of this user below the folders of order.Leavings that have
 // changed since then, and removes those that hold one of the order's secrets. It follows no
@@ -103,27 +99,10 @@ func (l *leavings) remove(at gate.Place) error {
 		return nil
 	}
 	l.seen[at.Name] = true
-	return shred(at.Name)
-}
-
-// shred overwrites a regular file of this user and removes it. It follows no link.
-func shred(path string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-	if errors.Is(err, fs.ErrPermission) {
-		return os.Remove(path) // the file is this user's, who has no right to write to it
-	}
+	parent, err := unix.Open(filepath.Dir(at.Name), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return err
 	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%w; remove it by hand", scan.ErrIrregular)
-	}
-	if err == nil {
-		_, err = f.Write(make([]byte, min(info.Size(), maxShred)))
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close(), os.Remove(path))
+	defer func() { _ = unix.Close(parent) }()
+	return shred(parent, filepath.Base(at.Name))
 }

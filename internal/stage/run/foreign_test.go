@@ -17,7 +17,7 @@ func TestUploadForeign(t *testing.T) {
 		return
 	}
 	const keys = "AKIA" + "Q3XYZ7ABCDEFGHIJ abcdefghijklmnopqrst" + "ABCDEFGHIJKLMNOPQRST\n"
-	const refused, place = "rolecall: error [RC108]: secrets are in what would be uploaded, and nothing is; ", "\n  artifacts: \"out/a\": AWS access key, line 1\n"
+	const refused, place = "rolecall: error [RC108]: secrets are in what would be uploaded, and nothing is; ", "\n  artifacts: \"out/a\": AWS access key, line 1"
 	const warned = "rolecall: warning: AWS keys that rolecall has not issued are in what is uploaded; whoever can read the upload can use them:" + place
 	const unsearched = "not all that would be uploaded can be searched for secrets"
 	plain, small := map[string]string{"a": keys}, `"max_bytes":3`

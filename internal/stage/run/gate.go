@@ -163,5 +163,12 @@ func describe(p gate.Place) string {
 	if p.Inside != "" {
 		text += fmt.Sprintf(" > %q", p.Inside)
 	}
-	return text + ": " + p.Says
+	text += ": " + p.Says
+	if p.Removed {
+		text += " (removed from the work tree)"
+	}
+	if p.Stays != "" {
+		text += " (it stays in the work tree: " + p.Stays + ")"
+	}
+	return text
 }

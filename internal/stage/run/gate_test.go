@@ -86,7 +86,7 @@ func TestUpload(t *testing.T) {
 		want          []string // in the log; none: the log is empty
 	}{
 		"clean":          {"upload_artifacts_on_success", bounds, clean, 0, nil},
-		"a secret":       {"upload_artifacts_on_success", bounds, leak, 1, []string{found, "\n  artifacts: \"out/a\": secret\n", "rolecall: warning: files that could not be unpacked; no secret is in their bytes as they are:\n  artifacts: \"out/b\": "}},
+		"a secret":       {"upload_artifacts_on_success", bounds, leak, 1, []string{found, "\n  artifacts: \"out/a\": secret (removed from the work tree)\n", "rolecall: warning: files that could not be unpacked; no secret is in their bytes as they are:\n  artifacts: \"out/b\": "}},
 		"only warnings":  {"upload_artifacts_on_success", bounds[:1] + `"warn":true,` + bounds[1:], leak, 1, []string{found}},
 		"damaged":        {"upload_artifacts_on_success", bounds, map[string]string{"b": "PK\x03\x04"}, 0, []string{"rolecall: warning: files that could not be unpacked; "}},
 		"too large":      {"upload_artifacts_on_success", `{"max_bytes":3,"max_duration":60000000000}`, clean, 1, []string{refused, "out/a"}},
@@ -118,7 +118,7 @@ func TestUploadTokens(t *testing.T) {
 		c := newUploadOf(t, tenant, "upload_artifacts_on_success", `{"max_bytes":1000000,"max_duration":60000000000}`, map[string]string{"all.txt": "VAULT=" + token(7, 42) + "\n"})
 		c.environ = append(c.environ, "CUSTOM_ENV_VAULT="+token(7, 42))
 		got := c.with(treed{&toy.Backend{}})
-		if got.code != 1 || got.out != "" || !strings.HasSuffix(got.log, "\n  artifacts: \"out/all.txt\": ID token\n") {
+		if got.code != 1 || got.out != "" || !strings.HasSuffix(got.log, "\n  artifacts: \"out/all.txt\": ID token (removed from the work tree)\n") {
 			t.Errorf("tenant %q: %+v", tenant, got)
 		}
 	}

@@ -65,7 +65,7 @@ func TestUploadOfOthers(t *testing.T) {
 		switch {
 		case test.want == "" && (got.code != 0 || got.log != ""):
 			t.Errorf("%s: %+v, want an upload", name, got)
-		case test.want != "" && (got.code != 1 || got.out != "" || !strings.HasPrefix(got.log, refused) || !strings.HasSuffix(got.log, "\n  artifacts: \"out/a\": "+test.want+"\n")):
+		case test.want != "" && (got.code != 1 || got.out != "" || !strings.HasPrefix(got.log, refused) || !strings.HasSuffix(got.log, "\n  artifacts: \"out/a\": "+test.want+" (removed from the work tree)\n")):
 			t.Errorf("%s: %+v, want %q", name, got, test.want)
 		}
 	}
@@ -81,7 +81,7 @@ func TestUploadOwn(t *testing.T) {
 	c := newUpload(t, "upload_artifacts_on_success", `{"max_bytes":1000000,"max_duration":60000000000}`, map[string]string{"a": "0123456789abcdef", "b": otherSecret})
 	c.enter(t, 7, time.Now().Add(time.Hour), named("secret", "0123456789abcdef"))
 	c.enter(t, 7, time.Now().Add(time.Hour), named("secret", otherSecret))
-	if got, want := c.with(treed{&toy.Backend{}}), "\n  artifacts: \"out/a\": secret\n  artifacts: \"out/b\": secret of job 7\n"; got.code != 1 || !strings.HasSuffix(got.log, want) {
+	if got, want := c.with(treed{&toy.Backend{}}), "\n  artifacts: \"out/a\": secret (removed from the work tree)\n  artifacts: \"out/b\": secret of job 7 (removed from the work tree)\n"; got.code != 1 || !strings.HasSuffix(got.log, want) {
 		t.Errorf("%+v, want %q", got, want)
 	}
 }
