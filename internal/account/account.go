@@ -55,7 +55,7 @@ func (a Account) Powerful() []string {
 // read root's files.
 func isPowerful(group string) bool {
 	switch group {
-	case "adm", "admin", "disk", "docker", "incus-admin", "kmem", "kvm", "libvirt", "lxd", "shadow", "staff",
+	case "adm", "admin", "disk", "docker", "incus-admin", "kmem", "libvirt", "lxd", "shadow", "staff",
 		"sudo", "systemd-journal", "wheel":
 		return true
 	}

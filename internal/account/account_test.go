@@ -41,6 +41,7 @@ docker:x:999:strong,ci-alphabet,other
 ci-alpha:x:2001:
 wheel:x:998:strong
 audio:x:29:last,ci-alpha
+kvm:x:30:strong
 video:x:44:ci-alpha
 again:x:44:ci-alpha
 +nis:::
@@ -122,7 +123,7 @@ func TestLookup(t *testing.T) {
 		"ci-alpha":    {2001, 2001, []uint32{2001, 29, 44, 2099}, "/home/ci-alpha", "/bin/bash", nil},
 		"ci-alphabet": {2003, 2001, []uint32{2001, 999}, "/home/abc", "", []string{"docker"}},
 		"_b":          {4294967294, 2002, []uint32{2002}, "/home/b", "/bin/sh", nil},
-		"strong":      {2050, 2050, []uint32{2050, 999, 998}, "/", "/bin/sh", []string{"docker", "wheel", "sudo"}},
+		"strong":      {2050, 2050, []uint32{2050, 999, 998, 30}, "/", "/bin/sh", []string{"docker", "wheel", "sudo"}},
 		"last":        {2099, 2099, []uint32{2099, 29}, "/", "/bin/last", nil},
 	} {
 		got, err := account.LookupIn(users, groups, name)
