@@ -14,6 +14,10 @@ import (
 // Owner is a unix user and group that folders are made for.
 type Owner struct{ UID, GID uint32 }
 
+// HomeOf returns where the HOME of jobs is that work in a folder such as alpha/protected:
+// beside it.
+func HomeOf(folder string) string { return folder + ".home" }
+
 // MakePassage creates the folders names below base as Make does, but the last of them, too,
 // belongs to the driver's user, and others can only pass through it.
 func MakePassage(base, names string) error {

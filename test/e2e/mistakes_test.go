@@ -34,6 +34,7 @@ func edit(name, file, sed, area, what string) mistake {
 // mistakes are what is checked. Each makes one finding.
 func mistakes() []mistake {
 	const deploy = `runner "deploy"`
+	const home = "/var/lib/rolecall/builds/alpha/protected.home/" // of the demo's job
 	const service = "/etc/systemd/system/gitlab-runner.service.d/"
 	fix := func(name, plant, undo, area, what string) mistake {
 		return mistake{name, plant, undo, "to fix", area, what}
@@ -53,8 +54,9 @@ func mistakes() []mistake {
 		fix("an audit folder of mode 0777", "chmod 0777 /var/lib/rolecall", "chmod 0711 /var/lib/rolecall", "audit_log", "/var/lib/rolecall has mode 0777"),
 		edit("credentials on a disk", policyFile, `1i credentials_dir = "/var/lib/rolecall/credentials"`, "credentials_dir", "a disk that keeps what was written"),
 		edit("an issuer with a slash", policyFile, `s/^\(issuer = ".*\)"/\1\/"/`, "issuer's keys", "ends with a slash"),
-		fix("a logout file that fails", "echo false > ~ci-alpha/.bash_logout", "rm ~ci-alpha/.bash_logout", "run_as", `the login shell of user "ci-alpha" ends with 1`),
-		fix("a profile that ends the shell", "echo exit 3 > ~ci-alpha/.profile", "rm ~ci-alpha/.profile", "run_as", `a profile ends the login shell of user "ci-alpha" with 3`),
+		fix("a logout file that fails", "echo false > "+home+".bash_logout", "rm "+home+".bash_logout", "run_as", `the login shell of user "ci-alpha" ends with 1`),
+		fix("a profile that ends the shell", "echo exit 3 > "+home+".profile", "rm "+home+".profile", "run_as", `a profile ends the login shell of user "ci-alpha" with 3`),
+		edit("a skeleton that is missing", policyFile, `1i home_skeleton = "/etc/rolecall/none"`, "home_skeleton", "/etc/rolecall/none: no such file"),
 		fix("no gate", "mv "+libexec+"gate /root", "mv /root/gate "+libexec, "driver", libexec+"gate: no such file"),
 		fix("no git", "mv /usr/bin/git /root", "mv /root/git /usr/bin", "programs", "git is in no folder"),
 		fix("User= in the unit", "printf '[Service]\\nUser=gitlab-runner\\n' > "+service+"user.conf", "rm "+service+"user.conf", "runner's service", "User=gitlab-runner"),
@@ -68,6 +70,10 @@ func mistakes() []mistake {
 		edit("no time for cleanup", configFile, `/kill_timeout/d`, deploy, "shutdown_timeout is 60 s"),
 		fix("a driver that users cannot reach", "chmod 0700 /usr/libexec/rolecall", "chmod 0755 /usr/libexec/rolecall", "driver", "users of jobs cannot pass through /usr/libexec/rolecall"),
 		look("credentials among others", "systemctl stop run-rolecall.mount; mkdir -p /run/rolecall; chmod 0711 /run/rolecall", "systemctl start run-rolecall.mount", "credentials_dir", "shares the tmpfs at /run"),
+		{
+			"HOME of the unix user", "cp -p " + policyFile + " /root/saved; touch ~ci-alpha/.netrc; sed -i '1i home = \"passwd\"' " + policyFile,
+			"cp -p /root/saved " + policyFile + "; rm ~ci-alpha/.netrc", "look at", "home", `jobs do not see what is in /home/ci-alpha: ".netrc"`,
+		},
 		look("a profile with keys", "echo export AWS_PROFILE=x > /etc/profile.d/aws.sh", "rm /etc/profile.d/aws.sh", "run_as", "exports AWS_PROFILE"),
 	}
 }

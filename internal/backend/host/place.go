@@ -132,8 +132,9 @@ func (p *place) setHome(s backend.Spec) error {
 	if !s.OwnHome || s.BuildsDir == "" || os.Geteuid() != 0 {
 		return nil
 	}
-	p.Home, p.Source = filepath.Join(s.BuildsDir, s.Folder+".home"), s.Skeleton
-	return workdir.MakeHome(s.BuildsDir, s.Folder+".home", s.Skeleton, p.owner())
+	names := workdir.HomeOf(s.Folder)
+	p.Home, p.Source = filepath.Join(s.BuildsDir, names), s.Skeleton
+	return workdir.MakeHome(s.BuildsDir, names, s.Skeleton, p.owner())
 }
 
 // owner returns the user of the job's scripts.

@@ -22,13 +22,20 @@ func (h *host) users() []string {
 			names = append(names, t.RunAs)
 		}
 	}
+	names = append(names, h.flagUsers()...)
+	slices.Sort(names)
+	return slices.DeleteFunc(slices.Compact(names), func(name string) bool { return name == "" || name == program.Root })
+}
+
+// flagUsers returns the unix users that the runners' flags name.
+func (h *host) flagUsers() []string {
+	var names []string
 	for _, r := range h.config.Runners {
 		if f, err := readFlags(r.Custom.ConfigArgs); r.ours() && err == nil {
 			names = append(names, f.RunAs)
 		}
 	}
-	slices.Sort(names)
-	return slices.DeleteFunc(slices.Compact(names), func(name string) bool { return name == "" || name == program.Root })
+	return names
 }
 
 // checkUsers checks the unix users that scripts run as, and warns about tenants that
@@ -49,7 +56,7 @@ func (h *host) checkUsers(ctx context.Context) []Finding {
 		}
 	}
 	for _, user := range h.users() {
-		findings = append(findings, checkUser(ctx, user)...)
+		findings = append(findings, h.checkUser(ctx, user)...)
 	}
 	return append(findings, h.checkLimits()...)
 }
@@ -104,7 +111,7 @@ func (h *host) unlimited() []string {
 const makeUser = "make a user: useradd --system --create-home --skel /dev/null --shell /usr/sbin/nologin NAME"
 
 // checkUser checks a unix user that scripts run as.
-func checkUser(ctx context.Context, name string) []Finding {
+func (h *host) checkUser(ctx context.Context, name string) []Finding {
 	const area = "run_as"
 	a, err := account.Lookup(name)
 	if err != nil {
@@ -113,7 +120,15 @@ func checkUser(ctx context.Context, name string) []Finding {
 	if err := a.RunnableBy(os.Geteuid()); err != nil {
 		return []Finding{fix(area, err.Error(), "run doctor as root too")}
 	}
-	findings := append(checkHome(area, a), checkLogin(ctx, area, a)...)
+	homes, remove := h.shellHomes(a)
+	defer remove()
+	findings := checkHome(area, a, a.Home)
+	for _, home := range homes {
+		if home.path == home.source && home.path != a.Home {
+			findings = append(findings, checkHome(area, a, home.path)...)
+		}
+	}
+	findings = append(findings, checkLogin(ctx, area, a, homes)...)
 	if groups := a.Powerful(); len(groups) > 0 {
 		findings = append(findings, fix(area, fmt.Sprintf("user %q is in %s, which has rights of root", name, strings.Join(groups, ", ")), "remove the user from these groups"))
 	}
@@ -123,17 +138,17 @@ func checkUser(ctx context.Context, name string) []Finding {
 	return findings
 }
 
-// checkHome checks that nobody else can change the profile of a user, with which the
-// user's scripts start. A missing home folder is fine.
-func checkHome(area string, a account.Account) []Finding {
-	info, err := os.Stat(a.Home)
+// checkHome checks that nobody else can change the profile in a HOME of a user, with which
+// the user's scripts start. A missing folder is fine.
+func checkHome(area string, a account.Account, home string) []Finding {
+	info, err := os.Stat(home)
 	switch {
 	case err != nil:
 		return nil
 	case owner(info) != 0 && owner(info) != int(a.UID):
-		return []Finding{fix(area, fmt.Sprintf("%s, the home folder of user %q, belongs to user %d, who can change its profile", a.Home, a.Name, owner(info)), "give the user another home folder")}
+		return []Finding{fix(area, fmt.Sprintf("%s, the home folder of user %q, belongs to user %d, who can change its profile", home, a.Name, owner(info)), "give the user another home folder")}
 	case info.Mode().Perm()&0o022 != 0:
-		return []Finding{fix(area, fmt.Sprintf("others may write to %s, the home folder of user %q (mode %04o)", a.Home, a.Name, info.Mode().Perm()), "chmod go-w "+a.Home)}
+		return []Finding{fix(area, fmt.Sprintf("others may write to %s, the home folder of user %q (mode %04o)", home, a.Name, info.Mode().Perm()), "chmod go-w "+home)}
 	}
 	return nil
 }

@@ -36,12 +36,17 @@ func (h *host) checkProcesses(ctx context.Context) []Finding {
 	return []Finding{ok(area, "the processes of each job are killed by their cgroup ("+string(parent.Kind())+")")}
 }
 
+// newGroup returns the name of a cgroup for doctor's own processes.
+func newGroup() cgroup.Name {
+	return cgroup.NameOf(1<<62+rand.Int64N(1<<62), "") //nolint:gosec // no secret, and no real job's id
+}
+
 // tryGroup makes a cgroup as for a job, checks that a process lives in it, and removes
 // both.
 func tryGroup(ctx context.Context, parent *cgroup.Parent) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	job := cgroup.NameOf(1<<62+rand.Int64N(1<<62), "") //nolint:gosec // no secret, and no real job's id
+	job := newGroup()
 	group, err := parent.Create(ctx, job)
 	if err != nil {
 		return err

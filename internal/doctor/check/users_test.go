@@ -81,4 +81,10 @@ func checkOwnUsers(t *testing.T) {
 			t.Errorf("%s:\n%s", name, text(findings))
 		}
 	}
+	h := newHost(t)
+	isolate(t, h, "good", "second")
+	inPolicy("builds_dir", "home = \"passwd\"\nbuilds_dir")(t, h)
+	home := filepath.Join(os.Getenv(ownUsers), "good")
+	kit.Must(t, os.WriteFile(filepath.Join(home, ".netrc"), nil, 0o600))
+	named(t, h.check(t), want{check.Look, "home", "without it jobs do not see what is in " + home + `: ".netrc"`})
 }
