@@ -86,6 +86,12 @@ func homeFaults() []fault {
 		{"a job's profile", withHome(".bash_profile", "[ $HOME = $PWD ] && exit 4\n"), want{check.Fix, "run_as", `ends the login shell of user "www-data" with 4`}},
 		{"a job's profile, not the skeleton", all(withSkeleton(".profile", "exit 3\n", 0o600), withHome(".profile", "exit 4\n")), want{check.Fix, "run_as", `"www-data" with 4`}},
 		{"a job's profile with keys", withHome(".profile", "export AWS_SESSION_TOKEN=SECRET\n"), want{check.Look, "run_as", "exports AWS_SESSION_TOKEN: "}},
+		{"a profile of jobs without a tenant", func(t *testing.T, h *host) {
+			t.Helper()
+			h.mkdir(t, "builds/none", 0o711)
+			h.write(t, "builds/none/protected.home/.profile", "exit 5\n", 0o644)
+			kit.Must(t, os.Chown(h.path("builds/none/protected.home"), 38, 38))
+		}, want{check.Fix, "run_as", `ends the login shell of user "list" with 5`}},
 		{"a HOME of another", all(withHome("x", ""), func(t *testing.T, h *host) {
 			t.Helper()
 			kit.Must(t, os.Chown(h.path("builds/alpha/unprotected.home"), 34, 34))

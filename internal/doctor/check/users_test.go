@@ -87,4 +87,14 @@ func checkOwnUsers(t *testing.T) {
 	home := filepath.Join(os.Getenv(ownUsers), "good")
 	kit.Must(t, os.WriteFile(filepath.Join(home, ".netrc"), nil, 0o600))
 	named(t, h.check(t), want{check.Look, "home", "without it jobs do not see what is in " + home + `: ".netrc"`})
+	h = newHost(t)
+	isolate(t, h, "good", "second")
+	kit.Must(t, os.WriteFile(filepath.Join(home, ".profile"), []byte("exit 5\n"), 0o644))
+	if got := text(h.check(t)); strings.Contains(got, "with 5") {
+		t.Errorf("the profile of a home that no job has is read:\n%s", got)
+	}
+	h = newHost(t)
+	isolate(t, h, "good", "second")
+	inRunners(`"--config", "DIR/etc/rolecall.toml"`, `"--no-policy", "--run-as", "good"`)(t, h)
+	named(t, h.check(t), want{check.Fix, "run_as", `ends the login shell of user "good" with 5`})
 }
