@@ -85,8 +85,9 @@ func (s Script) Run(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, errors.Join(err, stdout.drain(), stderr.drain())
 	}
-	ended := make(chan struct{})
+	ended, watched := make(chan struct{}), make(chan struct{})
 	go func() {
+		defer close(watched)
 		if !s.over() { // whoever ends the job from now on finds bash
 			select {
 			case <-ended:
@@ -100,6 +101,7 @@ func (s Script) Run(ctx context.Context) (Result, error) {
 	}()
 	status, err := wait(bash)
 	close(ended)
+	<-watched
 	s.killGroup()
 	result := Result{Code: exitCode(status), Left: killAll(), Read: Read(script, opening)}
 	return result, errors.Join(err, stdout.drain(), stderr.drain())
