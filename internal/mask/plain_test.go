@@ -146,7 +146,7 @@ func FuzzPlain(f *testing.F) {
 	o := newPlainOracle()
 	f.Fuzz(func(t *testing.T, form, text string, cut int) {
 		if len(form) < 4 || len(form) > 64 || len(text) > 300 || strings.ContainsAny(form, "\n\r\x1b\\") || strings.Contains(text, "\x00") {
-			t.Skip("nothing for the oracle")
+			return // nothing for the oracle
 		}
 		forms := [][]byte{[]byte(form)}
 		needles := mask.NewNeedlesOf(forms)

@@ -88,7 +88,7 @@ func strikeBefore(t *testing.T, binary string, n int, strike func(child int)) bo
 	kit.Must(t, command.Start())
 	pid := command.Process.Pid
 	defer func() { _ = command.Wait() }()
-	entering, seen := true, 0
+	told, entering, seen := false, true, 0
 	for {
 		var status syscall.WaitStatus
 		tid, err := syscall.Wait4(-pid, &status, syscall.WALL, nil)
@@ -100,12 +100,15 @@ func strikeBefore(t *testing.T, binary string, n int, strike func(child int)) bo
 			return seen >= n
 		}
 		kit.Must(t, err)
+		if !told && status.Stopped() { // Go's own signal may come before SIGUSR1
+			_ = syscall.PtraceSetOptions(tid, syscall.PTRACE_O_TRACESYSGOOD)
+			told = true
+		}
 		deliver := 0
 		switch {
 		case !status.Stopped():
 			continue
 		case status.StopSignal() == syscall.SIGUSR1:
-			_ = syscall.PtraceSetOptions(tid, syscall.PTRACE_O_TRACESYSGOOD)
 		case status.StopSignal() == syscall.SIGTRAP|0x80:
 			var registers syscall.PtraceRegs
 			if err := syscall.PtraceGetRegs(tid, &registers); errors.Is(err, syscall.ESRCH) {
