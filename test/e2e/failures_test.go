@@ -60,7 +60,7 @@ func failures() map[string]failure {
 		},
 		"tenant": {
 			change: add("TENANT", "../../etc"), reason: author,
-			log: []string{`variable TENANT: tenant name "../../etc"`},
+			log: []string{`TENANT is no name of a tenant: "../../etc"`},
 		},
 		"role": {
 			change: add("ROLE_ARN", "deploy"), reason: author,

@@ -11,7 +11,10 @@ import (
 // on one line.
 func Tells(facts creds.Facts) (who string, notes []string) {
 	if role, err := ParseRole(facts.Get(RoleFact)); err == nil {
-		who = fmt.Sprintf("account %s, role %s", role.Account, role.Name())
+		who = "role " + role.Name()
+		if role.Account != "" {
+			who = fmt.Sprintf("account %s, %s", role.Account, who)
+		}
 	}
 	if refused := facts.Get(RefusedDurationFact); refused != "" {
 		notes = append(notes, fmt.Sprintf("the role does not allow sessions of %s: raise its maximum session duration if the job needs longer", refused))

@@ -18,6 +18,7 @@ func TestTells(t *testing.T) {
 	}{
 		"nothing": {nil, "", nil},
 		"a role":  {creds.Facts{{Name: "role_arn", Value: "arn:aws:iam::111122223333:role/ci/deploy-web"}}, "account 111122223333, role deploy-web", nil},
+		"MinIO's": {creds.Facts{{Name: "role_arn", Value: "arn:minio:iam:::role/idmp-abcdef"}}, "role idmp-abcdef", nil},
 		"no ARN":  {creds.Facts{{Name: "role_arn", Value: "x"}}, "", nil},
 		"shorter": {
 			creds.Facts{{Name: "shortened_duration", Value: "2h0m0s"}},
