@@ -68,6 +68,7 @@ func TestClosedFolders(t *testing.T) {
 	t.Parallel()
 	p := newIsolatedWorld(t)
 	p.succeed(t, sharedToken, p.alpha("mkdir -p shut/in half/in; touch shut/in/file half/in/file; chmod 000 shut/in shut; chmod 500 half/in half; chmod 000 .git/objects"))
+	p.settle(t)
 	log := p.succeed(t, sharedToken, p.alpha("ls -d shut half || echo both are gone"))
 	contains(t, log, "rolecall: an earlier job has closed 5 folders of the work tree to its own user; they are open again\n", "both are gone\n")
 	p.checkNothingLeft(t)

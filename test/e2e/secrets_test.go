@@ -105,6 +105,7 @@ func TestLeftCredentials(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, tenant := range []string{"alpha", ""} {
+		w.settle(t)
 		w.succeed(t, sharedToken, w.job("alpha", "test ! -e debug.env", "env | grep ^AWS_ > debug.env"))
 		job := w.job("alpha", "ls -a", "test -s debug.env")
 		if tenant == "" {
@@ -112,6 +113,7 @@ func TestLeftCredentials(t *testing.T) {
 		}
 		job.Variables = append(job.Variables, coordinator.Variable{Key: "GIT_STRATEGY", Value: "none"})
 		job.Artifacts = []coordinator.Artifact{{Paths: []string{"*.env"}}}
+		w.settle(t)
 		run := w.enqueue(sharedToken, job)
 		if result := wait(t, run); result.FailureReason != "script_failure" || len(run.Artifacts()) > 0 {
 			t.Errorf("tenant %q: %+v with %d uploads", tenant, result, len(run.Artifacts()))

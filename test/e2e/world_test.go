@@ -186,6 +186,20 @@ func contains(t *testing.T, log string, texts ...string) {
 	}
 }
 
+// settle waits until the runner has let go of all its jobs. To a job that comes before, it
+// gives another folder than that of the job before.
+func (w *world) settle(t *testing.T) {
+	t.Helper()
+	for range 200 {
+		log := w.runner.Log()
+		if strings.Count(log, "Added job to processing list") == strings.Count(log, "Removed job from processing list") {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Error("the runner does not let go of a job")
+}
+
 // s3 returns a line of a script that calls S3 as the job.
 func (w *world) s3(args string) string {
 	return fmt.Sprintf("s3job -endpoint %s %s", w.minio.URL, args)
