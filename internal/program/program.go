@@ -37,6 +37,7 @@ type Call struct {
 
 	masks  *mask.Masks
 	about  message.Case // what the messages of the stage say beside their error
+	tried  bool         // the runner tries again after a system failure
 	again  bool         // the error is that of the try before
 	tenant string       // of the job, for the host's log
 }
@@ -74,9 +75,8 @@ func (p Program) Serve(args, environ []string, _ io.Reader, stdout, stderr io.Wr
 	c := newCall(stdout, stderr)
 	c.about.Colours = !p.Plain
 	c.Log.AddHook(toHost{c, p.Journal})
-	err := p.serve(c, args, environ)
-	c.describe(p.Tried, err)
-	code = c.exitCode(err)
+	c.tried = p.Tried
+	code = c.exitCode(p.serve(c, args, environ))
 	c.flush()
 	return code
 }
@@ -123,11 +123,11 @@ func (c *Call) exitCode(err error) int {
 	return c.fail(err)
 }
 
-// describe sets what the message about err says beside it. With tried the runner tries
-// again after a system failure, and what was said before is not said again.
-func (c *Call) describe(tried bool, err error) {
+// describe sets what the message about err says beside it. If the runner tries again, what
+// was said before is not said again.
+func (c *Call) describe(err error) {
 	key, keyErr := job.ReadKey(c.Env.ResponseFile)
-	if err == nil || keyErr != nil {
+	if keyErr != nil {
 		return
 	}
 	c.about.Job = key.ID.String()
@@ -135,7 +135,7 @@ func (c *Call) describe(tried bool, err error) {
 		told, _ := parseTold(c.Env.Told)
 		c.about.Contact = told.Contact
 	}
-	if tried && c.Env.Store != "" && fault.SideOf(err) == fault.Infrastructure {
+	if c.tried && c.Env.Store != "" && fault.SideOf(err) == fault.Infrastructure {
 		c.about.Try, c.again = state.Try(c.Env.Store, key, string(fault.CodeOf(err))+err.Error())
 	}
 }
@@ -143,6 +143,7 @@ func (c *Call) describe(tried bool, err error) {
 // fail logs an error, and returns the exit code that says who has to act.
 func (c *Call) fail(err error) int {
 	side := fault.SideOf(err)
+	c.describe(err)
 	c.Log.WithError(err).Error(err)
 	if side == fault.Infrastructure {
 		return c.Env.SystemFailure

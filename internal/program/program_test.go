@@ -9,9 +9,11 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"rolecall/internal/fault"
 	"rolecall/internal/program"
+	"rolecall/test/kit"
 )
 
 // ends returns a stage that ends with err.
@@ -47,6 +49,26 @@ func TestExitCodes(t *testing.T) {
 		standard := map[int]int{71: 1, 72: 2}[test.code]
 		if got := serve(test.run, nil); got.code != standard {
 			t.Errorf("%s: exit code %d, want %d where the runner names none", name, got.code, standard)
+		}
+	}
+}
+
+// TestNothingToSay: a stage that has nothing to say does not read the job response, which
+// can be large, also when its script fails.
+func TestNothingToSay(t *testing.T) {
+	t.Parallel()
+	fifo := filepath.Join(t.TempDir(), "response")
+	kit.Must(t, syscall.Mkfifo(fifo, 0o600)) // whoever reads it waits for ever
+	for code, run := range map[int]func(*program.Call) error{0: ends(nil), 1: ends(program.ScriptError(3))} {
+		ended := make(chan result, 1)
+		go func() { ended <- serve(run, []string{"JOB_RESPONSE_FILE=" + fifo}) }()
+		select {
+		case got := <-ended:
+			if got != (result{code: code}) {
+				t.Errorf("%+v, want exit code %d", got, code)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("the stage that ends with %d reads the job response", code)
 		}
 	}
 }
