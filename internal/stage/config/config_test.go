@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -179,6 +180,8 @@ func dead(t *testing.T, root string, id job.ID, backend string, data json.RawMes
 	err = errors.Join(err, runner.Process.Kill())
 	_ = runner.Wait()
 	kit.Must(t, err)
+	syscall.ForkLock.RLock() // a child that another test starts meanwhile would keep the folder locked
+	defer syscall.ForkLock.RUnlock()
 	trail, err := audit.NewTrail(filepath.Join(filepath.Dir(root), "audit.jsonl"), audit.Event{JobID: id.String(), Tenant: "alpha"})
 	kit.Must(t, err)
 	f, err := state.Create(root, job.Key{ID: id}, state.Record{Tenant: "alpha", Lease: lease, Backend: backend, Data: data, Audit: trail}, "")
