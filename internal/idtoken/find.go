@@ -4,8 +4,6 @@ import (
 	"iter"
 	"slices"
 	"strings"
-
-	"rolecall/internal/mask"
 )
 
 // jsonStart is how the header of a token begins: base64 of a brace before a quote or a
@@ -19,14 +17,15 @@ const maxHeader = 1 << 10
 // OfJob returns the ID tokens of one job in texts, the values of the job's variables, each
 // token once. A job can have several, for several audiences. A text may have other text
 // around a token, such as a list of tokens, an HTTP header or JSON. A token counts if
-// Parse accepts it and CheckJob does not fail: a token of another job is not returned.
-func OfJob(texts iter.Seq[string], job, project int64) []mask.Secret {
-	var found []mask.Secret
+// Parse accepts it and CheckJob does not fail: a token of another job is not returned. Nobody
+// has verified its signature.
+func OfJob(texts iter.Seq[string], job, project int64) []Token {
+	var found []Token
 	for text := range texts {
 		for token := range tokensIn(text) {
-			known := slices.ContainsFunc(found, func(s mask.Secret) bool { return s.Reveal() == token.Raw.Reveal() })
+			known := slices.ContainsFunc(found, func(t Token) bool { return t.Raw.Reveal() == token.Raw.Reveal() })
 			if !known && token.CheckJob(job, project) == nil {
-				found = append(found, token.Raw)
+				found = append(found, token)
 			}
 		}
 	}

@@ -51,7 +51,7 @@ func TestOfJob(t *testing.T) {
 	} {
 		var got []string
 		for _, token := range idtoken.OfJob(slices.Values(test.texts), 4711, 12) {
-			got = append(got, token.Reveal())
+			got = append(got, token.Raw.Reveal())
 		}
 		if !slices.Equal(got, test.want) {
 			t.Errorf("%s: found %d tokens %.60q, want %d", name, len(got), got, len(test.want))

@@ -8,19 +8,20 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rolecall/internal/creds"
+	"rolecall/internal/ledger"
 	"rolecall/internal/mask"
 )
 
 // Replace replaces the credential that has the provider and name of c by c. It does so
 // by renames: a process that reads one of the files meanwhile sees the old file or the
-// new one, whole. The driver's own copy is replaced first, so that the driver knows a
-// secret before the job can have it.
+// new one, whole. The ledger is changed first, by the function enter, as Enter does, and
+// then the driver's own copy: so the driver knows a secret before the job can have it.
 //
 // If Replace fails or is killed, the job has the old or the new credential, and Replace
 // can be called again. Files that the job holds open keep their old content until
-// Remove. Replace fails if no such credential was issued, if the runner has died, or if
-// another Replace takes longer than lockTime.
-func (f *Folder) Replace(c creds.Credential) error {
+// Remove. Replace fails if no such credential was issued, if the runner has died, if the
+// ledger cannot be changed, or if another Replace takes longer than lockTime.
+func (f *Folder) Replace(c creds.Credential, enter func(ledger.Ledger) ledger.Ledger) error {
 	if err := f.checkRunner(); err != nil {
 		return err
 	}
@@ -32,11 +33,11 @@ func (f *Folder) Replace(c creds.Credential) error {
 	if err := kept.lockFor(unix.LOCK_EX, lockTime); err != nil {
 		return err
 	}
-	return f.replaceIn(kept, c)
+	return f.replaceIn(kept, c, enter)
 }
 
 // replaceIn is Replace, with the folder kept locked.
-func (f *Folder) replaceIn(kept dir, c creds.Credential) error {
+func (f *Folder) replaceIn(kept dir, c creds.Credential, enter func(ledger.Ledger) ledger.Ledger) error {
 	before, err := f.readIssued()
 	if err != nil {
 		return err
@@ -47,6 +48,9 @@ func (f *Folder) replaceIn(kept dir, c creds.Credential) error {
 	}
 	placed, content, err := f.encode(after)
 	if err != nil {
+		return err
+	}
+	if err := f.Enter(enter); err != nil {
 		return err
 	}
 	if err := f.dir.exchange(issuedName, issuedNew, content); err != nil {

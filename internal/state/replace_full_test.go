@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -26,10 +27,10 @@ func TestReplaceOnFullDisk(t *testing.T) {
 			kit.Mount(t, p.root, "", 0)
 			f := p.writeFile(t)
 			leave(t, p.root, test.inodes, test.pages)
-			wantError(t, "Replace", f.Replace(fresh(1)), "no space left on device")
+			wantError(t, "Replace", replace(f, fresh(1)), "no space left on device")
 			p.checkWhole(t)
 			leave(t, p.root, 9, 9)
-			kit.Must(t, f.Replace(fresh(2)))
+			kit.Must(t, replace(f, fresh(2)))
 			p.checkWhole(t)
 			p.remove(t, 7)
 			p.gone(t, 7)
@@ -57,9 +58,10 @@ func TestReplaceObstructed(t *testing.T) {
 	} {
 		p := newPlace(t)
 		f := p.writeFile(t)
+		kit.Must(t, f.Enter(entering(7, time.Hour))) // the ledger is there before
 		kit.Must(t, plant(p))
 		before := modes(t, p.dir)
-		wantError(t, want, f.Replace(fresh(1)), want)
+		wantError(t, want, replace(f, fresh(1)), want)
 		if after := modes(t, p.dir); fmt.Sprint(after) != fmt.Sprint(before) {
 			t.Errorf("%s: %v, before %v", want, after, before)
 		}

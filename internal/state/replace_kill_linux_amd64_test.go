@@ -55,7 +55,7 @@ func replaceKilledAt(t *testing.T, binary string, n int) bool {
 	p.linkAside(t, "killed")
 	f, err := state.Open(p.root, key(7))
 	kit.Must(t, err)
-	kit.Must(t, f.Replace(fresh(2)))
+	kit.Must(t, replace(f, fresh(2)))
 	f.Close()
 	p.checkWhole(t)
 	if env, err := os.ReadFile(p.env(7)); err != nil || string(env) != p.envOf(fresh(2)) {

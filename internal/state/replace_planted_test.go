@@ -25,7 +25,7 @@ func TestReplacePlanted(t *testing.T) {
 				plant.put(t, path, target)
 			}
 			within(t, 5*time.Second, func() {
-				if err := f.Replace(fresh(1)); plant.name == "folder" {
+				if err := replace(f, fresh(1)); plant.name == "folder" {
 					wantError(t, "Replace", err, "/secret/.rolecall.vault.json: ")
 				} else if err != nil {
 					t.Errorf("Replace: %v", err)
@@ -70,6 +70,6 @@ func replaceOnce(t *testing.T, p place) {
 	t.Helper()
 	f, err := state.Open(p.root, key(7))
 	kit.Must(t, err)
-	kit.Must(t, f.Replace(fresh(1)))
+	kit.Must(t, replace(f, fresh(1)))
 	f.Close()
 }

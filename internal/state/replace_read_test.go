@@ -36,7 +36,7 @@ func TestReplaceWhileRead(t *testing.T) {
 		})
 	}
 	for n := range 200 {
-		if err := f.Replace(fresh(n)); err != nil {
+		if err := replace(f, fresh(n)); err != nil {
 			t.Errorf("Replace %d: %v", n, err)
 		}
 	}
@@ -45,7 +45,7 @@ func TestReplaceWhileRead(t *testing.T) {
 }
 
 // checkWhole checks that the job's files and what the driver knows of them are whole,
-// and that all secrets of the job's files are known.
+// and that all secrets of the job's files are known, the ledger's too.
 func (p place) checkWhole(t *testing.T) {
 	t.Helper()
 	env, envErr := os.ReadFile(p.env(7))
@@ -70,6 +70,9 @@ func (p place) checkWhole(t *testing.T) {
 		}
 		if strings.Trim(rest, "\n0123456789") != "" || content == "" {
 			t.Errorf("%s is %q, of which nobody knows %q", name, content, rest)
+		}
+		if entered := inLedger(t, f); strings.Contains(content, freshToken) && len(entered) == 0 {
+			t.Errorf("%s is %q, which the ledger does not have", name, content)
 		}
 	}
 }

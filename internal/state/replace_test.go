@@ -9,10 +9,13 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"rolecall/internal/creds"
+	"rolecall/internal/ledger"
+	"rolecall/internal/ledger/seal"
 	"rolecall/internal/mask"
 	"rolecall/internal/state"
 	"rolecall/test/kit"
@@ -29,6 +32,24 @@ func fresh(n int) creds.Credential {
 	c.Files[0].Content = mask.NewSecret("{\"token\": \"" + token + "\"}\n")
 	c.Secrets = []mask.Named{{Kind: "vault token", Value: mask.NewSecret(token)}}
 	return c
+}
+
+// replace puts a credential in the place of another one of job 7, and into the ledger.
+func replace(f *state.Folder, c creds.Credential) error {
+	return f.Replace(c, func(l ledger.Ledger) ledger.Ledger { return seal.Add(l, 7, creds.Set{c}, time.Now()) })
+}
+
+// inLedger returns which of the credentials fresh(0) to fresh(2) the ledger has.
+func inLedger(t *testing.T, f *state.Folder) (found []int) {
+	t.Helper()
+	l, err := f.Ledger()
+	kit.Must(t, err)
+	index := seal.NewIndex(l, nil)
+	for n := 0; n < 3 && index != nil; n++ {
+		text := []byte(fmt.Sprintf(" %s%d ", freshToken, n))
+		index.Search().Find(text, 0, len(text), func(int, string) { found = append(found, n) })
+	}
+	return found
 }
 
 // envOf returns the env file of the job once it has that credential.
@@ -54,9 +75,9 @@ func TestReplace(t *testing.T) {
 	f := p.writeFile(t)
 	before := modes(t, p.secret(7))
 	for n := range 3 {
-		kit.Must(t, f.Replace(fresh(n)))
+		kit.Must(t, replace(f, fresh(n)))
 	}
-	kit.Must(t, f.Replace(fresh(2))) // the same again adds nothing
+	kit.Must(t, replace(f, fresh(2))) // the same again adds nothing
 	opened, err := state.Open(p.root, key(7))
 	kit.Must(t, err)
 	defer opened.Close()
@@ -74,6 +95,9 @@ func TestReplace(t *testing.T) {
 	want := []string{keyID, secret, freshToken + "2", token, freshToken + "0", freshToken + "1"}
 	if diff := cmp.Diff(want, values(secrets)); err != nil || diff != "" {
 		t.Errorf("the secrets differ: %v\n%s", err, diff)
+	}
+	if got := inLedger(t, opened); len(got) != 3 {
+		t.Errorf("the ledger has %v of three", got)
 	}
 	if diff := cmp.Diff(before, modes(t, p.secret(7))); diff != "" {
 		t.Errorf("the job's folder differs:\n%s", diff)
@@ -95,7 +119,7 @@ func TestReplaceIsShredded(t *testing.T) {
 	for n := range 3 {
 		kit.Must(t, os.Link(p.env(7), filepath.Join(p.dir, fmt.Sprint("env", n))))
 		kit.Must(t, os.Link(p.file(), filepath.Join(p.dir, fmt.Sprint("file", n))))
-		kit.Must(t, f.Replace(fresh(n)))
+		kit.Must(t, replace(f, fresh(n)))
 	}
 	content, err := os.ReadFile(filepath.Join(p.dir, "copy"))
 	if err != nil || len(content) == 0 || strings.Trim(string(content), "\x00") != "" {
@@ -132,7 +156,7 @@ func TestReplaceRefuses(t *testing.T) {
 		p := newPlace(t)
 		f := p.writeFile(t)
 		before := modes(t, p.dir)
-		wantError(t, want, f.Replace(c), want)
+		wantError(t, want, replace(f, c), want)
 		if diff := cmp.Diff(before, modes(t, p.dir)); diff != "" {
 			t.Errorf("%s: files differ:\n%s", want, diff)
 		}
@@ -147,7 +171,7 @@ func TestReplaceInVain(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	f := create(t, p, 7)
-	if err := f.Replace(fresh(1)); !errors.Is(err, fs.ErrNotExist) {
+	if err := replace(f, fresh(1)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("before Write: %v", err)
 	}
 	if secrets, err := f.Secrets(); !errors.Is(err, fs.ErrNotExist) || len(secrets) > 0 {
@@ -157,15 +181,15 @@ func TestReplaceInVain(t *testing.T) {
 	held, err := os.Open(filepath.Join(p.folder(7), "kept"))
 	kit.Must(t, err)
 	kit.Must(t, syscall.Flock(int(held.Fd()), syscall.LOCK_EX))
-	wantError(t, "beside another Replace", f.Replace(fresh(1)), "kept: another stage uses or removes this folder")
+	wantError(t, "beside another Replace", replace(f, fresh(1)), "kept: another stage uses or removes this folder")
 	kit.Must(t, held.Close())
 	kit.Must(t, os.Remove(p.file()))
 	kit.Must(t, os.Mkdir(p.file(), 0o700))
-	wantError(t, "a folder in the way", f.Replace(fresh(1)), ".rolecall.vault.json: ")
+	wantError(t, "a folder in the way", replace(f, fresh(1)), ".rolecall.vault.json: ")
 	kit.Must(t, os.Remove(p.file()))
-	kit.Must(t, f.Replace(fresh(2)))
+	kit.Must(t, replace(f, fresh(2)))
 	p.remove(t, 7)
-	if err := f.Replace(fresh(1)); !errors.Is(err, fs.ErrNotExist) {
+	if err := replace(f, fresh(1)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("after Remove: %v", err)
 	}
 	p.gone(t, 7)
@@ -180,7 +204,7 @@ func TestReplaceWithoutRunner(t *testing.T) {
 	defer f.Close()
 	kit.Must(t, f.Write(withFile()))
 	die(runner)
-	wantError(t, "Replace", f.Replace(fresh(1)), "the job gets no credentials: its runner, process ")
+	wantError(t, "Replace", replace(f, fresh(1)), "the job gets no credentials: its runner, process ")
 	if content, err := os.ReadFile(p.issued(7)); err != nil || string(content) != asIssued {
 		t.Errorf("the driver's copy has changed: %v", err)
 	}

@@ -123,3 +123,27 @@ func TestLeftCredentials(t *testing.T) {
 		checkUploads(t, run, w.recorder.Secrets())
 	}
 }
+
+// TestLeftToken: an ID token that a job left in the clone, with a tenant or without, is not
+// uploaded by the next one while it is valid.
+func TestLeftToken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, tenant := range []string{"alpha", ""} {
+		first := w.job("alpha", "test ! -e left.jwt", "echo $MY_OIDC_TOKEN > left.jwt")
+		if first.IDTokens["MY_OIDC_TOKEN"] = "https://vault.example.com"; tenant == "" {
+			first.Variables = nil
+		}
+		w.settle(t)
+		w.succeed(t, sharedToken, first)
+		job := w.job("alpha", "test -s left.jwt")
+		job.Variables = []coordinator.Variable{{Key: "GIT_STRATEGY", Value: "none"}}
+		job.IDTokens, job.Artifacts = nil, []coordinator.Artifact{{Paths: []string{"*.jwt"}}}
+		w.settle(t)
+		run := w.enqueue(sharedToken, job)
+		if result := wait(t, run); result.FailureReason != "script_failure" || len(run.Artifacts()) > 0 {
+			t.Errorf("tenant %q: %+v with %d uploads", tenant, result, len(run.Artifacts()))
+		}
+		contains(t, run.Text(), `artifacts: "left.jwt": ID token of job `)
+	}
+}

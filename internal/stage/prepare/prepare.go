@@ -4,19 +4,13 @@ package prepare
 import (
 	"context"
 	"errors"
-	"maps"
 	"os/signal"
 	"sync"
 	"syscall"
-	"time"
 
 	"rolecall/internal/audit"
-	"rolecall/internal/creds"
 	"rolecall/internal/fault"
-	"rolecall/internal/idtoken"
 	"rolecall/internal/job"
-	"rolecall/internal/ledger"
-	"rolecall/internal/ledger/seal"
 	"rolecall/internal/mask"
 	"rolecall/internal/program"
 	"rolecall/internal/session"
@@ -55,8 +49,8 @@ func maskTokens(c *program.Call) error {
 		return nil //nolint:nilerr // the stage has failed before it read a token
 	}
 	var tokens []mask.Named
-	for _, token := range idtoken.OfJob(maps.Values(c.Env.Request), int64(response.ID), response.Project) {
-		tokens = append(tokens, mask.Named{Kind: "ID token", Value: token})
+	for _, token := range tokensOf(c, response) {
+		tokens = append(tokens, mask.Named{Kind: tokenKind, Value: token.Raw})
 	}
 	return c.Mask(tokens...)
 }
@@ -117,20 +111,23 @@ func admit(c *program.Call, parts Parts, s *session.Session, response job.Respon
 	}
 	defer folder.Close()
 	c.Warn(folder.Before().Tell(audit.Removed, name, nil))
-	return serve(c, parts, s, folder, response.Key)
+	return serve(c, parts, s, folder, response)
 }
 
 // serve furnishes the job's own folder, and gets the credentials of a job with a tenant. If
 // that fails, it removes all of the job.
-func serve(c *program.Call, parts Parts, s *session.Session, folder *state.Folder, key job.Key) error {
-	err := furnish(c, parts, s.Grant.Tenant, folder)
-	if err == nil && s.Grant.Tenant != tenant.None {
-		err = issue(c, parts, s, folder, key)
+func serve(c *program.Call, parts Parts, s *session.Session, folder *state.Folder, response job.Response) error {
+	err, k := furnish(c, parts, s.Grant.Tenant, folder), newKeeper(c, s.Token, folder, response)
+	switch {
+	case err == nil && s.Grant.Tenant != tenant.None:
+		err = issue(c, parts, s, k)
+	case err == nil:
+		c.Warn(k.enter(nil)) // nothing is given to the job
 	}
 	if err == nil {
 		return nil
 	}
-	return errors.Join(err, state.Remove(folder.Root(), key))
+	return errors.Join(err, state.Remove(folder.Root(), response.Key))
 }
 
 // furnish hands the job's own folder over, if the job has one.
@@ -143,23 +140,13 @@ func furnish(c *program.Call, parts Parts, of tenant.Name, folder *state.Folder)
 
 // issue gets the job's credentials, writes them to its folder and reports them in the
 // job log.
-func issue(c *program.Call, parts Parts, s *session.Session, folder *state.Folder, key job.Key) error {
+func issue(c *program.Call, parts Parts, s *session.Session, k keeper) error {
 	if err := parts.unsetIgnored(c.Env.Service); err != nil {
 		return err
 	}
-	issued, err := s.Issue(context.Background(), parts.issuers(), func(set creds.Set) error { return keep(folder, key.ID, set) })
+	issued, err := s.Issue(context.Background(), parts.issuers(), k.keep)
 	if err != nil {
 		return err
 	}
-	return parts.report(c.Stdout, folder, issued, state.OnTmpfs(folder.Root()))
-}
-
-// keep writes what was issued to the job's folder. The ledger has it first, so that the
-// uploads of other jobs can be searched for all that any job may have.
-func keep(folder *state.Folder, id job.ID, set creds.Set) error {
-	err := folder.Enter(func(l ledger.Ledger) ledger.Ledger { return seal.Add(l, int64(id), set, time.Now()) })
-	if err != nil {
-		return err
-	}
-	return folder.Write(set)
+	return parts.report(c.Stdout, k.folder, issued, state.OnTmpfs(k.folder.Root()))
 }

@@ -69,7 +69,7 @@ func (r running) tokens() []mask.Named {
 		delete(others, record.IDToken) // reading a token takes time
 	}
 	for _, token := range idtoken.OfJob(maps.Values(others), int64(r.key.ID), record.Project) {
-		tokens = append(tokens, mask.Named{Kind: tokenKind, Value: token})
+		tokens = append(tokens, mask.Named{Kind: tokenKind, Value: token.Raw})
 	}
 	return tokens
 }
