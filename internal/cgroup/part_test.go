@@ -7,11 +7,11 @@ import (
 	"os/exec"
 	"syscall"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"rolecall/internal/cgroup"
+	"rolecall/test/kit"
 )
 
 // play plays a part and returns how it ended.
@@ -22,7 +22,7 @@ func play(name string) error {
 	case "own":
 		return live()
 	case "own without clone3":
-		if err := forbidClone3(); err != nil {
+		if err := kit.Deny(unix.ENOSYS, kit.Call{Number: unix.SYS_CLONE3}); err != nil {
 			return err
 		}
 		return live()
@@ -100,23 +100,4 @@ func sleeper(job cgroup.Name) error {
 	}
 	fmt.Println(job, command.Process.Pid)
 	return command.Wait()
-}
-
-// forbidClone3 makes clone3 fail, as the seccomp filter of a container does.
-func forbidClone3() error {
-	filter := []unix.SockFilter{
-		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0}, // the number of the call
-		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: unix.SYS_CLONE3, Jf: 1},
-		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)},
-		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
-	}
-	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-		return err
-	}
-	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
-	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&program)))
-	if errno != 0 {
-		return errno
-	}
-	return nil
 }

@@ -88,16 +88,12 @@ func (s Source) read(source *os.Root, file string, owner Owner) ([]byte, bool) {
 	if source == nil {
 		return nil, false
 	}
-	info, err := source.Lstat(file)
-	if err != nil || !info.Mode().IsRegular() {
-		return nil, false
-	}
 	f, err := source.OpenFile(file, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, false
 	}
 	defer f.Close()
-	if info, err = f.Stat(); err != nil || !info.Mode().IsRegular() || !s.Admins && !readable(info, owner) {
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() || !s.Admins && !readable(info, owner) {
 		return nil, false
 	}
 	content, err := io.ReadAll(io.LimitReader(f, maxTool+1))

@@ -71,6 +71,9 @@ func TestFurnishFrom(t *testing.T) {
 	kit.NeedRoot(t, "folders of other users")
 	t.Parallel()
 	skeleton := newSkeleton(t)
+	open := filepath.Join(t.TempDir(), "open")
+	kit.Must(t, os.Mkdir(open, 0o700))
+	kit.Must(t, os.Chmod(open, 0o777))
 	for name, test := range map[string]struct {
 		from workdir.Source
 		want int
@@ -80,6 +83,7 @@ func TestFurnishFrom(t *testing.T) {
 		"as a home":     {workdir.Source{Dir: skeleton}, 1, ""},
 		"no folder":     {workdir.Source{}, 1, ""},
 		"no home":       {workdir.Source{Dir: "/none/such"}, 1, ""},
+		"open skeleton": {workdir.Source{Dir: open, Admins: true}, 1, "others may write to it"},
 		"lost skeleton": {workdir.Source{Dir: "/none/such", Admins: true}, 1, "no such file"},
 	} {
 		own := t.TempDir()

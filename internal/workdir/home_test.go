@@ -121,6 +121,12 @@ func TestMakeHomeRefuses(t *testing.T) {
 		"a FIFO":           {func(home, _ string) error { return syscall.Mkfifo(home, 0o666) }, "protected.home: not a directory; remove what is at this path"},
 		"a file":           {func(home, _ string) error { return os.WriteFile(home, nil, 0o600) }, "protected.home: not a directory; remove what is at this path"},
 		"a foreign folder": {func(home, _ string) error { return errors.Join(os.Mkdir(home, 0o700), os.Chown(home, 65530, 65530)) }, "protected.home belongs to user 65530, but the job runs as user 65531"},
+		"a file above": {func(home, _ string) error {
+			return errors.Join(os.RemoveAll(filepath.Dir(home)), os.WriteFile(filepath.Dir(home), nil, 0o600))
+		}, "builds/alpha: not a directory; remove what is at this path"},
+		"skeleton is a file": {func(_, skeleton string) error {
+			return errors.Join(os.RemoveAll(skeleton), os.WriteFile(skeleton, nil, 0o600))
+		}, "skeleton: not a directory"},
 		"no skeleton":      {func(_, skeleton string) error { return os.RemoveAll(skeleton) }, "skeleton: "},
 		"an open skeleton": {func(_, skeleton string) error { return os.Chmod(skeleton, 0o777) }, "skeleton has mode 0777, so others may write to it; chmod go-w"},
 		"an open file":     {func(_, skeleton string) error { return os.Chmod(skeleton+"/.netrc", 0o666) }, "/.netrc: others can write to it (mode 0666); chmod go-w it"},

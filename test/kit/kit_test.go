@@ -1,6 +1,7 @@
 package kit_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"rolecall/test/kit"
 )
@@ -134,4 +137,23 @@ func TestMarked(t *testing.T) {
 	if len(kit.Marked(entry+"x")) != 1 || len(kit.Marked("X"+entry)) != 1 {
 		t.Error("a process of another entry is gone")
 	}
+}
+
+func TestDeny(t *testing.T) {
+	t.Parallel()
+	if !kit.InChild(t, nil) {
+		return
+	}
+	dir := t.TempDir()
+	kit.Must(t, kit.Deny(unix.EIO, kit.Call{Number: unix.SYS_MKDIRAT}, kit.Call{Number: unix.SYS_OPENAT, Arg: 2, Mask: unix.O_CREAT | unix.O_EXCL, Has: unix.O_CREAT | unix.O_EXCL}))
+	for range 20 { // in whatever thread
+		if err := os.Mkdir(filepath.Join(dir, "denied"), 0o700); !errors.Is(err, unix.EIO) {
+			t.Errorf("a call that is denied: %v", err)
+		}
+		runtime.Gosched()
+	}
+	if _, err := os.CreateTemp(dir, ""); !errors.Is(err, unix.EIO) {
+		t.Errorf("a call with bits that are denied: %v", err)
+	}
+	kit.Must(t, os.WriteFile(filepath.Join(dir, "made"), nil, 0o600))
 }
