@@ -44,6 +44,14 @@ func TestCrash(t *testing.T) {
 	})
 }
 
+// TestPiece: a piece of text counts to its end, and not what is behind it in memory.
+func TestPiece(t *testing.T) {
+	t.Parallel()
+	if out, err := exec.Command(build(t), "piece").CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("%v, output %q", err, out)
+	}
+}
+
 // TestShown: whoever asks for the stacks gets them, after the line.
 func TestShown(t *testing.T) {
 	t.Parallel()

@@ -71,9 +71,6 @@ func cut(text string) string {
 
 // send sends a datagram to a socket, without waiting, and reports whether it was taken.
 func send(path string, datagram []byte) bool {
-	if path == "" {
-		return false
-	}
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return false

@@ -16,6 +16,7 @@ import (
 	"rolecall/internal/program"
 	"rolecall/internal/tenant"
 	"rolecall/internal/tenant/policyfile"
+	"rolecall/test/kit"
 )
 
 // policyText is a policy file of one tenant.
@@ -94,6 +95,20 @@ func TestPolicy(t *testing.T) {
 		if policy == nil && test.tenants >= 0 || policy != nil && len(policy.Tenants()) != test.tenants {
 			t.Errorf("%s: policy %v, want %d tenants", name, policy, test.tenants)
 		}
+	}
+}
+
+// TestNoPolicy: an admin who has named no policy file and written none hears of the other
+// way.
+func TestNoPolicy(t *testing.T) {
+	t.Parallel()
+	if !kit.InMounts(t, "a host without a policy file") {
+		return
+	}
+	kit.Mount(t, "/etc", "size=8k", 0)
+	policy, err := program.Flags{Tenant: "alpha"}.Policy(grant.AWS{})
+	if checkError(t, "no file", err, fault.Admin, policyfile.Default); policy != nil || fault.CodeOf(err) != fault.NoPolicy {
+		t.Errorf("%v, %v, want %s", policy, err, fault.NoPolicy)
 	}
 }
 

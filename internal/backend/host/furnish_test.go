@@ -13,6 +13,7 @@ import (
 
 	"rolecall/internal/backend"
 	"rolecall/internal/backend/host"
+	"rolecall/internal/fault"
 	"rolecall/internal/job"
 	"rolecall/test/kit"
 )
@@ -46,6 +47,9 @@ func TestFurnish(t *testing.T) {
 		if uid := info.Sys().(*syscall.Stat_t).Uid; string(content) != want || (uid == 61001) != strings.Contains(data, "ada") {
 			t.Errorf("%s: from %q, want %q; it belongs to %d", data, content, want, uid)
 		}
+	}
+	if err := host.New().Furnish(json.RawMessage(`{"as_root":true}`), filepath.Join(dir, "none"), nil, nil); fault.CodeOf(err) != fault.BadHome {
+		t.Errorf("without an own folder: %v", err)
 	}
 	if err := host.New().Furnish(nil, dir, nil, nil); err == nil || !strings.Contains(err.Error(), "cannot be read from its record") {
 		t.Errorf("without data: %v", err)

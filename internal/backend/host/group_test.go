@@ -73,6 +73,9 @@ func TestGroupStays(t *testing.T) {
 	if err == nil || !strings.HasPrefix(err.Error(), group) || out.Len() > 0 || result.Code != 0 {
 		t.Errorf("the next script: %+v, %v, %s", result, err, &out)
 	}
+	if err := next.Start(data, exec.Command("true")); err == nil || !strings.HasPrefix(err.Error(), group) {
+		t.Errorf("a program of the driver: %v", err)
+	}
 	if err := end(); err != nil {
 		t.Errorf("the end of a script that did not start: %v", err)
 	}

@@ -121,7 +121,8 @@ func TestBadData(t *testing.T) {
 		_, ran := b.Run(t.Context(), data, backend.Script{Path: "/dev/null"})
 		_, begun := b.Begin(data, 7)
 		_, limits := b.Limits(data)
-		for what, err := range map[string]error{"Environ": environ, "Run": ran, "Begin": begun, "Start": b.Start(data, exec.Command("true")), "Limits": limits} {
+		_, leavings := b.Leavings(data, nil)
+		for what, err := range map[string]error{"Environ": environ, "Run": ran, "Begin": begun, "Start": b.Start(data, exec.Command("true")), "Limits": limits, "Leavings": leavings} {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s with data %q: %v, want %q", what, data, err, want)
 			}

@@ -34,6 +34,9 @@ func TestPlaceOfUser(t *testing.T) {
 		"HOME is planted": {backend.Spec{BuildsDir: "/b", CacheDir: "/c", Folder: "a/protected", OwnHome: true}, func(dir string) error {
 			return errors.Join(os.MkdirAll(dir+"/b/a", 0o711), os.Symlink("/etc", dir+"/b/a/protected.home"))
 		}, "DIR/b/a/protected.home: not a directory; remove what is at this path", ""},
+		"own folders are planted": {backend.Spec{BuildsDir: "/b", CacheDir: "/c", Folder: "a/protected"}, func(dir string) error {
+			return errors.Join(os.MkdirAll(dir+"/b/a", 0o711), os.Symlink("/etc", dir+"/b/a/protected.own"))
+		}, "DIR/b/a/protected.own: not a directory; remove what is at this path", ""},
 		"no skeleton":            {backend.Spec{BuildsDir: "/b", CacheDir: "/c", Folder: "a/protected", OwnHome: true, Skeleton: "/none/such"}, nil, "/none/such", ""},
 		"the tenant's is a file": {backend.Spec{BuildsDir: "/b", CacheDir: "/c", Folder: "a/protected"}, func(dir string) error { return file(dir+"/b", "a") }, "DIR/b/a: not a directory", ""},
 		"cache is a file":        {backend.Spec{BuildsDir: "/b", CacheDir: "/c", Folder: "a/protected"}, func(dir string) error { return os.WriteFile(dir+"/c", nil, 0o600) }, "/c: not a directory", ""},

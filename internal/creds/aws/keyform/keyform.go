@@ -97,12 +97,10 @@ func isRandom(run []byte) bool {
 }
 
 // isTokenName reports whether before ends with the name of a session token, and the signs
-// between the name and the value: =, :, =>, quotes, blanks.
+// between the name and the value: =, :, =>, quotes, blanks. There is a sign: before is what
+// is before a run, and the last letter of a name would be of the run.
 func isTokenName(before []byte) bool {
 	name := bytes.TrimRight(before[max(0, len(before)-signs-len("aws_security_token")):], " \t=:>\"'\\,")
-	if len(before)-len(name) == 0 {
-		return false
-	}
 	name = bytes.ToLower(name)
 	return bytes.HasSuffix(name, []byte("aws_session_token")) || bytes.HasSuffix(name, []byte("aws_security_token"))
 }
