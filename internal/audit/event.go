@@ -23,6 +23,8 @@ import (
 const (
 	maxLine = 4 << 10
 	maxText = 256
+	// maxPlaces bounds how many places a line lists.
+	maxPlaces = 10
 )
 
 // Kind says what an Event is about.
@@ -35,6 +37,8 @@ const (
 	Failed        Kind = "failed"         // an allowed job was not prepared
 	UploadRefused Kind = "upload_refused" // a stage would have uploaded a secret
 	Masked        Kind = "masked"         // a stage has printed secrets, which were masked
+	CopiesRemoved Kind = "copies_removed" // files outside of the work tree held secrets of an ended job, and were removed
+	CopiesLeft    Kind = "copies_left"    // such files may be left
 	Ended         Kind = "ended"          // a job that had credentials has ended
 	Removed       Kind = "removed"        // a job that had credentials was dead, and was removed
 )
@@ -65,7 +69,7 @@ type Event struct {
 	Tenant  string     `json:"tenant,omitempty"`
 
 	Stage  string    `json:"stage,omitempty"`  // of the job, as the runner names it
-	Places []Place   `json:"places,omitempty"` // where the secrets are that were not uploaded
+	Places []Place   `json:"places,omitempty"` // where secrets are that were not uploaded, or were removed
 	More   int       `json:"more,omitempty"`   // how many more Places there are
 	Count  int64     `json:"count,omitempty"`  // how many times the stage's output was masked
 	Began  time.Time `json:"began,omitzero"`   // when the job was prepared
@@ -95,10 +99,10 @@ type Event struct {
 	TokenID        string `json:"jti,omitempty"`
 }
 
-// Place is a file that would have been uploaded.
+// Place is a file that would have been uploaded, or that a job has left.
 type Place struct {
 	Upload string `json:"upload,omitempty"` // what the runner uploads it as, such as artifacts
-	File   string `json:"file"`             // relative to the work tree
+	File   string `json:"file"`             // relative to the work tree, or an absolute path
 	Inside string `json:"inside,omitempty"` // the path through archives, such as b.tar.gz > c
 	Kind   string `json:"kind,omitempty"`   // of the secrets
 	Reason string `json:"reason,omitempty"` // why it cannot be searched
@@ -114,6 +118,12 @@ func (e *Event) Fail(err error) {
 	if own, ok := errors.AsType[*fault.Error](err); ok {
 		e.ErrorCode, e.RequestID = own.Answer.Code, own.Answer.Request
 	}
+}
+
+// Locate puts places into the event: the first ones, and how many more there are.
+func (e *Event) Locate(places []Place) {
+	shown := min(len(places), maxPlaces)
+	e.Places, e.More = places[:shown], len(places)-shown
 }
 
 // line returns the event as a line of at most maxLine bytes. Until the line fits, it only

@@ -86,14 +86,14 @@ func TestPage(t *testing.T) {
 			lines = append(lines, strings.Join(strings.Fields(text), " ")+"\n"...)
 		}
 	}
-	if n := auditlog.Check(t, lines); n != 7 {
-		t.Errorf("%d lines are shown, want one of each of 7 events", n)
+	if n := auditlog.Check(t, lines); n != 9 {
+		t.Errorf("%d lines are shown, want one of each of 9 events", n)
 	}
 	shown := map[audit.Kind]bool{}
 	for _, e := range decode(t, string(lines)) {
 		shown[e.Event] = true
 	}
-	if len(shown) != 7 {
+	if len(shown) != 9 {
 		t.Errorf("the events shown are %v", shown)
 	}
 }
@@ -112,12 +112,14 @@ func TestSchemaHolds(t *testing.T) {
 		audit.UploadRefused: func(e *audit.Event) {
 			e.Code, e.Side, e.Stage, e.Places, e.More = "RC108", fault.Author, long, []audit.Place{place, place, place}, 1
 		},
-		audit.Masked:  func(e *audit.Event) { e.Stage, e.Count = long, 1 },
-		audit.Ended:   func(e *audit.Event) { e.Began = began },
-		audit.Removed: func(e *audit.Event) { e.Began = began },
+		audit.Masked:        func(e *audit.Event) { e.Stage, e.Count = long, 1 },
+		audit.CopiesRemoved: func(e *audit.Event) { e.Locate(slices.Repeat([]audit.Place{place}, 12)) },
+		audit.CopiesLeft:    func(e *audit.Event) { e.Locate([]audit.Place{{File: "/", Reason: long}}) },
+		audit.Ended:         func(e *audit.Event) { e.Began = began },
+		audit.Removed:       func(e *audit.Event) { e.Began = began },
 	} {
 		log := newLog(t)
-		program := map[audit.Kind]string{audit.UploadRefused: "run", audit.Masked: "run", audit.Ended: "cleanup", audit.Removed: "sweep"}[event]
+		program := map[audit.Kind]string{audit.UploadRefused: "run", audit.Masked: "run", audit.CopiesRemoved: "cleanup", audit.CopiesLeft: "cleanup", audit.Ended: "cleanup", audit.Removed: "sweep"}[event]
 		if program == "" {
 			program = "prepare"
 		}

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,7 +47,14 @@ func TestNothingIsKept(t *testing.T) {
 	}
 	byHand := filepath.Join("/tmp", filepath.Base(p.dir)+"-by-hand")
 	t.Cleanup(func() { _ = os.Remove(byHand) })
-	p.succeed(t, sharedToken, p.alpha(append(keep, `mkdir -p ~/.aws; cp "$AWS_SHARED_CREDENTIALS_FILE" ~/.aws/credentials; echo "$AWS_SECRET_ACCESS_KEY" > `+byHand, `echo "$AWS_SESSION_TOKEN" > $(mktemp); echo fine > ~/fine`)...))
+	job := p.alpha(append(keep, `mkdir -p ~/.aws; cp "$AWS_SHARED_CREDENTIALS_FILE" ~/.aws/credentials; echo "$AWS_SECRET_ACCESS_KEY" > `+byHand, `echo "$AWS_SESSION_TOKEN" > $(mktemp); echo fine > ~/fine`)...)
+	run := p.enqueue(sharedToken, job)
+	if result := wait(t, run); result.State != "success" {
+		t.Fatalf("%+v; log:\n%s", result, run.Text())
+	}
+	p.awaitKinds(t, run, "decision issued copies_removed ended")
+	places := fmt.Sprint(p.events(t, run)[2]["places"])
+	contains(t, places, byHand+" kind:secret access key]", "builds/alpha/protected.home/.aws/credentials kind:", "builds/alpha/protected.tmp/tmp.")
 	if _, err := os.Lstat(byHand); !os.IsNotExist(err) {
 		t.Errorf("%s: %v", byHand, err)
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"rolecall/internal/audit"
 	"rolecall/internal/backend"
 	"rolecall/internal/gate"
 	"rolecall/internal/job"
@@ -42,6 +43,7 @@ type search struct {
 	data    json.RawMessage
 	secrets []mask.Named
 	began   time.Time
+	trail   audit.Trail
 }
 
 // newSearch reads what was issued to a job, before that is removed. It returns nil if there
@@ -58,7 +60,7 @@ func newSearch(c *program.Call, parts Parts, root string, key job.Key) *search {
 	if err != nil || folder.Tenant() == "" || folder.Record().Owner == nil {
 		return nil
 	}
-	s := &search{c: c, place: place, data: folder.Record().Data}
+	s := &search{c: c, place: place, data: folder.Record().Data, trail: folder.Record().Audit}
 	s.secrets, err = folder.Secrets()
 	if err == nil {
 		s.began, err = folder.Began()
@@ -89,12 +91,40 @@ func (s *search) run(ctx context.Context) {
 	report, err := s.ask(ctx)
 	if err != nil {
 		s.c.Log.Warnf("the job's HOME, TMPDIR and /tmp were not searched for copies of its credentials: %v", err)
+		report.Refused = []gate.Place{{Name: "/", Says: "nothing was searched"}} // the error is for the runner's admin
+	} else {
+		s.warn(report)
 	}
+	s.tell(report)
+}
+
+// warn names what was found in the log of the runner.
+func (s *search) warn(report gate.Report) {
 	for _, p := range report.Found {
 		s.c.Log.Warnf("the job left a copy of its credentials, which is removed: %q (%s)", p.Name, p.Says)
 	}
 	for _, p := range report.Refused {
 		s.c.Log.Warnf("copies of the job's credentials may be left: %q: %s", p.Name, p.Says)
+	}
+}
+
+// tell writes what was found to the audit log. Names in a report are masked.
+func (s *search) tell(report gate.Report) {
+	var removed, left []audit.Place
+	for _, p := range report.Found {
+		removed = append(removed, audit.Place{File: p.Name, Inside: p.Inside, Kind: p.Says})
+	}
+	for _, p := range report.Refused {
+		left = append(left, audit.Place{File: p.Name, Inside: p.Inside, Reason: p.Says})
+	}
+	s.tellOf(audit.CopiesRemoved, removed)
+	s.tellOf(audit.CopiesLeft, left)
+}
+
+// tellOf writes a line about places, if there are any.
+func (s *search) tellOf(kind audit.Kind, places []audit.Place) {
+	if len(places) > 0 {
+		s.c.Warn(s.trail.Tell(kind, name, func(e *audit.Event) { e.Locate(places) }))
 	}
 }
 

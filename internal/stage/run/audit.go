@@ -10,9 +10,6 @@ import (
 	"rolecall/internal/state"
 )
 
-// maxAudited bounds how many places a line of the audit log lists.
-const maxAudited = 10
-
 // tell writes an event about the job to the audit log. That the log cannot be written is
 // only a warning: nothing is given to the job here.
 func (r running) tell(kind audit.Kind, fill func(*audit.Event)) {
@@ -46,11 +43,11 @@ func (r running) tellRefused(report gate.Report, err error) {
 	default:
 		return
 	}
-	shown := min(len(places), maxAudited)
 	r.tell(audit.UploadRefused, func(e *audit.Event) {
 		e.Fail(err)
 		e.Reason = "" // the places say it
-		e.Stage, e.Places, e.More = r.Args[1], places[:shown], len(places)-shown
+		e.Stage = r.Args[1]
+		e.Locate(places)
 	})
 }
 
