@@ -36,7 +36,7 @@ func TestUnserved(t *testing.T) { //nolint:tparallel // one job after another, a
 				job["image"], job["services"] = map[string]any{"name": "alpine:3.20"}, []any{map[string]any{"name": "docker:27-dind"}}
 			}
 		}, []string{
-			"AWS: tenant alpha, role ", " UTC (60 min)", "rolecall: warning: ROLE_ARN is not used: the runner's policy file names the role ",
+			"AWS: tenant alpha, role ", ", region eu-central-1 (of the runner's service), until ", " UTC (60 min)", "rolecall: warning: ROLE_ARN is not used: the runner's policy file names the role ",
 			`rolecall: warning: this runner has no containers and does not use image: "alpine:3.20" and services: "docker:27-dind": scripts run on its host`,
 		}, ""},
 	} {

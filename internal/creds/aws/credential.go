@@ -25,7 +25,17 @@ const (
 	SessionFact         = "role_session_name"
 	KeyIDFact           = "access_key_id"
 	RegionFact          = "region"
+	RegionOfFact        = "region_of"          // a RegionOf; absent if the job or its tenant names the region
 	RefusedDurationFact = "shortened_duration" // the duration that the role did not allow, such as 2h0m0s; absent if it allowed it
+)
+
+// RegionOf says who names the region of scripts, if neither the job nor its tenant does.
+type RegionOf string
+
+// Who names a region.
+const (
+	RegionOfService   RegionOf = "service"   // the environment of the runner's service
+	RegionOfPartition RegionOf = "partition" // nobody: it is one of the role's partition
 )
 
 // Keys are temporary credentials as STS returns them.
@@ -41,6 +51,7 @@ type Session struct {
 	Role   Role
 	Name   string // role session name
 	Region string // the region of scripts
+	Named  RegionOf
 	// RefusedDuration is the requested duration, if the role did not allow it; the session
 	// is then shorter. 0: the role allowed the duration.
 	RefusedDuration time.Duration
@@ -85,6 +96,9 @@ func facts(k Keys, s Session) creds.Facts {
 		{Name: SessionFact, Value: s.Name},
 		{Name: KeyIDFact, Value: k.AccessKeyID.Reveal()},
 		{Name: RegionFact, Value: s.Region},
+	}
+	if s.Named != "" {
+		known = append(known, creds.Fact{Name: RegionOfFact, Value: string(s.Named)})
 	}
 	if s.RefusedDuration > 0 {
 		known = append(known, creds.Fact{Name: RefusedDurationFact, Value: s.RefusedDuration.String()})

@@ -18,20 +18,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/smithy-go/logging"
 
-	"rolecall/internal/creds/aws"
 	"rolecall/internal/fault"
 	"rolecall/internal/httpguard"
 )
 
 // load returns the SDK's configuration for a role, and the guard that all its requests
-// pass. The region is the server's, or the service's own, or one of the role's partition.
-func (c Client) load(ctx context.Context, role aws.Role) (sdk.Config, *httpguard.Guard, error) {
-	partition, _ := aws.LookupPartition(role.Partition) // an unknown partition has no region
+// pass. The region is the server's, or the service's own; it may be empty.
+func (c Client) load(ctx context.Context) (sdk.Config, *httpguard.Guard, error) {
 	options := []func(*config.LoadOptions) error{
 		config.WithSharedConfigFiles([]string{}),
 		config.WithSharedCredentialsFiles([]string{}),
 		config.WithCredentialsProvider(sdk.AnonymousCredentials{}),
-		config.WithDefaultRegion(partition.Region),
 		config.WithLogger(logging.Nop{}),
 		config.WithRetryer(func() sdk.Retryer { return retryer() }),
 		config.WithRegion(c.Region),

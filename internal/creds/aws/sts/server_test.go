@@ -41,8 +41,8 @@ func TestServer(t *testing.T) {
 	t.Setenv("AWS_REGION", "eu-central-1")
 	c.client.Server = aws.Server{Endpoint: c.server.URL(), Region: "ap-south-1"}
 	result, err := c.assume(t)
-	if err != nil || result.Facts.Get(aws.RegionFact) != "ap-south-1" {
-		t.Errorf("region %s, %v", result.Facts.Get(aws.RegionFact), err)
+	if err != nil || result.Facts.Get(aws.RegionFact) != "ap-south-1" || result.Facts.Get(aws.RegionOfFact) != "" {
+		t.Errorf("%v, %v", result.Facts, err)
 	}
 	c.request.Region = "eu-west-3"
 	if result, err = c.assume(t); err != nil || result.Facts.Get(aws.RegionFact) != "eu-west-3" {

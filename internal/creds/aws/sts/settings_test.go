@@ -9,7 +9,8 @@ import (
 	"rolecall/internal/fault"
 )
 
-// TestRegion: if the service has no region, the region of the role's partition is used.
+// TestRegion: if the service has no region, the region of the role's partition is used,
+// unless the request names one.
 func TestRegion(t *testing.T) {
 	for arn, want := range map[string]string{
 		role: "us-east-1",
@@ -19,11 +20,17 @@ func TestRegion(t *testing.T) {
 		t.Setenv("AWS_REGION", "")
 		c := newCall(t)
 		c.request.Role = parseRole(t, arn)
-		if result, err := c.assume(t); err != nil || result.Facts.Get(aws.RegionFact) != want {
-			t.Errorf("%s: region %s, %v, want %s", arn, result.Facts.Get(aws.RegionFact), err, want)
+		result, err := c.assume(t)
+		if err != nil || result.Facts.Get(aws.RegionFact) != want || result.Facts.Get(aws.RegionOfFact) != "partition" {
+			t.Errorf("%s: %v, %v, want the region %s of the partition", arn, result.Facts, err, want)
 		}
+		c.request.Region = "eu-west-3"
+		if result, err = c.assume(t); err != nil || result.Facts.Get(aws.RegionFact) != "eu-west-3" || result.Facts.Get(aws.RegionOfFact) != "" {
+			t.Errorf("%s: %v, %v, want the region that the request names", arn, result.Facts, err)
+		}
+		c = newCall(t)
 		c.request.Role = parseRole(t, "arn:minio:iam:::role/deploy-x")
-		c.refused(t, fault.Admin, 1, "the region for arn:minio:iam:::role/deploy-x is not known", "set AWS_REGION")
+		c.refused(t, fault.Admin, 0, "the region for arn:minio:iam:::role/deploy-x is not known", "set AWS_REGION")
 	}
 }
 

@@ -64,13 +64,11 @@ func Settings() []string {
 func (c Client) Assume(ctx context.Context, r Request) (creds.Credential, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.Deadline)
 	defer cancel()
-	cfg, g, err := c.load(ctx, r.Role)
+	cfg, g, err := c.load(ctx)
 	if err != nil {
 		return creds.Credential{}, err
 	}
-	if r.Region == "" {
-		r.Region = cfg.Region
-	}
+	named := c.setRegions(&r, &cfg)
 	client := c.newClient(cfg)
 	if r.Region == "" || cfg.Region == "" && client.Options().BaseEndpoint == nil {
 		return creds.Credential{}, fault.New(fault.BadServer, fmt.Errorf("the region for %s is not known", r.Role),
@@ -78,7 +76,7 @@ func (c Client) Assume(ctx context.Context, r Request) (creds.Credential, error)
 	}
 	requested := aws.SessionDuration(r.Lifetime, r.Limit)
 	out, err := assume(ctx, client, r, requested)
-	session := aws.Session{Role: r.Role, Name: r.Session, Region: r.Region}
+	session := aws.Session{Role: r.Role, Name: r.Session, Region: r.Region, Named: named}
 	if refusesDuration(err) && requested > aws.StandardSession {
 		session.RefusedDuration, requested = requested, aws.StandardSession
 		out, err = assume(ctx, client, r, requested)
@@ -87,6 +85,23 @@ func (c Client) Assume(ctx context.Context, r Request) (creds.Credential, error)
 		return creds.Credential{}, explain(err, r, g)
 	}
 	return check(out, session, requested)
+}
+
+// setRegions fills in the region of STS, if the service names none, and then that of
+// scripts. It returns who names the latter.
+func (c Client) setRegions(r *Request, cfg *sdk.Config) (named aws.RegionOf) {
+	if c.Region == "" {
+		named = aws.RegionOfService
+	}
+	if cfg.Region == "" {
+		partition, _ := aws.LookupPartition(r.Role.Partition) // an unknown partition has no region
+		cfg.Region, named = partition.Region, aws.RegionOfPartition
+	}
+	if r.Region != "" {
+		return ""
+	}
+	r.Region = cfg.Region
+	return named
 }
 
 // newClient returns the SDK's client for the Server's endpoint, or for that of cfg.
