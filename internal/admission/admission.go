@@ -99,9 +99,9 @@ func (c Case) checkOverrides() error {
 		return nil
 	}
 	slices.Sort(names)
-	return fault.New(fault.Override,
-		fmt.Errorf("variables of the job would override its tenant's credentials: %s", strings.Join(slices.Compact(names), ", ")),
-		"remove them where they are set: .gitlab-ci.yml, CI/CD settings of project or group, secrets:, a dotenv report of an earlier job; RC106 in docs/errors.md says more")
+	return fault.New(fault.Override, errors.New("variables of the job would override its tenant's credentials"),
+		"remove them where they are set: .gitlab-ci.yml, CI/CD settings of project or group, secrets:, a dotenv report of an earlier job; RC106 in docs/errors.md says more").
+		Detail("variables", strings.Join(slices.Compact(names), ", "))
 }
 
 // variables returns the names of the job's variables: those that GitLab sent and those

@@ -154,7 +154,9 @@ func (c Case) checkFolder(d Decision) error {
 		return nil
 	}
 	if want := builds + "/" + d.Grant.Folder() + "/"; !strings.HasPrefix(c.WorkDir, want) {
-		return fmt.Errorf("the job works in %q and not in %s: the config stage read another ID token or another policy file", c.WorkDir, want)
+		return fault.New(fault.Unexpected, errors.New("the job works in another folder than that of its tenant"), "").
+			Detail("folder", fmt.Sprintf("%q, and not in %s", c.WorkDir, want)).
+			Detail("why", "the config stage read another ID token or another policy file")
 	}
 	return nil
 }

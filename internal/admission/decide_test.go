@@ -81,7 +81,7 @@ func TestOrderByPolicy(t *testing.T) {
 		}, fault.Author, "GITLAB_OIDC_TOKEN has two different values", "", ""},
 		{"another job's token", func(c *admission.Case) { c.Request["GITLAB_OIDC_TOKEN"] = "another job's" }, fault.Author, "GITLAB_OIDC_TOKEN is not an ID token of this job", "", "another job's"},
 		{"the policy", func(c *admission.Case) { c.Request["GITLAB_OIDC_TOKEN"] = "three" }, fault.Author, `tenant "alpha" refuses this job: rule refs`, "", "three"},
-		{"the folder", func(c *admission.Case) { c.WorkDir = "/b/alpha/unprotected/x" }, fault.Infrastructure, `the job works in "/b/alpha/unprotected/x" and not in /b/alpha/protected/`, "alpha", "one"},
+		{"the folder", func(c *admission.Case) { c.WorkDir = "/b/alpha/unprotected/x" }, fault.Infrastructure, `the job works in another folder than that of its tenant: "/b/alpha/unprotected/x", and not in /b/alpha/protected/: the config stage`, "alpha", "one"},
 		{"no unix user", func(c *admission.Case) { c.NoRoot = noRoot() }, fault.Admin, "no root", "alpha", "one"},
 		{"services", func(c *admission.Case) {
 			c.Policy, c.Response.Services = compile(t, "unused_services = \"refuse\"\n"+policy), []string{"postgres"}

@@ -89,7 +89,7 @@ func (v Variable) check() error {
 		return fmt.Errorf("the value of %s has %d bytes, and must have 1 to %d", v.Name, len(value), maxValue)
 	}
 	if odd := strings.Trim(value, plain); odd != "" {
-		return fmt.Errorf("the value of %s has %s, which not all readers of an env file read alike; it must have only letters, digits and %s", v.Name, kindOf(odd[0]), signs)
+		return fmt.Errorf("the value of %s has %s, which readers of an env file do not read alike; it must have only letters, digits and %s", v.Name, kindOf(odd[0]), signs)
 	}
 	return nil
 }
@@ -117,7 +117,7 @@ func kindOf(first byte) string {
 // check checks a file.
 func (f File) check() error {
 	if len(f.Name) < 1 || len(f.Name) > maxName || f.Name[0] == '.' || strings.Trim(f.Name, upper+lower+digits+"._-") != "" {
-		return fmt.Errorf("the name of the file for %s is not 1 to %d letters, digits, dots, _ or -, or starts with a dot", f.Variable, maxName)
+		return fmt.Errorf("the name of the file for %s is malformed; it must be 1 to %d letters, digits, dots, _ or -, no dot first", f.Variable, maxName)
 	}
 	if len(f.Content.Reveal()) > MaxFile || !utf8.ValidString(f.Content.Reveal()) {
 		return fmt.Errorf("file %s is not UTF-8 of at most %d bytes", f.Name, MaxFile)

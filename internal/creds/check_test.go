@@ -96,7 +96,7 @@ func TestCheckRefusesNames(t *testing.T) {
 
 func TestCheckRefusesParts(t *testing.T) {
 	t.Parallel()
-	const noKind, noFile = "the kind of a secret is not valid", "the name of the file for CLOUD_KEY_FILE is not"
+	const noKind, noFile = "the kind of a secret is not valid", "the name of the file for CLOUD_KEY_FILE is malformed"
 	long := strings.Repeat("x", 64<<10)
 	for _, test := range []struct {
 		want   string

@@ -40,6 +40,6 @@ func FuzzEnvFile(f *testing.F) {
 }
 
 // rule has the words of Check's errors.
-const rule = "the value of has bytes, and must have 1 to 16384 which not all readers of an env file read alike; it must have only letters, digits and +/=._-:,@% " +
+const rule = "the value of has bytes, and must have 1 to 16384 which readers of an env file do not read alike; it must have only letters, digits and +/=._-:,@% " +
 	"a line break a blank a quote a backslash a control character a character that is not ASCII a sign that is special to shells " +
 	"the name of a variable is not made of letters A-Z, digits and _ variable occurs twice has a meaning to shells or the loader"

@@ -149,11 +149,17 @@ func explain(c admission.Case) explanation {
 
 // refusal returns why a job is refused, with what is known of the case on lines below.
 func refusal(err error) string {
-	text := err.Error()
+	text, known := err.Error(), ""
 	for _, row := range fault.Rows(err) {
-		text += fmt.Sprintf("\n  %-9s  %s", row.Label, row.Text)
+		if row.Detail && row.Label == "why" {
+			continue // the text has it
+		}
+		if row.Detail {
+			text = strings.Replace(text, ": "+row.Text, "", 1)
+		}
+		known += fmt.Sprintf("\n  %-9s  %s", row.Label, row.Text)
 	}
-	return text
+	return text + known
 }
 
 // reader returns how a token is read. It checks the signature if the policy file names

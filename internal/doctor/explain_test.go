@@ -71,7 +71,7 @@ func TestExplainRefused(t *testing.T) {
 		"last TENANT counts": {func(_ *testing.T, w *world) { w.set("TENANT", "alpha", "TENANT", "beta") }, nil, []string{`tenant "beta" refuses`}},
 		"another job":        {func(_ *testing.T, w *world) { w.with(map[string]any{"job_id": "8"}) }, nil, []string{"refused [author]: GITLAB_OIDC_TOKEN is not an ID token of this job: its claim job_id"}},
 		"two tokens":         {func(_ *testing.T, w *world) { w.set("GITLAB_OIDC_TOKEN", "another") }, nil, []string{"GITLAB_OIDC_TOKEN has two different values"}},
-		"overrides":          {func(_ *testing.T, w *world) { w.set("AWS_PROFILE", "x", "AWS_ACCESS_KEY_ID", "SECRET") }, nil, []string{"override its tenant's credentials: AWS_ACCESS_KEY_ID, AWS_PROFILE"}},
+		"overrides":          {func(_ *testing.T, w *world) { w.set("AWS_PROFILE", "x", "AWS_ACCESS_KEY_ID", "SECRET") }, nil, []string{"override its tenant's credentials; remove them", "  variables  AWS_ACCESS_KEY_ID, AWS_PROFILE\n"}},
 		"another issuer": {func(t *testing.T, w *world) {
 			t.Helper()
 			w.withKeys(t)

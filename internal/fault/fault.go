@@ -12,7 +12,6 @@ package fault
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"syscall"
 )
@@ -48,8 +47,9 @@ type Answer struct {
 
 // Row is something that is known of a case. A text may have several lines.
 type Row struct {
-	Label string // such as role
-	Text  string
+	Label  string // such as role
+	Text   string
+	Detail bool // it is a part of what is wrong
 }
 
 // New returns an Error. The argument what says what is wrong; next says what to do.
@@ -59,8 +59,19 @@ func New(code Code, what error, next string) *Error {
 
 // With adds a row to the error, and returns the error. A row without a text is not added.
 func (e *Error) With(label, text string) *Error {
-	if text != "" {
-		e.Rows = append(e.Rows, Row{label, text})
+	return e.add(Row{Label: label, Text: text})
+}
+
+// Detail does what With does. The row is a part of what is wrong, so it stands in the text
+// of Error too: logs without rows need it.
+func (e *Error) Detail(label, text string) *Error {
+	return e.add(Row{label, text, true})
+}
+
+// add adds a row that has a text.
+func (e *Error) add(row Row) *Error {
+	if row.Text != "" {
+		e.Rows = append(e.Rows, row)
 	}
 	return e
 }
@@ -73,12 +84,18 @@ func Rows(err error) []Row {
 	return nil
 }
 
-// Error returns what is wrong and what to do next, in one text.
+// Error returns what is wrong, its details, and what to do next, in one text.
 func (e *Error) Error() string {
-	if e.Next == "" {
-		return e.What.Error()
+	text := e.What.Error()
+	for _, row := range e.Rows {
+		if row.Detail {
+			text += ": " + row.Text
+		}
 	}
-	return fmt.Sprintf("%v; %s", e.What, e.Next)
+	if e.Next == "" {
+		return text
+	}
+	return text + "; " + e.Next
 }
 
 // Unwrap returns what is wrong.

@@ -90,6 +90,15 @@ func TestCodeOf(t *testing.T) {
 	}
 }
 
+// TestDetail: a row that is a part of what is wrong stands in the text.
+func TestDetail(t *testing.T) {
+	t.Parallel()
+	err := fault.New(fault.Refused, errWhat, "ring").Detail("door", "").Detail("door", "the left one").With("ref", "main").Detail("lock", "new")
+	if got := err.Error(); got != "the door is locked: the left one: new; ring" || len(err.Rows) != 3 {
+		t.Errorf("%q, rows %v", got, err.Rows)
+	}
+}
+
 // TestWith: a row without a text is not added.
 func TestWith(t *testing.T) {
 	t.Parallel()

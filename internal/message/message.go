@@ -10,7 +10,9 @@
 //
 // The rules of the form:
 //
-//   - The head is bold and red, is one line, and says in the author's words what is wrong.
+//   - The head is bold and red, is one short line, and says in the author's words what is
+//     wrong. Why it is so, as errors of the system have it, is a row where the line would
+//     be too long.
 //   - Then come rows: who must act, what is known of the case, and what to do. A row has
 //     one thing. What can be pasted stands on lines of its own.
 //   - The last line is dim. It has what a support team asks for, and the code of the
@@ -28,6 +30,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"rolecall/internal/fault"
 	"rolecall/internal/version"
@@ -41,6 +44,13 @@ const Tries = 3
 // WhoActs is the label of the row that says who must act. An error that has such a row
 // knows better than its code.
 const WhoActs = "who acts"
+
+// Longest is how many characters the head of a message may have. A head that is longer is
+// cut at a colon, but not so early that only the name of something is left.
+const (
+	Longest = 90
+	fewest  = 3 // words
+)
 
 // The escape sequences of a message.
 const (
@@ -106,16 +116,46 @@ func (c Case) one(err error) string {
 		e = &fault.Error{What: err}
 	}
 	head, more, _ := strings.Cut(headOf(err, e), "\n")
+	head, next := advice(head, e.Next)
+	head, why := cut(head)
 	text := c.paint(red, "rolecall: "+head) + "\n"
-	for _, row := range c.rows(err, e, more) {
+	for _, row := range slices.Concat(c.rows(err, e, why), []fault.Row{{Label: "more", Text: strings.TrimSpace(more)}, {Label: "fix", Text: next}}) {
 		text += format(row)
 	}
 	return text + c.paint(dim, "  "+strings.Join(c.foot(err, e), " · ")) + "\n"
 }
 
-// rows returns the rows of a message, of which the head had more lines.
-func (c Case) rows(err error, e *fault.Error, more string) []fault.Row {
-	all := []fault.Row{{Label: WhoActs, Text: c.who(fault.SideOf(err))}}
+// advice returns a head without the advice that errors of lower rooms have after a semicolon,
+// and what to do next: next, or else that advice.
+func advice(head, next string) (short, fix string) {
+	at := strings.LastIndex(head, "; ")
+	if next != "" || at < 0 || strings.Count(head[at:], `"`)%2 != 0 { // it may be in quotes
+		return head, next
+	}
+	return head[:at], head[at+2:]
+}
+
+// cut cuts a head that is too long at its last colon that leaves it short enough, or else
+// at the first one that leaves enough of it.
+func cut(head string) (short, why string) {
+	const colon = ": "
+	parts := strings.Split(head, colon)
+	for i, part := range parts {
+		next := short + colon + part
+		if i == 0 {
+			next = part
+		}
+		if utf8.RuneCountInString(next) > Longest && len(strings.Fields(short)) >= fewest {
+			return short, strings.Join(parts[i:], colon)
+		}
+		short = next
+	}
+	return short, ""
+}
+
+// rows returns the rows of a message that say who must act and what is known of the case.
+func (c Case) rows(err error, e *fault.Error, why string) []fault.Row {
+	all := []fault.Row{{Label: WhoActs, Text: c.who(fault.SideOf(err))}, {Label: "why", Text: why}}
 	for _, row := range e.Rows {
 		if row.Label == WhoActs {
 			all[0] = row
@@ -123,7 +163,7 @@ func (c Case) rows(err error, e *fault.Error, more string) []fault.Row {
 		}
 		all = append(all, row)
 	}
-	return append(all, fault.Row{Label: "more", Text: strings.TrimSpace(more)}, fault.Row{Label: "fix", Text: e.Next})
+	return all
 }
 
 // headOf returns what is wrong, without the next step, which has a row.

@@ -49,6 +49,41 @@ func TestError(t *testing.T) {
 		"\x1b[31;1mrolecall: x\x1b[0m", "  who acts   the runner's admin (not the pipeline)", "\x1b[2m  job 7 · rolecall VERSION · RC301\x1b[0m")
 }
 
+// TestLongHead: a head that is too long ends at a colon, and the rest is a row.
+func TestLongHead(t *testing.T) {
+	t.Parallel()
+	const admin, nobody = "  who acts   the runner's admin (not the pipeline)", "  who acts   nobody yet: run the job again; if that fails too, the runner's admin"
+	const words = "b c d"
+	long := strings.Repeat("ä", message.Longest-3)
+	err := fault.New(fault.BadFlags, errors.New("no: entry"), "y").With("z", "1").Detail("d", "2")
+	check(t, "short enough", message.Case{}.Error(errors.New(long+": 1")), "rolecall: "+long+": 1", nobody, "  rolecall VERSION · RC500")
+	check(t, "too long", message.Case{}.Error(fmt.Errorf("a: %s: %w", words+long, err)),
+		"rolecall: a: "+words+long, admin, "  why        no: entry", "  z          1", "  d          2", "  fix        y", "  rolecall VERSION · RC301")
+	check(t, "a name before it", message.Case{}.Error(fmt.Errorf("tenant b: %s: %w", long, err)),
+		"rolecall: tenant b: "+long, admin, "  why        no: entry", "  z          1", "  d          2", "  fix        y", "  rolecall VERSION · RC301")
+
+	check(t, "words before it", message.Case{}.Error(errors.New(words+": "+long)), "rolecall: "+words, nobody, "  why        "+long, "  rolecall VERSION · RC500")
+	check(t, "no colon", message.Case{}.Error(errors.New(long+long)), "rolecall: "+long+long, nobody, "  rolecall VERSION · RC500")
+	check(t, "a colon at its end", message.Case{}.Error(errors.New(long+"abc:")), "rolecall: "+long+"abc:", nobody, "  rolecall VERSION · RC500")
+}
+
+// TestAdvice: what errors of lower rooms say after a semicolon is what to do, if the error
+// does not say otherwise.
+func TestAdvice(t *testing.T) {
+	t.Parallel()
+	for what, want := range map[string]string{
+		"x: y; z":           "rolecall: x: y\n  who acts   nobody: the runner tries again (try 1 of 3)\n  fix        z\n",
+		`"x; y" is in; z`:   "rolecall: \"x; y\" is in\n  who acts   nobody: the runner tries again (try 1 of 3)\n  fix        z\n",
+		`open "x; y": none`: "rolecall: open \"x; y\": none\n  who acts   nobody: the runner tries again (try 1 of 3)\n  rolecall ",
+	} {
+		if got := (message.Case{Try: 1}).Error(errors.New(what)); !strings.HasPrefix(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	got := message.Case{}.Error(fault.New(fault.BadUser, errors.New("x; y"), "z"))
+	check(t, "both", got, "rolecall: x; y", "  who acts   the runner's admin (not the pipeline)", "  fix        z", "  rolecall VERSION · RC306")
+}
+
 // TestJoined: joined errors are messages of their own, however they were joined. An error
 // that quotes others in one line is one message.
 func TestJoined(t *testing.T) {

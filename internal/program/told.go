@@ -41,7 +41,8 @@ func (c *Call) CheckPolicy(policy *tenant.Policy) error {
 	if err != nil || t.Hash == hashOf(policy) {
 		return err
 	}
-	return fmt.Errorf("the policy file %s changed after the config stage had read it; the runner tries again with the new one", c.file())
+	return fault.New(fault.Unexpected, errors.New("the policy file changed after the config stage had read it"), "nothing: the runner tries again with the new file").
+		Detail("file", c.file())
 }
 
 // readTold returns what the config stage passed to this stage. Different flags are an
@@ -49,8 +50,9 @@ func (c *Call) CheckPolicy(policy *tenant.Policy) error {
 func (c *Call) readTold() (told, error) {
 	t, err := parseTold(c.Env.Told)
 	if err == nil && t.Flags != c.Flags {
-		return t, fault.New(fault.StagesDiffer, fmt.Errorf("the config stage was started with other flags (%s) than this stage (%s)", t.Flags, c.Flags),
-			"give all four stages the same flags: "+paste(t.Flags))
+		return t, fault.New(fault.StagesDiffer, errors.New("the config stage was started with other flags than this stage"),
+			"give all four stages the same flags: "+paste(t.Flags)).
+			Detail("flags", fmt.Sprintf("config has %s, this stage has %s", t.Flags, c.Flags))
 	}
 	return t, err
 }
@@ -59,8 +61,9 @@ func (c *Call) readTold() (told, error) {
 func parseTold(text string) (told, error) {
 	var t told
 	if text == "" {
-		return t, fault.New(fault.StagesDiffer, errors.New("the config stage has not said how it was started: it did not run, or it has another version"),
-			"set config_exec in the runner's config.toml to the program config that lies beside this one")
+		return t, fault.New(fault.StagesDiffer, errors.New("the config stage has not said how it was started"),
+			"set config_exec in the runner's config.toml to the program config that lies beside this one").
+			Detail("why", "it did not run, or it has another version")
 	}
 	if err := json.Unmarshal([]byte(text), &t); err != nil {
 		return t, fmt.Errorf("the text that the config stage passed on: %w", err)
@@ -118,8 +121,8 @@ func (f Flags) NoRoot(policy *tenant.Policy, euid int) error {
 	if euid != 0 || policy == nil && f.RunAs == Root || policy != nil && policy.Settings().RunAsRoot {
 		return nil
 	}
-	return fault.New(fault.RootScripts, errors.New("the runner's service is root, and the scripts of this job would be root's: no unix user is named for them"),
-		f.makeUser(policy))
+	return fault.New(fault.RootScripts, errors.New("the runner's service is root, and the scripts of this job would be root's"), f.makeUser(policy)).
+		Detail("why", "no unix user is named for them")
 }
 
 // makeUser returns how an admin gives a unix user to jobs that have none.

@@ -39,7 +39,7 @@ func TestTold(t *testing.T) {
 	t.Parallel()
 	policy, changed := compile(t, policyText), compile(t, policyText+"refs = [\"main\"]\n")
 	file, none := program.Flags{Config: "/c"}, program.Flags{NoPolicy: true}
-	const others = "the config stage was started with other flags ("
+	const others = "the config stage was started with other flags than this stage: config has "
 	for name, test := range map[string]struct {
 		told       string
 		flags      program.Flags
@@ -57,13 +57,13 @@ func TestTold(t *testing.T) {
 		"no JSON": {told: "{", flags: file, policy: policy, side: fault.Infrastructure, flagsSay: "the text that the config stage passed on: unexpected end of JSON input"},
 		"a tenant": {
 			told: tell(t, program.Flags{Config: "/c", Tenant: "alpha"}, policy), flags: file, policy: policy, side: fault.Admin,
-			flagsSay: others + "--config /c --tenant alpha) than this stage (--config /c); give all four stages the same flags: set in [runners.custom] of the runner's config.toml:\n    config_args = [\"--config\", \"/c\", \"--tenant\", \"alpha\"]\n    prepare_args = ",
+			flagsSay: others + "--config /c --tenant alpha, this stage has --config /c; give all four stages the same flags: set in [runners.custom] of the runner's config.toml:\n    config_args = [\"--config\", \"/c\", \"--tenant\", \"alpha\"]\n    prepare_args = ",
 		},
-		"a file":         {told: tell(t, program.Flags{}, policy), flags: file, policy: policy, side: fault.Admin, flagsSay: others + "none) than this stage (--config /c)"},
-		"a user":         {told: tell(t, program.Flags{NoPolicy: true, RunAs: "root"}, nil), flags: none, side: fault.Admin, flagsSay: others + "--no-policy --run-as root) than"},
-		"no policy":      {told: tell(t, none, nil), flags: file, policy: policy, side: fault.Admin, flagsSay: others + "--no-policy) than"},
-		"a new policy":   {told: tell(t, file, policy), flags: file, policy: changed, side: fault.Infrastructure, policySays: "the policy file /c changed after the config stage had read it; the runner tries again with the new one"},
-		"a default file": {told: tell(t, program.Flags{}, policy), policy: changed, side: fault.Infrastructure, policySays: "the policy file " + policyfile.Default + " changed"},
+		"a file":         {told: tell(t, program.Flags{}, policy), flags: file, policy: policy, side: fault.Admin, flagsSay: others + "none, this stage has --config /c"},
+		"a user":         {told: tell(t, program.Flags{NoPolicy: true, RunAs: "root"}, nil), flags: none, side: fault.Admin, flagsSay: others + "--no-policy --run-as root, this stage"},
+		"no policy":      {told: tell(t, none, nil), flags: file, policy: policy, side: fault.Admin, flagsSay: others + "--no-policy, this stage"},
+		"a new policy":   {told: tell(t, file, policy), flags: file, policy: changed, side: fault.Infrastructure, policySays: "the policy file changed after the config stage had read it: /c; nothing: the runner tries again"},
+		"a default file": {told: tell(t, program.Flags{}, policy), policy: changed, side: fault.Infrastructure, policySays: "the policy file changed after the config stage had read it: " + policyfile.Default + "; "},
 	} {
 		c := program.Call{Flags: test.flags, Env: job.Env{Told: test.told}}
 		checkError(t, name+": CheckTold", c.CheckTold(), test.side, test.flagsSay)

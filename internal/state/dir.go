@@ -131,7 +131,7 @@ func (d dir) close() { _ = unix.Close(d.fd) }
 func (d dir) join(name string) string { return filepath.Join(d.path, name) }
 
 // errExists says that a file or folder is in the way.
-var errExists = errors.New("already exists; left unchanged")
+var errExists = errors.New("already exists, and is left unchanged; find out who made it, then remove it")
 
 // errorf puts the path of name before an error; nil stays nil.
 func (d dir) errorf(name string, err error) error {

@@ -53,7 +53,7 @@ func (f *Folder) end(ctx context.Context, reap Reap) error {
 	}
 	_ = f.leave()
 	if err := reap.safely(ctx, f.record, f.id); err != nil {
-		err = fmt.Errorf("%s: processes of job %s cannot be killed; its credentials are removed, and its record stays for the next sweep: %w", f.dir.path, f.id, err)
+		err = fmt.Errorf("%s: the credentials of job %s are removed, but its processes cannot be killed: %w", f.dir.path, f.id, err)
 		return errors.Join(err, f.shred(end(ctx)))
 	}
 	return f.remove(end(ctx))

@@ -106,7 +106,7 @@ func TestFinishFails(t *testing.T) {
 			r.do = do
 			for range 2 {
 				err := r.ends()[way]()
-				wantError(t, way, err, "cannot be killed; its credentials are removed, and its record stays for the next sweep: "+name)
+				wantError(t, way, err, "the credentials of job 7 are removed, but its processes cannot be killed: "+name)
 				r.noSecret(t)
 				if entries, err := os.ReadDir(r.folder(7)); err != nil || len(entries) != 1 || entries[0].Name() != "removed.json" {
 					t.Errorf("%s: left %v, %v, want the record", way, entries, err)

@@ -113,7 +113,7 @@ func TestPlantedFile(t *testing.T) {
 		f := create(t, p, 7)
 		planted := filepath.Join(p.folder(7), where, ".rolecall.vault.json")
 		kit.Must(t, os.WriteFile(planted, []byte(victim), 0o600))
-		wantError(t, where, f.Write(withFile()), "already exists; left unchanged")
+		wantError(t, where, f.Write(withFile()), "already exists, and is left unchanged")
 		if content, err := os.ReadFile(planted); err != nil || string(content) != victim {
 			t.Errorf("%s: what was planted reads %q, %v", where, content, err)
 		}

@@ -24,7 +24,7 @@ func TestPlantedLinkFolder(t *testing.T) {
 			before := modes(t, p.builds)
 			within(t, 5*time.Second, func() {
 				_, err := state.Create(p.root, key(7), state.Record{Tenant: "alpha"}, p.builds)
-				wantError(t, "Create", err, p.linkFolder(7)+": already exists; left unchanged")
+				wantError(t, "Create", err, p.linkFolder(7)+": already exists, and is left unchanged")
 			})
 			if diff := cmp.Diff(before, modes(t, p.builds)); diff != "" {
 				t.Errorf("the build directory differs:\n%s", diff)
@@ -42,7 +42,7 @@ func TestEmptyLinkFolder(t *testing.T) {
 	p := newPlace(t)
 	kit.Must(t, os.MkdirAll(p.linkFolder(7), 0o700))
 	_, err := state.Create(p.root, key(7), state.Record{Tenant: "alpha"}, p.builds)
-	wantError(t, "Create", err, p.linkFolder(7)+": already exists; left unchanged")
+	wantError(t, "Create", err, p.linkFolder(7)+": already exists, and is left unchanged")
 	if _, err := os.Lstat(p.linkFolder(7)); err != nil {
 		t.Error(err)
 	}

@@ -151,7 +151,7 @@ func TestPlantedEnvFile(t *testing.T) {
 			plant.put(t, p.env(7), p.newVictim(t))
 			before := modes(t, p.dir)
 			within(t, 5*time.Second, func() {
-				wantError(t, "Write", f.Write(credentials()), "already exists; left unchanged")
+				wantError(t, "Write", f.Write(credentials()), "already exists, and is left unchanged")
 				if _, err := f.Read(); err == nil {
 					t.Error("Read takes it")
 				}

@@ -148,7 +148,7 @@ func TestCreateAgain(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	first := p.write(t, 7)
-	wantError(t, "a second Write", first.Write(credentials()), "already exists; left unchanged")
+	wantError(t, "a second Write", first.Write(credentials()), "already exists, and is left unchanged")
 	first.Close()
 	second := p.write(t, 7)
 	if c, err := second.Read(); err != nil || c[0].Facts.Get("region") != "eu-central-1" {

@@ -109,7 +109,7 @@ func TestUserBeforeWrite(t *testing.T) {
 	kit.Must(t, err)
 	defer f.Close()
 	kit.Must(t, os.WriteFile(p.env(7), nil, 0o600))
-	wantError(t, "Write", f.Write(credentials()), "already exists; left unchanged")
+	wantError(t, "Write", f.Write(credentials()), "already exists, and is left unchanged")
 	for name, mode := range owners(t, p.root) {
 		if !strings.HasSuffix(mode, " 0 0") || strings.HasPrefix(mode, "drwx--x") {
 			t.Errorf("%s is %s", name, mode)

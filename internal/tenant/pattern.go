@@ -157,7 +157,7 @@ func checkProject(text string, segments []string) error {
 		return err
 	}
 	if len(segments) == 1 && text != "**" {
-		return errors.New("it cannot match: a project's path has a group and a name, such as acme/deploy, or acme/** for all of a group")
+		return errors.New("it cannot match: a project's path has a group and a name, such as acme/deploy, or acme/** for a group")
 	}
 	if slices.ContainsFunc(segments, isReserved) {
 		return errors.New("it cannot match: no part of a project's path starts with - or ends in .git or .atom")
@@ -198,7 +198,7 @@ func checkRef(text string, segments []string) error {
 		return fmt.Errorf("%q is not a wildcard; if a ref contains it, write * in its place", text[i])
 	}
 	if strings.HasPrefix(text, "refs/heads/") || strings.HasPrefix(text, "refs/tags/") {
-		return errors.New("it cannot match: GitLab's claim is the short name; write it without refs/heads/ or refs/tags/, and choose the type by ref_types")
+		return errors.New("it cannot match: GitLab's claim is the short name: write it without refs/heads/ or refs/tags/, and choose the type by ref_types")
 	}
 	if text == "@" || strings.HasPrefix(text, "-") || strings.HasSuffix(text, ".") || strings.Contains(text, "..") {
 		return errors.New("it cannot match: no ref is @, starts with -, ends in . or has .. in it")

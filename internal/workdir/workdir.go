@@ -78,7 +78,7 @@ func openPassage(parent int, name, path string) (int, error) {
 	}
 	if int(stat.Uid) != os.Geteuid() || stat.Mode&0o022 != 0 {
 		_ = unix.Close(fd)
-		return -1, fmt.Errorf("%s belongs to user %d and has mode %04o; it must belong to the driver's user, and others must not be able to write to it", path, stat.Uid, stat.Mode&0o7777)
+		return -1, fmt.Errorf("%s belongs to user %d and has mode %04o; give it to the driver's user, who alone may write to it", path, stat.Uid, stat.Mode&0o7777)
 	}
 	if err := unix.Fchmod(fd, 0o711); err != nil { // the umask may have cleared bits of Mkdirat's mode
 		_ = unix.Close(fd)

@@ -56,7 +56,7 @@ func failures() map[string]failure {
 		},
 		"stale key": {
 			change: add("AWS_ACCESS_KEY_ID", "AKIAOLD"), reason: author,
-			log: []string{"variables of the job would override its tenant's credentials: AWS_ACCESS_KEY_ID"},
+			log: []string{"variables of the job would override its tenant's credentials; ", "  variables  AWS_ACCESS_KEY_ID"},
 		},
 		"tenant": {
 			change: add("TENANT", "../../etc"), reason: author,

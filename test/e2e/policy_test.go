@@ -217,7 +217,7 @@ func refusals(t *testing.T, p *policyWorld) map[string]refusal {
 			change: func(j *coordinator.Job) {
 				j.Variables = append(j.Variables, coordinator.Variable{Key: "AWS_PROFILE", Value: "old"})
 			},
-			log: []string{"variables of the job would override its tenant's credentials: AWS_PROFILE"},
+			log: []string{"variables of the job would override its tenant's credentials; ", "  variables  AWS_PROFILE"},
 		},
 		"a token of an earlier job": {
 			change: func(j *coordinator.Job) {

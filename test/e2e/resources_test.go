@@ -42,7 +42,7 @@ func shortages() map[string]shortage {
 		},
 		"the clock is behind": {
 			claims: map[string]int64{"iat": 600, "nbf": 595, "exp": 4200}, reason: system,
-			log: []string{`rolecall: error \[RC5\d\d\]: .*the clock of the runner's host is (5[5-9][0-9]|600) s behind that of http.*; check NTP`},
+			log: []string{`rolecall: error \[RC5\d\d\]: the ID token is not yet valid: the clock of the runner's host is (5[5-9][0-9]|600) s behind that of http.*; check NTP`},
 		},
 		"the clock is ahead": {
 			claims: map[string]int64{"iat": -1200, "nbf": -1205, "exp": -600}, reason: "script_failure",

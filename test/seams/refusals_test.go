@@ -14,7 +14,7 @@ func TestOverride(t *testing.T) {
 	w := newWorld(t)
 	j := w.newJob(t, "both", map[string]string{"TOY_WORD": "x"})
 	j.configure(t)
-	const want = "rolecall: error [RC106]: variables of the job would override its tenant's credentials: TOY_WORD; remove"
+	const want = "rolecall: error [RC106]: variables of the job would override its tenant's credentials; remove"
 	if got := j.serve(w.prepare()); got.code != 1 || got.out != "" || !strings.HasPrefix(got.log, want) {
 		t.Errorf("prepare: %+v, want %q", got, want)
 	}

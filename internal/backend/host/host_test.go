@@ -219,11 +219,11 @@ func TestStartup(t *testing.T) {
 		ended      script.Result
 		want       string
 	}{
-		{"", "/root", script.Result{Read: script.Unread}, "of the service's user ended with 0 before it read the script: one of its profiles did that; correct /etc/profile, a file in /etc/profile.d, or the first that exists of /root/.bash_profile, "},
-		{"ada", "/home/ada", script.Result{Read: script.Barred, Code: 1}, `of user "ada" did not begin the script: one of its profiles has made a variable read-only that the script must have otherwise; bash names it above; remove the word readonly, or declare -r, of that variable from /etc/profile, a file in`},
+		{"", "/root", script.Result{Read: script.Unread}, "a profile has ended the login shell before it read the script: exit code 0, of the service's user; correct /etc/profile, a file in /etc/profile.d, or the first that exists of /root/.bash_profile, "},
+		{"ada", "/home/ada", script.Result{Read: script.Barred, Code: 1}, `the script did not begin: a profile has made a variable read-only: exit code 1, of user "ada"; remove the word readonly, or declare -r, of that variable from /etc/profile, a file in`},
 		{"ada", "/home/ada", script.Result{Read: script.Barred, Code: 137}, ""},
 		{"", "", script.Result{Read: script.AllRead, Code: 3}, "remove //.bash_logout"},
-		{"ada", "/home/ada", script.Result{Read: script.AllRead, Code: 3}, `of user "ada" then ended with 3: its logout file did that; remove /home/ada/.bash_logout`},
+		{"ada", "/home/ada", script.Result{Read: script.AllRead, Code: 3}, `the logout file of the login shell then failed: exit code 3, of user "ada"; remove /home/ada/.bash_logout`},
 		{"ada", "/home/ada", script.Result{Read: script.AllRead}, ""},
 		{"ada", "/home/ada", script.Result{Read: script.Begun, Code: 3}, ""},
 	}

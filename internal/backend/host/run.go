@@ -4,10 +4,10 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"strconv"
 
 	"rolecall/internal/backend"
 	"rolecall/internal/fault"
@@ -103,21 +103,22 @@ func existing(dir string) string {
 // startup returns an error if a startup file of the login shell ended the shell. The
 // script then did not run, or did not decide the exit code.
 func (p place) startup(ended script.Result, home string) error {
-	name := "of the service's user"
+	shell := fmt.Sprintf("exit code %d, of the service's user", ended.Code)
 	home = cmp.Or(home, "/")
 	if p.User != nil {
-		name, home = "of user "+strconv.Quote(p.User.Name), p.home()
+		shell, home = fmt.Sprintf("exit code %d, of user %q", ended.Code, p.User.Name), p.home()
 	}
 	switch {
 	case ended.Read == script.Unread:
-		return fault.New(fault.StartupFile, fmt.Errorf("the login shell %s ended with %d before it read the script: one of its profiles did that", name, ended.Code),
-			"correct "+profiles(home))
+		return fault.New(fault.StartupFile, errors.New("a profile has ended the login shell before it read the script"), "correct "+profiles(home)).
+			Detail("shell", shell)
 	case ended.Read == script.Barred && ended.Code == 1:
-		return fault.New(fault.StartupFile, fmt.Errorf("the login shell %s did not begin the script: one of its profiles has made a variable read-only that the script must have otherwise; bash names it above", name),
-			"remove the word readonly, or declare -r, of that variable from "+profiles(home))
+		return fault.New(fault.StartupFile, errors.New("the script did not begin: a profile has made a variable read-only"),
+			"remove the word readonly, or declare -r, of that variable from "+profiles(home)).
+			Detail("shell", shell).With("variable", "bash names it above; the script must have another value")
 	case ended.Read == script.AllRead && ended.Code != 0:
-		return fault.New(fault.StartupFile, fmt.Errorf("the script has succeeded, and the login shell %s then ended with %d: its logout file did that", name, ended.Code),
-			fmt.Sprintf("remove %s/.bash_logout", home))
+		return fault.New(fault.StartupFile, errors.New("the script has succeeded, but the logout file of the login shell then failed"),
+			fmt.Sprintf("remove %s/.bash_logout", home)).Detail("shell", shell)
 	}
 	return nil
 }

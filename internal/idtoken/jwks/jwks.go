@@ -114,8 +114,8 @@ func (s Source) checkExpiry(expiry int64) error {
 // yet valid.
 func (s Source) checkBegin(begins int64) error {
 	if now := s.now().Unix(); begins > now+skew {
-		return fault.New(fault.Clock,
-			fmt.Errorf("the ID token is not yet valid: the clock of the runner's host is %d s behind that of %s", begins-now, s.Issuer), "check NTP")
+		return fault.New(fault.Clock, errors.New("the ID token is not yet valid"), "check NTP").
+			Detail("why", fmt.Sprintf("the clock of the runner's host is %d s behind that of %s", begins-now, s.Issuer))
 	}
 	return nil
 }

@@ -65,12 +65,12 @@ func TestCall(t *testing.T) {
 		},
 		"other flags": {
 			func(_ *testing.T, c *call) { c.args = append(c.args, "--tenant", "alpha") }, 1,
-			"[RC302]: the config stage was started with other flags (--config DIR/rolecall.toml) than this stage",
+			"[RC302]: the config stage was started with other flags than this stage; give",
 		},
 		"config has not run": {setting("ROLECALL_FLAGS="), 1, "[RC302]: the config stage has not said how it was started"},
 		"changed policy": {
 			func(t *testing.T, c *call) { c.edit(t, "rolecall.toml", "[gate]", "# changed\n[gate]") }, 2,
-			"[RC500]: the policy file DIR/rolecall.toml changed after the config stage had read it",
+			"[RC500]: the policy file changed after the config stage had read it",
 		},
 		"no folder of jobs": {setting("ROLECALL_STORE=DIR/none"), 2, "[RC500]: DIR/none: no such file or directory"},
 		"no file of keys": {
@@ -105,9 +105,9 @@ func TestJob(t *testing.T) {
   this job   project "acme/deploy"`},
 		"another folder": {
 			setting("CUSTOM_ENV_RUNNER_TEMP_PROJECT_DIR=DIR/builds/none/protected/deploy.tmp"), 2,
-			`[RC500]: the job works in "DIR/builds/none/protected/deploy.tmp" and not in DIR/builds/alpha/protected/`,
+			"[RC500]: the job works in another folder than that of its tenant: the config stage read another ID token or another policy file\n  folder     \"DIR/builds/none/protected/deploy.tmp\", and not in DIR/builds/alpha/protected/",
 		},
-		"override": {setting("CUSTOM_ENV_AWS_PROFILE=x"), 1, "[RC106]: variables of the job would override its tenant's credentials: AWS_PROFILE; "},
+		"override": {setting("CUSTOM_ENV_AWS_PROFILE=x"), 1, "[RC106]: variables of the job would override its tenant's credentials; "},
 		"region":   {setting("CUSTOM_ENV_AWS_REGION=x y"), 1, `[RC105]: tenant "alpha": "x y" is not an AWS region`},
 	} {
 		c := newCall(t, newHost(t, gitlab))

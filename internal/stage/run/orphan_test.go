@@ -41,7 +41,7 @@ func TestOrphan(t *testing.T) {
 		left  []string // in the job's folder
 	}{
 		"all can be killed": {nil, "the runner has asked to stop", nil},
-		"one process stays": {errors.New("process 9 stays"), "its record stays for the next sweep: process 9 stays", []string{"removed.json"}},
+		"one process stays": {errors.New("process 9 stays"), "its processes cannot be killed: process 9 stays", []string{"removed.json"}},
 	}
 	for name, test := range tests {
 		c := newCall(t, "alpha", "build_script").audited(t)

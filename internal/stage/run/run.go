@@ -102,7 +102,7 @@ func (p Parts) run(c *program.Call) error {
 	}
 	folder, err := state.Find(c.Env.Store, key)
 	if err != nil {
-		return fmt.Errorf("state of job %s: %w", key.ID, err)
+		return fmt.Errorf("the state of job %s cannot be read: %w", key.ID, err)
 	}
 	defer folder.Close()
 	c.For(folder.Tenant())

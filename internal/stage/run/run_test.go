@@ -107,7 +107,7 @@ func TestRunFails(t *testing.T) {
 		"cache":     {stage: "archive_cache", code: 2, want: "the toy has no work tree"},
 		"arguments": {change: func(_ *testing.T, c *call) { c.args = c.args[:1] }, code: 1, want: "[RC301]: run has 1 arguments, want the script"},
 		"flags":     {change: func(_ *testing.T, c *call) { c.args = append([]string{"--no-policy"}, c.args...) }, code: 1, want: "[RC302]: the config stage was started with other flags"},
-		"no job":    {change: func(_ *testing.T, c *call) { c.environ = append(c.environ, "ROLECALL_STORE="+c.root+"x") }, code: 2, want: "state of job 7:"},
+		"no job":    {change: func(_ *testing.T, c *call) { c.environ = append(c.environ, "ROLECALL_STORE="+c.root+"x") }, code: 2, want: "the state of job 7 cannot be read:"},
 		"no response": {
 			change: func(t *testing.T, c *call) { kit.Must(t, os.Remove(c.file("response.json"))) },
 			code:   2, want: "[RC500]: JOB_RESPONSE_FILE: ",

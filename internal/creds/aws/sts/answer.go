@@ -72,7 +72,7 @@ func checkExpiry(expires time.Time, requested time.Duration, out *awssts.AssumeR
 	}
 	err := fmt.Errorf("STS returned credentials that are valid for %v, requested were %v", left.Round(time.Second), requested)
 	if server, ok := middleware.GetServerTime(out.ResultMetadata); ok {
-		err = fmt.Errorf("%w; this host's clock is %+.0f s from that of STS: check NTP", err, time.Since(server).Seconds())
+		err = fmt.Errorf("%w; check NTP: this host's clock is %+.0f s from that of STS", err, time.Since(server).Seconds())
 	}
 	return err
 }

@@ -113,7 +113,7 @@ func TestOddCredentials(t *testing.T) {
 // has the difference of the clocks.
 func TestExpiry(t *testing.T) {
 	t.Parallel()
-	const clock = "s from that of STS: check NTP"
+	const clock = "check NTP: this host's clock is"
 	in := func(left time.Duration) string { return fakests.Expires(time.Now().Add(left)) }
 	for name, test := range map[string]struct {
 		expires string
