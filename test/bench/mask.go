@@ -28,10 +28,11 @@ const (
 func secrets() []mask.Secret {
 	random := rand.New(rand.NewPCG(1, 2))
 	text := func(prefix, letters string, n int) mask.Secret {
-		for len(prefix) < n {
-			prefix += string(letters[random.IntN(len(letters))])
+		secret := make([]byte, n)
+		for i := copy(secret, prefix); i < n; i++ {
+			secret[i] = letters[random.IntN(len(letters))]
 		}
-		return mask.NewSecret(prefix)
+		return mask.NewSecret(string(secret))
 	}
 	const upper, all = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 	return []mask.Secret{
