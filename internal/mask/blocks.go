@@ -14,7 +14,7 @@ const (
 // with tokens for characters. A window is the first bytes of a form in a text, and has the
 // same length for all forms.
 type blockSet struct {
-	bits [1 << (hashBits - 3)]byte // has a bit for each hash of a block
+	bits [1 << (hashBits - 5)]uint32 // has a bit for each hash of a block
 	// early has for each byte at which of the first places of a form it can be, as bits
 	// from 0 on.
 	early   [256]byte
@@ -79,7 +79,7 @@ func (s *blockSet) add(b block, rest []byte) {
 func (s *blockSet) addText(b block, rest []byte) {
 	if b.n == blockLen {
 		h := hash(b.bits)
-		s.bits[h>>3] |= 1 << (h & 7)
+		s.bits[h>>5] |= 1 << (h & 31)
 		return
 	}
 	s.add(b.with(rest[0]), rest[1:])
@@ -93,11 +93,11 @@ func (s *blockSet) addText(b block, rest []byte) {
 // hash returns the index of a block in the table.
 func hash(bits uint32) uint32 { return bits * 0x9E3779B1 >> (32 - hashBits) }
 
-// has returns 1 in the lowest bit if a window can have the block that data begins with.
-func (s *blockSet) has(data []byte) byte {
+// has reports whether a window can have the block that data begins with.
+func (s *blockSet) has(data []byte) bool {
 	_ = data[blockLen-1] // the compiler then needs only one check and one load
 	h := hash(uint32(data[0]) | uint32(data[1])<<8 | uint32(data[2])<<16 | uint32(data[3])<<24)
-	return s.bits[h>>3] >> (h & 7)
+	return s.bits[h>>5]&(1<<(h&31)) != 0
 }
 
 // begins reports whether c can begin a token for the first character of a form.
@@ -106,7 +106,7 @@ func (s *blockSet) begins(c byte) bool { return s.escapes && (c == '\\' || c == 
 // hasEnd reports whether a form may begin in the block last and go on behind it, or begin
 // before it, within a window.
 func (s *blockSet) hasEnd(last []byte) bool {
-	if s.has(last)&1 != 0 {
+	if s.has(last) {
 		return true
 	}
 	places := byte(0)

