@@ -96,6 +96,11 @@ func (h host) alive(l Lease) bool {
 	return l.Namespace != h.namespace || l.RunnerPID == 0 || l.runnerLives()
 }
 
+// orphaned reports whether the runner of a lease is known to be dead, on this boot.
+func (h host) orphaned(l Lease) bool {
+	return l.BootID == h.bootID && l.Namespace == h.namespace && l.RunnerPID != 0 && !l.runnerLives()
+}
+
 // runnerLives reports whether the process of the runner is alive. A start that is hidden
 // from this user cannot tell it from another process, and counts as the runner's.
 func (l Lease) runnerLives() bool {

@@ -7,6 +7,7 @@
 //	<root>/<job id>/kept/.aws.<tenant>.env    a second name of the job's env file
 //	<root>/<job id>/secret/.aws.<tenant>.env  the job's env file
 //	<root>/<job id>/secret/.rolecall.<name>   a file of a credential; it has its second name too
+//	<root>/<job id>/orphan                    since when a stage outlives its runner
 //	<root>/<job id>/own/                      the job's own folder, if it is in no other place
 //	<build directory>.tmp/rolecall-<job id>/.aws.<tenant>.env -> the job's env file
 //

@@ -17,13 +17,22 @@ import (
 const (
 	youngest = time.Minute    // a younger folder without a record may still be in the making
 	oldest   = 25 * time.Hour // a younger folder without a lease may still be used by a job
+	// patience is how long a stage whose runner has died may take to end its job: run gives
+	// a script 8 seconds, and then marks the folder.
+	patience = 30 * time.Second
 )
+
+// orphanName is a file in a job's folder, which says since when a stage has locked the folder
+// though its runner has died.
+const orphanName = "orphan"
 
 // Sweep finishes, as Finish does, the jobs of root whose stages or runner have died. It
 // returns the jobs that it has removed. It also drops what has expired from the ledger.
 //
 // A job stays while its lease holds. It also stays while a stage has its folder locked,
-// unless a Remove of it has begun. A job without a lease, because its record is broken
+// unless a Remove of it has begun, or the runner is dead and an earlier Sweep has seen that
+// half a minute ago: then the stage hangs or is stopped. When it goes on it finds its job
+// ended, as after a Finish by another stage. A job without a lease, because its record is broken
 // or of an older version, stays for 25 hours. A folder whose making was not completed
 // stays for a minute. Folders that do not belong to a job stay. The error is about jobs
 // that should have been removed. If the root does not exist or is planted, Sweep
@@ -96,12 +105,16 @@ func (h host) sweepJob(ctx context.Context, top *dir, id job.ID, reap Reap) (*En
 	if !f.dead(h) {
 		return nil, nil
 	}
-	err = f.lockToEnd()
-	if errors.Is(err, unix.EWOULDBLOCK) {
+	turn, err := f.lockToEnd(h)
+	defer turn.close()
+	if errors.Is(err, unix.EWOULDBLOCK) || errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil || !f.dead(h) { // the job may have changed before the lock
 		return nil, err
+	}
+	if f.phase == made && !f.leave() {
+		return nil, nil // the stage goes on, and ends its job itself
 	}
 	if err := f.end(ctx, reap); err != nil {
 		return nil, err
@@ -109,14 +122,36 @@ func (h host) sweepJob(ctx context.Context, top *dir, id job.ID, reap Reap) (*En
 	return new(f.ended()), nil
 }
 
-// lockToEnd locks the folder to end its job. If the job has ended already, a stage that
-// hangs may share the lock; another Sweep may not.
-func (f *Folder) lockToEnd() error {
-	err := f.dir.lock(unix.LOCK_EX)
-	if err != nil && f.phase == leaving {
-		return f.dir.lock(unix.LOCK_SH)
+// lockToEnd locks the folder to end its job. If the job has ended already, or its stage
+// hangs, a Sweep may share the lock, but no two: turn is then the record, locked.
+func (f *Folder) lockToEnd(h host) (turn dir, err error) {
+	err = f.dir.lock(unix.LOCK_EX)
+	if !errors.Is(err, unix.EWOULDBLOCK) || f.phase != leaving && !f.hangs(h) {
+		return dir{fd: -1}, err
 	}
-	return err
+	if err := f.dir.lock(unix.LOCK_SH); err != nil {
+		return dir{fd: -1}, err
+	}
+	fd, _, err := openat(f.dir.fd, string(f.phase), f.dir.join(string(f.phase)), unix.S_IFREG, unix.O_RDONLY)
+	if err == nil {
+		err = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
+	}
+	return dir{fd: fd}, err
+}
+
+// hangs reports whether the runner of a job is dead and a stage has had the time to end the
+// job. The time begins with the first call. An expired lease is not enough: a host that was
+// suspended goes on with its jobs.
+func (f *Folder) hangs(h host) bool {
+	if f.phase != made || !h.orphaned(f.record.Lease) {
+		return false
+	}
+	var stat unix.Stat_t
+	if err := unix.Fstatat(f.dir.fd, orphanName, &stat, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		_ = f.dir.create(orphanName, nil) // without it the job stays until its stage ends
+		return false
+	}
+	return h.now.Sub(time.Unix(stat.Mtim.Unix())) > patience
 }
 
 // dead reports whether the record and the age of the folder show that nobody needs it.

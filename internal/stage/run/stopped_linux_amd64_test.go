@@ -71,6 +71,7 @@ type way struct {
 	tenant  string
 	grouped bool // there may be a cgroup
 	dies    bool // the runner dies, else it starts the cleanup
+	hung    bool // a sweep has seen long ago that the runner is dead
 }
 
 // newHalted makes a job on this host, and starts its stage under a runner.
@@ -137,9 +138,10 @@ func TestStopped(t *testing.T) {
 		kit.Must(t, os.Symlink(self, filepath.Join(programs, name)))
 	}
 	for name, how := range map[string]way{
-		"cleanup":            {"alpha", true, false},
-		"cleanup, no cgroup": {"", false, false},
-		"sweep":              {"alpha", true, true},
+		"cleanup":            {"alpha", true, false, false},
+		"cleanup, no cgroup": {"", false, false, false},
+		"sweep":              {"alpha", true, true, false},
+		"sweep, hung":        {"alpha", true, true, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -167,6 +169,23 @@ func (h *halted) end(t *testing.T) {
 	kit.Must(t, h.out.Close()) // nobody else has read what its stages print
 	_, err := state.Sweep(t.Context(), h.root, reap)
 	kit.Must(t, err)
+	if h.hung {
+		h.endHung(t, reap)
+	}
+}
+
+// endHung ends a job that the first sweep has left to its stage.
+func (h *halted) endHung(t *testing.T, reap state.Reap) {
+	t.Helper()
+	past := time.Now().Add(-time.Minute)
+	if err := os.Chtimes(h.state("orphan"), past, past); err != nil && !os.IsNotExist(err) {
+		t.Error(err)
+	}
+	_, err := state.Sweep(t.Context(), h.root, reap)
+	kit.Must(t, err)
+	if left := h.left(); len(left) > 0 {
+		t.Errorf("the job of a stage that is stopped has left %q", left)
+	}
 }
 
 // begun reports whether the script has gone on, or is alive: without a cgroup nobody but run
