@@ -23,6 +23,11 @@ const Program = "gate"
 // back the rights to the folders of the work tree that the second argument names.
 const OpenTree = "open-tree"
 
+// ClearWay is the program's first argument if it makes way for the first script of a job,
+// where earlier jobs have put something in the place of the folder that the second argument
+// names, or of the temporary folder beside it.
+const ClearWay = "clear-way"
+
 // Left is the program's first argument if it searches what a job has left outside of its
 // work tree. It then removes the files that hold one of the secrets.
 const Left = "left"

@@ -23,6 +23,9 @@ func (s StageName) IsUserScript() bool {
 	return s == "build_script" || s == "after_script" || strings.HasPrefix(string(s), "step_")
 }
 
+// IsFirst reports whether the stage runs the first script of each job.
+func (s StageName) IsFirst() bool { return s == "prepare_script" }
+
 // GetsSources reports whether the stage clones the repository into the work tree.
 func (s StageName) GetsSources() bool { return s == "get_sources" }
 

@@ -7,7 +7,7 @@ import (
 )
 
 // kinds has the answers of all methods of a StageName.
-type kinds struct{ script, userScript, sources, mayUpload, caches, artifacts, afterFailure bool }
+type kinds struct{ script, userScript, sources, mayUpload, caches, artifacts, afterFailure, first bool }
 
 func TestStageName(t *testing.T) {
 	t.Parallel()
@@ -23,7 +23,7 @@ func TestStageName(t *testing.T) {
 		"upload_artifacts_on_failure": {mayUpload: true, artifacts: true, afterFailure: true},
 		"upload_what_comes_next":      {mayUpload: true},
 		"archive_what_comes_next":     {mayUpload: true},
-		"prepare_script":              {},
+		"prepare_script":              {first: true},
 		"get_sources":                 {sources: true},
 		"restore_cache":               {},
 		"download_artifacts":          {},
@@ -35,7 +35,7 @@ func TestStageName(t *testing.T) {
 		"STEP_script":                 {},
 		"":                            {},
 	} {
-		got := kinds{stage.IsScript(), stage.IsUserScript(), stage.GetsSources(), stage.MayUpload(), stage.ArchivesCaches(), stage.UploadsArtifacts(), stage.IsAfterFailure()}
+		got := kinds{stage.IsScript(), stage.IsUserScript(), stage.GetsSources(), stage.MayUpload(), stage.ArchivesCaches(), stage.UploadsArtifacts(), stage.IsAfterFailure(), stage.IsFirst()}
 		if got != want {
 			t.Errorf("%q: %+v, want %+v", stage, got, want)
 		}

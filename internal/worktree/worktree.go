@@ -1,6 +1,6 @@
-// Package worktree gives a user back the rights to the folders of its own work tree. A job
-// may leave folders that its own user can neither read nor change; the git of every later
-// job would fail there.
+// Package worktree gives a user back its own work tree. A job may leave folders that its own
+// user can neither read nor change, and links, FIFOs or files in the place of folders; the
+// scripts of every later job would fail there.
 package worktree
 
 import (
@@ -53,6 +53,7 @@ type walk struct {
 	own     int             // user id
 	changed int             // folders
 	deep    bool            // there are folders below maxDepth
+	cleared []string        // paths of what Clear has removed or moved
 }
 
 // enter opens the folder at path, from the root of the file system on.

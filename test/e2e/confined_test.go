@@ -73,3 +73,33 @@ func TestClosedFolders(t *testing.T) {
 	contains(t, log, "rolecall: an earlier job has closed 5 folders of the work tree to its own user; they are open again\n", "both are gone\n")
 	p.checkNothingLeft(t)
 }
+
+// TestPlantedFolders: what a job puts in the place of the folders of the runner, or among its
+// temporary files, does not stop the next job in the same folder, and the log says what was
+// done.
+func TestPlantedFolders(t *testing.T) {
+	t.Parallel()
+	p := newIsolatedWorld(t)
+	const temp, said = "$CI_PROJECT_DIR.tmp", "rolecall: an earlier job has put something in the place of the folder "
+	for plant, want := range map[string]string{
+		"rm -rf " + temp + "; touch " + temp:                                                                           said,
+		"rm -rf " + temp + "; mkfifo " + temp:                                                                          said,
+		"rm -rf " + temp + "; ln -s /root " + temp:                                                                     said,
+		"cd /; mv $CI_PROJECT_DIR ~/moved; ln -s ~/none $CI_PROJECT_DIR":                                               said,
+		"slot=$(dirname $(dirname $CI_PROJECT_DIR)); mv $slot ~/slot; touch $slot":                                     said,
+		"cd " + temp + "; mkfifo SETTINGS":                                                                             "",
+		"cd " + temp + "; rm -f gitlab_runner_env; mkdir -p SETTINGS/x gitlab_runner_env masking.db; chmod 0 SETTINGS": "",
+		"cd " + temp + "; ln -s none SETTINGS; chmod 0 .":                                                              "",
+		"cd " + temp + "; rm -rf git-template; touch git-template":                                                     "",
+	} {
+		p.settle(t)
+		run := p.enqueue(sharedToken, p.alpha("mkdir -p "+temp, plant, "echo planted"))
+		wait(t, run) // it may be in its own way
+		contains(t, run.Text(), "\nplanted")
+		p.settle(t)
+		job := p.alpha(`cat "$SETTINGS"`, `echo X=1 >> "$GITLAB_ENV"`, "ls -d $CI_PROJECT_DIR/.git")
+		job.Variables = append(job.Variables, coordinator.Variable{Key: "SETTINGS", Value: "the settings\n", File: true})
+		contains(t, p.succeed(t, sharedToken, job), want, "the settings\n")
+	}
+	p.checkNothingLeft(t)
+}

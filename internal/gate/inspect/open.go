@@ -27,3 +27,19 @@ func openTree(ctx context.Context, path string, log io.Writer) int {
 	}
 	return 0
 }
+
+// clearWay makes way for the folders of a work tree, and says on log what it has removed. It
+// returns the exit code: 0 if nothing is in the way.
+func clearWay(ctx context.Context, path string, log io.Writer) int {
+	ctx, cancel := context.WithTimeoutCause(ctx, openTime, fmt.Errorf("there was no time for all files in %s", openTime))
+	defer cancel()
+	cleared, err := worktree.Clear(ctx, path)
+	for _, one := range cleared {
+		_, _ = fmt.Fprintf(log, "rolecall: an earlier job has put something in the place of the folder %q; it is out of the way\n", one)
+	}
+	if err != nil {
+		_, _ = fmt.Fprintf(log, "rolecall: warning: what an earlier job has left is in the way of this one: %v\n", err)
+		return 1
+	}
+	return 0
+}

@@ -1,6 +1,7 @@
 package inspect_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,5 +32,29 @@ func TestOpenTree(t *testing.T) {
 	kit.Must(t, os.MkdirAll(filepath.Join(dir, strings.Repeat("x/", 600)), 0o700))
 	if code, log := open(); code != 1 || !strings.Contains(log, "may be closed still: the folders of the work tree are nested too deep") {
 		t.Errorf("too deep: exit code %d, %q", code, log)
+	}
+}
+
+// TestClearWay: the program says what it has moved out of the way, and what it could not.
+func TestClearWay(t *testing.T) {
+	t.Parallel()
+	project := filepath.Join(t.TempDir(), "p")
+	clearWay := func() (int, string) {
+		var out, log strings.Builder
+		code := inspect.Serve([]string{gate.ClearWay, project}, nil, strings.NewReader(""), &out, &log)
+		return code, log.String()
+	}
+	kit.Must(t, os.WriteFile(project+".tmp", nil, 0o600))
+	want := fmt.Sprintf("rolecall: an earlier job has put something in the place of the folder %q; it is out of the way\n", project+".tmp")
+	if code, log := clearWay(); code != 0 || log != want {
+		t.Errorf("%d, %q, want %q", code, log, want)
+	}
+	kit.Must(t, os.MkdirAll(project+".tmp/x", 0o700))
+	if code, log := clearWay(); code != 0 || log != "" {
+		t.Errorf("again: %d, %q", code, log)
+	}
+	kit.Must(t, os.MkdirAll(project+".tmp/"+strings.Repeat("x/", 600), 0o700))
+	if code, log := clearWay(); code != 0 || log != "" {
+		t.Errorf("a deep folder: %d, %q", code, log)
 	}
 }

@@ -214,7 +214,7 @@ func (r running) runIn(data json.RawMessage) (backend.Result, error) {
 	if err := r.checkUpload(clean, given); err != nil {
 		return backend.Result{}, err
 	}
-	r.openTree()
+	r.readyTree()
 	r.announce(given.set)
 	return r.execute(clean, r.parts.identity(job.StageName(r.Args[1]), given, r.rules()))
 }

@@ -9,20 +9,21 @@ import (
 	"rolecall/internal/job"
 )
 
-// openTree opens the folders of the work tree that an earlier job has closed to its own
-// user, before the runner's script clones into it: its git could not remove them. The
-// gate does it, with the rights of a script. Root needs no rights, and must not follow
-// the job's paths. If it fails, the script runs all the same.
-func (r running) openTree() {
-	record := r.folder.Record()
-	if !job.StageName(r.Args[1]).GetsSources() || record.Owner == nil && os.Geteuid() == 0 {
+// readyTree makes the folders of the work tree ready for a script of the runner, whatever an
+// earlier job has left there: before the first script it makes way for them, and before the
+// clone it opens those that are closed to the job's own user. The gate does it, with the
+// rights of a script. Root needs no rights, and must not follow the job's paths. If it
+// fails, the script runs all the same, after the words of the gate.
+func (r running) readyTree() {
+	record, order := r.folder.Record(), orderOf(job.StageName(r.Args[1]))
+	if order == "" || record.Owner == nil && os.Geteuid() == 0 {
 		return
 	}
 	tree, err := r.place.Tree(record.Data, strings.TrimSuffix(r.Env.Request.TempProjectDir(), ".tmp"))
 	if err != nil || !filepath.IsAbs(tree) {
 		return // this host does not see the work tree
 	}
-	cmd, err := r.gateCommand(gate.OpenTree, tree)
+	cmd, err := r.gateCommand(order, tree)
 	if err == nil {
 		cmd.Env, cmd.Stdout, cmd.Stderr = []string{}, r.Stderr, r.Stderr
 		err = r.place.Start(record.Data, cmd)
@@ -32,4 +33,15 @@ func (r running) openTree() {
 		return
 	}
 	_ = cmd.Wait() // the gate has said what is wrong
+}
+
+// orderOf returns what the gate does before the script of a stage, empty for nothing.
+func orderOf(stage job.StageName) string {
+	switch {
+	case stage.IsFirst():
+		return gate.ClearWay
+	case stage.GetsSources():
+		return gate.OpenTree
+	}
+	return ""
 }
