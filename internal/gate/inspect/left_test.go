@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -92,4 +93,49 @@ func TestRemoveLeftBounds(t *testing.T) {
 	if err != nil || len(report.Refused) == 0 || !strings.Contains(report.Refused[0].Says, "its name holds a secret; remove it by hand") || strings.Contains(report.Refused[0].Name, "MDENG") {
 		t.Errorf("with a name that is one: %+v, %v", report, err)
 	}
+}
+
+// TestRemoveLeftRefuses: without a secret that it can search for, nothing is searched.
+func TestRemoveLeftRefuses(t *testing.T) {
+	t.Parallel()
+	order := leftOrder(time.Time{}, t.TempDir())
+	order.Secrets[0].Value = mask.NewSecret("short")
+	if report, err := inspect.RemoveLeft(t.Context(), order); err == nil || !strings.Contains(err.Error(), "secret 1 of 1 has 5 bytes") {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
+
+// TestRemoveLeftInTime: the end of the time ends the walk, also one on which there is nothing
+// to search.
+func TestRemoveLeftInTime(t *testing.T) {
+	t.Parallel()
+	order := leftOrder(time.Now().Add(time.Hour), slices.Repeat([]string{"/proc"}, 100)...)
+	order.MaxDuration = 100 * time.Millisecond
+	begin := time.Now()
+	report, err := inspect.RemoveLeft(t.Context(), order)
+	if took := time.Since(begin); err != nil || len(report.Refused) != 1 || took > 3*time.Second {
+		t.Errorf("%+v, %v, after %v", report, err, took)
+	}
+}
+
+// TestRemoveLeftClosed: a folder that shows the names of its files, and no more of them, is
+// passed over.
+func TestRemoveLeftClosed(t *testing.T) {
+	t.Parallel()
+	if !kit.IsChild(t) {
+		kit.NeedRoot(t, "a user who has no rights of root")
+	}
+	if !kit.InChild(t, &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 61933, Gid: 61933}}) {
+		return
+	}
+	dir := t.TempDir()
+	kit.Must(t, os.Mkdir(filepath.Join(dir, "names"), 0o700))
+	kit.Must(t, os.WriteFile(filepath.Join(dir, "names/file"), []byte(leftSecret), 0o600))
+	kit.Must(t, os.WriteFile(filepath.Join(dir, "other"), []byte(leftSecret), 0o600))
+	kit.Must(t, os.Chmod(filepath.Join(dir, "names"), 0o400))
+	report, err := inspect.RemoveLeft(t.Context(), leftOrder(time.Time{}, dir))
+	if err != nil || len(report.Found) != 1 || report.Found[0].Name != filepath.Join(dir, "other") {
+		t.Errorf("%+v, %v", report, err)
+	}
+	kit.Must(t, os.Chmod(filepath.Join(dir, "names"), 0o700))
 }

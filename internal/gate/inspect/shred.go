@@ -59,7 +59,7 @@ func removeBelow(project string, uploads uploads, name string) error {
 }
 
 // shred overwrites a regular file of this user in the folder parent, and removes it. It
-// follows no link. A file that this user may not write to, or that has other names, is
+// follows no link, and leaves what is no regular file. A file that this user may not write to, or that has other names, is
 // only removed: package managers link files of a cache into work trees.
 func shred(parent int, name string) error {
 	fd, err := unix.Openat(parent, name, unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
@@ -70,8 +70,11 @@ func shred(parent int, name string) error {
 		return err
 	}
 	f := os.NewFile(uintptr(fd), name)
-	err = overwrite(f)
-	return errors.Join(err, f.Close(), unix.Unlinkat(parent, name, 0))
+	err = errors.Join(overwrite(f), f.Close())
+	if errors.Is(err, scan.ErrIrregular) {
+		return err
+	}
+	return errors.Join(err, unix.Unlinkat(parent, name, 0))
 }
 
 // overwrite overwrites the content of a regular file that has no other name.

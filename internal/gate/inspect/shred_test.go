@@ -1,11 +1,18 @@
 package inspect_test
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
+	"rolecall/internal/gate/inspect"
+	"rolecall/internal/gate/scan"
 	"rolecall/internal/job"
 	"rolecall/test/kit"
 )
@@ -75,12 +82,100 @@ func TestNotRemoved(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, strings.Join(says, "\n"))
 		}
 	}
-	for _, path := range []string{victim, filepath.Join(o.Project, secret)} {
+	for _, path := range []string{victim, filepath.Join(o.Project, secret), filepath.Join(o.Project, "link.json")} {
 		if _, err := os.Lstat(path); err != nil {
 			t.Error(err)
 		}
 	}
 	if content, _ := os.ReadFile(victim); string(content) != secret {
 		t.Errorf("the file behind the links has the content %q", content)
+	}
+}
+
+// folder opens a folder, for Shred.
+func folder(t *testing.T, path string) int {
+	t.Helper()
+	dir, err := os.Open(path)
+	kit.Must(t, err)
+	t.Cleanup(func() { kit.Must(t, dir.Close()) })
+	return int(dir.Fd())
+}
+
+// TestShredReadOnly: a file that its own user has closed to itself is removed.
+func TestShredReadOnly(t *testing.T) {
+	t.Parallel()
+	if !kit.IsChild(t) {
+		kit.NeedRoot(t, "a user who has no rights of root")
+	}
+	if !kit.InChild(t, &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 61932, Gid: 61932}}) {
+		return
+	}
+	dir := t.TempDir()
+	kit.Must(t, os.WriteFile(filepath.Join(dir, "closed"), []byte(secret), 0o400))
+	kit.Must(t, inspect.Shred(folder(t, dir), "closed"))
+	if _, err := os.Lstat(filepath.Join(dir, "closed")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the file is there: %v", err)
+	}
+}
+
+// TestShredIrregular: what has come in the place of a file is not written to, and stays.
+func TestShredIrregular(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "fifo")
+	kit.Must(t, unix.Mkfifo(path, 0o600))
+	reader, err := os.OpenFile(path, os.O_RDWR, 0)
+	kit.Must(t, err)
+	defer reader.Close()
+	if err := inspect.Shred(folder(t, dir), "fifo"); !errors.Is(err, scan.ErrIrregular) {
+		t.Errorf("error %v", err)
+	}
+	if _, err := os.Lstat(path); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestShredFull: a file whose content cannot be overwritten, since it has holes and the disk
+// is full, is removed, and there is an error.
+func TestShredFull(t *testing.T) {
+	if !kit.InMounts(t, "a disk that is full") {
+		return
+	}
+	dir := filepath.Join(t.TempDir(), "disk")
+	kit.Mount(t, dir, "size=8k", 0)
+	kit.Must(t, os.WriteFile(filepath.Join(dir, "holes"), []byte(secret), 0o600))
+	kit.Must(t, os.Truncate(filepath.Join(dir, "holes"), 1<<20))
+	if err := inspect.Shred(folder(t, dir), "holes"); !errors.Is(err, unix.ENOSPC) {
+		t.Errorf("error %v", err)
+	}
+	if _, err := os.Lstat(filepath.Join(dir, "holes")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the file is there: %v", err)
+	}
+}
+
+// TestShredUnknown: what cannot be looked at is not written to.
+func TestShredUnknown(t *testing.T) {
+	t.Parallel()
+	if !kit.InChild(t, nil) {
+		return
+	}
+	dir := t.TempDir()
+	kit.Must(t, os.WriteFile(filepath.Join(dir, "file"), []byte(secret), 0o600))
+	at := folder(t, dir)
+	kit.Must(t, kit.Deny(unix.EIO, kit.Call{Number: unix.SYS_FSTAT}))
+	if err := inspect.Shred(at, "file"); !errors.Is(err, unix.EIO) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestFolderIsGone: an error says that the folder of a file is gone.
+func TestFolderIsGone(t *testing.T) {
+	t.Parallel()
+	none := filepath.Join(t.TempDir(), "none")
+	if err := inspect.RemoveUpload(none, "file"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("of an upload: %v", err)
+	}
+	if err := inspect.RemoveFound(filepath.Join(none, "file")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("of what a job has left: %v", err)
 	}
 }
