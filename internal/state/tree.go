@@ -116,12 +116,10 @@ func newName() string { return fmt.Sprintf(".%016x", rand.Uint64()) } //nolint:g
 func (d dir) move(name string, to dir, as string) error {
 	err := unix.Renameat(d.fd, name, to.fd, as)
 	if errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) {
-		folder, err := openAnyDir(d.fd, name, d.join(name)) // restores its rights
-		if err != nil {
-			return err
+		if folder, err := openAnyDir(d.fd, name, d.join(name)); err == nil { // it restores its rights
+			folder.close()
 		}
-		folder.close()
-		return d.errorf(name, unix.Renameat(d.fd, name, to.fd, as))
+		err = unix.Renameat(d.fd, name, to.fd, as)
 	}
 	return d.errorf(name, mounted(err))
 }

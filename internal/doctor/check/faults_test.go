@@ -26,7 +26,7 @@ func policyFaults() []fault {
 		{"loose policy file", func(t *testing.T, h *host) { h.write(t, "etc/rolecall.toml", h.policy, 0o666) }, want{check.Fix, "policy file", "mode 0666"}},
 		{"unknown key", inPolicy("cache_dir", "cachedir"), want{check.Fix, "policy file", "rolecall.toml:2"}},
 		{"second of two", inPolicy("builds_dir = \"DIR/builds\"", "a = 1\nb = 1"), want{check.Fix, "policy file", "rolecall.toml:2"}},
-		{"long session", writing("etc/session.json", `{"a":"`+strings.Repeat("ö", 2048)+`"}`, 0o644), want{check.Fix, "session_policy_file", "2056 characters"}},
+		{"long session", writing("etc/session.json", `{"a":"`+strings.Repeat("ö", 2048)+`"}`, 0o644), want{check.Fix, "session_policy_file", "session.json: it has 2056 characters"}},
 		{"longest session", writing("etc/session.json", `{"a":"`+strings.Repeat("ö", 2040)+`"}`, 0o644), want{check.OK, "session_policy_file", "session.json"}},
 		{"loose session", writing("etc/session.json", "{}", 0o666), want{check.Fix, "session_policy_file", "mode 0666"}},
 		{"missing bundle", inPolicy("[sts]", "[sts]\nca_bundle = \"/none.pem\""), want{check.Fix, "sts.ca_bundle", "no such file"}},

@@ -52,13 +52,16 @@ func TestPlantedCache(t *testing.T) {
 		"fetched later": write(0o600, func(t *testing.T, i string) []byte { return poison(t, i, now.Add(time.Hour), now) }),
 		"tried later":   write(0o600, func(t *testing.T, i string) []byte { return poison(t, i, now, now.Add(time.Hour)) }),
 		"of 1969":       write(0o600, func(t *testing.T, i string) []byte { return poison(t, i, time.Unix(-1, 0), now.Add(-time.Hour)) }),
-		"other issuer":  write(0o600, func(t *testing.T, i string) []byte { return poison(t, i+"/", now, now) }),
-		"half":          write(0o600, func(t *testing.T, i string) []byte { c := good(t, i); return c[:len(c)-2] }),
-		"empty":         write(0o600, func(*testing.T, string) []byte { return nil }),
-		"garbage":       write(0o600, func(*testing.T, string) []byte { return []byte("\x00\xff") }),
-		"2 MB":          write(0o600, func(t *testing.T, i string) []byte { return append(good(t, i), bytes.Repeat([]byte(" "), 2<<20)...) }),
-		"FIFO":          func(t *testing.T, s jwks.Source) { kit.Must(t, unix.Mkfifo(cachePath(s), 0o600)) },
-		"socket":        func(t *testing.T, s jwks.Source) { kit.Must(t, unix.Mknod(cachePath(s), unix.S_IFSOCK|0o600, 0)) },
+		"no time": write(0o600, func(t *testing.T, i string) []byte {
+			return bytes.Replace(good(t, i), []byte(`"tried":"`), []byte(`"tried":5,"x":"`), 1)
+		}),
+		"other issuer": write(0o600, func(t *testing.T, i string) []byte { return poison(t, i+"/", now, now) }),
+		"half":         write(0o600, func(t *testing.T, i string) []byte { c := good(t, i); return c[:len(c)-2] }),
+		"empty":        write(0o600, func(*testing.T, string) []byte { return nil }),
+		"garbage":      write(0o600, func(*testing.T, string) []byte { return []byte("\x00\xff") }),
+		"2 MB":         write(0o600, func(t *testing.T, i string) []byte { return append(good(t, i), bytes.Repeat([]byte(" "), 2<<20)...) }),
+		"FIFO":         func(t *testing.T, s jwks.Source) { kit.Must(t, unix.Mkfifo(cachePath(s), 0o600)) },
+		"socket":       func(t *testing.T, s jwks.Source) { kit.Must(t, unix.Mknod(cachePath(s), unix.S_IFSOCK|0o600, 0)) },
 		"link": func(t *testing.T, s jwks.Source) {
 			target := filepath.Join(t.TempDir(), "target")
 			kit.Must(t, os.WriteFile(target, good(t, s.Issuer), 0o600))
@@ -131,6 +134,21 @@ func TestCacheCannotBeKept(t *testing.T) {
 	s, warnings := later(s, 0)
 	verified(t, s, server.SignToken(claims(s.Issuer, nil)))
 	if len(*warnings) != 1 || !strings.Contains((*warnings)[0], "cannot be kept in "+s.Dir) {
+		t.Errorf("warnings %q", *warnings)
+	}
+}
+
+// TestCacheCannotBeMade: the warning says why no file can be made.
+func TestCacheCannotBeMade(t *testing.T) {
+	if !kit.InMounts(t, "a disk that is full") {
+		return
+	}
+	server := start(t)
+	s := source(t, server.Issuer())
+	kit.Mount(t, s.Dir, "nr_inodes=1", 0)
+	s, warnings := later(s, 0)
+	verified(t, s, server.SignToken(claims(s.Issuer, nil)))
+	if len(*warnings) != 1 || !strings.Contains((*warnings)[0], "no space left on device") {
 		t.Errorf("warnings %q", *warnings)
 	}
 }

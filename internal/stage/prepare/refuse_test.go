@@ -86,6 +86,20 @@ func TestCall(t *testing.T) {
 	}
 }
 
+// TestNoRoot: without a word of the config stage, and where no root can be made, the stage
+// fails before it decides anything.
+func TestNoRoot(t *testing.T) {
+	if !kit.InMounts(t, "read-only disks") {
+		return
+	}
+	c := newCall(t, newHost(t, newGitLab(t)))
+	c.unset("ROLECALL_STORE")
+	for _, dir := range []string{"/run", "/dev/shm", "/var/tmp"} {
+		kit.Mount(t, dir, "size=8k", syscall.MS_RDONLY)
+	}
+	checkRefused(t, "no root", c, refusal{func(*testing.T, *call) {}, 2, "[RC501]: /var/tmp/rolecall-0: read-only file system"})
+}
+
 // TestJob: what is wrong with a job. Its refusal is in the audit log.
 func TestJob(t *testing.T) {
 	t.Parallel()
