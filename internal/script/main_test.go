@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"rolecall/internal/script"
 	"rolecall/test/kit"
 )
@@ -32,9 +34,11 @@ type orders struct {
 	Grace   time.Duration
 	User    *script.User
 	Limits  script.Limits
-	Cancel  bool   // the context has ended from the start
-	Ended   string // path of a file that is there when the job has ended
-	Report  string // path of the file for the reports
+	Deny    []kit.Call // system calls that fail
+	Files   uint64     // how many descriptors the driver may have
+	Cancel  bool       // the context has ended from the start
+	Ended   string     // path of a file that is there when the job has ended
+	Report  string     // path of the file for the reports
 }
 
 // report is how one script ended.
@@ -81,6 +85,9 @@ func (o orders) obey() error {
 		stop()
 	}
 	var reports []report
+	if err := o.bound(); err != nil {
+		return err
+	}
 	for _, path := range o.Scripts {
 		begin := time.Now()
 		result, err := script.Script{
@@ -97,7 +104,23 @@ func (o orders) obey() error {
 	if err != nil {
 		return err
 	}
+	if o.Files > 0 {
+		_ = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 100, Max: 100})
+	}
 	return os.WriteFile(o.Report, content, 0o600)
+}
+
+// bound takes from the driver what its orders say.
+func (o orders) bound() error {
+	if o.Files > 0 {
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: o.Files, Max: 100}); err != nil {
+			return err
+		}
+	}
+	if len(o.Deny) == 0 {
+		return nil
+	}
+	return kit.Deny(unix.EIO, o.Deny...)
 }
 
 // exists reports whether there is a file.
