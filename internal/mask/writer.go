@@ -9,8 +9,8 @@ import (
 
 const (
 	pieceLen = 64 << 10 // bounds how many bytes a Writer handles at once, and so its memory
-	// lineLen is the length of a cache line in bytes. The kernel copies a pipe's bytes to the
-	// beginning of a line in half the time that it needs for other addresses.
+	// lineLen is the length of a cache line in bytes. Reading a pipe can take four times as
+	// long if the buffer begins just behind the beginning of a line.
 	lineLen = 64
 )
 
