@@ -23,7 +23,13 @@ type policyWorld struct {
 // newPolicyWorld starts a world with a shared runner and one of tenant alpha.
 func newPolicyWorld(t *testing.T) *policyWorld {
 	t.Helper()
-	dir := t.TempDir()
+	return newPolicyWorldIn(t, t.TempDir(), "")
+}
+
+// newPolicyWorldIn starts a world whose admin has that folder. The runners have more
+// settings, as lines of TOML.
+func newPolicyWorldIn(t *testing.T, dir, settings string) *policyWorld {
+	t.Helper()
 	p := &policyWorld{&world{gitlab: startGitLab(t)}, dir, filepath.Join(dir, "rolecall.toml")}
 	p.places = []string{filepath.Join(dir, "builds"), filepath.Join(dir, "cache")}
 	t.Cleanup(func() { p.checkLines(t) })
@@ -31,8 +37,8 @@ func newPolicyWorld(t *testing.T) *policyWorld {
 	p.write(t, p.policyText())
 	args := []string{"--config", p.policy}
 	p.start(t, p.recorder.URL(),
-		lab.Runner{Name: "shared", Token: sharedToken, Args: args},
-		lab.Runner{Name: "alpha", Token: alphaToken, Args: append(args, "--tenant", "alpha")},
+		lab.Runner{Name: "shared", Token: sharedToken, Args: args, Settings: settings},
+		lab.Runner{Name: "alpha", Token: alphaToken, Args: append(args, "--tenant", "alpha"), Settings: settings},
 	)
 	return p
 }

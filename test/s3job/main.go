@@ -22,6 +22,7 @@ const usage = `usage: s3job [-endpoint URL] COMMAND
 
   put BUCKET KEY TEXT   write an object
   get BUCKET KEY        print an object
+  presign BUCKET KEY    print a URL that gives an object to whoever has it
   ls BUCKET             print the keys of a bucket, one a line
   mkbucket BUCKET       make a bucket
 
@@ -68,6 +69,8 @@ func run(ctx context.Context, endpoint string, args []string) error {
 		return put(ctx, client, args[1], args[2], args[3])
 	case command == "get" && len(args) == 3:
 		return get(ctx, client, args[1], args[2])
+	case command == "presign" && len(args) == 3:
+		return presign(ctx, client, args[1], args[2])
 	case command == "ls" && len(args) == 2:
 		return list(ctx, client, args[1])
 	case command == "mkbucket" && len(args) == 2:
@@ -83,6 +86,15 @@ func put(ctx context.Context, client *s3.Client, bucket, key, text string) error
 		Key:    &key,
 		Body:   strings.NewReader(text),
 	})
+	return err
+}
+
+func presign(ctx context.Context, client *s3.Client, bucket, key string) error {
+	request, err := s3.NewPresignClient(client).PresignGetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Println(request.URL)
 	return err
 }
 
