@@ -57,6 +57,7 @@ func folderFaults() []fault {
 		{"foreign log", chowning("log"), want{check.Fix, "audit_log", "belongs to user 4711"}},
 		{"builds is a file", inPolicy("DIR/builds", "DIR/etc/session.json"), want{check.Fix, "builds_dir", "is not a folder"}},
 		{"loose builds", func(t *testing.T, h *host) { h.mkdir(t, "builds", 0o775) }, want{check.Fix, "builds_dir", "mode 0775"}},
+		{"a blank", inPolicy("DIR/builds", "DIR/my builds"), want{check.Look, "builds_dir", "has a blank"}},
 		{"foreign builds", chowning("builds"), want{check.Look, "builds_dir", "user 4711"}},
 	}
 }

@@ -154,6 +154,9 @@ func (h *host) checkWorkDirs(context.Context) []Finding {
 			findings = append(findings, h.checkWorkDir(f.key, f.dir)...)
 		}
 	}
+	if strings.ContainsAny(h.settings.BuildsDir, " \t") {
+		findings = append(findings, look("builds_dir", h.settings.BuildsDir+" has a blank: jobs with a cache fail, since the runner does not quote the path", "choose a folder without a blank in its path"))
+	}
 	return findings
 }
 
