@@ -6,9 +6,11 @@ import (
 	"slices"
 	"strings"
 
+	"rolecall/internal/backend"
 	"rolecall/internal/creds"
 	"rolecall/internal/fault"
 	"rolecall/internal/idtoken"
+	"rolecall/internal/image"
 	"rolecall/internal/job"
 	"rolecall/internal/tenant"
 )
@@ -27,6 +29,8 @@ type Case struct {
 
 	Providers []Provider // none: Decide only says which tenant the job is, and orders nothing
 	ReadFile  FileReader
+
+	ReadImages ImageReader // nil: Decide does not say what the job gets of containers
 }
 
 // FileReader reads the file at path, which a policy file names under key. It returns
@@ -65,14 +69,20 @@ type Decision struct {
 	Orders   []creds.Order   // empty for a job without a tenant
 	Notes    []Note          // what the author must know; empty for a job that is refused
 
+	Containers *backend.Containers // nil: scripts run on the host
+	Logins     []image.Login       // to registries, those that the images need
+
+	Asked  image.Request // what the job asks for of containers, without logins
+	Checks []image.Check // what the rules say of that
+
 	Subject tenant.Subject // the job as the rules saw it; empty without a policy file
 	Claims  idtoken.Claims // of the last token that was read, even if it was refused
 }
 
 // Decide decides which tenant a job is and what is ordered for it. With a policy file
 // it checks in this order: the ID tokens belong to this very job, the policy allows the
-// job, the job works in its folder and has a unix user, it has no services that are
-// refused, an order can be made for it, and no variable of the job would win over what the
+// job, the job works in its folder and has a unix user, its image and its services are
+// allowed, an order can be made for it, and no variable of the job would win over what the
 // job gets. No other code knows that order. Errors are of package fault. Beside an error, the Decision holds what is known
 // so far.
 func Decide(c Case) (Decision, error) {
@@ -100,7 +110,7 @@ func (c Case) byPolicy() (Decision, error) {
 	if err := errors.Join(c.checkFolder(d), c.checkUser(d.Grant)); err != nil {
 		return d, err
 	}
-	if err := c.checkServices(d.Settings); err != nil || d.Grant.Tenant == tenant.None {
+	if err := c.decideContainers(&d); err != nil || d.Grant.Tenant == tenant.None {
 		return d, err
 	}
 	d.Token = tokens[d.Grant.IDToken]

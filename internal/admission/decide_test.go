@@ -84,7 +84,7 @@ func TestOrderByPolicy(t *testing.T) {
 		{"the folder", func(c *admission.Case) { c.WorkDir = "/b/alpha/unprotected/x" }, fault.Infrastructure, `the job works in another folder than that of its tenant: "/b/alpha/unprotected/x", and not in /b/alpha/protected/: the config stage`, "alpha", "one"},
 		{"no unix user", func(c *admission.Case) { c.NoRoot = noRoot() }, fault.Admin, "no root", "alpha", "one"},
 		{"services", func(c *admission.Case) {
-			c.Policy, c.Response.Services = compile(t, "unused_services = \"refuse\"\n"+policy), []string{"postgres"}
+			c.Policy, c.Response.Services = compile(t, "unused_services = \"refuse\"\n"+policy), servicesOf([]string{"postgres"})
 		}, fault.Author, "this runner starts no services, and the job has some", "alpha", "one"},
 		{"the order", func(c *admission.Case) { c.Request["AWS_REGION"] = "EU" }, fault.Author, `tenant "alpha": "EU" is not an AWS region`, "alpha", "one"},
 		{"an override", func(c *admission.Case) { c.Request["AWS_PROFILE"] = "x" }, fault.Author, "variables of the job would override its tenant's credentials: AWS_PROFILE", "alpha", "one"},

@@ -21,8 +21,11 @@ func (c Case) notes(d Decision) []Note {
 	if d.Grant.Unserved != nil {
 		notes = append(notes, Note{Text: "this job has no tenant and no credentials: " + oneLine(d.Grant.Unserved)})
 	}
-	if unused := c.containers(); unused != "" {
+	if unused := c.containers(); unused != "" && d.Settings.Containers.Engine.Name == "" {
 		notes = append(notes, Note{"this runner has no containers and does not use " + unused + ": scripts run on its host", true})
+	}
+	for _, text := range d.Asked.Warnings {
+		notes = append(notes, Note{text, true})
 	}
 	for _, o := range d.Orders {
 		for _, text := range o.Notes {
@@ -51,8 +54,8 @@ func oneLine(err error) string {
 // containers names what of .gitlab-ci.yml needs containers, or returns nothing.
 func (c Case) containers() string {
 	var parts []string
-	if c.Response.Image != "" {
-		parts = append(parts, "image: "+tenant.Quote(c.Response.Image))
+	if c.Response.Image.Name != "" {
+		parts = append(parts, "image: "+tenant.Quote(c.Response.Image.Name))
 	}
 	if len(c.Response.Services) > 0 {
 		parts = append(parts, "services: "+c.services())
@@ -67,11 +70,11 @@ const maxServices = 5
 func (c Case) services() string {
 	all := c.Response.Services
 	text := ""
-	for i, name := range all[:min(len(all), maxServices)] {
+	for i, one := range all[:min(len(all), maxServices)] {
 		if i > 0 {
 			text += ", "
 		}
-		text += tenant.Quote(name)
+		text += tenant.Quote(one.Name)
 	}
 	if more := len(all) - maxServices; more > 0 {
 		text += fmt.Sprintf(" and %d more", more)

@@ -46,7 +46,7 @@ func TestNotes(t *testing.T) {
 		},
 	} {
 		c := newCase(t, test.request)
-		c.Response.Image, c.Response.Services = test.image, test.services
+		c.Response.Image, c.Response.Services = job.Container{Name: test.image}, servicesOf(test.services)
 		if test.want != nil && !test.want[0].Warn {
 			c.WorkDir = "/b/none/protected/x"
 		}
@@ -56,6 +56,15 @@ func TestNotes(t *testing.T) {
 			t.Errorf("%s: the author is told %+v, want %+v", name, d.Notes, test.want)
 		}
 	}
+}
+
+// servicesOf returns services of those images.
+func servicesOf(names []string) []job.Container {
+	var all []job.Container
+	for _, name := range names {
+		all = append(all, job.Container{Name: name})
+	}
+	return all
 }
 
 // TestServicesRefused: with unused_services = "refuse" a job with services is refused, also
@@ -72,7 +81,8 @@ func TestServicesRefused(t *testing.T) {
 		"an image":   {job.Request{"TENANT": "alpha"}, nil, ""},
 	} {
 		c := newCase(t, test.request)
-		c.Policy, c.Response.Image, c.Response.Services, c.WorkDir = compile(t, "unused_services = \"refuse\"\n"+policy), "a", test.services, ""
+		c.Policy, c.Response.Services, c.WorkDir = compile(t, "unused_services = \"refuse\"\n"+policy), servicesOf(test.services), ""
+		c.Response.Image.Name = "a"
 		d, err := admission.Decide(c)
 		if (err == nil) != (test.want == "") || err != nil && (!strings.HasPrefix(err.Error(), test.want) || d.Notes != nil) {
 			t.Errorf("%s: %+v, %v, want %q", name, d.Notes, err, test.want)

@@ -68,6 +68,9 @@ type Event struct {
 	Rule    string     `json:"rule,omitempty"`    // the rules that allowed the job, or the one that refused it
 	Tenant  string     `json:"tenant,omitempty"`
 
+	Image    string   `json:"image,omitempty"`    // of the job, in full; of a Decision
+	Services []string `json:"services,omitempty"` // the images of its services, in full; of a Decision
+
 	Stage  string    `json:"stage,omitempty"`  // of the job, as the runner names it
 	Places []Place   `json:"places,omitempty"` // where secrets are that were not uploaded, or were removed
 	More   int       `json:"more,omitempty"`   // how many more Places there are

@@ -13,6 +13,7 @@ import (
 	"rolecall/internal/fault"
 	"rolecall/internal/idtoken"
 	"rolecall/internal/idtoken/jwks"
+	"rolecall/internal/image/request"
 	"rolecall/internal/job"
 	"rolecall/internal/program"
 	"rolecall/internal/tenant"
@@ -66,7 +67,7 @@ func (d call) newCase(told program.Flags, file string) (admission.Case, error) {
 	if err != nil {
 		return admission.Case{}, err
 	}
-	c := admission.Case{Policy: policy, Response: response, Request: requestOf(response), ReadFile: policyfile.ReadNamed}
+	c := admission.Case{Policy: policy, Response: response, Request: requestOf(response), ReadFile: policyfile.ReadNamed, ReadImages: request.Read}
 	if c.Pinned, err = told.Pinned(); err != nil {
 		return c, usageError{err}
 	}
@@ -129,7 +130,7 @@ func explain(c admission.Case) explanation {
 	e := explanation{Rules: []rule{}, Notes: notes(c), Signature: "no ID token was read"}
 	c.Read = reader(c, &e)
 	d, err := admission.Decide(c)
-	e.Rules = append(e.Rules, rules(c, d.Subject)...)
+	e.Rules = append(append(e.Rules, rules(c, d.Subject)...), checks(d)...)
 	if err != nil {
 		e.Side, e.Refusal = string(fault.SideOf(err)), refusal(err)
 		return e
@@ -138,6 +139,7 @@ func explain(c admission.Case) explanation {
 		e.Notes = append(e.Notes, note.Text)
 	}
 	e.Allowed, e.Tenant = true, string(d.Grant.Tenant)
+	e.addContainers(d)
 	for _, o := range d.Orders {
 		e.Role, e.Region = o.Facts.Get("role_arn"), o.Facts.Get("region")
 		if o.Limit > 0 {

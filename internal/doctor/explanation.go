@@ -21,6 +21,9 @@ type explanation struct {
 	Role      string   `json:"role,omitempty"`
 	Region    string   `json:"region,omitempty"`
 	Duration  string   `json:"duration,omitempty"` // the longest session
+	Image     string   `json:"image,omitempty"`    // that the job's scripts run in; empty: on the host
+	Services  []string `json:"services,omitempty"` // that run beside it
+	Logins    []string `json:"logins,omitempty"`   // to registries, and where they are from
 	Signature string   `json:"signature"`
 	Notes     []string `json:"notes,omitempty"`
 	Rules     []rule   `json:"rules"`
@@ -76,7 +79,7 @@ func failed(v tenant.Verdict) int {
 
 // String returns the explanation for people.
 func (e explanation) String() string {
-	text := e.result() + fmt.Sprintf("signature: %s\n", e.Signature)
+	text := e.result() + e.containers() + fmt.Sprintf("signature: %s\n", e.Signature)
 	for _, note := range e.Notes {
 		text += fmt.Sprintf("note: %s\n", note)
 	}
@@ -96,6 +99,45 @@ func (e explanation) result() string {
 	}
 	return fmt.Sprintf("allowed: tenant %s, role %s, region %s, sessions of %s\n", e.Tenant, e.Role,
 		cmp.Or(e.Region, "of the runner's service"), cmp.Or(e.Duration, "the job's timeout"))
+}
+
+// containers returns what the job gets of containers, a line each.
+func (e explanation) containers() string {
+	text := ""
+	if e.Image != "" {
+		text += "image: " + e.Image + "\n"
+	}
+	for _, name := range e.Services {
+		text += "service: " + name + "\n"
+	}
+	for _, login := range e.Logins {
+		text += "login: " + login + "\n"
+	}
+	return text
+}
+
+// checks returns what the rules about containers say of a job.
+func checks(d admission.Decision) []rule {
+	of := cmp.Or(string(d.Grant.Tenant), string(tenant.Nobody))
+	var all []rule
+	for _, check := range d.Checks {
+		all = append(all, rule{of, check.Rule, check.Want, check.Got, check.What == ""})
+	}
+	return all
+}
+
+// addContainers puts into the explanation what an allowed job gets of containers.
+func (e *explanation) addContainers(d admission.Decision) {
+	if d.Containers == nil {
+		return
+	}
+	e.Image = d.Containers.Image.Name
+	for _, s := range d.Containers.Services {
+		e.Services = append(e.Services, s.Name)
+	}
+	for _, l := range d.Logins {
+		e.Logins = append(e.Logins, l.Host+", of "+l.Source)
+	}
 }
 
 // ruleTable returns the rules as a table.

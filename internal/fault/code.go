@@ -17,6 +17,8 @@ const (
 	SecretInUpload   Code = "RC108" // a secret is in what would be uploaded
 	UploadUnsearched Code = "RC109" // what would be uploaded cannot be searched
 	UnusedServices   Code = "RC110" // the job has services, which the runner does not start
+	BadImage         Code = "RC111" // what the job says of an image or a service is wrong
+	ImageRefused     Code = "RC112" // a rule of the policy file refuses an image or a service of the job
 )
 
 // The codes of the owner of a cloud account.
@@ -44,6 +46,7 @@ const (
 	PolicyRefused Code = "RC313" // AWS does not accept a session policy of the policy file
 	BadLedger     Code = "RC314" // the list of what was issued on the host cannot be read
 	BadHome       Code = "RC315" // a folder of the job's user, or what it is a copy of, cannot be used
+	RootContainer Code = "RC316" // a job has no unix user, and its containers need one
 )
 
 // The codes of infrastructure.

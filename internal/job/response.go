@@ -12,8 +12,11 @@ const maxTimeout = 365 * 24 * 60 * 60
 
 // Variable is a variable of the job as GitLab sent it, not expanded.
 type Variable struct {
-	Key   string `json:"key"`
-	Value string `json:"value"`
+	Key    string `json:"key"`
+	Value  string `json:"value"`
+	Public bool   `json:"public"` // it may be shown
+	File   bool   `json:"file"`   // a script sees the path of a file
+	Raw    bool   `json:"raw"`    // the value has no other variables in it
 }
 
 // Response is what GitLab sent about a job. If a variable occurs several times and
@@ -26,8 +29,9 @@ type Response struct {
 	Pipeline    int64
 	Timeout     time.Duration // how long the job may run
 	Variables   []Variable
-	Image       string   // of .gitlab-ci.yml; empty: the job names none
-	Services    []string // their images, of .gitlab-ci.yml
+	Image       Container // without a name: the job names none
+	Services    []Container
+	Logins      []Login
 }
 
 // wire is the part of the job response that the driver reads. The format is that of
@@ -44,24 +48,10 @@ type wire struct {
 	RunnerInfo struct {
 		Timeout int64 `json:"timeout"` // seconds
 	} `json:"runner_info"`
-	Variables []Variable  `json:"variables"`
-	Image     container   `json:"image"`
-	Services  []container `json:"services"`
-}
-
-// container is an image or a service of a job. GitLab sends those of .gitlab-ci.yml; a
-// default of the runner's is not among them.
-type container struct {
-	Name string `json:"name"`
-}
-
-// names returns the images of containers.
-func names(all []container) []string {
-	var names []string
-	for _, one := range all {
-		names = append(names, one.Name)
-	}
-	return names
+	Variables   []Variable      `json:"variables"`
+	Image       wireContainer   `json:"image"`
+	Services    []wireContainer `json:"services"`
+	Credentials []wireLogin     `json:"credentials"`
 }
 
 // ReadResponse reads the job response at path, the value of JOB_RESPONSE_FILE.
@@ -91,8 +81,9 @@ func ReadResponse(path string) (Response, error) {
 		Pipeline:    w.JobInfo.PipelineID,
 		Timeout:     time.Duration(min(max(w.RunnerInfo.Timeout, 0), maxTimeout)) * time.Second,
 		Variables:   w.Variables,
-		Image:       w.Image.Name,
-		Services:    names(w.Services),
+		Image:       w.Image.container(),
+		Services:    containers(w.Services),
+		Logins:      logins(w.Credentials),
 	}, nil
 }
 

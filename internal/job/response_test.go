@@ -2,6 +2,7 @@ package job_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"rolecall/internal/job"
+	"rolecall/internal/mask"
 	"rolecall/test/kit"
 )
 
@@ -21,12 +23,14 @@ const whole = `{
   "git_info": {"ref": "main", "protected": true},
   "runner_info": {"timeout": 3600, "session_server_url": null},
   "variables": [
-    {"key": "GITLAB_OIDC_TOKEN", "value": "first", "public": false, "masked": true},
+    {"key": "GITLAB_OIDC_TOKEN", "value": "first", "public": true, "file": true, "masked": true},
     {"key": "TENANT", "value": "alpha"},
     {"key": "GITLAB_OIDC_TOKEN", "value": "second"},
     {"key": "GITLAB_OIDC_TOKEN", "value": "first"}
   ],
-  "image": {"name": "alpine:3", "entrypoint": [""]}, "services": [{"name": "postgres", "alias": "db"}, {"name": "docker:dind"}],
+  "image": {"name": "alpine:3", "entrypoint": [""], "pull_policy": ["always", "never"], "executor_opts": {"docker": {"platform": "linux/arm64", "user": 1000}, "kubernetes": {"user": "7"}}},
+  "services": [{"name": "postgres", "alias": "db", "command": ["-c", "fsync=off"], "variables": [{"key": "A", "value": "$B", "raw": true}], "executor_opts": {"docker": {"user": "u:g"}, "kubernetes": {}}}, {"name": "docker:dind"}],
+  "credentials": [{"type": "registry", "url": "r.example.com", "username": "u", "password": "p"}, {"type": "vault", "url": "x"}],
   "steps": [{"name": "script", "script": ["id", "env"]}], "a_new_field": {"id": 1}
 }`
 
@@ -46,13 +50,23 @@ func TestReadResponse(t *testing.T) {
 		t.Error("a response with a token has no proof")
 	}
 	want := job.Response{Key: job.Key{ID: 4711, Proof: got.Proof}, Project: 12, ProjectPath: "group/project", Protected: true, Pipeline: 345, Timeout: time.Hour, Variables: []job.Variable{
-		{Key: "GITLAB_OIDC_TOKEN", Value: "first"},
+		{Key: "GITLAB_OIDC_TOKEN", Value: "first", Public: true, File: true},
 		{Key: "TENANT", Value: "alpha"},
 		{Key: "GITLAB_OIDC_TOKEN", Value: "second"},
 		{Key: "GITLAB_OIDC_TOKEN", Value: "first"},
-	}, Image: "alpine:3", Services: []string{"postgres", "docker:dind"}}
-	if diff := cmp.Diff(want, got); diff != "" {
+	}, Image: job.Container{
+		Name: "alpine:3", Entrypoint: []string{""}, PullPolicies: []string{"always", "never"},
+		User: "1000", Platform: "linux/arm64", OtherUser: "7",
+	}, Services: []job.Container{
+		{Name: "postgres", Alias: "db", Command: []string{"-c", "fsync=off"}, Variables: []job.Variable{{Key: "A", Value: "$B", Raw: true}}, User: "u:g"},
+		{Name: "docker:dind"},
+	}, Logins: []job.Login{{URL: "r.example.com", Username: "u", Password: mask.NewSecret("p")}}}
+	revealed := cmp.Transformer("Reveal", mask.Secret.Reveal)
+	if diff := cmp.Diff(want, got, revealed); diff != "" {
 		t.Error(diff)
+	}
+	if text := fmt.Sprintf("%+v", got.Logins); strings.Contains(text, " p") || !strings.Contains(text, "[MASKED]") {
+		t.Errorf("a login is printed as %s", text)
 	}
 	if diff := cmp.Diff([]string{"first", "second"}, got.Values("GITLAB_OIDC_TOKEN")); diff != "" {
 		t.Errorf("values differ:\n%s", diff)
@@ -98,6 +112,8 @@ func TestReadResponseRefuses(t *testing.T) {
 		"job_info as a text":     {`{"id":1,"job_info":"x"}`, `"job_info" must not be a string`},
 		"variables as an object": {`{"id":1,` + info + `,"variables":{"key":"K","value":"V"}}`, `"variables" must not be a object`},
 		"a value as a number":    {`{"id":1,` + info + `,"variables":[{"key":"K","value":1}]}`, `must not be a number`},
+		"a user as a list":       {`{"id":1,` + info + `,"image":{"executor_opts":{"docker":{"user":[1]}}}}`, `cannot decode it`},
+		"an image as a text":     {`{"id":1,` + info + `,"image":"alpine"}`, `"image" must not be a string`},
 		"a key as an object":     {`{"id":1,` + info + `,"variables":[{"key":{"a":1}}]}`, `must not be a object`},
 		"10000 arrays deep":      {strings.Repeat("[", 20000), "broken at byte"},
 	} {

@@ -21,6 +21,9 @@ const (
 	keyFact     = "access_key_id"
 )
 
+// maxServices bounds how many services a line names.
+const maxServices = 10
+
 // log is the audit log, with the fields that describe the job.
 type log struct {
 	audit.Log
@@ -69,6 +72,10 @@ func (l log) of(kind audit.Kind, d admission.Decision) audit.Event {
 func (l log) decided(d admission.Decision, refused error) error {
 	e := l.of(audit.Decision, d)
 	e.Allowed, e.Rule = new(refused == nil), d.Grant.Why
+	e.Image = d.Asked.Image.Name
+	for _, s := range d.Asked.Services[:min(len(d.Asked.Services), maxServices)] {
+		e.Services = append(e.Services, s.Name)
+	}
 	if refused != nil {
 		l.fail(&e, refused)
 		refuse(&e, refused)

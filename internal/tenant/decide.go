@@ -211,7 +211,7 @@ func (p *Policy) noTenant(s Subject) (Grant, error) {
 		return Grant{}, fault.New(fault.RootScripts, errors.New("the job asks for no tenant, and the policy file names no unix user for such jobs"),
 			"set run_as at the top of the policy file to a user for them")
 	}
-	return Grant{Protected: s.Protected, RunAs: p.settings.RunAs, Limits: p.settings.Limits}, nil
+	return Grant{Protected: s.Protected, RunAs: p.settings.RunAs, Limits: p.settings.Limits, Images: p.settings.Images.Clone()}, nil
 }
 
 // grant returns what the tenant gives a job that its rules allow.
@@ -222,6 +222,7 @@ func (t *Tenant) grant(v *view) Grant {
 		Protected: v.claims.Protected == "true",
 		RunAs:     t.RunAs,
 		Limits:    t.Limits,
+		Images:    t.Images.Clone(),
 		Gifts:     slices.Clone(t.Gifts),
 		Why:       t.why(v),
 	}

@@ -3,6 +3,9 @@ package tenant
 import (
 	"slices"
 	"time"
+
+	"rolecall/internal/backend"
+	"rolecall/internal/image"
 )
 
 // Policy is a compiled policy file. It never changes.
@@ -42,10 +45,22 @@ type Settings struct {
 
 	RefuseServices bool // a job that has services is refused: the runner starts none
 
-	Limits  Limits // of jobs without a tenant
+	Limits  Limits      // of jobs without a tenant
+	Images  image.Rules // of jobs without a tenant
 	GitLab  GitLab
 	Gate    Gate
 	Servers []Gift // how to reach the servers of providers
+
+	Containers Containers
+}
+
+// Containers says whether and how jobs run in containers. Without the name of an engine
+// image: and services: are not used.
+type Containers struct {
+	Engine       backend.Engine
+	DefaultImage string // of jobs that name none; empty: they run on the host
+	RequireImage bool   // a job without an image is refused
+	MaxServices  int64  // of a job
 }
 
 // GitLab says who signs ID tokens.
@@ -78,6 +93,7 @@ type Tenant struct {
 	Required     bool
 	RunAs        string // unix user of its jobs; empty: the runner's user
 	Limits       Limits
+	Images       image.Rules
 
 	Gifts []Gift // what it gives
 }
@@ -93,6 +109,19 @@ const (
 func Defaults() Settings {
 	return Settings{Gate: Gate{ForeignKeys: "warn", MaxFiles: gateFiles, MaxBytes: gateBytes, MaxDuration: gateDuration}}
 }
+
+// PodmanContainers returns the settings of containers where the policy file says no more
+// than that the engine is podman.
+func PodmanContainers() Containers {
+	const pull, listen = 10 * time.Minute, 30 * time.Second
+	return Containers{
+		Engine:      backend.Engine{Name: Podman, ImagesDir: "/var/lib/rolecall/images", Network: "host", PullTime: pull, WaitForServices: listen},
+		MaxServices: 5,
+	}
+}
+
+// Podman is the name of the one engine.
+const Podman = "podman"
 
 // Find returns the settings of a provider among gifts, or nil.
 func Find(gifts []Gift, provider string) any {
@@ -132,7 +161,7 @@ func (p *Policy) Tenants() []Tenant {
 // unshare gives the tenant copies of its lists, which a caller may then change.
 func (t *Tenant) unshare() {
 	t.Projects, t.Refs, t.Environments = slices.Clone(t.Projects), slices.Clone(t.Refs), slices.Clone(t.Environments)
-	t.RefTypes, t.Gifts = slices.Clone(t.RefTypes), slices.Clone(t.Gifts)
+	t.RefTypes, t.Gifts, t.Images = slices.Clone(t.RefTypes), slices.Clone(t.Gifts), t.Images.Clone()
 }
 
 // find returns the tenant of that name, or nil.

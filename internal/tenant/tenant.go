@@ -10,6 +10,8 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
+
+	"rolecall/internal/image"
 )
 
 // Name is the name of a tenant: 1 to 63 of a-z, 0-9, - and _, not starting with -.
@@ -51,8 +53,9 @@ type Grant struct {
 	Protected bool   // the trust class of the job: whether its ref is protected
 	RunAs     string // unix user of the job; empty: the runner's user
 	Limits    Limits
-	Gifts     []Gift // what the tenant gives the job; empty without a policy file
-	Why       string // the rules that allowed the job, for the audit log; empty without a policy file
+	Images    image.Rules // what the job may ask for of containers
+	Gifts     []Gift      // what the tenant gives the job; empty without a policy file
+	Why       string      // the rules that allowed the job, for the audit log; empty without a policy file
 
 	// Unserved is why a job that could have meant to have a tenant has none: a fault.Author.
 	// It is nil for a job that has a tenant, or that asks for none and has no ID token.

@@ -9,6 +9,7 @@ import (
 	"rolecall/internal/fault"
 	"rolecall/internal/idtoken"
 	"rolecall/internal/idtoken/jwks"
+	"rolecall/internal/image/request"
 	"rolecall/internal/job"
 	"rolecall/internal/program"
 	"rolecall/internal/state"
@@ -50,6 +51,8 @@ func newCase(c *program.Call, parts Parts, response job.Response, root string) (
 		Read:      reader(c, policy, root),
 		Providers: parts.orderers(),
 		ReadFile:  policyfile.ReadNamed,
+
+		ReadImages: request.Read,
 	}, nil
 }
 

@@ -174,7 +174,8 @@ func (c *compiler) tenants(document map[string]any, all *tenant.Settings) []tena
 	base := tenant.Tenant{IDToken: tenant.IDToken, RefTypes: []string{"branch"}}
 	defaults := c.table(document, "defaults")
 	setTenant(defaults, &base)
-	all.Limits = base.Limits
+	all.Limits, all.Images = base.Limits, base.Images.Clone()
+	defaults.checkImages(*all)
 	defaults.limitProcesses(all.RunAs, &all.Limits)
 	settings := c.apply(defaults, nil)
 	seen := map[tenant.Name]bool{}
@@ -191,6 +192,7 @@ func (c *compiler) tenants(document map[string]any, all *tenant.Settings) []tena
 		setTenant(t, &one)
 		t.limitProcesses(one.RunAs, &one.Limits)
 		one.Gifts = c.gifts(t, c.apply(t, settings))
+		t.checkImages(*all)
 		t.checkTenant()
 		tenants = append(tenants, one)
 	}

@@ -32,6 +32,7 @@ func ownKeys() Keys {
 		"audience": Text, "id_token": Text, "run_as": Text, "protected": Switch, "required": Switch,
 		"projects": List, "refs": List, "ref_types": List, "environments": List,
 		"max_open_files": Number, "max_processes": Number, "max_memory": Number,
+		"images": List, "services": List, "image_users": List, "pull_policies": List, "digest_only": Switch, "docker_auth_config": Switch,
 	}
 }
 
@@ -59,6 +60,8 @@ func (c *compiler) settings(document map[string]any) tenant.Settings {
 	Set(top, "unused_services", isOther("warn", "refuse"), &out.RefuseServices)
 	setGitLab(c.table(document, "gitlab"), &out.GitLab)
 	setGate(c.table(document, "gate"), &out.Gate)
+	setContainers(c.table(document, "containers"), &out)
+	top.checkServices(out)
 	out.Servers = c.servers(document)
 	return out
 }
@@ -94,7 +97,7 @@ func setGitLab(t Table, out *tenant.GitLab) {
 func setGate(t Table, out *tenant.Gate) {
 	Set(t, "incomplete", isOther("refuse", "warn"), &out.Warn)
 	Set(t, "foreign_keys", readForeignKeys, &out.ForeignKeys)
-	Set(t, "max_duration", readGateDuration, &out.MaxDuration)
+	Set(t, "max_duration", readDuration, &out.MaxDuration)
 	t.setBound("max_files", &out.MaxFiles)
 	t.setBound("max_bytes", &out.MaxBytes)
 }
@@ -108,6 +111,7 @@ func setTenant(t Table, to *tenant.Tenant) {
 	t.setLimit("max_processes", &to.Limits.Processes)
 	t.setLimit("max_memory", &to.Limits.Memory)
 	t.setSwitch("required", &to.Required)
+	setImages(t, &to.Images)
 }
 
 // setRules puts into a tenant the rules that decide which jobs are its own.

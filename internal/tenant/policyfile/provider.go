@@ -25,7 +25,7 @@ type Provider interface {
 // tables returns the keys of the tables at the top, except tenant, by the names of the
 // tables, and these names in the order in which messages list them.
 func (c *compiler) tables() (keys map[string]Keys, names []string) {
-	keys = map[string]Keys{"gitlab": gitlabKeys(), "gate": gateKeys(), "defaults": c.tenantKeys()}
+	keys = map[string]Keys{"gitlab": gitlabKeys(), "gate": gateKeys(), "containers": containersKeys(), "defaults": c.tenantKeys()}
 	names = []string{"gitlab"}
 	for _, p := range c.providers {
 		for name, own := range p.Tables() {
@@ -33,7 +33,7 @@ func (c *compiler) tables() (keys map[string]Keys, names []string) {
 			names = append(names, name)
 		}
 	}
-	return keys, append(names, "gate", "defaults")
+	return keys, append(names, "gate", "containers", "defaults")
 }
 
 // tenantKeys returns the keys of a tenant, except its name.

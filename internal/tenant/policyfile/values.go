@@ -90,8 +90,8 @@ func readForeignKeys(text string) (string, error) {
 	return text, nil
 }
 
-// readGateDuration reads how long the gate may search.
-func readGateDuration(text string) (time.Duration, error) {
+// readDuration reads how long something may take.
+func readDuration(text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
 	if err != nil || d <= 0 {
 		return 0, fmt.Errorf(`%s: want a duration above 0, such as "10m"`, tenant.Quote(text))
