@@ -124,7 +124,7 @@ func TestReadRefuses(t *testing.T) {
 		`pull_policy: want each of`:                         {Name: "a", PullPolicies: []string{"always", "always", "always", "always"}},
 		`entrypoint: a NUL byte`:                            {Name: "a", Entrypoint: []string{"a\x00b"}},
 		`entrypoint: it has more than 65536 bytes`:          {Name: "a", Entrypoint: []string{long}},
-		`its variables have more than 1 MiB`:                {Name: "a", User: strings.Repeat("$LONG", 11) + "x"},
+		`its variables have more than 1 MiB`:                {Name: "a", User: strings.Repeat("$LONG", 11)},
 	} {
 		_, err := request.Read(job.Response{Image: c}, request1)
 		checkBad(t, err, want)
