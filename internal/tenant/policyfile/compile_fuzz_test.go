@@ -11,6 +11,7 @@ import (
 
 	"rolecall/internal/creds/aws"
 	"rolecall/internal/creds/aws/grant"
+	"rolecall/internal/image"
 	"rolecall/internal/tenant"
 	"rolecall/internal/tenant/policyfile"
 )
@@ -21,6 +22,7 @@ func FuzzCompile(f *testing.F) {
 	for _, seed := range []string{
 		example(f), minimal, "", "\xff", "[", "[[", "[[tenant]]", "tenant=[{}]", "a=", "'''", "\"\"\"", "[a.b.c]\n[a]", "x=1979-05-27T07:32:00Z",
 		minimal + "refs=[[[[", minimal + "\"refs\"=['x','y' # z\n]", minimal + "[defaults]\nprotected=true\nrefs=['**']", "gitlab.issuer='https://a'\n[[tenant]]",
+		podman + "network='none'\n[defaults]\nimages=['r.example.com/**']\nimage_users=['']", minimal + "[containers]\nengine='none'",
 		minimal + "id_token='A'\nduration='1h'\npolicy_arns=['arn:aws:iam::aws:policy/x']", "[[tenant]]\n[tenant]\n[[tenant.x]]\ny={z=1}", "\ufeff",
 	} {
 		f.Add([]byte(seed))
@@ -45,7 +47,7 @@ func FuzzCompile(f *testing.F) {
 		if diff := cmp.Diff(tenants, again.Tenants(), byText(), emptyIsNil()); diff != "" {
 			t.Errorf("written down and compiled again, the tenants differ:\n%s", diff)
 		}
-		if diff := cmp.Diff(policy.Settings(), again.Settings()); diff != "" {
+		if diff := cmp.Diff(policy.Settings(), again.Settings(), emptyIsNil()); diff != "" {
 			t.Errorf("written down and compiled again, the settings differ:\n%s", diff)
 		}
 	})
@@ -53,7 +55,10 @@ func FuzzCompile(f *testing.F) {
 
 // emptyIsNil takes a list that is empty for one that is not there.
 func emptyIsNil() cmp.Option {
-	return cmp.Comparer(func(a, b []string) bool { return slices.Equal(a, b) })
+	return cmp.Options{
+		cmp.Comparer(func(a, b []string) bool { return slices.Equal(a, b) }),
+		cmp.Comparer(func(a, b []image.Pattern) bool { return slices.Equal(a, b) }),
+	}
 }
 
 // checkTenants holds what is so of the tenants of every policy.
@@ -115,7 +120,6 @@ func write(s tenant.Settings, tenants []tenant.Tenant) string {
 		{"home", map[bool]string{true: "passwd"}[s.PasswdHome]},
 		{"home_skeleton", s.HomeSkeleton},
 		{"unknown_tenant", map[bool]string{true: "none", false: "refuse"}[s.UnknownNone]},
-		{"unused_services", map[bool]string{true: "refuse", false: "warn"}[s.RefuseServices]},
 		{"metadata", map[bool]string{true: "allow"}[s.Metadata]},
 		{"gitlab.issuer", s.GitLab.Issuer},
 		{"gitlab.jwks_url", s.GitLab.JWKSURL},
@@ -130,14 +134,17 @@ func write(s tenant.Settings, tenants []tenant.Tenant) string {
 	} {
 		fmt.Fprintf(&b, "%s = %s\n", line[0], quoted(line[1]))
 	}
+	b.WriteString(containersOf(s))
 	fmt.Fprintf(&b, "gate.max_files = %d\ngate.max_bytes = %d\n", s.Gate.MaxFiles, s.Gate.MaxBytes)
 	fmt.Fprintf(&b, "[defaults]\nmax_open_files = %d\nmax_processes = %d\nmax_memory = %d\n", s.Limits.OpenFiles, s.Limits.Processes, s.Limits.Memory)
+	b.WriteString(imagesOf(s, s.Images))
 	for _, t := range tenants {
 		of, _ := grant.Of(t.Gifts)
 		fmt.Fprintf(&b, "[[tenant]]\nname = %q\nrole_arn = %s\naudience = %s\nid_token = %q\nregion = %q\nprotected = %v\nrequired = %v\n",
 			t.Name, quoted(of.Role.String()), quoted(t.Audience), t.IDToken, of.Region, t.Protected, t.Required)
 		fmt.Fprintf(&b, "max_open_files = %d\nmax_processes = %d\nmax_memory = %d\n", t.Limits.OpenFiles, t.Limits.Processes, t.Limits.Memory)
 		fmt.Fprintf(&b, "run_as = %q\nsession_policy_file = %s\nduration = %q\n", t.RunAs, quoted(of.SessionPolicyFile), map[bool]string{true: of.Duration.String()}[of.Duration > 0])
+		b.WriteString(imagesOf(s, t.Images))
 		for key, list := range map[string][]string{
 			"projects": strings.Fields(texts(t.Projects)), "refs": strings.Fields(texts(t.Refs)), "ref_types": t.RefTypes,
 			"allowed_accounts": of.AllowedAccounts, "policy_arns": of.PolicyARNs, "environments": environments(t),
@@ -148,6 +155,42 @@ func write(s tenant.Settings, tenants []tenant.Tenant) string {
 		}
 	}
 	return b.String()
+}
+
+// containersOf writes what a policy file says of containers, at its top.
+func containersOf(s tenant.Settings) string {
+	c := s.Containers
+	if c.Engine.Name == "" {
+		return fmt.Sprintf("unused_services = %q\n", map[bool]string{true: "refuse", false: "warn"}[s.RefuseServices])
+	}
+	return fmt.Sprintf("containers.engine = %s\ncontainers.images_dir = %s\ncontainers.network = %q\ncontainers.pull_time = %q\n",
+		quoted(c.Engine.Name), quoted(c.Engine.ImagesDir), c.Engine.Network, c.Engine.PullTime) +
+		fmt.Sprintf("containers.max_services = %d\ncontainers.wait_for_services = %q\ncontainers.default_image = %q\ncontainers.require_image = %v\n",
+			c.MaxServices, c.Engine.WaitForServices, c.DefaultImage, c.RequireImage)
+}
+
+// imagesOf writes rules of images.
+func imagesOf(s tenant.Settings, r image.Rules) string {
+	if s.Containers.Engine.Name == "" {
+		return ""
+	}
+	text := fmt.Sprintf("digest_only = %v\ndocker_auth_config = %v\nimages = [%s]\nservices = [%s]\n", r.DigestOnly, r.AuthConfig, listed(r.Images), listed(r.Services))
+	if len(r.Users) > 0 {
+		text += fmt.Sprintf("image_users = [%s]\n", listed(r.Users))
+	}
+	if len(r.Policies) > 0 {
+		text += fmt.Sprintf("pull_policies = [%s]\n", listed(r.Policies))
+	}
+	return text
+}
+
+// listed returns texts as the elements of a list of TOML.
+func listed[T ~string](all []T) string {
+	var texts []string
+	for _, one := range all {
+		texts = append(texts, string(one))
+	}
+	return quoted(texts...)
 }
 
 // environments returns the patterns of environments, which may have spaces in them.
