@@ -2,6 +2,7 @@ package admission
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"rolecall/internal/backend"
@@ -46,7 +47,7 @@ func (c Case) readImages(d *Decision, standard string) error {
 	if isDefault {
 		r.Image = job.Container{Name: standard}
 		if _, err := c.ReadImages(job.Response{Image: r.Image}, nil); err != nil {
-			return fault.New(fault.BadPolicy, err, "correct default_image in [containers] of the policy file")
+			return fault.New(fault.BadPolicy, fmt.Errorf("default_image: %s", oneLine(err)), "correct it in [containers] of the policy file")
 		}
 	}
 	asked, err := c.ReadImages(r, c.Request)

@@ -106,9 +106,11 @@ func TestSchemaHolds(t *testing.T) {
 	place := audit.Place{Upload: long, File: long, Inside: long, Kind: long, Reason: long}
 	began := time.Now()
 	for event, fill := range map[audit.Kind]func(*audit.Event){
-		audit.Decision: func(e *audit.Event) { e.Allowed, e.Rule = new(true), long },
-		audit.Issued:   func(e *audit.Event) { e.Allowed, e.AccessKeyID, e.Expiration = new(true), long, began },
-		audit.Failed:   func(e *audit.Event) { e.Code, e.Side, e.Reason = fault.NoAnswer, fault.Infrastructure, long },
+		audit.Decision: func(e *audit.Event) {
+			e.Allowed, e.Rule, e.Image, e.Services = new(true), long, long, []string{long, long}
+		},
+		audit.Issued: func(e *audit.Event) { e.Allowed, e.AccessKeyID, e.Expiration = new(true), long, began },
+		audit.Failed: func(e *audit.Event) { e.Code, e.Side, e.Reason = fault.NoAnswer, fault.Infrastructure, long },
 		audit.UploadRefused: func(e *audit.Event) {
 			e.Code, e.Side, e.Stage, e.Places, e.More = "RC108", fault.Author, long, []audit.Place{place, place, place}, 1
 		},

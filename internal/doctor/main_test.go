@@ -26,6 +26,7 @@ type world struct {
 	policy string
 	claims map[string]any // of the job's ID token
 	more   []coordinator.Variable
+	sent   map[string]any // what else GitLab sends of the job
 }
 
 // newWorld returns a world in which the job is allowed: tenant alpha takes it.
@@ -94,10 +95,12 @@ func (w *world) job(t *testing.T, token string) string {
 	if token != "" {
 		variables = append(variables, coordinator.Variable{Key: "GITLAB_OIDC_TOKEN", Value: token})
 	}
-	content, err := json.Marshal(map[string]any{
+	response := map[string]any{
 		"id": 7, "token": "glcbt-SECRET", "job_info": map[string]any{"project_id": 42, "pipeline_id": 9, "project_full_path": "acme/deploy"},
 		"git_info": map[string]any{"protected": true}, "variables": slices.Concat(variables, w.more),
-	})
+	}
+	maps.Copy(response, w.sent)
+	content, err := json.Marshal(response)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -144,7 +144,7 @@ func (r Rules) digestOnly(q Request) Check {
 	}
 	c.Got = cmp.Or(join(without), "all have one")
 	if r.DigestOnly && len(without) > 0 {
-		c.What, c.Why, c.Next = without[0]+" has no digest", "which is required", "write NAME@sha256:DIGEST"
+		c.What, c.Why, c.Next = without[0], "has no digest, which is required", "write NAME@sha256:DIGEST"
 	}
 	return c
 }

@@ -74,7 +74,7 @@ func (o outcome) like(other outcome) outcome {
 	for _, field := range []struct {
 		own   *string
 		other string
-	}{{&o.Tenant, other.Tenant}, {&o.Role, other.Role}, {&o.Region, other.Region}} {
+	}{{&o.Tenant, other.Tenant}, {&o.Role, other.Role}, {&o.Region, other.Region}, {&o.Image, other.Image}} {
 		if *field.own == unknown {
 			*field.own = field.other
 		}
@@ -94,12 +94,13 @@ func disagree(told audit.Event, o outcome, rules []rule, folder string, hasFolde
 	}
 	of, _, _ := strings.Cut(folder, "/")
 	byRule := told.Rule != "" && !o.Allowed && told.Rule != "region"
+	boxed := told.Image != "" || len(told.Services) > 0 || told.Rule == "require_image" // config does not look at containers
 	switch {
 	case told.Event != "" && (*told.Allowed != (o.Allowed && o.Tenant != "") || *told.Allowed && told.Tenant != o.Tenant):
 		return "the audit log says otherwise"
 	case byRule && told.Tenant != "" && ok[told.Tenant+" "+told.Rule]:
 		return "the rule " + told.Rule + " refuses, and the table has it as kept"
-	case hasFolder && byRule && folder != "none/unprotected":
+	case hasFolder && byRule && !boxed && folder != "none/unprotected":
 		return "config gave out " + folder + " for a job that a rule refuses"
 	case hasFolder && o.Allowed && of != o.Tenant && (of != "none" || o.Tenant != ""):
 		return "config gave out " + folder + " for a job of tenant " + o.Tenant
@@ -115,6 +116,9 @@ func count(met map[string]int, o outcome, told audit.Event) {
 	case o.Allowed:
 		met["allowed without a tenant"]++
 	}
+	if o.Allowed && o.Image != "" {
+		met["in a container"]++
+	}
 	if !o.Allowed && told.Rule != "" {
 		met["rule "+told.Rule]++
 	}
@@ -125,7 +129,7 @@ func count(met map[string]int, o outcome, told audit.Event) {
 	}
 	for what, text := range map[string]string{
 		"no tenant of this runner allows": "no tenant of this runner allows", "TENANT is empty": "variable TENANT is empty", "this runner has no tenant": "this runner has no tenant",
-		"ROLE_ARN is not used": "ROLE_ARN is not used", "containers": "has no containers", "an audience": "OIDC_TOKEN is for the audience",
+		"ROLE_ARN is not used": "ROLE_ARN is not used", "containers": "has no containers", "a login": "DOCKER_AUTH_CONFIG is not used", "an audience": "OIDC_TOKEN is for the audience",
 	} {
 		if strings.Contains(strings.Join(o.Notes, "\n"), text) {
 			met["told: "+what]++
@@ -142,6 +146,8 @@ func wanted() map[string]int {
 		"several tenants allow": 1, "told: no tenant of this runner allows": 5, "told: TENANT is empty": 5, "told: this runner has no tenant": 5,
 		"told: ROLE_ARN is not used": 5, "told: containers": 20, "told: an audience": 2, "this runner starts no services": 5, "this runner has no tenant": 5,
 		"would override": 10, "is not an AWS region": 10,
+		"rule images": 20, "rule services": 4, "rule image_users": 2, "rule pull_policies": 2, "rule digest_only": 2, "rule max_services": 1, "rule require_image": 5,
+		"is not an image name": 10, "docker:user": 2, "docker:platform": 2, "the job has services and no image": 2, "in a container": 20, "told: a login": 2,
 		"session_policy_file": 3, "sts.ca_bundle": 2, "is not in the policy file": 10, "this runner serves tenant": 10, "ROLE_ARN": 5,
 	}
 	if os.Geteuid() == 0 {

@@ -17,8 +17,8 @@ type candidate struct {
 	protected bool
 	flags     program.Flags
 	variables []coordinator.Variable
-	image     string
-	services  []map[string]string
+	image     map[string]any
+	services  []map[string]any
 }
 
 // set appends a variable, which wins over one of its name.
@@ -59,12 +59,33 @@ func (w *world) newCandidate(d dice, p policy, id int64) candidate {
 
 // containers gives some jobs an image and services.
 func (c *candidate) containers(d dice) {
-	if d.one(10) {
-		c.image = "alpine"
+	if d.one(3) {
+		c.image = container(d, d.of("alpine", "alpine:3", "alpine", "r.example.com/a/b:1", "r.example.com/a@"+digest, "evil.org/x", "-v/:/x", "a b"))
+	}
+	if d.one(5) {
+		c.services = []map[string]any{container(d, "postgres"), container(d, d.of("postgres:16", "redis", "--privileged"))}[:1+d.IntN(2)]
 	}
 	if d.one(8) {
-		c.services = []map[string]string{{"name": "postgres"}, {"name": "redis"}}[:1+d.IntN(2)]
+		c.set("DOCKER_AUTH_CONFIG", d.of(`{"auths":{"r.example.com":{"auth":"dTpw"}}}`, "x", ""))
 	}
+	if d.one(8) {
+		c.set("CI_JOB_IMAGE", "evil.org/x")
+	}
+}
+
+// digest is a digest.
+const digest = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+// container returns an image as GitLab sends it, with options.
+func container(d dice, name string) map[string]any {
+	c := map[string]any{"name": name}
+	if d.one(5) {
+		c["executor_opts"] = map[string]any{"docker": map[string]any{"user": d.of("1000", "1000", "0", "-1"), "platform": d.of("linux/arm64", "", "x")}}
+	}
+	if d.one(5) {
+		c["pull_policy"] = []string{d.of("always", "if-not-present", "never", "sometimes")}
+	}
+	return c
 }
 
 // setToken gives the job a token of those that such a tenant asks for, or a wrong one.

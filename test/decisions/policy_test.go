@@ -35,7 +35,7 @@ type policy struct {
 func newPolicy(d dice, dir, issuer string) policy {
 	var p policy
 	top := "shared_user = \"unsafe\"\n" + fmt.Sprintf("credentials_dir = %q\naudit_log = %q\n", dir+"/run", dir+"/audit")
-	isolated := d.one(4)
+	isolated := d.one(2)
 	if isolated || !d.one(3) {
 		p.builds = dir + "/builds"
 		top += fmt.Sprintf("builds_dir = %q\ncache_dir = %q\n", p.builds, dir+"/cache")
@@ -46,7 +46,8 @@ func newPolicy(d dice, dir, issuer string) policy {
 	if d.one(4) {
 		top += fmt.Sprintf("unknown_tenant = %q\n", d.of("refuse", "none", "none"))
 	}
-	if d.one(4) {
+	boxes := isolated && !d.one(6)
+	if !boxes && d.one(4) {
 		top += fmt.Sprintf("unused_services = %q\n", d.of("refuse", "refuse", "warn"))
 	}
 	if isolated && !d.one(3) {
@@ -56,6 +57,9 @@ func newPolicy(d dice, dir, issuer string) policy {
 	if d.one(4) {
 		top += fmt.Sprintf("[sts]\nproxy = \"http://u:p@proxy\"\nca_bundle = %q\n", dir+d.of("/ca.pem", "/ca.pem", "/none"))
 	}
+	if boxes {
+		top += containers(d) + "[defaults]\n" + images(d)
+	}
 	for _, name := range []string{"alpha", "beta", "gamma"}[:1+d.IntN(3)] {
 		t := newTeam(d, name)
 		p.teams = append(p.teams, t)
@@ -63,12 +67,44 @@ func newPolicy(d dice, dir, issuer string) policy {
 		if isolated {
 			top += "run_as = \"rolecall-no-" + name + "\"\n"
 		}
+		if boxes && !d.one(3) {
+			top += images(d)
+		}
 		if d.one(5) {
 			top += fmt.Sprintf("session_policy_file = %q\n", dir+d.of("/session.json", "/session.json", "/none"))
 		}
 	}
 	p.text = top
 	return p
+}
+
+// containers returns the table [containers].
+func containers(d dice) string {
+	text := "[containers]\nengine = \"podman\"\n"
+	if d.one(3) {
+		text += d.of("require_image = true\n", "default_image = \"r.example.com/base:1\"\n")
+	}
+	if d.one(3) {
+		text += "max_services = 1\n"
+	}
+	return text
+}
+
+// images returns the keys about images of a table.
+func images(d dice) string {
+	text := ""
+	for _, key := range []string{
+		`images = ["docker.io/library/*:*", "r.example.com/**"]`, `services = ["docker.io/library/postgres:*"]`,
+		`image_users = ["", "1000"]`, `pull_policies = ["if-not-present", "always"]`,
+	} {
+		if !d.one(4) {
+			text += key + "\n"
+		}
+	}
+	if d.one(10) {
+		text += "digest_only = true\n"
+	}
+	return text + fmt.Sprintf("docker_auth_config = %v\n", d.one(2))
 }
 
 // newTeam returns a tenant and a job that its rules are for.

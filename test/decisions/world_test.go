@@ -2,6 +2,7 @@ package decisions_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -73,6 +74,7 @@ type outcome struct {
 	Allowed              bool
 	Side, Refusal        string // of a refusal
 	Tenant, Role, Region string // of a job that is allowed
+	Image                string // that its scripts run in
 	Notes                []string
 }
 
@@ -148,7 +150,7 @@ func (w *world) respond(t *testing.T, c candidate) string {
 	content, err := json.Marshal(map[string]any{
 		"id": c.id, "token": "glcbt-x", "job_info": map[string]any{"project_id": 42, "pipeline_id": 9, "project_full_path": c.project},
 		"git_info": map[string]any{"protected": c.protected}, "runner_info": map[string]any{"timeout": 3600}, "variables": c.variables,
-		"image": map[string]string{"name": c.image}, "services": c.services,
+		"image": c.image, "services": c.services,
 	})
 	kit.Must(t, err)
 	return w.write(t, "response.json", string(content))
@@ -198,11 +200,11 @@ func (w *world) prepare(t *testing.T, c candidate, handed []string, builds strin
 	}
 	switch {
 	case failure == "":
-		return outcome{Allowed: true, Notes: w.noted}, told
+		return outcome{Allowed: true, Image: cmp.Or(told.Image, unknown), Notes: w.noted}, told
 	case strings.Contains(failure, errIssued.Error()):
 		_, name, _ := strings.Cut(failure, `tenant "`)
 		name, _, _ = strings.Cut(name, `"`)
-		return outcome{Allowed: true, Tenant: name, Role: sts.order.Facts.Get("role_arn"), Region: sts.order.Facts.Get("region"), Notes: w.noted}, told
+		return outcome{Allowed: true, Tenant: name, Role: sts.order.Facts.Get("role_arn"), Region: sts.order.Facts.Get("region"), Image: told.Image, Notes: w.noted}, told
 	}
 	return outcome{Side: side, Refusal: failure}, told
 }
