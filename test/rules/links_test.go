@@ -16,6 +16,7 @@ type links struct {
 	Crypto bool // any of crypto/...
 	Unpack bool // what unpacks archives, a third of a stage's start
 	Policy bool // the reader of the policy file
+	Names  bool // the judge of names of images, which takes a millisecond to start
 }
 
 // linksOf reads the import paths that a program depends on.
@@ -29,6 +30,7 @@ func linksOf(deps []string) links {
 		Crypto: has("crypto"),
 		Unpack: has("github.com/klauspost/compress"),
 		Policy: slices.Contains(deps, "rolecall/internal/tenant/policyfile"),
+		Names:  has("github.com/distribution/reference"),
 	}
 }
 
@@ -38,12 +40,12 @@ func TestLinks(t *testing.T) {
 	t.Parallel()
 	want := map[string]links{
 		"config":  {Policy: true},
-		"prepare": {SDK: true, HTTP: true, Crypto: true, Policy: true},
+		"prepare": {SDK: true, HTTP: true, Crypto: true, Policy: true, Names: true},
 		"run":     {Policy: true},
 		"cleanup": {Policy: true},
 		"gate":    {Crypto: true, Unpack: true}, // klauspost/compress/zstd imports crypto/rand
 		"sweep":   {Policy: true},
-		"doctor":  {HTTP: true, Crypto: true, Policy: true},
+		"doctor":  {HTTP: true, Crypto: true, Policy: true, Names: true},
 	}
 	got := map[string]links{}
 	for _, p := range list(t, "./cmd/...") {

@@ -1,6 +1,8 @@
 package policyfile_test
 
 import (
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -83,6 +85,26 @@ docker_auth_config = false
 	if diff := cmp.Diff([]image.Rules{own, defaults, defaults}, []image.Rules{tenants[0].Images, tenants[1].Images, got.Settings().Images}); diff != "" {
 		t.Errorf("the rules of a tenant, of one that has the defaults, and of jobs without a tenant differ:\n%s", diff)
 	}
+}
+
+// TestExampleContainers: with an engine, the keys that the example shows in comments compile.
+func TestExampleContainers(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../../rolecall.toml.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := regexp.MustCompile(`(?m)^# (images|services|image_users|pull_policies|digest_only|docker_auth_config|images_dir|network|default_image|pull_time|max_services|wait_for_services) = `)
+	content := strings.NewReplacer(`engine = "none"`, `engine = "podman"`, "unused_services = \"warn\"\n", "").Replace(shown.ReplaceAllString(string(text), "$1 = "))
+	got := compile(t, content)
+	want := image.Rules{
+		Images: []image.Pattern{"registry.example.com/ci/**", "docker.io/amazon/aws-cli:*"}, Services: []image.Pattern{"docker.io/library/postgres:*"},
+		Users: []string{"", "1000"}, Policies: []backend.PullPolicy{"always", "if-not-present"}, DigestOnly: true, AuthConfig: true,
+	}
+	if diff := cmp.Diff(want, got.Settings().Images); diff != "" || got.Settings().Containers.DefaultImage == "" {
+		t.Errorf("%+v\n%s", got.Settings().Containers, diff)
+	}
+	compile(t, strings.NewReplacer(`default_image = `, `# `, "# require_image", "require_image").Replace(content))
 }
 
 // TestContainersRefused: what is unknown, cannot match or has no effect is an error with
