@@ -84,8 +84,14 @@ func TestApplying(t *testing.T) {
 	t.Parallel()
 	q := asked("r.example.com:5000/group/sub/a:1", "docker.io/library/postgres@"+digest, "r.example.com:5000/other/b:1")
 	for _, l := range [][2]string{
-		{"r.example.com:5000/group", image.AuthConfig}, {"r.example.com:5000", image.AuthConfig}, {"r.example.com:5000/gr", image.OfJob},
-		{"r.example.com:5000", image.OfJob}, {"r.example.com", image.OfJob}, {"docker.io", image.OfJob}, {"evil.org", image.OfJob}, {"", image.OfJob},
+		{"r.example.com:5000/group", image.AuthConfig},
+		{"r.example.com:5000", image.AuthConfig},
+		{"r.example.com:5000/gr", image.OfJob},
+		{"r.example.com:5000", image.OfJob},
+		{"r.example.com", image.OfJob},
+		{"docker.io", image.OfJob},
+		{"evil.org", image.OfJob},
+		{"", image.OfJob},
 	} {
 		q.Logins = append(q.Logins, image.Login{Host: l[0], Source: l[1], Password: mask.NewSecret("p")})
 	}

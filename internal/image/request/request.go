@@ -82,7 +82,7 @@ func (v *variables) checkImage(c job.Container, i backend.Image) error {
 	case i.User != "" && !image.IsUser(i.User):
 		return fmt.Errorf("docker:user %s: want UID, UID:GID or the name of a user", tenant.Quote(i.User))
 	case i.User == "" && c.OtherUser != "":
-		return errors.New("kubernetes:user is of another executor: name the user under docker:")
+		return errors.New("kubernetes:user is of another executor; write docker:user")
 	case i.Platform != "" && !isPlatform(i.Platform):
 		return fmt.Errorf("docker:platform %s: want such as linux/arm64", tenant.Quote(i.Platform))
 	}

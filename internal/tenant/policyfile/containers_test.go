@@ -40,6 +40,12 @@ require_image = false
 			t.Errorf("%s: %s", name, diff)
 		}
 	}
+}
+
+// TestImages: a tenant has the rules of [defaults], which are also those of jobs without a
+// tenant, but for those that it says itself.
+func TestImages(t *testing.T) {
+	t.Parallel()
 	got := compile(t, "shared_user = \"unsafe\"\n"+strings.Replace(minimal, "[[tenant]]", `[containers]
 engine = "podman"
 images_dir = "/i"
