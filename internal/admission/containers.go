@@ -86,8 +86,8 @@ func checkContainers(d Decision) error {
 		return refuseImage(d.Grant.Tenant, *check)
 	}
 	if d.Asked.Image.Name == "" {
-		return fault.New(fault.BadImage, errors.New("the job has services and no image: its scripts would run on the runner's host, which cannot reach services by their names"),
-			"set image: in the job")
+		return fault.New(fault.BadImage, errors.New("the job has services and no image"), "set image: in the job").
+			Detail("why", "its scripts would run on the runner's host, which cannot reach services by their names")
 	}
 	if d.Grant.RunAs == "" {
 		return fault.New(fault.RootContainer, errors.New("this job has no unix user, and the containers of a job belong to one"),
@@ -98,20 +98,13 @@ func checkContainers(d Decision) error {
 
 // refuseImage returns the refusal by a rule.
 func refuseImage(of tenant.Name, check image.Check) error {
-	who := `the jobs without a tenant`
+	who := "this runner"
 	if of != tenant.None {
 		who = "tenant " + tenant.Quote(string(of))
 	}
-	what := check.What
-	if check.Why != "" {
-		what += " " + check.Why + " of " + who
-	}
-	next := "ask the runner's admin"
-	if check.Next != "" {
-		next = check.Next + ", or " + next
-	}
-	return fault.New(fault.ImageRefused, &tenant.Refusal{Tenant: of, Rule: check.Rule, What: what + ": rule " + check.Rule}, next).
-		With("allowed", check.Allowed)
+	what := fmt.Sprintf("%s refuses %s: rule %s", who, check.Refuses, check.Rule)
+	return fault.New(fault.ImageRefused, &tenant.Refusal{Tenant: of, Rule: check.Rule, What: what}, check.Next+", or ask the runner's admin").
+		Detail("rule", check.Why).With("allowed", check.Allowed)
 }
 
 // containersOf returns what a job gets that the rules allow.

@@ -109,28 +109,28 @@ func TestContainersRefused(t *testing.T) {
 		code fault.Code
 		rule string
 	}{
-		`image docker.io/library/busybox:latest is not among the images of tenant "alpha": rule images; choose one that is, or ask the runner's admin`: {boxed(t, "busybox"), fault.ImageRefused, "images"},
-		`image docker.io/library/alpine:latest is not among the images of the jobs without a tenant: rule images; `:                                    {with(boxed(t, "alpine"), func(c *admission.Case) { c.Request = job.Request{} }), fault.ImageRefused, "images"},
-		`service docker.io/library/redis:7 is not among the services of tenant "alpha": rule services; `:                                               {boxed(t, "alpine:3", "postgres", "redis:7"), fault.ImageRefused, "services"},
-		`docker:user "0" of ` + alpine + ` is not among the image_users of tenant "alpha": rule image_users; correct docker:user, or ask`:              {with(boxed(t, "alpine:3"), func(c *admission.Case) { c.Response.Image.User = "0" }), fault.ImageRefused, "image_users"},
-		`pull_policy "never" of ` + alpine + ` is not among the pull_policies of tenant "alpha": rule pull_policies; correct pull_policy`:              {with(boxed(t, "alpine:3"), func(c *admission.Case) { c.Response.Image.PullPolicies = []string{"always", "never"} }), fault.ImageRefused, "pull_policies"},
-		alpine + ` has no digest, which is required of tenant "alpha": rule digest_only; write NAME@sha256:DIGEST, or ask`: {with(boxed(t, "alpine:3"), func(c *admission.Case) {
+		`tenant "alpha" refuses the image of this job: rule images: docker.io/library/busybox:latest is not among the images; choose one that is, or ask the runner's admin`: {boxed(t, "busybox"), fault.ImageRefused, "images"},
+		`this runner refuses the image of this job: rule images: docker.io/library/alpine:latest is not among the images; `:                                                  {with(boxed(t, "alpine"), func(c *admission.Case) { c.Request = job.Request{} }), fault.ImageRefused, "images"},
+		`tenant "alpha" refuses a service of this job: rule services: docker.io/library/redis:7 is not among the services; `:                                                 {boxed(t, "alpine:3", "postgres", "redis:7"), fault.ImageRefused, "services"},
+		`tenant "alpha" refuses docker:user of this job: rule image_users: "0" of ` + alpine + ` is not among the image_users; correct docker:user, or ask`:                  {with(boxed(t, "alpine:3"), func(c *admission.Case) { c.Response.Image.User = "0" }), fault.ImageRefused, "image_users"},
+		`tenant "alpha" refuses pull_policy of this job: rule pull_policies: "never" of ` + alpine + ` is not among the pull_policies; correct pull_policy`:                  {with(boxed(t, "alpine:3"), func(c *admission.Case) { c.Response.Image.PullPolicies = []string{"always", "never"} }), fault.ImageRefused, "pull_policies"},
+		`tenant "alpha" refuses an image of this job without a digest: rule digest_only: ` + alpine + ` has none; write NAME@sha256:DIGEST, or ask`: {with(boxed(t, "alpine:3"), func(c *admission.Case) {
 			c.Policy = compile(t, boxes+"digest_only = true\n")
 		}), fault.ImageRefused, "digest_only"},
-		`the job has 3 services, and this runner starts at most 2: rule max_services; remove some of services:, or ask`: {boxed(t, "alpine:3", "postgres", "postgres", "postgres"), fault.ImageRefused, "max_services"},
-		`the job has no image, and this runner requires one: rule require_image; set image: in the job, or ask`: {with(boxed(t, ""), func(c *admission.Case) {
+		`tenant "alpha" refuses the services of this job: rule max_services: there are 3, and at most 2 are allowed; remove some of services:, or ask`: {boxed(t, "alpine:3", "postgres", "postgres", "postgres"), fault.ImageRefused, "max_services"},
+		`tenant "alpha" refuses this job without an image: rule require_image: the scripts of each job run in a container; set image: in the job, or ask`: {with(boxed(t, ""), func(c *admission.Case) {
 			c.Policy = compile(t, strings.Replace(boxes, "max_services", "require_image = true\nmax_services", 1))
 		}), fault.ImageRefused, "require_image"},
 		`the job has services and no image: its scripts would run on the runner's host`: {boxed(t, "", "postgres"), fault.BadImage, ""},
-		`image "-v/:/x" is not an image name: `:                                         {boxed(t, "-v/:/x"), fault.BadImage, ""},
-		`image "a b" is not an image name: `:                                            {boxed(t, "a b"), fault.BadImage, ""},
-		`service "--privileged" is not an image name: `:                                 {boxed(t, "alpine:3", "--privileged"), fault.BadImage, ""},
-		`image ` + alpine + `: kubernetes:user is of another executor`:                  {with(boxed(t, "alpine:3"), func(c *admission.Case) { c.Response.Image.OtherUser = "7" }), fault.BadImage, ""},
-		`image ` + alpine + `: docker:platform "x": want such as linux/arm64`:           {with(boxed(t, "alpine:3"), func(c *admission.Case) { c.Response.Image.Platform = "x" }), fault.BadImage, ""},
+		`image: this is not the name of an image: "-v/:/x": invalid reference format`:   {boxed(t, "-v/:/x"), fault.BadImage, ""},
+		`image: this is not the name of an image: "a b": invalid reference format`:      {boxed(t, "a b"), fault.BadImage, ""},
+		`services: this is not the name of an image: "--privileged": invalid`:           {boxed(t, "alpine:3", "--privileged"), fault.BadImage, ""},
+		`image: kubernetes:user is of another executor; write docker:user: ` + alpine:   {with(boxed(t, "alpine:3"), func(c *admission.Case) { c.Response.Image.OtherUser = "7" }), fault.BadImage, ""},
+		`image: docker:platform "x": want such as linux/arm64: ` + alpine:               {with(boxed(t, "alpine:3"), func(c *admission.Case) { c.Response.Image.Platform = "x" }), fault.BadImage, ""},
 		`this job has no unix user, and the containers of a job belong to one; set run_as`: {with(boxed(t, "alpine:3"), func(c *admission.Case) {
 			c.Policy = compile(t, strings.Replace(boxes, "run_as = \"ci-alpha\"\n", "", 1))
 		}), fault.RootContainer, ""},
-		`default_image: image "r.example.org/a..b:1" is not an image name: invalid reference format; correct it in [containers]`: {with(boxed(t, ""), func(c *admission.Case) {
+		`default_image: image: this is not the name of an image (`: {with(boxed(t, ""), func(c *admission.Case) {
 			c.Policy = compile(t, strings.Replace(boxes, "max_services", "default_image = \"r.example.org/a..b:1\"\nmax_services", 1))
 		}), fault.BadPolicy, ""},
 	} {
@@ -160,7 +160,7 @@ func with(c admission.Case, change func(*admission.Case)) admission.Case {
 func TestAllowedIsTold(t *testing.T) {
 	t.Parallel()
 	_, err := admission.Decide(boxed(t, "busybox"))
-	if diff := cmp.Diff([]fault.Row{{Label: "allowed", Text: "docker.io/library/alpine:*, r.example.com/**"}}, fault.Rows(err)); diff != "" {
+	if diff := cmp.Diff([]fault.Row{{Label: "rule", Text: "docker.io/library/busybox:latest is not among the images", Detail: true}, {Label: "allowed", Text: "docker.io/library/alpine:*, r.example.com/**"}}, fault.Rows(err)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -233,7 +233,7 @@ func TestChecks(t *testing.T) {
 	d, _ := admission.Decide(boxed(t, "busybox"))
 	want := image.Check{
 		Rule: "images", Want: "docker.io/library/alpine:*, r.example.com/**", Got: "docker.io/library/busybox:latest",
-		What: "image docker.io/library/busybox:latest", Why: "is not among the images", Allowed: "docker.io/library/alpine:*, r.example.com/**", Next: "choose one that is",
+		Refuses: "the image of this job", Why: "docker.io/library/busybox:latest is not among the images", Allowed: "docker.io/library/alpine:*, r.example.com/**", Next: "choose one that is",
 	}
 	if len(d.Checks) != 6 || !cmp.Equal(d.Checks[0], want) {
 		t.Errorf("%+v", d.Checks)

@@ -38,7 +38,7 @@ func TestExplainContainers(t *testing.T) {
 	w.sent["image"] = map[string]any{"name": "alpine:3"}
 	got = w.explain(t, w.token())
 	for _, says := range []string{
-		`refused [author]: image docker.io/library/alpine:3 is not among the images of tenant "alpha": rule images; choose one that is`,
+		`refused [author]: tenant "alpha" refuses the image of this job: rule images; choose one that is`, "rule docker.io/library/alpine:3 is not among the images",
 		"allowed r.example.com/ci/** signature", "alpha images r.example.com/ci/** docker.io/library/alpine:3 NO",
 	} {
 		if got.code != 1 || !strings.Contains(strings.Join(strings.Fields(got.out), " "), says) || strings.Contains(got.out, "\nimage: ") {

@@ -121,7 +121,7 @@ func checks(d admission.Decision) []rule {
 	of := cmp.Or(string(d.Grant.Tenant), string(tenant.Nobody))
 	var all []rule
 	for _, check := range d.Checks {
-		all = append(all, rule{of, check.Rule, check.Want, check.Got, check.What == ""})
+		all = append(all, rule{of, check.Rule, check.Want, check.Got, check.Refuses == ""})
 	}
 	return all
 }

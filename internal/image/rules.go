@@ -53,9 +53,9 @@ type Check struct {
 	Rule    string // key of the policy file
 	Want    string // what the file says
 	Got     string // what the job has
-	What    string // what the rule does not allow; empty: it allows the job
-	Why     string // goes on with What, up to whose rule it is; empty: What says all
-	Allowed string // what the rule would allow; empty: What says it
+	Refuses string // what of the job the rule refuses; empty: it allows the job
+	Why     string // why the rule refuses it
+	Allowed string // what the rule would allow; empty: Why says it
 	Next    string // what the author can do
 }
 
@@ -71,7 +71,7 @@ func (r Rules) Judge(q Request, h Host) []Check {
 
 // First returns the first check that does not allow the job, or nil.
 func First(checks []Check) *Check {
-	i := slices.IndexFunc(checks, func(c Check) bool { return c.What != "" })
+	i := slices.IndexFunc(checks, func(c Check) bool { return c.Refuses != "" })
 	if i < 0 {
 		return nil
 	}
@@ -84,7 +84,7 @@ func (r Rules) images(q Request) Check {
 	if q.Default {
 		c.Got += " (default_image)"
 	} else if q.Image.Name != "" && !allows(r.Images, q.Image.Name) {
-		c.refuse("image "+q.Image.Name, "is not among the images", "choose one that is")
+		c.refuse("the image of this job", q.Image.Name+" is not among the images", "choose one that is")
 	}
 	return c
 }
@@ -95,8 +95,8 @@ func (r Rules) services(q Request) Check {
 	var names []string
 	for _, s := range q.Services {
 		names = append(names, s.Name)
-		if c.What == "" && !allows(r.Services, s.Name) {
-			c.refuse("service "+s.Name, "is not among the services", "choose one that is")
+		if c.Refuses == "" && !allows(r.Services, s.Name) {
+			c.refuse("a service of this job", s.Name+" is not among the services", "choose one that is")
 		}
 	}
 	c.Got = cmp.Or(join(names), "none")
@@ -109,8 +109,8 @@ func (r Rules) imageUsers(q Request) Check {
 	var users []string
 	for _, one := range q.all() {
 		users = append(users, one.User)
-		if c.What == "" && !slices.Contains(r.users(), one.User) {
-			c.refuse(userOf(one), "is not among the image_users", "correct docker:user")
+		if c.Refuses == "" && !slices.Contains(r.users(), one.User) {
+			c.refuse("docker:user of this job", userOf(one)+" is not among the image_users", "correct docker:user")
 		}
 	}
 	c.Got = cmp.Or(join(quoted(users)), "none")
@@ -124,8 +124,8 @@ func (r Rules) pullPolicies(q Request) Check {
 	for _, one := range q.all() {
 		policies = append(policies, one.Policies...)
 		for _, p := range one.Policies {
-			if c.What == "" && !slices.Contains(r.PullPolicies(), p) {
-				c.refuse(fmt.Sprintf("pull_policy %q of %s", p, one.Name), "is not among the pull_policies", "correct pull_policy")
+			if c.Refuses == "" && !slices.Contains(r.PullPolicies(), p) {
+				c.refuse("pull_policy of this job", fmt.Sprintf("%q of %s is not among the pull_policies", p, one.Name), "correct pull_policy")
 			}
 		}
 	}
@@ -144,7 +144,7 @@ func (r Rules) digestOnly(q Request) Check {
 	}
 	c.Got = cmp.Or(join(without), "all have one")
 	if r.DigestOnly && len(without) > 0 {
-		c.What, c.Why, c.Next = without[0], "has no digest, which is required", "write NAME@sha256:DIGEST"
+		c.Refuses, c.Why, c.Next = "an image of this job without a digest", without[0]+" has none", "write NAME@sha256:DIGEST"
 	}
 	return c
 }
@@ -154,7 +154,7 @@ func (h Host) services(q Request) Check {
 	n := len(q.Services)
 	c := Check{Rule: "max_services", Want: fmt.Sprint(h.MaxServices), Got: fmt.Sprint(n)}
 	if int64(n) > h.MaxServices {
-		c.What, c.Next = fmt.Sprintf("the job has %d services, and this runner starts at most %d", n, h.MaxServices), "remove some of services:"
+		c.Refuses, c.Why, c.Next = "the services of this job", fmt.Sprintf("there are %d, and at most %d are allowed", n, h.MaxServices), "remove some of services:"
 	}
 	return c
 }
@@ -163,22 +163,22 @@ func (h Host) services(q Request) Check {
 func requireImage(q Request) Check {
 	c := Check{Rule: "require_image", Want: "true", Got: cmp.Or(q.Image.Name, "none")}
 	if q.Image.Name == "" {
-		c.What, c.Next = "the job has no image, and this runner requires one", "set image: in the job"
+		c.Refuses, c.Why, c.Next = "this job without an image", "the scripts of each job run in a container", "set image: in the job"
 	}
 	return c
 }
 
 // refuse puts into a check what its list does not have.
 func (c *Check) refuse(what, why, next string) {
-	c.What, c.Why, c.Allowed, c.Next = what, why, c.Want, next
+	c.Refuses, c.Why, c.Allowed, c.Next = what, why, c.Want, next
 }
 
 // userOf names the user of a container.
 func userOf(i backend.Image) string {
 	if i.User == "" {
-		return "the user of the image " + i.Name + " itself"
+		return "the own user of " + i.Name
 	}
-	return fmt.Sprintf("docker:user %q of %s", i.User, i.Name)
+	return fmt.Sprintf("%q of %s", i.User, i.Name)
 }
 
 // allows reports whether one of the patterns matches.

@@ -35,40 +35,40 @@ func TestJudge(t *testing.T) {
 		return q
 	}
 	for name, test := range map[string]struct {
-		rules      image.Rules
-		host       image.Host
-		asked      image.Request
-		rule, what string
+		rules     image.Rules
+		host      image.Host
+		asked     image.Request
+		rule, why string
 	}{
-		"nothing is allowed":        {image.Rules{}, image.Host{}, asked(alpine), "images", "image " + alpine},
+		"nothing is allowed":        {image.Rules{}, image.Host{}, asked(alpine), "images", alpine},
 		"allowed":                   {all, image.Host{MaxServices: 1}, asked(alpine, postgres), "", ""},
-		"a service is no image":     {all, image.Host{MaxServices: 1}, asked(postgres), "images", "image " + postgres},
-		"an image is no service":    {all, image.Host{MaxServices: 1}, asked(alpine, alpine), "services", "service " + alpine},
-		"the second service":        {all, image.Host{MaxServices: 9}, asked(alpine, postgres, "r.example.com/x:1"), "services", "service r.example.com/x:1"},
-		"too many":                  {all, image.Host{MaxServices: 1}, asked(alpine, postgres, postgres), "max_services", "the job has 2 services, and this runner starts at most 1"},
-		"a user":                    {all, image.Host{}, change(asked(alpine), func(q *image.Request) { q.Image.User = "0" }), "image_users", `docker:user "0" of ` + alpine},
-		"a user of a service":       {all, image.Host{MaxServices: 1}, change(asked(alpine, postgres), func(q *image.Request) { q.Services[0].User = "root" }), "image_users", `docker:user "root" of ` + postgres},
+		"a service is no image":     {all, image.Host{MaxServices: 1}, asked(postgres), "images", postgres},
+		"an image is no service":    {all, image.Host{MaxServices: 1}, asked(alpine, alpine), "services", alpine},
+		"the second service":        {all, image.Host{MaxServices: 9}, asked(alpine, postgres, "r.example.com/x:1"), "services", "r.example.com/x:1"},
+		"too many":                  {all, image.Host{MaxServices: 1}, asked(alpine, postgres, postgres), "max_services", "there are 2, and at most 1"},
+		"a user":                    {all, image.Host{}, change(asked(alpine), func(q *image.Request) { q.Image.User = "0" }), "image_users", `"0" of ` + alpine},
+		"a user of a service":       {all, image.Host{MaxServices: 1}, change(asked(alpine, postgres), func(q *image.Request) { q.Services[0].User = "root" }), "image_users", `"root" of ` + postgres},
 		"a user that is allowed":    {with(func(r *image.Rules) { r.Users = []string{"", "1000"} }), image.Host{}, change(asked(alpine), func(q *image.Request) { q.Image.User = "1000" }), "", ""},
-		"the user, with a group":    {with(func(r *image.Rules) { r.Users = []string{"", "1000"} }), image.Host{}, change(asked(alpine), func(q *image.Request) { q.Image.User = "1000:0" }), "image_users", `docker:user "1000:0"`},
-		"not the image's own":       {with(func(r *image.Rules) { r.Users = []string{"1000"} }), image.Host{}, asked(alpine), "image_users", "the user of the image " + alpine + " itself"},
-		"a policy":                  {all, image.Host{}, change(asked(alpine), func(q *image.Request) { q.Image.Policies = []backend.PullPolicy{"always", "never"} }), "pull_policies", `pull_policy "never" of ` + alpine},
+		"the user, with a group":    {with(func(r *image.Rules) { r.Users = []string{"", "1000"} }), image.Host{}, change(asked(alpine), func(q *image.Request) { q.Image.User = "1000:0" }), "image_users", `"1000:0"`},
+		"not the image's own":       {with(func(r *image.Rules) { r.Users = []string{"1000"} }), image.Host{}, asked(alpine), "image_users", "the own user of " + alpine},
+		"a policy":                  {all, image.Host{}, change(asked(alpine), func(q *image.Request) { q.Image.Policies = []backend.PullPolicy{"always", "never"} }), "pull_policies", `"never" of ` + alpine},
 		"a policy that is allowed":  {with(func(r *image.Rules) { r.Policies = []backend.PullPolicy{"never"} }), image.Host{}, change(asked(alpine), func(q *image.Request) { q.Image.Policies = []backend.PullPolicy{"never"} }), "", ""},
 		"no digest":                 {with(func(r *image.Rules) { r.DigestOnly = true }), image.Host{}, asked(alpine), "digest_only", alpine},
 		"no digest of a service":    {image.Rules{Images: []image.Pattern{"**"}, Services: []image.Pattern{"**"}, DigestOnly: true}, image.Host{MaxServices: 1}, asked("r.example.com/a@"+digest, postgres), "digest_only", postgres},
 		"a digest":                  {image.Rules{Images: []image.Pattern{"**"}, DigestOnly: true}, image.Host{}, asked("r.example.com/a@" + digest), "", ""},
 		"that of the policy file":   {image.Rules{DigestOnly: true, Users: []string{"1000"}}, image.Host{}, change(asked(alpine), func(q *image.Request) { q.Default = true }), "", ""},
-		"its services are not":      {image.Rules{}, image.Host{MaxServices: 1}, change(asked(alpine, postgres), func(q *image.Request) { q.Default = true }), "services", "service " + postgres},
-		"no image, one is required": {all, image.Host{RequireImage: true}, asked(""), "require_image", "the job has no image"},
+		"its services are not":      {image.Rules{}, image.Host{MaxServices: 1}, change(asked(alpine, postgres), func(q *image.Request) { q.Default = true }), "services", postgres},
+		"no image, one is required": {all, image.Host{RequireImage: true}, asked(""), "require_image", "the scripts of each job"},
 		"an image is required":      {all, image.Host{RequireImage: true}, asked(alpine), "", ""},
-		"all is wrong":              {image.Rules{DigestOnly: true}, image.Host{}, change(asked(alpine, postgres), func(q *image.Request) { q.Image.User = "0" }), "images", "image " + alpine},
+		"all is wrong":              {image.Rules{DigestOnly: true}, image.Host{}, change(asked(alpine, postgres), func(q *image.Request) { q.Image.User = "0" }), "images", alpine},
 	} {
 		checks := test.rules.Judge(test.asked, test.host)
 		first := image.First(checks)
 		switch {
 		case test.rule == "" && first != nil:
 			t.Errorf("%s: refused: %+v", name, *first)
-		case test.rule != "" && (first == nil || first.Rule != test.rule || !strings.HasPrefix(first.What, test.what) || first.Next == ""):
-			t.Errorf("%s: %+v, want rule %s: %s", name, first, test.rule, test.what)
+		case test.rule != "" && (first == nil || first.Rule != test.rule || !strings.HasPrefix(first.Why, test.why) || first.Next == ""):
+			t.Errorf("%s: %+v, want rule %s: %s", name, first, test.rule, test.why)
 		}
 		for _, c := range checks {
 			if c.Want == "" || c.Got == "" {

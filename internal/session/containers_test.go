@@ -26,11 +26,11 @@ func TestOpenContainers(t *testing.T) {
 		"allowed": {true, 1, audit.Event{Event: audit.Decision, Allowed: new(true), Tenant: "alpha", Rule: "projects acme/deploy; ref_types branch"}},
 		"refused": {true, 12, audit.Event{
 			Event: audit.Decision, Allowed: new(false), Code: fault.ImageRefused, Side: fault.Author, Tenant: "alpha", Rule: "max_services",
-			Reason: "the job has 12 services, and this runner starts at most 5: rule max_services; remove some of services:, or ask the runner's admin",
+			Reason: `tenant "alpha" refuses the services of this job: rule max_services: there are 12, and at most 5 are allowed`,
 		}},
 		"of no tenant": {false, 12, audit.Event{
 			Event: audit.Decision, Allowed: new(false), Code: fault.ImageRefused, Side: fault.Author, Rule: "images",
-			Reason: "image r.example.com/a:1 is not among the images of the jobs without a tenant: rule images; choose one that is, or ask the runner's admin",
+			Reason: "this runner refuses the image of this job: rule images: r.example.com/a:1 is not among the images",
 		}},
 	} {
 		path := newLog(t)

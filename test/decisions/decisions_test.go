@@ -147,7 +147,7 @@ func wanted() map[string]int {
 		"told: ROLE_ARN is not used": 5, "told: containers": 20, "told: an audience": 2, "this runner starts no services": 5, "this runner has no tenant": 5,
 		"would override": 10, "is not an AWS region": 10,
 		"rule images": 20, "rule services": 4, "rule image_users": 2, "rule pull_policies": 2, "rule digest_only": 2, "rule max_services": 1, "rule require_image": 5,
-		"is not an image name": 10, "docker:user": 2, "docker:platform": 2, "the job has services and no image": 2, "in a container": 20, "told: a login": 2,
+		"not the name of an image": 10, "docker:user \"-1": 2, "docker:platform": 2, "the job has services and no image": 2, "in a container": 20, "told: a login": 2,
 		"session_policy_file": 3, "sts.ca_bundle": 2, "is not in the policy file": 10, "this runner serves tenant": 10, "ROLE_ARN": 5,
 	}
 	if os.Geteuid() == 0 {

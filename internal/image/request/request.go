@@ -29,7 +29,7 @@ func Read(r job.Response, request job.Request) (image.Request, error) {
 	var q image.Request
 	var err error
 	if len(r.Services) > maxServices {
-		return q, bad(fmt.Errorf("the job has more than %d services", maxServices), "remove some of services:")
+		return q, fault.New(fault.BadImage, fmt.Errorf("the job has more than %d services", maxServices), "remove some of services:")
 	}
 	if !r.Image.Empty() {
 		if q.Image, err = v.image("image", r.Image); err != nil {
@@ -48,17 +48,19 @@ func Read(r job.Response, request job.Request) (image.Request, error) {
 	return q, nil
 }
 
-// bad returns an error about what the author has written.
-func bad(what error, next string) *fault.Error {
-	return fault.New(fault.BadImage, what, next)
+// bad returns an error about what the author has written of an image, or of the image of a
+// service, under the key what.
+func bad(what string, err error, name string) *fault.Error {
+	return fault.New(fault.BadImage, fmt.Errorf("%s: %w", what, err), "correct it in .gitlab-ci.yml").Detail("image", name)
 }
 
-// image reads an image. What is "image" or "service".
+// image reads an image, which stands under the key what: "image" or "services".
 func (v *variables) image(what string, c job.Container) (backend.Image, error) {
 	name, err := fullName(v.expand(c.Name))
 	if err != nil {
-		return backend.Image{}, bad(fmt.Errorf("%s %s is not an image name: %w", what, tenant.Quote(c.Name), err),
-			"correct it in .gitlab-ci.yml; a name is such as registry.example.com/group/name:tag. A variable in it must have a value")
+		return backend.Image{}, fault.New(fault.BadImage, fmt.Errorf("%s: this is not the name of an image", what),
+			"correct it in .gitlab-ci.yml; a name is such as registry.example.com/group/name:tag, and a variable in it has a value").
+			Detail("name", tenant.Quote(c.Name)).Detail("why", err.Error())
 	}
 	out := backend.Image{Name: name, User: v.expand(c.User), Platform: v.expand(c.Platform), HasEntry: len(c.Entrypoint) > 0}
 	if len(c.Entrypoint) != 1 || c.Entrypoint[0] != "" {
@@ -68,7 +70,7 @@ func (v *variables) image(what string, c job.Container) (backend.Image, error) {
 		err = v.checkImage(c, out)
 	}
 	if err != nil {
-		return backend.Image{}, bad(fmt.Errorf("%s %s: %w", what, name, err), "correct it in .gitlab-ci.yml")
+		return backend.Image{}, bad(what, err, name)
 	}
 	return out, nil
 }

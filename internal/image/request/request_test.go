@@ -76,12 +76,12 @@ func TestRead(t *testing.T) {
 // as an engine.
 func TestNames(t *testing.T) {
 	t.Parallel()
-	const no = "is not an image name: "
+	const no = "this is not the name of an image: "
 	for name, want := range map[string]string{
 		"alpine": "docker.io/library/alpine:latest", "alpine:3": "docker.io/library/alpine:3", "docker.io/alpine": "docker.io/library/alpine:latest",
 		"index.docker.io/a/b:1": "docker.io/a/b:1", "localhost/x": "localhost/x:latest", "localhost:5000/x": "localhost:5000/x:latest", "a@" + digest: "docker.io/library/a@" + digest,
 		"a:1@" + digest: "docker.io/library/a@" + digest, "r.example.com:5000/a/b/c:v1": "r.example.com:5000/a/b/c:v1", "$REPO/x:$TAG": "r.example.com/x:2", "${REPO}/x:${TAG}": "r.example.com/x:2",
-		"a b": no + "invalid reference format", "UPPER": no + "invalid reference format: repository name", "library/Alpine": no, "--privileged": no, "-v/:/x": no, "-v": no, "$NONE": no, "x:$NONE": no,
+		"a b": "this is not the name of an image: \"a b\": invalid reference format", "UPPER": "this is not the name of an image: \"UPPER\": invalid reference format: repository name", "library/Alpine": no, "--privileged": no, "-v/:/x": no, "-v": no, "$NONE": no, "x:$NONE": no,
 		"https://r.example.com/a": no, "a/../b": no, "/a": no, "a/": no, "a:b:c": no, "a@sha256:12": no, "a@md5:" + strings.Repeat("a", 32): no, strings.Repeat("a", 64): no,
 		strings.Repeat("a/", 200) + "a": no, "a\nb": no, "a\x00": no, "a@sha512:" + strings.Repeat("a", 128): no, "docker://alpine": no, "dir:/etc": no, "oci-archive:/etc/x": no,
 	} {
@@ -90,7 +90,7 @@ func TestNames(t *testing.T) {
 		switch {
 		case !refused && (err != nil || got.Image.Name != want):
 			t.Errorf("%q: %q, %v, want %q", name, got.Image.Name, err, want)
-		case refused && (err == nil || fault.CodeOf(err) != fault.BadImage || !strings.HasPrefix(err.Error(), "image ") || !strings.Contains(err.Error(), want)):
+		case refused && (err == nil || fault.CodeOf(err) != fault.BadImage || !strings.HasPrefix(err.Error(), "image: ") || !strings.Contains(err.Error(), want)):
 			t.Errorf("%q: %q, %v, want an error with %q", name, got.Image.Name, err, want)
 		}
 		if err != nil && (strings.Contains(err.Error(), "\n") || len(err.Error()) > 500) {
@@ -98,7 +98,7 @@ func TestNames(t *testing.T) {
 		}
 	}
 	_, err := request.Read(job.Response{Image: job.Container{Name: "-v/:/x"}}, nil)
-	if want := `image "-v/:/x" is not an image name: invalid reference format; `; !strings.HasPrefix(err.Error(), want) {
+	if want := `image: this is not the name of an image: "-v/:/x": invalid reference format; correct`; !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("%v, want %q", err, want)
 	}
 }
@@ -112,7 +112,7 @@ func TestReadRefuses(t *testing.T) {
 	long := strings.Repeat("x", 64<<10)
 	request1 := job.Request{"LONG": strings.Repeat("x", 100<<10), "TOKEN": token, "NUL": "a\x00"}
 	for want, c := range map[string]job.Container{
-		`image "" is not an image name`:                     {Entrypoint: []string{"sh"}},
+		`image: this is not the name of an image: ""`:       {Entrypoint: []string{"sh"}},
 		`docker:user "--privileged": want UID`:              {Name: "a", User: "--privileged"},
 		`docker:user "1000 -v": want UID`:                   {Name: "a", User: "1000 -v"},
 		`docker:platform "linux": want such as linux/arm64`: {Name: "a", Platform: "linux"},
@@ -133,18 +133,18 @@ func TestReadRefuses(t *testing.T) {
 		return job.Container{Name: "a", Variables: []job.Variable{{Key: name, Value: value}}}
 	}
 	for want, c := range map[string]job.Container{
-		`service "" is not an image name`:                                          {},
-		`service docker.io/library/a:latest: alias "x#" is not the name of a host`: {Name: "a", Alias: "x#"},
-		`alias "-x" is not the name of a host`:                                     {Name: "a", Alias: "-x"},
-		`it has too many aliases`:                                                  {Name: "a", Alias: strings.Repeat("x ", 70)},
-		`command: a NUL byte`:                                                      {Name: "a", Command: []string{"\x00"}},
-		`command: it has more than`:                                                {Name: "a", Command: []string{long, ""}},
-		`variables: "A=B" is no name of a variable`:                                variable("A=B", ""),
-		`variables: "" is no name of a variable`:                                   variable("", "x"),
-		`variables: "1A" is no name`:                                               variable("1A", "x"),
-		`variables: A has a NUL byte`:                                              variable("A", "$NUL"),
-		`variables: A holds an ID token of the job, which a service must not have`: variable("A", "Bearer $TOKEN"),
-		`its variables have more than 1 MiB when they are expanded`:                variable("A", strings.Repeat("$LONG", 11)),
+		`services: this is not the name of an image: ""`:                                      {},
+		`services: alias "x#" is not the name of a host: docker.io/library/a:latest; correct`: {Name: "a", Alias: "x#"},
+		`alias "-x" is not the name of a host`:                                                {Name: "a", Alias: "-x"},
+		`it has too many aliases`:                                                             {Name: "a", Alias: strings.Repeat("x ", 70)},
+		`command: a NUL byte`:                                                                 {Name: "a", Command: []string{"\x00"}},
+		`command: it has more than`:                                                           {Name: "a", Command: []string{long, ""}},
+		`variables: "A=B" is no name of a variable`:                                           variable("A=B", ""),
+		`variables: "" is no name of a variable`:                                              variable("", "x"),
+		`variables: "1A" is no name`:                                                          variable("1A", "x"),
+		`variables: A has a NUL byte`:                                                         variable("A", "$NUL"),
+		`variables: A holds an ID token of the job, which a service must not have`:            variable("A", "Bearer $TOKEN"),
+		`its variables have more than 1 MiB when they are expanded`:                           variable("A", strings.Repeat("$LONG", 11)),
 	} {
 		_, err := request.Read(job.Response{Key: job.Key{ID: 7}, Project: 42, Services: []job.Container{c}}, request1)
 		checkBad(t, err, want)

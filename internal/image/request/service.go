@@ -18,7 +18,7 @@ const maxAliases = 64
 
 // service reads a service.
 func (v *variables) service(c job.Container) (backend.Service, error) {
-	i, err := v.image("service", c)
+	i, err := v.image("services", c)
 	if err != nil {
 		return backend.Service{}, err
 	}
@@ -30,7 +30,7 @@ func (v *variables) service(c job.Container) (backend.Service, error) {
 		s.Variables, err = v.ofService(c.Variables)
 	}
 	if err != nil {
-		return backend.Service{}, bad(fmt.Errorf("service %s: %w", i.Name, err), "correct it in .gitlab-ci.yml")
+		return backend.Service{}, bad("services", err, i.Name)
 	}
 	return s, nil
 }
