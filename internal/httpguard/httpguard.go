@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -20,12 +21,16 @@ const MaxAnswer = 1 << 20
 // ErrPlain is the refusal to send a request unencrypted over a network.
 var ErrPlain = errors.New("not https; http is for loopback only")
 
-// Guard makes requests. It remembers the host of the last one.
+// Guard makes requests. It remembers the host of the last one. It can be used by several
+// goroutines.
 type Guard struct {
 	base    http.RoundTripper
 	attempt time.Duration
-	host    string
-	tries   int
+	max     int64
+
+	mu    sync.Mutex // guards what follows
+	host  string
+	tries int
 }
 
 // New returns a guard that makes each request through transport and ends it after the
@@ -36,14 +41,21 @@ func New(transport *http.Transport, attempt time.Duration) *Guard {
 	transport.Protocols = new(http.Protocols)
 	transport.Protocols.SetHTTP1(true)
 	transport.Proxy = awayOnly(transport.Proxy)
-	return &Guard{base: transport, attempt: attempt}
+	return &Guard{base: transport, attempt: attempt, max: MaxAnswer}
+}
+
+// Bound bounds the size of an answer to max bytes instead of MaxAnswer, and returns the
+// guard.
+func (g *Guard) Bound(max int64) *Guard {
+	g.max = max
+	return g
 }
 
 // awayOnly returns a function that chooses a proxy as choose does, but no proxy for this
 // host. If choose is nil, it never chooses a proxy.
 func awayOnly(choose func(*http.Request) (*url.URL, error)) func(*http.Request) (*url.URL, error) {
 	return func(r *http.Request) (*url.URL, error) {
-		if choose == nil || isLoopback(r.URL.Hostname()) {
+		if choose == nil || IsLoopback(r.URL.Hostname()) {
 			return nil, nil
 		}
 		return choose(r)
@@ -59,17 +71,32 @@ func (g *Guard) Client() *http.Client {
 }
 
 // Host returns the host of the last request, with its port if the URL has one.
-func (g *Guard) Host() string { return g.host }
+func (g *Guard) Host() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.host
+}
 
 // Tries returns how many requests were made.
-func (g *Guard) Tries() int { return g.tries }
+func (g *Guard) Tries() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.tries
+}
+
+// count remembers a request.
+func (g *Guard) count(r *http.Request) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.host = r.URL.Host
+	g.tries++
+}
 
 // RoundTrip makes one request. Its time runs until the answer's body is closed. The error
 // is ErrPlain if the request would go unencrypted over a network.
 func (g *Guard) RoundTrip(r *http.Request) (*http.Response, error) {
-	g.host = r.URL.Host
-	g.tries++
-	if r.URL.Scheme != "https" && !isLoopback(r.URL.Hostname()) {
+	g.count(r)
+	if r.URL.Scheme != "https" && !IsLoopback(r.URL.Hostname()) {
 		return nil, ErrPlain
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), g.attempt)
@@ -84,12 +111,12 @@ func (g *Guard) RoundTrip(r *http.Request) (*http.Response, error) {
 		cancel()
 		return nil, err
 	}
-	response.Body = &body{io.LimitReader(response.Body, MaxAnswer), response.Body, cancel}
+	response.Body = &body{io.LimitReader(response.Body, g.max), response.Body, cancel}
 	return response, nil
 }
 
-// isLoopback reports whether host is the name or an address of this host.
-func isLoopback(host string) bool {
+// IsLoopback reports whether host is the name or an address of this host.
+func IsLoopback(host string) bool {
 	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }
 

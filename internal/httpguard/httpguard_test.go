@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -71,6 +72,36 @@ func TestMaxAnswer(t *testing.T) {
 		if _, body, err := get(t, newGuard(5*time.Second), server.URL); err != nil || len(body) != httpguard.MaxAnswer {
 			t.Errorf("of %d bytes came %d, %v", size, len(body), err)
 		}
+	}
+}
+
+// TestBound: the bound of an answer can be another one.
+func TestBound(t *testing.T) {
+	t.Parallel()
+	server := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, strings.Repeat("x", 3*httpguard.MaxAnswer)) })
+	for _, bound := range []int64{1, 2 * httpguard.MaxAnswer} {
+		if _, body, err := get(t, newGuard(5*time.Second).Bound(bound), server.URL); err != nil || int64(len(body)) != bound {
+			t.Errorf("of a bound of %d bytes came %d, %v", bound, len(body), err)
+		}
+	}
+}
+
+// TestTogether: several goroutines can make requests. The race detector sees if not.
+func TestTogether(t *testing.T) {
+	t.Parallel()
+	server := serve(t, func(http.ResponseWriter, *http.Request) {})
+	g := newGuard(5 * time.Second)
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			if _, _, err := get(t, g, server.URL); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if g.Tries() != 8 || g.Host() != strings.TrimPrefix(server.URL, "http://") {
+		t.Errorf("%d tries, the last at %s", g.Tries(), g.Host())
 	}
 }
 
