@@ -5,6 +5,7 @@ package kit
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -27,6 +28,14 @@ func NeedRoot(t testing.TB, why string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skipf("NOT TESTED, run as root: %s", why)
+	}
+}
+
+// NeedProgram skips a test that needs a program of a package of Debian.
+func NeedProgram(t testing.TB, program, pkg string) {
+	t.Helper()
+	if _, err := exec.LookPath(program); err != nil {
+		t.Skipf("NOT TESTED, install the package %s: %v", pkg, err)
 	}
 }
 

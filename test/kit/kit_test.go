@@ -102,6 +102,23 @@ func TestOtherUser(t *testing.T) {
 	})
 }
 
+// TestNeedProgram: a test that needs a program that is not there is skipped. It
+// runs in a child, whose skipped tests nobody counts.
+func TestNeedProgram(t *testing.T) {
+	if !kit.InChild(t, nil) {
+		return
+	}
+	kit.NeedProgram(t, "go", "golang")
+	skipped := false
+	t.Run("missing", func(t *testing.T) {
+		defer func() { skipped = t.Skipped() }()
+		kit.NeedProgram(t, "no-such-program", "nothing")
+	})
+	if !skipped {
+		t.Error("NeedProgram lets a test go on without the program")
+	}
+}
+
 func TestInMounts(t *testing.T) {
 	if kit.InMounts(t, "mounts") {
 		dir := filepath.Join(t.TempDir(), "disk")

@@ -1,0 +1,120 @@
+package lab
+
+import (
+	"archive/tar"
+	"bytes"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+)
+
+// ImageFile is a file of an image.
+type ImageFile struct {
+	Path    string // without a slash at its beginning
+	Mode    int64  // 0: 0755
+	UID     int
+	Content string
+	Link    string // what a symbolic link points to; empty: it is a file
+}
+
+// NewImage returns an image for this host with that configuration and those files.
+func NewImage(config v1.Config, files ...ImageFile) (v1.Image, error) {
+	packed, err := pack(files)
+	if err != nil {
+		return nil, err
+	}
+	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(packed)), nil })
+	if err != nil {
+		return nil, err
+	}
+	image, err := mutate.AppendLayers(empty.Image, layer)
+	if err != nil {
+		return nil, err
+	}
+	return mutate.ConfigFile(image, &v1.ConfigFile{
+		OS: "linux", Architecture: runtime.GOARCH, Config: config,
+		RootFS: v1.RootFS{Type: "layers", DiffIDs: diffIDs(layer)},
+	})
+}
+
+// diffIDs returns what a configuration says of its only layer.
+func diffIDs(layer v1.Layer) []v1.Hash {
+	id, err := layer.DiffID()
+	if err != nil {
+		return nil
+	}
+	return []v1.Hash{id}
+}
+
+// pack returns files in an archive, with the folders that they are in.
+func pack(files []ImageFile) ([]byte, error) {
+	var archive bytes.Buffer
+	w := tar.NewWriter(&archive)
+	made := map[string]bool{".": true}
+	for _, f := range files {
+		if err := packFolder(w, filepath.Dir(f.Path), made); err != nil {
+			return nil, err
+		}
+		header := &tar.Header{Name: f.Path, Mode: f.Mode, Uid: f.UID, Gid: f.UID, Size: int64(len(f.Content)), Linkname: f.Link, Typeflag: tar.TypeReg}
+		if f.Mode == 0 {
+			header.Mode = 0o755
+		}
+		if f.Link != "" {
+			header.Typeflag = tar.TypeSymlink
+		}
+		if err := w.WriteHeader(header); err != nil {
+			return nil, err
+		}
+		if _, err := io.WriteString(w, f.Content); err != nil {
+			return nil, err
+		}
+	}
+	return archive.Bytes(), w.Close()
+}
+
+// packFolder adds a folder to an archive, after those that it is in.
+func packFolder(w *tar.Writer, path string, made map[string]bool) error {
+	if made[path] {
+		return nil
+	}
+	made[path] = true
+	if err := packFolder(w, filepath.Dir(path), made); err != nil {
+		return err
+	}
+	return w.WriteHeader(&tar.Header{Name: path + "/", Mode: 0o755, Typeflag: tar.TypeDir})
+}
+
+// BusyboxFiles returns files that make an image with a shell and small tools. They come
+// from the package busybox-static of Debian.
+func BusyboxFiles() ([]ImageFile, error) {
+	content, err := os.ReadFile("/bin/busybox")
+	if err != nil {
+		return nil, err
+	}
+	files := []ImageFile{{Path: "bin/busybox", Content: string(content)}, {Path: "etc/passwd", Mode: 0o644, Content: "root:x:0:0::/root:/bin/sh\nuser:x:1000:1000::/:/bin/sh\n"}}
+	for _, tool := range []string{"sh", "cat", "cp", "date", "echo", "env", "grep", "head", "id", "kill", "ls", "mkdir", "nc", "ps", "rm", "sed", "sleep", "test", "touch", "wc", "wget"} {
+		files = append(files, ImageFile{Path: "bin/" + tool, Link: "busybox"})
+	}
+	return files, nil
+}
+
+// NewIndex returns an index of images by their platforms, such as linux/arm64.
+func NewIndex(images map[string]v1.Image) (v1.ImageIndex, error) {
+	index := v1.ImageIndex(empty.Index)
+	for _, platform := range slices.Sorted(maps.Keys(images)) {
+		p, err := v1.ParsePlatform(platform)
+		if err != nil {
+			return nil, err
+		}
+		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: images[platform], Descriptor: v1.Descriptor{Platform: p}})
+	}
+	return index, nil
+}
