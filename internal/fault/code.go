@@ -19,6 +19,9 @@ const (
 	UnusedServices   Code = "RC110" // the job has services, which the runner does not start
 	BadImage         Code = "RC111" // what the job says of an image or a service is wrong
 	ImageRefused     Code = "RC112" // a rule of the policy file refuses an image or a service of the job
+	ImageDenied      Code = "RC121" // a registry does not give the job an image
+	NoImage          Code = "RC122" // a registry does not have an image
+	UnfitImage       Code = "RC123" // what a registry has is no image that can be run here
 )
 
 // The codes of the owner of a cloud account.
@@ -47,6 +50,7 @@ const (
 	BadLedger     Code = "RC314" // the list of what was issued on the host cannot be read
 	BadHome       Code = "RC315" // a folder of the job's user, or what it is a copy of, cannot be used
 	RootContainer Code = "RC316" // a job has no unix user, and its containers need one
+	BadRegistry   Code = "RC321" // the settings of registries are wrong
 )
 
 // The codes of infrastructure.
@@ -59,6 +63,7 @@ const (
 	LogLocked   Code = "RC505" // the audit log is locked by another process
 	Interrupted Code = "RC506" // the runner has died or has stopped the stage, or the job has ended meanwhile
 	Crashed     Code = "RC507" // the Go runtime has ended a program; package crash prints it
+	NoRegistry  Code = "RC521" // a registry does not answer
 )
 
 // Side returns who must act on errors of that code.
