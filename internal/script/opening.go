@@ -32,21 +32,24 @@ func (s Script) opening() string {
 	}
 	for _, entry := range s.Set {
 		name, value, _ := strings.Cut(entry, "=")
-		set.WriteString(" " + name + "=" + quote(value))
+		set.WriteString(" " + name + "=" + Quote(value))
 	}
 	return `{ set -- "${-//[!xv]/}"; set +xv +o history; } 2>/dev/null` + "\n" +
 		`unset -v` + unset.String() + ` && export` + set.String() + ` >/dev/null || { (exit); exit 1; }` + "\n" +
 		`set ${1:+"-$1"} --` + "\n"
 }
 
-// quote returns the word of a shell that has the value.
-func quote(value string) string { return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'" }
+// Quote returns the word of a shell that has the value.
+func Quote(value string) string { return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'" }
 
 // input opens what bash reads: the script, after the opening if there is one. It returns
 // the length of the opening too.
 func (s Script) input() (*os.File, int64, error) {
 	script, err := os.Open(s.Path)
 	opening := s.opening()
+	if s.Program != nil {
+		opening = s.Program.Opening
+	}
 	if err != nil || opening == "" {
 		return script, 0, err
 	}

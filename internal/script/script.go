@@ -32,6 +32,9 @@ type Script struct {
 	Group  Group         // all processes of the script start in it; nil: none
 	Limits Limits
 	Ended  func() bool // reports whether the job of the script has ended; nil: it has not
+
+	// Program reads the script instead of bash. Unset, Set and Limits are not for it.
+	Program *Program
 }
 
 // Group is a cgroup: a set of processes that a script cannot leave and that can be killed
@@ -45,9 +48,10 @@ type Group interface {
 
 // Result is how a script ended.
 type Result struct {
-	Code int      // exit code, 0 to 255; 128+n if signal n ended bash
-	Left []int    // processes of the script that could not be killed
-	Read Progress // how far bash had read the script
+	Code     int      // exit code, 0 to 255; 128+n if signal n ended bash
+	Signaled bool     // a signal ended bash
+	Left     []int    // processes of the script that could not be killed
+	Read     Progress // how far bash had read the script
 }
 
 // errEnded says why a script was not started.
@@ -103,7 +107,7 @@ func (s Script) Run(ctx context.Context) (Result, error) {
 	close(ended)
 	<-watched
 	s.killGroup()
-	result := Result{Code: exitCode(status), Left: killAll(), Read: Read(script, opening)}
+	result := Result{Code: exitCode(status), Signaled: status.Signaled(), Left: killAll(), Read: Read(script, opening)}
 	return result, errors.Join(err, stdout.drain(), stderr.drain())
 }
 
@@ -121,17 +125,26 @@ func exitCode(status unix.WaitStatus) int {
 // over reports whether the job of the script has ended.
 func (s Script) over() bool { return s.Ended != nil && s.Ended() }
 
-// terminate sends SIGTERM to the script's process group. If bash does not end within the
-// grace, or if the job has ended, it sends SIGKILL.
+// terminate sends SIGTERM to the script's processes. If bash does not end within the grace,
+// or if the job has ended, it sends SIGKILL.
 func (s Script) terminate(bash int, ended <-chan struct{}) {
 	grace := s.Grace
 	if s.over() {
 		grace = 0
 	}
-	_ = unix.Kill(-bash, unix.SIGTERM)
+	s.signal(bash, unix.SIGTERM)
 	select {
 	case <-ended:
+		return
 	case <-time.After(grace):
+	}
+	s.signal(bash, unix.SIGKILL)
+	if s.Program == nil {
+		return
+	}
+	select {
+	case <-ended:
+	case <-time.After(programTime):
 		_ = unix.Kill(-bash, unix.SIGKILL)
 	}
 }
@@ -139,9 +152,9 @@ func (s Script) terminate(bash int, ended <-chan struct{}) {
 // start starts bash in a new session and returns its process id, which is also the id of
 // its process group.
 func (s Script) start(script *os.File, stdout, stderr *stream) (int, error) {
-	bash, err := exec.LookPath("bash")
+	bash, err := s.program()
 	if err != nil {
-		return 0, fmt.Errorf("the shell for scripts: %w", err)
+		return 0, err
 	}
 	out, err := stdout.pipe()
 	if err != nil {
@@ -179,7 +192,7 @@ func (s Script) fork(bash string, process *syscall.ProcAttr) (pid int, err error
 		}
 	}
 	start := func() (err error) {
-		pid, err = fork(bash, limits.command(bash), process)
+		pid, err = fork(bash, s.args(bash, limits), process)
 		return err
 	}
 	switch {

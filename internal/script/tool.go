@@ -32,10 +32,7 @@ func Start(cmd *exec.Cmd, as *User, in Group) error {
 
 // start starts a program as the user.
 func (u User) start(cmd *exec.Cmd) (err error) {
-	if cmd.SysProcAttr.Credential, err = u.credential(); err != nil {
-		return err
-	}
-	if err := restrict(); err != nil {
+	if err := u.assume(cmd.SysProcAttr); err != nil {
 		return err
 	}
 	_, err = unprotected(protection, func() (int, error) { return 0, cmd.Start() })

@@ -17,6 +17,26 @@ type User struct {
 	UID    uint32
 	GID    uint32
 	Groups []uint32 // supplementary groups; the script has no others
+
+	// Own is the user and mount namespace that the process starts in, as its root; nil: the
+	// driver's own. Only root can make one.
+	Own *Namespace
+}
+
+// assume makes a process that is started with attr one of the user.
+func (u User) assume(attr *syscall.SysProcAttr) error {
+	credential, err := u.credential()
+	if err != nil {
+		return err
+	}
+	if err := restrict(); err != nil {
+		return err
+	}
+	attr.Credential = credential
+	if u.Own != nil {
+		u.Own.enter(u, attr)
+	}
+	return nil
 }
 
 // credential returns the ids that the kernel must switch to, and nil if the driver
@@ -129,15 +149,10 @@ func unprotected(protection string, start func() (int, error)) (int, error) {
 // fork starts a program as the user. Its arguments are those of syscall.ForkExec. The
 // process's standard output and standard error must be pipes of the driver.
 func (u User) fork(path string, args []string, process *syscall.ProcAttr) (int, error) {
-	credential, err := u.credential()
-	if err != nil {
+	if err := u.assume(process.Sys); err != nil {
 		return 0, err
 	}
-	if err := restrict(); err != nil {
-		return 0, err
-	}
-	process.Sys.Credential = credential
-	if credential != nil {
+	if process.Sys.Credential != nil {
 		if err := u.handOver(process.Files[1:]); err != nil {
 			return 0, err
 		}
