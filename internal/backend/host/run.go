@@ -51,16 +51,36 @@ func (b *Backend) Run(ctx context.Context, data json.RawMessage, s backend.Scrip
 	if err != nil {
 		return backend.Result{}, err
 	}
+	ended, err := b.RunWith(ctx, data, s, func(*script.Script) {})
+	return backend.Result{Code: ended.Code, Left: ended.Left, Startup: p.startup(ended, job.Get(s.Env, "HOME"))}, err
+}
+
+// RunWith is Run for another backend that runs scripts as the user and in the cgroup of
+// this one. It calls change before it starts the script.
+func (b *Backend) RunWith(ctx context.Context, data json.RawMessage, s backend.Script, change func(*script.Script)) (script.Result, error) {
+	p, err := open(data)
+	if err != nil {
+		return script.Result{}, err
+	}
 	run := p.script(s)
 	group, err := b.group()
 	if err != nil {
-		return backend.Result{}, err
+		return script.Result{}, err
 	}
 	if group != nil {
 		run.Group = group.Group
 	}
-	ended, err := run.Run(ctx)
-	return backend.Result{Code: ended.Code, Left: ended.Left, Startup: p.startup(ended, job.Get(s.Env, "HOME"))}, err
+	change(&run)
+	return run.Run(ctx)
+}
+
+// Processes returns the processes in the cgroup of Begin, and none if there is no cgroup.
+func (b *Backend) Processes() ([]int, error) {
+	group, err := b.group()
+	if err != nil || group == nil {
+		return nil, err
+	}
+	return group.Processes()
 }
 
 // script returns how to run a script in the place, without a cgroup.
@@ -137,6 +157,11 @@ func (*Backend) Visible(_ json.RawMessage, path string) string { return path }
 
 // Start starts cmd as the job's user, in the cgroup of Begin, as script.Start does.
 func (b *Backend) Start(data json.RawMessage, cmd *exec.Cmd) error {
+	return b.StartIn(data, cmd, nil)
+}
+
+// StartIn is Start in a namespace of its own; nil: in that of this process.
+func (b *Backend) StartIn(data json.RawMessage, cmd *exec.Cmd, own *script.Namespace) error {
 	p, err := open(data)
 	if err != nil {
 		return err
@@ -145,10 +170,26 @@ func (b *Backend) Start(data json.RawMessage, cmd *exec.Cmd) error {
 	if err != nil {
 		return err
 	}
-	if group == nil {
-		return script.Start(cmd, p.scriptUser(), nil)
+	as := p.scriptUser()
+	if as != nil {
+		as.Own = own
 	}
-	return script.Start(cmd, p.scriptUser(), group.Group)
+	if group == nil {
+		return script.Start(cmd, as, nil)
+	}
+	return script.Start(cmd, as, group.Group)
+}
+
+// User returns the unix user of the job, and nil if that is the driver's.
+func (b *Backend) User(data json.RawMessage) (*script.User, error) {
+	p, err := open(data)
+	return p.scriptUser(), err
+}
+
+// Key returns a name of the job that no other job of this host has: that of its cgroup.
+func (*Backend) Key(data json.RawMessage, id job.ID) (string, error) {
+	p, err := parse(data)
+	return string(p.group(id)), err
 }
 
 // Leavings returns the folders, beside the job's own, in which scripts leave files.
