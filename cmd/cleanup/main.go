@@ -4,6 +4,7 @@ package main
 import (
 	"rolecall/internal/backend"
 	"rolecall/internal/backend/host"
+	"rolecall/internal/backend/podman"
 	_ "rolecall/internal/crash"
 	"rolecall/internal/creds/aws/grant"
 	"rolecall/internal/stage/cleanup"
@@ -11,9 +12,10 @@ import (
 )
 
 func main() {
+	on := host.New()
 	cleanup.New(cleanup.Parts{
-		Backends:  []backend.Reaper{host.New()},
+		Backends:  []backend.Reaper{on, podman.New(on)},
 		Providers: []policyfile.Provider{grant.AWS{}},
-		Searchers: []cleanup.Searcher{host.New()},
+		Searchers: []cleanup.Searcher{on, podman.New(on)},
 	}).Main()
 }

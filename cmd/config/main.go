@@ -3,6 +3,7 @@ package main
 
 import (
 	"rolecall/internal/backend/host"
+	"rolecall/internal/backend/podman"
 	_ "rolecall/internal/crash"
 	"rolecall/internal/creds/aws/grant"
 	"rolecall/internal/stage/config"
@@ -10,8 +11,9 @@ import (
 )
 
 func main() {
+	on := host.New()
 	config.New(config.Parts{
-		Backends:  []config.Backend{host.New()},
+		Backends:  []config.Backend{on, podman.New(on)},
 		Providers: []policyfile.Provider{grant.AWS{}},
 	}).Main()
 }

@@ -3,14 +3,16 @@ package main
 
 import (
 	"rolecall/internal/backend/host"
+	"rolecall/internal/backend/podman"
 	_ "rolecall/internal/crash"
 	"rolecall/internal/creds/aws/sts"
 	"rolecall/internal/stage/prepare"
 )
 
 func main() {
+	on := host.New()
 	prepare.New(prepare.Parts{
-		Backends:  []prepare.Backend{host.New()},
+		Backends:  []prepare.Backend{on, podman.New(on)},
 		Providers: []prepare.Provider{sts.NewProvider()},
 	}).Main()
 }

@@ -3,14 +3,16 @@ package main
 
 import (
 	"rolecall/internal/backend/host"
+	"rolecall/internal/backend/podman"
 	_ "rolecall/internal/crash"
 	"rolecall/internal/creds/aws"
 	"rolecall/internal/stage/run"
 )
 
 func main() {
+	on := host.New()
 	run.New(run.Parts{
-		Backends:  []run.Backend{host.New()},
+		Backends:  []run.Backend{on, podman.New(on)},
 		Providers: []run.Provider{aws.Scripts{}},
 	}).Main()
 }

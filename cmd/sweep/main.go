@@ -4,6 +4,7 @@ package main
 import (
 	"rolecall/internal/backend"
 	"rolecall/internal/backend/host"
+	"rolecall/internal/backend/podman"
 	_ "rolecall/internal/crash"
 	"rolecall/internal/creds/aws/grant"
 	"rolecall/internal/sweep"
@@ -11,8 +12,9 @@ import (
 )
 
 func main() {
+	on := host.New()
 	sweep.Parts{
-		Backends:  []backend.Reaper{host.New()},
+		Backends:  []backend.Reaper{on, podman.New(on)},
 		Providers: []policyfile.Provider{grant.AWS{}},
 	}.Main()
 }

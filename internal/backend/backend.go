@@ -24,6 +24,8 @@ type Spec struct {
 	AsRoot      bool   // the admin lets scripts run as root if the driver is root
 	Limits      Limits
 
+	Containers *Containers // nil: the job has no image, and runs on the host
+
 	OwnHome  bool   // a driver that is root gives each Folder a HOME of its own below BuildsDir
 	Skeleton string // folder that such a HOME is first a copy of; empty: it is empty first
 }
@@ -67,6 +69,7 @@ type Script struct {
 	Env    []string // the whole environment, as NAME=value
 	Unset  []string // variables that startup files of a shell may not set; A_* is all that begin with A_
 	Set    []string // entries of Env that startup files of a shell may not change
+	Files  []string // of the job's credentials, on this host; scripts see them at the same paths
 	Stdout io.Writer
 	Stderr io.Writer
 	Grace  time.Duration // time from the end of the context until the script is killed

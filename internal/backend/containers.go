@@ -13,7 +13,6 @@ type Containers struct {
 // Image is an image, and how a container of it starts.
 type Image struct {
 	Name       string   // in full, such as docker.io/library/alpine:3; with a tag, a digest or both
-	Digest     string   // that the registry has for Name, such as sha256:0123…; empty: it was not asked
 	Entrypoint []string // replaces that of the image, if HasEntry is set; empty: none
 	HasEntry   bool
 	User       string       // replaces that of the image, as docker run --user has it; empty: the image's own

@@ -22,6 +22,8 @@ const (
 	ImageDenied      Code = "RC121" // a registry does not give the job an image
 	NoImage          Code = "RC122" // a registry does not have an image
 	UnfitImage       Code = "RC123" // what a registry has is no image that can be run here
+	ImageFails       Code = "RC131" // a container of an image does not start as it must
+	ImageAbsent      Code = "RC132" // the image is not on the host, and may not be pulled
 )
 
 // The codes of the owner of a cloud account.
@@ -51,6 +53,7 @@ const (
 	BadHome       Code = "RC315" // a folder of the job's user, or what it is a copy of, cannot be used
 	RootContainer Code = "RC316" // a job has no unix user, and its containers need one
 	BadRegistry   Code = "RC321" // the settings of registries are wrong
+	NoContainers  Code = "RC331" // the host cannot run containers
 )
 
 // The codes of infrastructure.
@@ -64,6 +67,7 @@ const (
 	Interrupted Code = "RC506" // the runner has died or has stopped the stage, or the job has ended meanwhile
 	Crashed     Code = "RC507" // the Go runtime has ended a program; package crash prints it
 	NoRegistry  Code = "RC521" // a registry does not answer
+	Engine      Code = "RC531" // the container engine has failed
 )
 
 // Side returns who must act on errors of that code.

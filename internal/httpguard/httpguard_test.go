@@ -78,7 +78,9 @@ func TestMaxAnswer(t *testing.T) {
 // TestBound: the bound of an answer can be another one.
 func TestBound(t *testing.T) {
 	t.Parallel()
-	server := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, strings.Repeat("x", 3*httpguard.MaxAnswer)) })
+	server := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, strings.Repeat("x", 3*httpguard.MaxAnswer))
+	})
 	for _, bound := range []int64{1, 2 * httpguard.MaxAnswer} {
 		if _, body, err := get(t, newGuard(5*time.Second).Bound(bound), server.URL); err != nil || int64(len(body)) != bound {
 			t.Errorf("of a bound of %d bytes came %d, %v", bound, len(body), err)

@@ -3,6 +3,7 @@
 package image
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -63,7 +64,7 @@ func (r Request) Applying(authConfig bool) []Login {
 		images = append(images, s.Image)
 	}
 	for _, one := range images {
-		if l := r.login(Repository(one.Name), authConfig); l != nil && !seen[l.Host] {
+		if l := LoginFor(one.Name, r.logins(authConfig)); l != nil && !seen[l.Host] {
 			seen[l.Host] = true
 			applying = append(applying, *l)
 		}
@@ -71,15 +72,20 @@ func (r Request) Applying(authConfig bool) []Login {
 	return applying
 }
 
-// login returns the login for a path of a registry, or nil.
-func (r Request) login(path string, authConfig bool) *Login {
-	for path != "" {
-		for i, l := range r.Logins {
-			if l.Host == path && (authConfig || l.Source != AuthConfig) {
-				return &r.Logins[i]
+// logins returns the logins of the job, with those of DOCKER_AUTH_CONFIG if they are allowed.
+func (r Request) logins(authConfig bool) []Login {
+	return slices.DeleteFunc(slices.Clone(r.Logins), func(l Login) bool { return l.Source == AuthConfig && !authConfig })
+}
+
+// LoginFor returns the login for an image of that name: the one of the longest path, and of
+// several the first. Nil means none.
+func LoginFor(name string, logins []Login) *Login {
+	for path := Repository(name); path != ""; path = path[:max(strings.LastIndexByte(path, '/'), 0)] {
+		for i, l := range logins {
+			if l.Host == path {
+				return &logins[i]
 			}
 		}
-		path = path[:max(strings.LastIndexByte(path, '/'), 0)]
 	}
 	return nil
 }

@@ -9,12 +9,22 @@ import "syscall"
 //
 // https://man7.org/linux/man-pages/man7/user_namespaces.7.html
 type Namespace struct {
-	First uint32
-	Count uint32
+	First uint32 `json:"first"`
+	Count uint32 `json:"count"`
+
+	Net bool `json:"net,omitempty"` // with a network namespace of its own
+
+	// Joins says that the program enters a namespace itself, as nsenter(1) does. It starts
+	// as root without any capability: that suffices for a namespace that root has made.
+	Joins bool `json:"-"`
 }
 
 // enter lets a process start in the namespace, whose root is the user.
 func (n Namespace) enter(u User, attr *syscall.SysProcAttr) {
+	if n.Joins {
+		attr.Credential = &syscall.Credential{}
+		return
+	}
 	mapping := func(root uint32) []syscall.SysProcIDMap {
 		return []syscall.SysProcIDMap{
 			{ContainerID: 0, HostID: int(root), Size: 1},
@@ -22,6 +32,9 @@ func (n Namespace) enter(u User, attr *syscall.SysProcAttr) {
 		}
 	}
 	attr.Cloneflags |= syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS
+	if n.Net {
+		attr.Cloneflags |= syscall.CLONE_NEWNET
+	}
 	attr.UidMappings, attr.GidMappings, attr.GidMappingsEnableSetgroups = mapping(u.UID), mapping(u.GID), true
 	attr.Credential = &syscall.Credential{}
 }

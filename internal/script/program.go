@@ -10,8 +10,9 @@ import (
 
 // Program is a program that reads a script, such as the client of a container engine.
 type Program struct {
-	Args    []string // the path of the program first
-	Opening string   // the program reads it before the script
+	Args    []string  // the path of the program first
+	Opening string    // the program reads it before the script
+	Files   []uintptr // descriptors that the program gets, from 3 on
 
 	// Signal sends SIGTERM or SIGKILL to what runs the script; leader is the id of the
 	// program's own process and process group.

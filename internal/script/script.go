@@ -174,6 +174,9 @@ func (s Script) start(script *os.File, stdout, stderr *stream) (int, error) {
 		Files: []uintptr{script.Fd(), out.Fd(), errs.Fd()},
 		Sys:   &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL},
 	}
+	if s.Program != nil {
+		process.Files = append(process.Files, s.Program.Files...)
+	}
 	pid, err := s.fork(bash, process)
 	if err != nil {
 		return 0, fmt.Errorf("start %s in %s: %w", bash, s.Dir, err)

@@ -153,7 +153,7 @@ func (u User) fork(path string, args []string, process *syscall.ProcAttr) (int, 
 		return 0, err
 	}
 	if process.Sys.Credential != nil {
-		if err := u.handOver(process.Files[1:]); err != nil {
+		if err := u.handOver(process.Files[1:3]); err != nil {
 			return 0, err
 		}
 	}

@@ -36,6 +36,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"rolecall/internal/creds"
 	"rolecall/internal/job"
 )
 
@@ -192,4 +193,15 @@ func (f *Folder) envName() string { return ".aws." + f.record.Tenant + ".env" }
 // filePath returns the path at which the job finds the file of a credential.
 func (f *Folder) filePath(name string) string {
 	return filepath.Join(f.dir.path, secretName, filePrefix+name)
+}
+
+// Files returns the paths at which the job finds the files of the set, the env file first.
+func (f *Folder) Files(set creds.Set) []string {
+	paths := []string{f.jobPath()}
+	for _, c := range set {
+		for _, file := range c.Files {
+			paths = append(paths, f.filePath(file.Name))
+		}
+	}
+	return paths
 }

@@ -60,7 +60,11 @@ func makeBase(base string) error {
 	if err := adminfile.Check(filepath.Dir(base)); err != nil {
 		return err
 	}
-	if err := unix.Mkdir(base, 0o711); err != nil && !errors.Is(err, unix.EEXIST) {
+	err := unix.Mkdir(base, 0o711)
+	if err == nil {
+		err = unix.Chmod(base, 0o711) // the umask may have cleared bits of Mkdir's mode
+	}
+	if err != nil && !errors.Is(err, unix.EEXIST) {
 		return fmt.Errorf("%s: %w", base, err)
 	}
 	return adminfile.Check(base)

@@ -37,6 +37,7 @@ func TestMake(t *testing.T) {
 		kit.Must(t, workdir.Make(base, "alpha/unprotected", uid, gid))
 		syscall.Umask(old)
 		for path, want := range map[string]string{
+			"":                  "0711 0:0",
 			"alpha":             "0711 0:0",
 			"alpha/protected":   fmt.Sprintf("0700 %d:%d", uid, gid),
 			"alpha/unprotected": fmt.Sprintf("0700 %d:%d", uid, gid),

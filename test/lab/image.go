@@ -6,9 +6,11 @@ import (
 	"io"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
@@ -18,7 +20,7 @@ import (
 
 // ImageFile is a file of an image.
 type ImageFile struct {
-	Path    string // without a slash at its beginning
+	Path    string // without a slash at its beginning; with one at its end it is a folder
 	Mode    int64  // 0: 0755
 	UID     int
 	Content string
@@ -27,7 +29,7 @@ type ImageFile struct {
 
 // NewImage returns an image for this host with that configuration and those files.
 func NewImage(config v1.Config, files ...ImageFile) (v1.Image, error) {
-	packed, err := pack(files)
+	packed, err := PackImage(files...)
 	if err != nil {
 		return nil, err
 	}
@@ -54,21 +56,24 @@ func diffIDs(layer v1.Layer) []v1.Hash {
 	return []v1.Hash{id}
 }
 
-// pack returns files in an archive, with the folders that they are in.
-func pack(files []ImageFile) ([]byte, error) {
+// PackImage returns files in an archive, with the folders that they are in.
+func PackImage(files ...ImageFile) ([]byte, error) {
 	var archive bytes.Buffer
 	w := tar.NewWriter(&archive)
 	made := map[string]bool{".": true}
 	for _, f := range files {
-		if err := packFolder(w, filepath.Dir(f.Path), made); err != nil {
+		if err := packFolder(w, filepath.Dir(filepath.Clean(f.Path)), made); err != nil {
 			return nil, err
 		}
 		header := &tar.Header{Name: f.Path, Mode: f.Mode, Uid: f.UID, Gid: f.UID, Size: int64(len(f.Content)), Linkname: f.Link, Typeflag: tar.TypeReg}
 		if f.Mode == 0 {
 			header.Mode = 0o755
 		}
-		if f.Link != "" {
+		switch {
+		case f.Link != "":
 			header.Typeflag = tar.TypeSymlink
+		case strings.HasSuffix(f.Path, "/"):
+			header.Typeflag = tar.TypeDir
 		}
 		if err := w.WriteHeader(header); err != nil {
 			return nil, err
@@ -92,16 +97,31 @@ func packFolder(w *tar.Writer, path string, made map[string]bool) error {
 	return w.WriteHeader(&tar.Header{Name: path + "/", Mode: 0o755, Typeflag: tar.TypeDir})
 }
 
-// BusyboxFiles returns files that make an image with a shell and small tools. They come
-// from the package busybox-static of Debian.
+// BusyboxFiles returns files that make an image with a shell and small tools, and with the
+// users root and app, whose ids are 0 and 1000. They come from the package busybox-static of
+// Debian.
 func BusyboxFiles() ([]ImageFile, error) {
-	content, err := os.ReadFile("/bin/busybox")
+	const busybox = "/bin/busybox"
+	content, err := os.ReadFile(busybox)
 	if err != nil {
 		return nil, err
 	}
-	files := []ImageFile{{Path: "bin/busybox", Content: string(content)}, {Path: "etc/passwd", Mode: 0o644, Content: "root:x:0:0::/root:/bin/sh\nuser:x:1000:1000::/:/bin/sh\n"}}
-	for _, tool := range []string{"sh", "cat", "cp", "date", "echo", "env", "grep", "head", "id", "kill", "ls", "mkdir", "nc", "ps", "rm", "sed", "sleep", "test", "touch", "wc", "wget"} {
-		files = append(files, ImageFile{Path: "bin/" + tool, Link: "busybox"})
+	list, err := exec.Command(busybox, "--list").Output()
+	if err != nil {
+		return nil, err
+	}
+	files := []ImageFile{
+		{Path: "bin/busybox", Content: string(content)},
+		{Path: "etc/passwd", Mode: 0o644, Content: "root:x:0:0::/root:/bin/sh\napp:x:1000:1000::/tmp:/bin/sh\n"},
+		{Path: "etc/group", Mode: 0o644, Content: "root:x:0:\napp:x:1000:\n"},
+		{Path: "root/", Mode: 0o700},
+		{Path: "tmp/", Mode: 0o1777},
+		{Path: "usr/bin/env", Link: "../../bin/env"},
+	}
+	for tool := range strings.FieldsSeq(string(list)) {
+		if tool != "busybox" {
+			files = append(files, ImageFile{Path: "bin/" + tool, Link: "busybox"})
+		}
 	}
 	return files, nil
 }

@@ -19,8 +19,9 @@ import (
 
 // Programs are the paths of the binaries that a lab uses.
 type Programs struct {
-	GitLabRunner, MinIO, S3Job          string
-	Config, Prepare, Run, Cleanup, Gate string
+	GitLabRunner, MinIO, S3Job string
+
+	Config, Prepare, Run, Cleanup, Gate, Registry string
 }
 
 // Parts finds the binaries that are not rolecall's own. The error names the make target
@@ -55,6 +56,7 @@ func Binaries() (Programs, error) {
 		find(&p.Run, root, "bin/run", "make build"),
 		find(&p.Cleanup, root, "bin/cleanup", "make build"),
 		find(&p.Gate, root, "bin/gate", "make build"),
+		find(&p.Registry, root, "bin/registry", "make build"),
 	)
 	return p, err
 }

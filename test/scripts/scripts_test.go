@@ -15,11 +15,13 @@ import (
 
 	"rolecall/internal/backend"
 	"rolecall/internal/backend/host"
+	"rolecall/internal/backend/podman"
 	"rolecall/internal/creds/aws"
 	"rolecall/internal/creds/aws/grant"
 	"rolecall/internal/creds/aws/sts"
 	"rolecall/internal/gate/inspect"
 	"rolecall/internal/program"
+	"rolecall/internal/registry/ask"
 	"rolecall/internal/stage/cleanup"
 	"rolecall/internal/stage/config"
 	"rolecall/internal/stage/prepare"
@@ -29,7 +31,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	mains := map[string]func(){"gate": inspect.Main}
+	mains := map[string]func(){"gate": inspect.Main, "registry": ask.Main}
 	for name, p := range stages() {
 		mains[name] = p.Main
 	}
@@ -39,12 +41,12 @@ func TestMain(m *testing.M) {
 // stages returns the stages by the names of their folders in cmd, with the parts that
 // their mains choose.
 func stages() map[string]program.Program {
-	schemas := []policyfile.Provider{grant.AWS{}}
+	schemas, on := []policyfile.Provider{grant.AWS{}}, host.New()
 	return map[string]program.Program{
-		"config":  config.New(config.Parts{Backends: []config.Backend{host.New()}, Providers: schemas}),
-		"prepare": prepare.New(prepare.Parts{Backends: []prepare.Backend{host.New()}, Providers: []prepare.Provider{sts.NewProvider()}}),
-		"run":     run.New(run.Parts{Backends: []run.Backend{host.New()}, Providers: []run.Provider{aws.Scripts{}}}),
-		"cleanup": cleanup.New(cleanup.Parts{Backends: []backend.Reaper{host.New()}, Providers: schemas, Searchers: []cleanup.Searcher{host.New()}}),
+		"config":  config.New(config.Parts{Backends: []config.Backend{on, podman.New(on)}, Providers: schemas}),
+		"prepare": prepare.New(prepare.Parts{Backends: []prepare.Backend{on, podman.New(on)}, Providers: []prepare.Provider{sts.NewProvider()}}),
+		"run":     run.New(run.Parts{Backends: []run.Backend{on, podman.New(on)}, Providers: []run.Provider{aws.Scripts{}}}),
+		"cleanup": cleanup.New(cleanup.Parts{Backends: []backend.Reaper{on, podman.New(on)}, Providers: schemas, Searchers: []cleanup.Searcher{on, podman.New(on)}}),
 	}
 }
 

@@ -30,6 +30,12 @@ const Data = `{"toy":true}`
 // Name returns "toy".
 func (*Backend) Name() string { return "toy" }
 
+// Takes takes every job.
+func (*Backend) Takes(backend.Spec) bool { return true }
+
+// Build builds nothing.
+func (*Backend) Build(context.Context, json.RawMessage, job.ID, backend.Order) error { return nil }
+
 // Ready has nothing to begin.
 func (*Backend) Ready() {}
 

@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os/exec"
 	"sync"
 	"time"
 
 	"rolecall/internal/cgroup"
+	"rolecall/internal/fault"
 	"rolecall/internal/job"
+	"rolecall/internal/script"
 )
 
 // groupTime bounds the time to make a cgroup, and the time to kill and remove it.
@@ -87,4 +90,42 @@ func (g *group) remove() error {
 		return fmt.Errorf("the cgroup of the job stays until the cleanup stage: %w", err)
 	}
 	return nil
+}
+
+// lasting returns the name of the second cgroup of a job.
+func (p place) lasting(id job.ID) cgroup.Name {
+	return cgroup.NameOf(int64(id), markOf(p.Mark, "lasting"))
+}
+
+// Lasting makes a second cgroup of the job, which stays with its processes until
+// ReapLasting. It returns how to start a program in it, as StartIn does, in a process that
+// the program outlives if it starts another one. A host that has no cgroups for jobs is a
+// fault.Admin.
+func (b *Backend) Lasting(data json.RawMessage, id job.ID) (start func(*exec.Cmd, *script.Namespace) error, err error) {
+	p, err := open(data)
+	if err != nil {
+		return nil, err
+	}
+	group, err := newGroup(p.Cgroup, p.lasting(id))
+	if err == nil && group == nil {
+		err = fault.New(fault.NoContainers, errors.New("this host has no cgroup for what must run as long as the job"),
+			"let the runner's service make cgroups below its own: Delegate=yes in its unit")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return func(cmd *exec.Cmd, own *script.Namespace) error {
+		as := p.scriptUser()
+		as.Own = own
+		return script.Start(cmd, as, group.Group)
+	}, nil
+}
+
+// ReapLasting kills the processes in the cgroup of Lasting, and removes it.
+func (*Backend) ReapLasting(ctx context.Context, data json.RawMessage, id job.ID) error {
+	p, err := parse(data)
+	if err != nil || p.Cgroup == "" {
+		return err
+	}
+	return cgroup.Reap(ctx, p.Cgroup, p.lasting(id))
 }

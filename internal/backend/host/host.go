@@ -34,6 +34,12 @@ func New() *Backend {
 // Name returns Name.
 func (*Backend) Name() string { return Name }
 
+// Takes reports whether the backend runs a job: one that has no image.
+func (*Backend) Takes(s backend.Spec) bool { return s.Containers == nil }
+
+// Build makes nothing.
+func (*Backend) Build(context.Context, json.RawMessage, job.ID, backend.Order) error { return nil }
+
 // Describe returns what the config stage tells the runner. Jobs of one tenant and trust
 // class share a folder. The runner gives each job that runs at the same time a subfolder.
 func (*Backend) Describe(s backend.Spec) (backend.Description, error) {

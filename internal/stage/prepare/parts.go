@@ -3,13 +3,16 @@ package prepare
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 
 	"rolecall/internal/admission"
 	"rolecall/internal/backend"
 	"rolecall/internal/creds"
+	"rolecall/internal/job"
 	"rolecall/internal/session"
 	"rolecall/internal/tenant"
 	"rolecall/internal/tenant/policyfile"
@@ -17,6 +20,9 @@ import (
 
 // Backend is a place that scripts can run in.
 type Backend interface {
+	backend.Reaper
+	// Takes reports whether the backend runs a job.
+	Takes(s backend.Spec) bool
 	// Ready starts slow work that does not depend on the job.
 	Ready()
 	// Place makes the place ready for a job. The job's files must belong to the owner; nil
@@ -26,12 +32,28 @@ type Backend interface {
 	// it makes copies there of the user's files, whose paths are below HOME. Service is
 	// the environment of the runner's service.
 	Furnish(data json.RawMessage, own string, files, service []string) error
+	// Build makes what a job needs beside its folders, such as a container. The record of
+	// the job is written by then: whoever ends the job removes what Build has made.
+	Build(ctx context.Context, data json.RawMessage, id job.ID, o backend.Order) error
+	// Start starts cmd, a program of the driver, with the rights of a script and no others,
+	// while Build works.
+	Start(data json.RawMessage, cmd *exec.Cmd) error
 }
 
 // Parts are the backends and providers that the stage works with.
 type Parts struct {
-	Backends  []Backend // the first runs all jobs
+	Backends  []Backend // the first that takes a job runs it
 	Providers []Provider
+}
+
+// backendFor returns the backend that runs a job.
+func (p Parts) backendFor(s backend.Spec) (Backend, error) {
+	for _, b := range p.Backends {
+		if b.Takes(s) {
+			return b, nil
+		}
+	}
+	return nil, errors.New("this program has no backend that can run the job")
 }
 
 // Provider is a provider of credentials.

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"rolecall/internal/audit"
+	"rolecall/internal/backend"
 	"rolecall/internal/fault"
 	"rolecall/internal/job"
 	"rolecall/internal/mask"
@@ -42,7 +43,8 @@ func New(parts Parts) program.Program {
 	}
 }
 
-// maskTokens masks the ID tokens of the job in the error that the stage ends with.
+// maskTokens masks the ID tokens of the job, and its passwords for registries, in the error
+// that the stage ends with.
 func maskTokens(c *program.Call) error {
 	response, err := job.ReadResponse(c.Env.ResponseFile)
 	if err != nil {
@@ -51,6 +53,9 @@ func maskTokens(c *program.Call) error {
 	var tokens []mask.Named
 	for _, token := range tokensOf(c, response) {
 		tokens = append(tokens, mask.Named{Kind: tokenKind, Value: token.Raw})
+	}
+	for _, login := range response.Logins {
+		tokens = append(tokens, mask.Named{Kind: "password of a registry", Value: login.Password})
 	}
 	return c.Mask(tokens...)
 }
@@ -89,7 +94,8 @@ func run(c *program.Call, parts Parts, masked func() error) error {
 	for _, note := range s.Notes { // folded here; the script stage shows them again
 		c.Log.Info(note.Text)
 	}
-	if err := admit(c, parts, s, response, root); err != nil {
+	a := admitted{Call: c, parts: parts, s: s, key: response.Key, masked: masked}
+	if err := a.admit(response, root); err != nil {
 		if told := s.Failed(err); fault.CodeOf(told) != fault.CodeOf(err) {
 			c.Warn(told)
 		}
@@ -98,55 +104,75 @@ func run(c *program.Call, parts Parts, masked func() error) error {
 	return nil
 }
 
-// admit gives a job its folder below root, and its credentials.
-func admit(c *program.Call, parts Parts, s *session.Session, response job.Response, root string) error {
-	hasOwn := s.Grant.Tenant != tenant.None || !c.NoPolicy
-	record, err := newRecord(response, s, parts.Backends[0], folders{root, c.Env.Request.TempProjectDir(), hasOwn})
-	if err != nil {
-		return err
-	}
-	folder, err := state.Create(root, response.Key, record, c.Env.Request.TempProjectDir())
-	if err != nil {
-		return err
-	}
-	defer folder.Close()
-	c.Warn(folder.Before().Tell(audit.Removed, name, nil))
-	return serve(c, parts, s, folder, response)
+// admitted is a job that gets a place and a folder.
+type admitted struct {
+	*program.Call
+	parts  Parts
+	s      *session.Session
+	key    job.Key
+	masked func() error // masks the tokens and passwords of the job
+
+	place  Backend       // nil until admit
+	folder *state.Folder // nil until admit
 }
 
-// serve furnishes the job's own folder, and gets the credentials of a job with a tenant. If
-// that fails, it removes all of the job.
-func serve(c *program.Call, parts Parts, s *session.Session, folder *state.Folder, response job.Response) error {
-	err, k := furnish(c, parts, s.Grant.Tenant, folder), newKeeper(c, s.Token, folder, response)
+// admit gives the job its folder below root, and its credentials.
+func (a admitted) admit(response job.Response, root string) error {
+	hasOwn := a.s.Grant.Tenant != tenant.None || !a.NoPolicy
+	spec := newSpec(response, a.s, root, a.Env.Request.TempProjectDir())
+	var err error
+	if a.place, err = a.parts.backendFor(spec); err != nil {
+		return err
+	}
+	record, err := newRecord(a.s, a.place, spec, hasOwn)
+	if err != nil {
+		return err
+	}
+	if a.folder, err = state.Create(root, a.key, record, spec.TempProject); err != nil {
+		return err
+	}
+	defer a.folder.Close()
+	a.Warn(a.folder.Before().Tell(audit.Removed, name, nil))
+	return a.serve(spec, newKeeper(a.Call, a.s.Token, a.folder, response))
+}
+
+// serve furnishes the job's own folder, builds its place, and gets the credentials of a job
+// with a tenant. If that fails, it removes all of the job.
+func (a admitted) serve(spec backend.Spec, k keeper) error {
+	err := a.furnish()
+	if err == nil {
+		err = a.build(spec)
+	}
 	switch {
-	case err == nil && s.Grant.Tenant != tenant.None:
-		err = issue(c, parts, s, k)
+	case err == nil && a.s.Grant.Tenant != tenant.None:
+		err = a.issue(k)
 	case err == nil:
-		c.Warn(k.enter(nil)) // nothing is given to the job
+		a.Warn(k.enter(nil)) // nothing is given to the job
 	}
 	if err == nil {
 		return nil
 	}
-	return errors.Join(err, state.Remove(folder.Root(), response.Key))
+	_, left := state.Finish(context.Background(), a.folder.Root(), a.key, backend.Reap([]Backend{a.place}))
+	return errors.Join(err, left)
 }
 
 // furnish hands the job's own folder over, if the job has one.
-func furnish(c *program.Call, parts Parts, of tenant.Name, folder *state.Folder) error {
-	if folder.OwnDir() == "" {
+func (a admitted) furnish() error {
+	if a.folder.OwnDir() == "" {
 		return nil
 	}
-	return parts.Backends[0].Furnish(folder.Record().Data, folder.OwnDir(), parts.toolFiles(of), c.Env.Service)
+	return a.place.Furnish(a.folder.Record().Data, a.folder.OwnDir(), a.parts.toolFiles(a.s.Grant.Tenant), a.Env.Service)
 }
 
 // issue gets the job's credentials, writes them to its folder and reports them in the
 // job log.
-func issue(c *program.Call, parts Parts, s *session.Session, k keeper) error {
-	if err := parts.unsetIgnored(c.Env.Service); err != nil {
+func (a admitted) issue(k keeper) error {
+	if err := a.parts.unsetIgnored(a.Env.Service); err != nil {
 		return err
 	}
-	issued, err := s.Issue(context.Background(), parts.issuers(), k.keep)
+	issued, err := a.s.Issue(context.Background(), a.parts.issuers(), k.keep)
 	if err != nil {
 		return err
 	}
-	return parts.report(c.Stdout, k.folder, issued, state.OnTmpfs(k.folder.Root()))
+	return a.parts.report(a.Stdout, a.folder, issued, state.OnTmpfs(a.folder.Root()))
 }

@@ -11,42 +11,44 @@ import (
 	"rolecall/internal/state"
 )
 
-// folders are where the runner and the driver keep what belongs to a job.
-type folders struct {
-	root string // of the state of all jobs
-	temp string // beside the work tree of the job
-	own  bool   // the job has a folder of its own
-}
-
-// newRecord lets the backend place a job, and returns the record for the later stages.
-func newRecord(response job.Response, s *session.Session, place Backend, where folders) (state.Record, error) {
+// newSpec returns what a job needs from the place of its scripts. Root is the folder of the
+// state of all jobs, and temp the one beside the work tree of the job.
+func newSpec(response job.Response, s *session.Session, root, temp string) backend.Spec {
 	grant, settings := s.Grant, s.Settings
-	trail, err := s.Trail()
-	if err != nil {
-		return state.Record{}, err
-	}
-	lease, err := state.NewLease(state.Runner(), response.Timeout)
-	if err != nil {
-		return state.Record{}, err
-	}
-	placed, owner, err := place.Place(context.Background(), backend.Spec{
+	return backend.Spec{
 		Job:         response,
-		Store:       where.root,
+		Store:       root,
 		Folder:      grant.Folder(),
 		BuildsDir:   settings.BuildsDir,
 		CacheDir:    settings.CacheDir,
-		TempProject: where.temp,
+		TempProject: temp,
 		RunAs:       grant.RunAs,
 		AsRoot:      grant.RunAs == "", // admission has checked that this is allowed
 		Limits:      backend.Limits(grant.Limits),
 		OwnHome:     !settings.PasswdHome,
 		Skeleton:    settings.HomeSkeleton,
-	})
+		Containers:  s.Containers,
+	}
+}
+
+// newRecord lets the backend place a job, and returns the record for the later stages. With
+// own, the job has a folder of its own.
+func newRecord(s *session.Session, place Backend, spec backend.Spec, own bool) (state.Record, error) {
+	grant, settings := s.Grant, s.Settings
+	trail, err := s.Trail()
+	if err != nil {
+		return state.Record{}, err
+	}
+	lease, err := state.NewLease(state.Runner(), spec.Job.Timeout)
+	if err != nil {
+		return state.Record{}, err
+	}
+	placed, owner, err := place.Place(context.Background(), spec)
 	if err != nil {
 		return state.Record{}, err
 	}
 	return state.Record{
-		Project: response.Project,
+		Project: spec.Job.Project,
 		Tenant:  string(grant.Tenant),
 		IDToken: grant.IDToken,
 		Lease:   lease,
@@ -59,13 +61,13 @@ func newRecord(response job.Response, s *session.Session, place Backend, where f
 		Backend: placed.Backend,
 		Data:    placed.Data,
 		Owner:   (*state.Owner)(owner),
-		Own:     where.ownOf(placed),
+		Own:     ownOf(placed, own),
 	}, nil
 }
 
 // ownOf returns where the job's own folder is, as the record says it.
-func (f folders) ownOf(placed backend.State) string {
-	if !f.own {
+func ownOf(placed backend.State, own bool) string {
+	if !own {
 		return ""
 	}
 	return cmp.Or(placed.OwnDirs, state.OwnHere)

@@ -103,6 +103,7 @@ func covers(hidden, name string) bool {
 type identity struct {
 	unset []string // names of variables that the host must not set, as Provider.Hides has them
 	set   []string // variables that the script gets, as NAME=value
+	files []string // paths of the files of the credentials
 }
 
 // rules are what the admin says about the identity of scripts.

@@ -216,13 +216,17 @@ func (r running) runIn(data json.RawMessage) (backend.Result, error) {
 	}
 	r.readyTree()
 	r.announce(given.set)
-	return r.execute(clean, r.parts.identity(job.StageName(r.Args[1]), given, r.rules()))
+	is := r.parts.identity(job.StageName(r.Args[1]), given, r.rules())
+	if given.envFile != "" {
+		is.files = r.folder.Files(given.set)
+	}
+	return r.execute(clean, is)
 }
 
 // execute runs the script in the clean environment, with an identity.
 func (r running) execute(clean []string, is identity) (backend.Result, error) {
 	return r.place.Run(r.watching(), r.folder.Record().Data, backend.Script{
-		Path: r.Args[0], Stage: r.Args[1], Env: slices.Concat(clean, is.set), Unset: is.unset, Set: is.set,
+		Path: r.Args[0], Stage: r.Args[1], Env: slices.Concat(clean, is.set), Unset: is.unset, Set: is.set, Files: is.files,
 		Stdout: r.Stdout, Stderr: r.Stderr, Grace: grace, Ended: r.folder.Over,
 	})
 }

@@ -1,0 +1,194 @@
+package podman
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"rolecall/internal/backend"
+	"rolecall/internal/fault"
+	"rolecall/internal/job"
+)
+
+// jobName is the name of the container in which the job's scripts run.
+const jobName = "job"
+
+// Build pulls the image of a job and creates its container, but does not start it. The job's
+// record must have been written, so that whoever ends the job finds what Build makes.
+func (b *Backend) Build(ctx context.Context, data json.RawMessage, id job.ID, o backend.Order) (err error) {
+	e, err := b.newEngine(data)
+	if err != nil {
+		return err
+	}
+	end, err := b.Begin(data, id)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, end()) }()
+	e.proxy = o.Proxy
+	if err := e.place.make(e.as.UID, e.as.GID); err != nil {
+		return fault.New(fault.NoContainers, err, "")
+	}
+	if err := e.makeSlot(ctx); err != nil {
+		return err
+	}
+	unlock, err := lockStore(e.place.Store)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	images, err := e.fetchAll(ctx, o)
+	if err != nil {
+		return err
+	}
+	var h *hold
+	if len(o.Containers.Services) > 0 {
+		var leave func()
+		if e, h, leave, err = e.serve(ctx, id, o, images[1:]); err != nil {
+			return err
+		}
+		defer leave()
+	}
+	return e.create(ctx, o, images[0], h)
+}
+
+// makeSlot makes the folder of the work tree as the job's user, who must be able to.
+func (e engine) makeSlot(ctx context.Context) error {
+	_, err := e.tool(ctx, []string{"mkdir", "-p", "--", e.place.Slot})
+	return err
+}
+
+// image is an image in the store.
+type image struct {
+	id    string
+	user  string // in which its containers run; empty: root
+	ports []int  // TCP ports that it exposes
+}
+
+// create creates the container of the job.
+func (e engine) create(ctx context.Context, o backend.Order, i image, h *hold) error {
+	user := o.Containers.Image.User
+	made := container{}
+	var err error
+	if name := cmp.Or(user, i.user); !isRoot(name) {
+		if made, err = e.probe(ctx, o.Containers.Image, i); err != nil {
+			return err
+		}
+	}
+	limits, err := e.Limits(e.data)
+	if err != nil {
+		return err
+	}
+	args := slices.Concat([]string{"create", "--name", jobName}, e.common(limits), forScripts(), network(e.place, o.Containers.Services), e.mounts(o.Secrets), start(o.Containers.Image, i, shell()))
+	made.Image, made.Hold = i.id, h
+	if made.ID, err = e.do(ctx, e.place.onJob(rootDir, args...)); err != nil {
+		return engineFault("create the container of the job", err)
+	}
+	return made.write(e.place.Dir)
+}
+
+// common returns the arguments of every container of the job.
+func (e engine) common(limits backend.Limits) []string {
+	return []string{
+		"--quiet", "--pull=never", "--cgroups=disabled", "--http-proxy=false",
+		"--ulimit=nofile=" + bound(unix.RLIMIT_NOFILE, limits.OpenFiles), "--ulimit=nproc=" + bound(unix.RLIMIT_NPROC, limits.Processes),
+	}
+}
+
+// forScripts returns the arguments of a container that reads scripts. What it prints is kept
+// nowhere.
+func forScripts() []string {
+	return []string{"--interactive", "--init", "--log-driver=none", "--workdir=/"}
+}
+
+// bound returns a limit of the container: the wanted one, but no more than podman leaves
+// itself. Without CAP_SYS_RESOURCE nobody can raise it again.
+//
+// https://github.com/containers/podman/blob/v4.3.1/cmd/podman/early_init_linux.go
+func bound(resource int, want uint64) string {
+	value := uint64(1 << 20)
+	if resource == unix.RLIMIT_NPROC {
+		value = pidMax()
+	}
+	var now unix.Rlimit
+	if unix.Getrlimit(resource, &now) == nil {
+		value = min(value, now.Max)
+	}
+	if want > 0 {
+		value = min(value, want)
+	}
+	text := strconv.FormatUint(value, 10)
+	return text + ":" + text
+}
+
+// pidMax returns how many processes the kernel can tell apart: 32768, if it does not say so.
+func pidMax() uint64 {
+	text, _ := os.ReadFile("/proc/sys/kernel/pid_max")
+	if n, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64); err == nil {
+		return n
+	}
+	return 32768
+}
+
+// mounts returns the arguments for what the container sees of the host: the work tree and
+// the job's own folder, at their own paths. In place of the folder of the secrets it has an
+// empty one in memory.
+func (e engine) mounts(secrets string) []string {
+	var args []string
+	for _, path := range e.place.shared() {
+		args = append(args, "--volume="+path+":"+path)
+	}
+	if secrets != "" {
+		args = append(args, "--tmpfs="+secrets+":rw,nosuid,nodev,noexec,size=1m,mode=1777")
+	}
+	return args
+}
+
+// start returns the arguments for what the container starts.
+func start(asked backend.Image, i image, command []string) []string {
+	var args []string
+	if asked.User != "" {
+		args = append(args, "--user="+asked.User)
+	}
+	if asked.HasEntry {
+		args = append(args, "--entrypoint="+entrypoint(asked.Entrypoint))
+	}
+	return slices.Concat(args, []string{i.id}, command)
+}
+
+// entrypoint returns an entrypoint as podman has it: a list in JSON, or nothing. As with
+// GitLab's docker executor, a list of one empty text is nothing.
+func entrypoint(words []string) string {
+	if len(words) == 0 || len(words) == 1 && words[0] == "" {
+		return ""
+	}
+	list, _ := json.Marshal(words) // a list of texts
+	return string(list)
+}
+
+// shell returns the command that reads scripts: bash if the image has it, else sh.
+//
+// https://gitlab.com/gitlab-org/gitlab-runner/-/blob/v19.4.0/shells/bash.go (BashDetectShellScript)
+func shell() []string {
+	const find = `for s in /usr/local/bin/bash /usr/bin/bash /bin/bash /usr/local/bin/sh /usr/bin/sh /bin/sh /busybox/sh; do [ -x "$s" ] && exec "$s"; done; echo shell not found; exit 1`
+	return []string{"sh", "-c", find}
+}
+
+// isRoot reports whether a user of an image is root.
+func isRoot(user string) bool {
+	name, _, _ := strings.Cut(user, ":")
+	return name == "" || name == "root" || strings.Trim(name, "0") == ""
+}
+
+// engineFault returns an error of podman as one of the infrastructure.
+func engineFault(doing string, err error) error {
+	return fault.New(fault.Engine, fmt.Errorf("%s: %w", doing, err), "")
+}

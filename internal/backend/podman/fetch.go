@@ -1,0 +1,210 @@
+package podman
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"rolecall/internal/backend"
+	"rolecall/internal/fault"
+)
+
+const (
+	pullTries = 3                // of one image
+	saysEvery = 10 * time.Second // while an image is pulled
+)
+
+// fetchAll returns the images of the job and of its services, in this order.
+func (e engine) fetchAll(ctx context.Context, o backend.Order) ([]image, error) {
+	ctx, cancel := context.WithTimeout(ctx, o.Containers.Engine.PullTime)
+	defer cancel()
+	asked := []backend.Image{o.Containers.Image}
+	for _, s := range o.Containers.Services {
+		asked = append(asked, s.Image)
+	}
+	var images []image
+	for _, one := range asked {
+		found, err := e.fetch(ctx, one, o)
+		if err != nil {
+			return nil, err
+		}
+		images = append(images, found)
+	}
+	return images, nil
+}
+
+// fetch returns an image that the job may use: the one in the store of its tenant, or the one
+// that it pulls there, as the pull policies say.
+func (e engine) fetch(ctx context.Context, asked backend.Image, o backend.Order) (image, error) {
+	var problem error
+	for _, policy := range asked.Policies {
+		found, err := e.fetchBy(ctx, policy, asked, o)
+		if err == nil {
+			return found, nil
+		}
+		problem = errors.Join(problem, err)
+	}
+	return image{}, problem
+}
+
+// fetchBy is fetch for one pull policy. What is pulled is what the registry has said that the
+// name stands for.
+func (e engine) fetchBy(ctx context.Context, policy backend.PullPolicy, asked backend.Image, o backend.Order) (image, error) {
+	if policy != backend.Always {
+		found, err := e.look(ctx, asked.Name)
+		if err != nil || found.id != "" {
+			return found, err
+		}
+	}
+	if policy == backend.Never {
+		return image{}, fault.New(fault.ImageAbsent, fmt.Errorf("the image is not on this host, and pull_policy %q pulls none", policy),
+			"set pull_policy: if-not-present of the image in .gitlab-ci.yml, if the runner's admin allows it").With("image", asked.Name)
+	}
+	digest, err := o.Resolve(ctx, asked)
+	if err != nil {
+		return image{}, err
+	}
+	name := byDigest(asked.Name, digest)
+	found, err := e.look(ctx, name)
+	if err != nil || found.id != "" {
+		return found, err
+	}
+	if err := e.pullPatiently(ctx, asked, name, o); err != nil {
+		return image{}, err
+	}
+	if found, err = e.look(ctx, name); err == nil && found.id == "" {
+		err = fault.New(fault.Engine, errors.New("podman has pulled the image and does not find it"), "").With("image", asked.Name)
+	}
+	return found, err
+}
+
+// look returns the image of that name in the store, or one without an id.
+func (e engine) look(ctx context.Context, name string) (image, error) {
+	answer, err := e.do(ctx, e.place.onStore("image", "inspect", "--format", "{{.Id}} {{json .Config.ExposedPorts}} {{.User}}", name))
+	if errors.As(err, new(failure)) {
+		return image{}, nil // pulling it shows what else may be wrong
+	}
+	if err != nil {
+		return image{}, err
+	}
+	fields := strings.SplitN(answer, " ", 3)
+	found := image{id: fields[0], user: strings.Join(fields[2:], "")}
+	var ports map[string]any
+	if len(fields) > 1 && json.Unmarshal([]byte(fields[1]), &ports) == nil {
+		found.ports = tcpPorts(ports)
+	}
+	return found, nil
+}
+
+// tcpPorts returns the TCP ports among those of an image, such as 5432/tcp.
+func tcpPorts(exposed map[string]any) []int {
+	var ports []int
+	for text := range exposed {
+		number, protocol, _ := strings.Cut(text, "/")
+		if port, err := strconv.Atoi(number); err == nil && port > 0 && port < 1<<16 && protocol != "udp" {
+			ports = append(ports, port)
+		}
+	}
+	slices.Sort(ports)
+	return ports
+}
+
+// byDigest returns the name of an image with the digest, and without its tag.
+func byDigest(name, digest string) string {
+	name, _, _ = strings.Cut(name, "@")
+	if colon := strings.LastIndexByte(name, ':'); colon > strings.LastIndexByte(name, '/') {
+		name = name[:colon]
+	}
+	return name + "@" + digest
+}
+
+// pullPatiently pulls an image, up to three times: what could be the author's mistake was
+// found out before, by asking the registry.
+func (e engine) pullPatiently(ctx context.Context, asked backend.Image, name string, o backend.Order) error {
+	for try := 1; ; try++ {
+		err := e.pull(ctx, asked, name, o)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return pullFault(asked, fmt.Errorf("not done after %s: %w", o.Containers.Engine.PullTime, err), e.place.Store)
+		}
+		if try == pullTries {
+			return pullFault(asked, err, e.place.Store)
+		}
+		o.Say(fmt.Sprintf("try %d of %d to pull the image has failed: %v", try, pullTries, err))
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Duration(try) * time.Second):
+		}
+	}
+}
+
+// pullFault returns the error of a pull. A full disk is the admin's.
+func pullFault(asked backend.Image, err error, store string) error {
+	var disk unix.Statfs_t
+	if unix.Statfs(store, &disk) == nil && disk.Bavail*uint64(disk.Bsize) < 64<<20 { //nolint:gosec // a size
+		return fault.New(fault.NoContainers, fmt.Errorf("the disk of %s is full: %w", store, err), "remove images by: rolecall prune").With("image", asked.Name)
+	}
+	return fault.New(fault.Engine, fmt.Errorf("the image cannot be pulled: %w", err), "").With("image", asked.Name)
+}
+
+// pull pulls an image by its name with the digest, and gives it the name that the job has
+// asked for.
+func (e engine) pull(ctx context.Context, asked backend.Image, name string, o backend.Order) error {
+	args := []string{"pull", "--quiet", "--tls-verify=" + verify(asked.Name)}
+	if asked.Platform != "" {
+		args = append(args, "--platform="+asked.Platform)
+	}
+	logins, err := newLogins(o.Logins)
+	if err != nil {
+		return err
+	}
+	defer logins.Close()
+	defer sayWhile(o.Say, "still pulling "+asked.Name)()
+	id, err := e.do(ctx, e.place.onStore(append(args, "--authfile=/proc/self/fd/3", "--", name)...), logins)
+	if err != nil || strings.Contains(asked.Name, "@") {
+		return err
+	}
+	_, err = e.do(ctx, e.place.onStore("tag", id, asked.Name))
+	return err
+}
+
+// sayWhile says a text every ten seconds, with how long it has taken, until stop is called.
+func sayWhile(say func(string), text string) (stop func()) {
+	begin, ticker, done := time.Now(), time.NewTicker(saysEvery), make(chan struct{})
+	said := make(chan struct{})
+	go func() {
+		defer close(said)
+		for {
+			select {
+			case <-done:
+				return
+			case <-ticker.C:
+				say(fmt.Sprintf("%s (%s)", text, time.Since(begin).Round(time.Second)))
+			}
+		}
+	}()
+	return func() { ticker.Stop(); close(done); <-said }
+}
+
+// lockStore keeps images in a store until unlock is called. Who removes images locks the
+// store for itself alone.
+func lockStore(store string) (unlock func(), err error) {
+	f, err := os.OpenFile(store+".lock", os.O_RDONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_SH); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() { _ = f.Close() }, nil
+}

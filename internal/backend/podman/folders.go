@@ -1,0 +1,77 @@
+package podman
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"rolecall/internal/workdir"
+)
+
+// linksDir is the folder of links to the runDir of each job. podman refuses one whose path
+// has more than 50 characters. Nothing but links is in it: no job may write to /run, where
+// the credentials of other jobs can be.
+const linksDir = "/run/rolecall-podman"
+
+// link returns the path of the link to the runDir.
+func (p place) link() string {
+	hash := fnv.New64a()
+	_, _ = hash.Write([]byte(p.Dir))
+	return filepath.Join(linksDir, fmt.Sprintf("%016x", hash.Sum64()))
+}
+
+// makeLink makes the link.
+func (p place) makeLink() error {
+	if err := workdir.MakePassage(filepath.Dir(linksDir), filepath.Base(linksDir)); err != nil {
+		return err
+	}
+	err := os.Symlink(filepath.Join(p.Dir, runDir), p.link())
+	if errors.Is(err, fs.ErrExist) {
+		return nil // of an earlier attempt at the job
+	}
+	return err
+}
+
+// make makes the folders of the job. An earlier attempt at the job may have left some.
+func (p place) make(uid, gid uint32) error {
+	if err := os.RemoveAll(p.Dir); err != nil {
+		return err
+	}
+	if err := p.makeLink(); err != nil {
+		return err
+	}
+	base, name := filepath.Dir(filepath.Dir(p.Dir)), filepath.Join(jobsDir, filepath.Base(p.Dir))
+	if err := workdir.MakePassage(base, name); err != nil {
+		return err
+	}
+	for _, folder := range []string{rootDir, probeDir, runDir, homeDir, tempDir} {
+		if err := workdir.Make(base, filepath.Join(name, folder), uid, gid); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// remove removes the folders and the link of the job. It follows no link. What it cannot
+// remove before ctx ends is an error.
+func (p place) remove(ctx context.Context) error {
+	done := make(chan error, 1)
+	go func() { done <- os.RemoveAll(p.Dir) }()
+	select {
+	case err := <-done:
+		if err != nil {
+			return err
+		}
+	case <-ctx.Done():
+		return errors.Join(ctx.Err(), fmt.Errorf("%s is not removed yet", p.Dir))
+	}
+	err := os.Remove(p.link())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,52 @@
+package podman
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// lentFile is the name of the file, in the Dir of a job, that is there while files of the
+// work tree may belong to other users than the job's.
+const lentFile = "lent"
+
+// lendTime bounds how long files change their owner.
+const lendTime = time.Minute
+
+// lend gives the files that the container shares with the host to the user whom the scripts
+// have there, if that is not the container's root. Until takeBack, files may belong to
+// others, also to those that a script makes in the container.
+//
+// It is done by the root of the container's user namespace, whose rights do not reach any
+// file of other users of the host.
+func (e engine) lend(ctx context.Context, c container) error {
+	if err := os.WriteFile(filepath.Join(e.place.Dir, lentFile), nil, 0o600); err != nil {
+		return err
+	}
+	_ = os.Remove(filepath.Join(e.place.Own, began)) // of a stage that was killed
+	if c.UID == 0 {
+		return nil
+	}
+	return e.own(ctx, c.UID, c.GID)
+}
+
+// takeBack gives all files of the shared folders to the job's user. No process of the
+// container is alive.
+func (e engine) takeBack() error {
+	if err := e.outside().own(context.Background(), 0, 0); err != nil {
+		return fmt.Errorf("give the files of the container to the job's user: %w", err)
+	}
+	return os.Remove(filepath.Join(e.place.Dir, lentFile))
+}
+
+// own gives all files of the shared folders to a user of the container.
+func (e engine) own(ctx context.Context, uid, gid uint32) error {
+	ctx, cancel := context.WithTimeout(ctx, lendTime)
+	defer cancel()
+	owner := fmt.Sprintf("%d:%d", uid, gid)
+	_, err := e.tool(ctx, slices.Concat([]string{"chown", "--recursive", "--no-dereference", "--", owner}, e.place.shared()))
+	return err
+}
