@@ -122,9 +122,9 @@ func TestContainersRefused(t *testing.T) {
 			c.Policy = compile(t, strings.Replace(boxes, "max_services", "require_image = true\nmax_services", 1))
 		}), fault.ImageRefused, "require_image"},
 		`the job has services and no image: its scripts would run on the runner's host`: {boxed(t, "", "postgres"), fault.BadImage, ""},
-		`image: this is not the name of an image: "-v/:/x": invalid reference format`:   {boxed(t, "-v/:/x"), fault.BadImage, ""},
-		`image: this is not the name of an image: "a b": invalid reference format`:      {boxed(t, "a b"), fault.BadImage, ""},
-		`services: this is not the name of an image: "--privileged": invalid`:           {boxed(t, "alpine:3", "--privileged"), fault.BadImage, ""},
+		`image: this is not the name of an image: "-v/:/x": it has not the form`:        {boxed(t, "-v/:/x"), fault.BadImage, ""},
+		`image: this is not the name of an image: "a b": it has not the form`:           {boxed(t, "a b"), fault.BadImage, ""},
+		`services: this is not the name of an image: "--privileged": it has not`:        {boxed(t, "alpine:3", "--privileged"), fault.BadImage, ""},
 		`image: kubernetes:user is of another executor; write docker:user: ` + alpine:   {with(boxed(t, "alpine:3"), func(c *admission.Case) { c.Response.Image.OtherUser = "7" }), fault.BadImage, ""},
 		`image: docker:platform "x": want such as linux/arm64: ` + alpine:               {with(boxed(t, "alpine:3"), func(c *admission.Case) { c.Response.Image.Platform = "x" }), fault.BadImage, ""},
 		`this job has no unix user, and the containers of a job belong to one; set run_as`: {with(boxed(t, "alpine:3"), func(c *admission.Case) {

@@ -96,7 +96,7 @@ func (v *variables) checkImage(c job.Container, i backend.Image) error {
 func fullName(text string) (string, error) {
 	named, err := reference.ParseNormalizedNamed(text)
 	if err != nil {
-		return "", errors.New(strings.ReplaceAll(err.Error(), "\n", " "))
+		return "", noName(err)
 	}
 	if digested, ok := named.(reference.Digested); ok {
 		if digested.Digest().Algorithm() != "sha256" {
@@ -105,6 +105,17 @@ func fullName(text string) (string, error) {
 		return reference.TrimNamed(named).String() + "@" + digested.Digest().String(), nil
 	}
 	return reference.TagNameOnly(named).String(), nil
+}
+
+// noName returns why a text is no name. What the library says can quote the whole text.
+func noName(err error) error {
+	switch {
+	case errors.Is(err, reference.ErrNameTooLong):
+		return errors.New("it is too long")
+	case strings.Contains(err.Error(), "lowercase"):
+		return errors.New("only a registry and a tag may have upper-case letters")
+	}
+	return errors.New("it has not the form of a name")
 }
 
 // policies reads pull policies.

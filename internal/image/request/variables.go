@@ -136,5 +136,5 @@ func (v *variables) hasToken(text string) bool {
 // isVariable reports whether a text is the name of a variable of the environment.
 func isVariable(name string) bool {
 	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
-	return name != "" && strings.Trim(name[:1], letters) == "" && strings.Trim(name, letters+"0123456789") == ""
+	return name != "" && len(name) <= 256 && strings.Trim(name[:1], letters) == "" && strings.Trim(name, letters+"0123456789") == ""
 }
