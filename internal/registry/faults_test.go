@@ -158,6 +158,8 @@ func TestUnreachable(t *testing.T) {
 	closed.Close()
 	secure := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the registry was asked") }))
 	t.Cleanup(secure.Close)
+	plain := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	t.Cleanup(plain.Close)
 	hangUp, err := net.Listen("tcp", "127.0.0.1:0")
 	kit.Must(t, err)
 	t.Cleanup(func() { _ = hangUp.Close() })
@@ -174,6 +176,7 @@ func TestUnreachable(t *testing.T) {
 	for name, test := range map[string]struct{ address, want, tries string }{
 		"refused":     {closed.Listener.Addr().String(), "does not answer: connection refused", "3"},
 		"certificate": {secure.Listener.Addr().String(), "its certificate is not trusted: x509: certificate signed by unknown authority", ""},
+		"aborts":      {plain.Listener.Addr().String(), "does not answer: the request did not go through", "3"},
 		"hangs up":    {hangUp.Addr().String(), "does not answer: ", "3"},
 	} {
 		_, err := newClient().Resolve(t.Context(), test.address+"/tool:1", "", good())
