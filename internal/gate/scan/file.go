@@ -32,6 +32,22 @@ func (d descriptor) ReadAt(p []byte, offset int64) (int, error) {
 	return done, nil
 }
 
+// reading is a file that is unpacked. It remembers a read that has failed: an archive that
+// cannot be read looks like a file that is none, or like one that is damaged.
+type reading struct {
+	descriptor
+	failed error
+}
+
+// ReadAt implements io.ReaderAt.
+func (r *reading) ReadAt(p []byte, offset int64) (int, error) {
+	n, err := r.descriptor.ReadAt(p, offset)
+	if err != nil && !errors.Is(err, io.EOF) {
+		r.failed = err
+	}
+	return n, err
+}
+
 // searchFile searches one file and reports the results.
 func (w *worker) searchFile(f File) {
 	w.beginFile(f.Name)
@@ -87,9 +103,10 @@ func (w *worker) searchContent(fd int) error {
 	if err != nil || !archive || w.meter.stopped() != nil {
 		return err
 	}
-	section := io.NewSectionReader(descriptor(fd), 0, size)
+	file := &reading{descriptor: descriptor(fd)}
+	section := io.NewSectionReader(file, 0, size)
 	w.search(input{stream: section, random: section, searched: true})
-	return nil
+	return file.failed
 }
 
 // searchBytes searches the bytes of a file. It returns how many there are, and whether
