@@ -81,7 +81,7 @@ vuln: bin/tools/govulncheck
 # Unit tests, fuzz seeds and scripts of whole programs, with the race detector. It
 # ends with the list of the tests that were skipped; with ROLECALL_CI=1 they fail.
 test: build parts
-	go test -json -count=1 -run '^TestMemory$$' ./internal/gate/scan | go run ./test/summary
+	go test -json -count=1 -run '^TestMemory$$' ./internal/gate/scan ./internal/gate/inspect | go run ./test/summary
 	go test -json -race -count=1 $(PACKAGES) | go run ./test/summary
 
 # The real GitLab Runner, MinIO as STS and S3, and a stand-in for GitLab.

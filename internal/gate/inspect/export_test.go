@@ -1,9 +1,6 @@
 package inspect
 
-import (
-	"rolecall/internal/gate"
-	"rolecall/internal/gate/selection"
-)
+import "rolecall/internal/gate"
 
 // Restrain sets the limits of a job on this process.
 var Restrain = restrain
@@ -13,10 +10,10 @@ var Shred = shred
 
 // RemoveUpload removes a file that would be uploaded from the work tree at project.
 func RemoveUpload(project, name string) error {
-	return removeBelow(project, uploads{selection.File{Path: name, What: "artifacts"}}, name)
+	return removeBelow(project, name)
 }
 
 // RemoveFound removes a file that was found at path.
 func RemoveFound(path string) error {
-	return (&leavings{seen: map[string]bool{path: false}}).remove(gate.Place{Name: path})
+	return (&leavings{removed: map[string]bool{}}).remove(gate.Place{Name: path})
 }

@@ -11,7 +11,6 @@ import (
 	"iter"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -31,15 +30,8 @@ import (
 // maxOrder bounds the size of an order, in bytes of JSON. It is more than a job response may have.
 const maxOrder = 64 << 20
 
-// garbage is how much memory may be garbage, in percent of what is in use. The names of
-// many files are in use, and there is little garbage.
-const garbage = 25
-
 // Main runs gate as the main function of the process, and exits.
-func Main() {
-	debug.SetGCPercent(garbage)
-	process.Exit(Serve)
-}
+func Main() { process.Exit(Serve) }
 
 // Serve reads an order from in, writes the report to out, and prints on progress how far
 // the search is. SIGTERM and SIGINT end it early. With --version as the only argument it
@@ -99,30 +91,31 @@ func Inspect(ctx context.Context, order gate.Order, progress io.Writer) (gate.Re
 		return gate.Report{}, err
 	}
 	defer project.Close()
-	project.MaxFiles = order.MaxFiles
+	project.MaxFiles, project.Temp = order.MaxFiles, temp(order)
 	begin := time.Now()
 	set, err := selectFiles(ctx, project, order)
 	if err != nil {
 		return gate.Report{}, err
 	}
+	defer set.Close()
 	result, err := scan.Scan(ctx, order.Secrets, files(set), scan.Options{
 		Issued:      issued(order),
 		Dir:         order.Project,
-		Temp:        temp(order),
+		Temp:        project.Temp,
 		MaxBytes:    order.MaxBytes,
 		MaxDuration: remaining(order.MaxDuration, begin),
 		Foreign:     func() scan.Search { return keyform.New() },
 		Strict:      gate.IsEnvFile,
 		OnlyStrict:  order.Foreign == gate.Off,
 		Progress: func(files, bytes int64) {
-			_, _ = fmt.Fprintf(progress, "rolecall: searching %d files for secrets: %d done, %d MiB\n", len(set.Files), files, bytes>>20)
+			_, _ = fmt.Fprintf(progress, "rolecall: searching %d files for secrets: %d done, %d MiB\n", set.Count, files, bytes>>20)
 		},
 	})
 	if err != nil {
 		return gate.Report{}, err
 	}
 	out := report(set, result, order.Foreign == gate.Refuse)
-	removeFound(order.Project, set.Files, out.Found)
+	removeFound(order.Project, out.Found)
 	return out, nil
 }
 
@@ -146,7 +139,7 @@ func remaining(most time.Duration, begin time.Time) time.Duration {
 
 // selectFiles returns the files that the runner would upload. It takes as long as the
 // order allows.
-func selectFiles(ctx context.Context, project *selection.Project, order gate.Order) (selection.Set, error) {
+func selectFiles(ctx context.Context, project *selection.Project, order gate.Order) (*selection.Set, error) {
 	if order.MaxDuration <= 0 {
 		return selectAll(ctx, project, order)
 	}
@@ -154,25 +147,25 @@ func selectFiles(ctx context.Context, project *selection.Project, order gate.Ord
 	defer cancel()
 	set, err := selectAll(limited, project, order)
 	if err != nil && ctx.Err() == nil {
-		return selection.Set{Problems: []selection.Problem{{Path: ".", Err: scan.ErrDuration, Missed: true}}}, nil
+		return &selection.Set{Problems: []selection.Problem{{Path: ".", Err: scan.ErrDuration, Missed: true}}}, nil
 	}
 	return set, err
 }
 
 // selectAll returns the files that the runner would upload.
-func selectAll(ctx context.Context, project *selection.Project, order gate.Order) (selection.Set, error) {
+func selectAll(ctx context.Context, project *selection.Project, order gate.Order) (*selection.Set, error) {
 	variables, err := project.Variables(order.Request, order.Uploads.Files, order.Service)
 	if err != nil {
-		return selection.Set{Problems: []selection.Problem{{Path: ".", Err: err, Missed: true}}}, nil
+		return &selection.Set{Problems: []selection.Problem{{Path: ".", Err: err, Missed: true}}}, nil
 	}
 	return project.Select(ctx, selection.ForStage(order.Stage, order.Uploads, order.Request), variables)
 }
 
 // files returns the files of a set in the form that scan needs.
-func files(set selection.Set) iter.Seq[scan.File] {
+func files(set *selection.Set) iter.Seq[scan.File] {
 	return func(yield func(scan.File) bool) {
-		for _, f := range set.Files {
-			if !yield(scan.File{Name: f.Path, Follow: f.Follow}) {
+		for f := range set.Files() {
+			if !yield(scan.File{Name: f.Path, Label: f.What, Follow: f.Follow}) {
 				return
 			}
 		}
@@ -191,10 +184,9 @@ func temp(order gate.Order) string {
 
 // report merges the results of selection and scan. With refuse, keys that rolecall has not
 // issued are as secrets.
-func report(set selection.Set, result scan.Result, refuse bool) gate.Report {
-	uploads := uploads(set.Files)
-	out := gate.Report{Files: result.Files, Found: places(uploads, result.Findings)}
-	if foreign := places(uploads, result.Foreign); refuse {
+func report(set *selection.Set, result scan.Result, refuse bool) gate.Report {
+	out := gate.Report{Files: result.Files, Found: places(result.Findings, true)}
+	if foreign := places(result.Foreign, refuse); refuse {
 		out.Found = append(out.Found, foreign...)
 	} else {
 		out.Foreign, out.More = foreign, result.More
@@ -205,7 +197,7 @@ func report(set selection.Set, result scan.Result, refuse bool) gate.Report {
 		}
 	}
 	for _, p := range result.Problems {
-		place := gate.Place{Upload: uploads.of(p.Name), Name: p.Name, Inside: p.Inside, Says: p.Reason.Error()}
+		place := gate.Place{Upload: p.Label, Name: p.Name, Inside: p.Inside, Says: p.Reason.Error()}
 		switch {
 		case errors.Is(p.Reason, scan.ErrIrregular) || errors.Is(p.Reason, unix.ENOENT):
 			// The runner does not upload it.
@@ -222,27 +214,19 @@ func report(set selection.Set, result scan.Result, refuse bool) gate.Report {
 	return out
 }
 
-// places returns findings as places.
-func places(uploads uploads, findings []scan.Finding) []gate.Place {
+// places returns findings as places. With remove their files are to be removed, and a place
+// says so if its name is not known.
+func places(findings []scan.Finding, remove bool) []gate.Place {
 	var all []gate.Place
 	for _, f := range findings {
-		says := strings.Join(f.Kinds, ", ")
+		place := gate.Place{Upload: f.Label, Name: f.Name, Inside: f.Inside, Says: strings.Join(f.Kinds, ", ")}
 		if f.Line > 0 {
-			says = fmt.Sprintf("%s, line %d", says, f.Line)
+			place.Says = fmt.Sprintf("%s, line %d", place.Says, f.Line)
 		}
-		all = append(all, gate.Place{Upload: uploads.of(f.Name), Name: f.Name, Inside: f.Inside, Says: says})
+		if remove && f.Hidden {
+			place.Stays = "its name holds a secret; remove it by hand"
+		}
+		all = append(all, place)
 	}
 	return all
-}
-
-// uploads are the files of a set, by path.
-type uploads []selection.File
-
-// of returns what the file at a path is uploaded as.
-func (u uploads) of(path string) string {
-	i, found := slices.BinarySearchFunc(u, path, func(f selection.File, path string) int { return strings.Compare(f.Path, path) })
-	if !found {
-		return ""
-	}
-	return u[i].What
 }

@@ -23,13 +23,13 @@ import (
 func RemoveLeft(ctx context.Context, order gate.Order) (gate.Report, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, order.MaxDuration, scan.ErrDuration)
 	defer cancel()
-	left := &leavings{ctx: ctx, order: order, seen: map[string]bool{}}
+	left := &leavings{ctx: ctx, order: order, removed: map[string]bool{}}
 	result, err := scan.Scan(ctx, order.Secrets, left.files(), scan.Options{Dir: "/", MaxBytes: order.MaxBytes})
 	if err != nil && ctx.Err() == nil {
 		return gate.Report{}, err
 	}
 	out := gate.Report{Files: result.Files}
-	for _, place := range places(nil, result.Findings) {
+	for _, place := range places(result.Findings, true) {
 		if err := left.remove(place); err != nil {
 			out.Refused = append(out.Refused, gate.Place{Name: place.Name, Says: place.Says + ": " + err.Error()})
 		} else {
@@ -44,9 +44,9 @@ func RemoveLeft(ctx context.Context, order gate.Order) (gate.Report, error) {
 
 // leavings are the files that a job may have left.
 type leavings struct {
-	ctx   context.Context
-	order gate.Order
-	seen  map[string]bool // true: removed
+	ctx     context.Context
+	order   gate.Order
+	removed map[string]bool
 }
 
 // files returns the files to search.
@@ -58,7 +58,6 @@ func (l *leavings) files() iter.Seq[scan.File] {
 					return fs.SkipAll
 				}
 				if err == nil && l.isOwn(entry) {
-					l.seen[path] = false
 					if !yield(scan.File{Name: path}) {
 						return errEnough
 					}
@@ -91,14 +90,13 @@ func (l *leavings) isOwn(entry fs.DirEntry) bool {
 
 // remove overwrites and removes the file of a place, once.
 func (l *leavings) remove(at gate.Place) error {
-	removed, known := l.seen[at.Name]
-	switch {
-	case !known:
-		return errors.New("its name holds a secret; remove it by hand") // the name in the place is masked
-	case removed:
+	if at.Stays != "" {
+		return errors.New(at.Stays) // the name in the place is masked
+	}
+	if l.removed[at.Name] {
 		return nil
 	}
-	l.seen[at.Name] = true
+	l.removed[at.Name] = true
 	parent, err := unix.Open(filepath.Dir(at.Name), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return err

@@ -18,15 +18,18 @@ import (
 const maxShred = 64 << 20
 
 // removeFound removes from the work tree at project the files of places, so that no later
-// job finds them there, and says in each place whether it did. Uploads has the paths of the
-// files: a name in a place is masked.
-func removeFound(project string, uploads uploads, places []gate.Place) {
+// job finds them there, and says in each place whether it did. It leaves out places that say
+// why their file stays.
+func removeFound(project string, places []gate.Place) {
 	done := map[string]error{}
 	for i := range places {
 		at := &places[i]
+		if at.Stays != "" {
+			continue
+		}
 		err, known := done[at.Name]
 		if !known {
-			err = removeBelow(project, uploads, at.Name)
+			err = removeBelow(project, at.Name)
 			done[at.Name] = err
 		}
 		if at.Removed = err == nil; err != nil {
@@ -35,14 +38,11 @@ func removeFound(project string, uploads uploads, places []gate.Place) {
 	}
 }
 
-// removeBelow removes the file of an upload from the work tree. It follows no link, so
+// removeBelow removes the file at name from the work tree. It follows no link, so
 // nothing outside of the tree is changed.
 //
 // https://man7.org/linux/man-pages/man2/openat2.2.html
-func removeBelow(project string, uploads uploads, name string) error {
-	if uploads.of(name) == "" {
-		return errors.New("its name holds a secret; remove it by hand")
-	}
+func removeBelow(project, name string) error {
 	top, err := unix.Open(project, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return err

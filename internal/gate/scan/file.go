@@ -50,7 +50,7 @@ func (r *reading) ReadAt(p []byte, offset int64) (int, error) {
 
 // searchFile searches one file and reports the results.
 func (w *worker) searchFile(f File) {
-	w.beginFile(f.Name)
+	w.beginFile(f)
 	w.searchName(f.Name)
 	if err := w.open(f); err != nil {
 		w.addProblem(err)

@@ -113,7 +113,8 @@ func (w *worker) findings() (findings, foreign []Finding) {
 		if w.isVague(inside, p) {
 			continue
 		}
-		f := Finding{Name: w.masked(w.name), Inside: inside}
+		f := Finding{Name: w.masked(w.name), Label: w.label, Inside: inside}
+		f.Hidden = f.Name != w.name
 		if p.hasSecret() {
 			f.Kinds = w.kindsOf(p)
 			findings = append(findings, f)

@@ -6,6 +6,7 @@ import "time"
 // link the name and the link's text, unless Follow is set.
 type File struct {
 	Name   string // relative to the folder of Options, or absolute
+	Label  string // what the caller calls it; it is in each Finding and Problem
 	Follow bool   // search the target of a symbolic link
 }
 
@@ -35,6 +36,8 @@ type Options struct {
 // bytes stay, such as control characters.
 type Finding struct {
 	Name   string   // of the File
+	Label  string   // of the File
+	Hidden bool     // Name is not that of the file: a secret in it is masked
 	Inside string   // the path through archives, such as "b.tar.gz > c"; empty for the file itself
 	Kinds  []string // of the secrets, sorted
 	Line   int      // of the first foreign key; 0 for all other findings
@@ -43,8 +46,8 @@ type Finding struct {
 // Problem is a place that could not be searched. There is one Problem for each file and
 // reason, with the first such place in the file. Its texts are as those of a Finding.
 type Problem struct {
-	Name, Inside string
-	Reason       error // without the name
+	Name, Label, Inside string
+	Reason              error // without the name
 }
 
 // Result is what a scan has found, sorted by name and place.

@@ -27,6 +27,7 @@ type worker struct {
 	view   *view        // searches the file's own bytes for what depends on the bytes around it
 
 	name     string            // of the file
+	label    string            // of the file
 	path     []string          // names of the members that lead to the current place
 	depth    int               // number of archives around the current place
 	places   map[string]*place // what was found
@@ -57,8 +58,8 @@ func newWorker(s *scan) *worker {
 }
 
 // beginFile prepares the worker for a file.
-func (w *worker) beginFile(name string) {
-	w.name, w.path, w.depth, w.places, w.problems = name, w.path[:0], 0, nil, nil
+func (w *worker) beginFile(f File) {
+	w.name, w.label, w.path, w.depth, w.places, w.problems = f.Name, f.Label, w.path[:0], 0, nil, nil
 }
 
 // endFile reports the results for the file.
@@ -89,7 +90,7 @@ func (w *worker) addProblem(reason error) {
 			return
 		}
 	}
-	w.problems = append(w.problems, Problem{w.masked(w.name), w.place(), reason})
+	w.problems = append(w.problems, Problem{w.masked(w.name), w.label, w.place(), reason})
 }
 
 // place returns the current place in the file, as reports show it.

@@ -32,9 +32,10 @@ func BenchmarkSelect(b *testing.B) {
 				vars, err := project.Variables(nil, nil, os.Environ())
 				kit.Must(b, err)
 				set, err := project.Select(b.Context(), []selection.Upload{u}, vars)
-				if err != nil || len(set.Files) == 0 {
+				if err != nil || set.Count == 0 {
 					b.Fatal(err)
 				}
+				set.Close()
 				project.Close()
 			}
 		})

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 
 	"rolecall/internal/gate/selection"
@@ -51,8 +53,9 @@ func TestMaxFiles(t *testing.T) {
 			kit.Must(t, err)
 			set, err := p.Select(t.Context(), test.uploads, vars)
 			kit.Must(t, err)
-			if test.most > 0 && int64(len(set.Files)) > test.most+1 {
-				t.Errorf("%d files", len(set.Files))
+			defer set.Close()
+			if files := slices.Collect(set.Files()); test.most > 0 && int64(len(files)) > test.most {
+				t.Errorf("%d files", len(files))
 			}
 			if !test.exceeded && len(set.Problems) == 0 {
 				return
@@ -63,27 +66,42 @@ func TestMaxFiles(t *testing.T) {
 				}
 			}
 			if len(set.Problems) == 0 {
-				t.Errorf("no problem, and %d files", len(set.Files))
+				t.Errorf("no problem, and %d files", set.Count)
 			}
 		})
 	}
 }
 
-// TestNames: of what git writes no more names are kept than the bound, however it is cut.
+// TestNames: each name that git writes is taken, however it is cut, until there are too
+// many.
 func TestNames(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
-		most   int64
+		most   int
 		writes []string
+		want   string
 		fails  int // the write that fails; -1: none
 	}{
-		{2, []string{"a\x00b\x00"}, -1}, {2, []string{"a\x00b\x00c\x00"}, 0}, {2, []string{"a\x00", "b", "\x00", "c", "\x00"}, 4}, {0, []string{"a\x00b\x00c\x00"}, -1},
+		{2, []string{"a\x00b\x00"}, "a b", -1},
+		{2, []string{"a\x00b\x00c\x00"}, "a b", 0},
+		{2, []string{"a", "a\x00", "b", "", "\x00", "c", "\x00"}, "aa b", 6},
+		{9, []string{"a\x00b\x00c", "d\x00e"}, "a b cd", -1},
 	} {
-		names := selection.Names(test.most)
-		for i, text := range test.writes {
-			if _, err := names.Write([]byte(text)); (err != nil) != (i == test.fails) || err != nil && !errors.Is(err, selection.ErrFiles) {
-				t.Errorf("%d, %q: write %d: %v", test.most, test.writes, i, err)
+		var got []string
+		names := selection.Names(func(name string) error {
+			if len(got) == test.most {
+				return selection.ErrFiles
 			}
+			got = append(got, name)
+			return nil
+		})
+		for i, text := range test.writes {
+			if n, err := names.Write([]byte(text)); (err != nil) != (i == test.fails) || err == nil && n != len(text) || err != nil && !errors.Is(err, selection.ErrFiles) {
+				t.Errorf("%q: write %d: %d, %v", test.writes, i, n, err)
+			}
+		}
+		if strings.Join(got, " ") != test.want {
+			t.Errorf("%q: took %q, want %q", test.writes, got, test.want)
 		}
 	}
 }

@@ -21,50 +21,54 @@ const maxConfig = 100
 // takeUntracked takes the files that git does not track, also those that it ignores. If
 // git fails, the runner goes on without them; takeUntracked does too, and adds a problem.
 func (s *search) takeUntracked() {
-	names := &names{most: s.MaxFiles}
-	err := lsFiles(s.ctx, s.dir, s.vars.gitEnviron(), names)
-	if names.exceeded {
-		s.stop()
+	s.listed = 0
+	err := lsFiles(s.ctx, s.dir, s.vars.gitEnviron(), &names{take: s.takeName})
+	if err == nil || s.ended() {
 		return
 	}
-	if err != nil {
-		var exit *exec.ExitError
-		refused := errors.As(err, &exit) && exit.ExitCode() == 128
-		s.addProblem(Problem{Path: ".", Err: fmt.Errorf("untracked: %w", err), Missed: !refused})
-		return
-	}
-	for name := range strings.SplitSeq(names.String(), "\x00") {
-		if s.ctx.Err() != nil || s.stopped || name == "" {
-			continue
-		}
-		name, ok := s.inside(name)
-		if !ok {
-			continue
-		}
-		if e, err := s.lstat(name); err == nil {
-			s.take(name, e)
-		} else {
-			s.addUnreadable(name, err)
-		}
-	}
+	s.set.parts[s.part].dropped = true
+	var exit *exec.ExitError
+	refused := errors.As(err, &exit) && exit.ExitCode() == 128
+	s.addProblem(Problem{Path: ".", Err: fmt.Errorf("untracked: %w", err), Missed: !refused})
 }
 
-// names is what git writes: names of files, each with a NUL byte behind it. It takes
-// most names; 0 means all.
+// takeName takes a file that git has named.
+func (s *search) takeName(name string) error {
+	if !s.list(1) {
+		return ErrFiles
+	}
+	name, ok := s.inside(name)
+	if !ok {
+		return nil
+	}
+	if e, err := s.lstat(name); err == nil {
+		s.take(name, e)
+	} else {
+		s.addUnreadable(name, err)
+	}
+	return nil
+}
+
+// names hands on what git writes: names of files, each with a NUL byte behind it.
 type names struct {
-	bytes.Buffer
-
-	most, count int64
-	exceeded    bool
+	take func(name string) error
+	rest []byte // the begin of a name
 }
 
-// Write takes what git writes next. It fails at a name too many.
+// Write takes what git writes next. It fails if take does.
 func (n *names) Write(p []byte) (int, error) {
-	n.count += int64(bytes.Count(p, []byte{0}))
-	if n.exceeded = n.most > 0 && n.count > n.most; n.exceeded {
-		return 0, ErrFiles
+	for left := p; len(left) > 0; {
+		name, after, ends := bytes.Cut(left, []byte{0})
+		n.rest, left = append(n.rest, name...), after
+		if !ends {
+			break
+		}
+		if err := n.take(string(n.rest)); err != nil {
+			return 0, err
+		}
+		n.rest = n.rest[:0]
 	}
-	return n.Buffer.Write(p)
+	return len(p), nil
 }
 
 // lsFiles runs the same git command as the runner in dir, and writes the names to out. The repository belongs to the

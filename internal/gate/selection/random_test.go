@@ -82,7 +82,7 @@ func anyPattern(r *rand.Rand, dir string) string {
 	var parts []string
 	for range 1 + r.IntN(4) {
 		parts = append(parts, pick(r, randomName(r), "*", "**", "a*", "?", "{a,b}", "{a/b,b/a}", "{,a}", "[ab]", "[^a]", ".*", "*b", "..", ".", "**/a",
-			`\`+randomName(r), "{a,{b,ab}}", "a**", "$VALUE", "${NONE}", "${NONE:-b}", "[", "{", "}"))
+			`\`+randomName(r), "{a,{b,ab}}", "{a,}", "{b/*/a,a/*}", "{*,a}.b", "*{a,b}", "{}", "a**", "$VALUE", "${NONE}", "${NONE:-b}", "[", "{", "}"))
 	}
 	pattern := strings.Join(parts, pick(r, "/", "/", "/", "//", ""))
 	switch r.IntN(12) {

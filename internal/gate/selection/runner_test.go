@@ -129,7 +129,8 @@ func selected(t testing.TB, dir string, u selection.Upload, env []string) (map[s
 	kit.Must(t, err)
 	set, err := project.Select(t.Context(), []selection.Upload{u}, vars)
 	kit.Must(t, err)
-	return contents(t, project, dir, set.Files), set.Problems
+	defer set.Close()
+	return contents(t, project, dir, slices.Collect(set.Files())), set.Problems
 }
 
 // contents reads files and links of the project in dir. Each path must occur once.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,12 +20,13 @@ type search struct {
 	*Project
 	ctx      context.Context // ends this search
 	vars     Variables
-	exclude  []string         // patterns, relative to the project
-	taken    map[string]entry // by clean path
-	walked   map[string]bool  // folders whose content was taken
+	exclude  []string        // patterns, relative to the project
+	set      *Set            // gets the files
+	part     int             // of set that takes them
+	walked   map[string]bool // some of the folders whose content was taken as a whole
+	last     folder          // the last one that covers has looked at
 	problems []Problem
-	before   int  // files of other archives
-	listed   int  // files and folders that were listed to match one pattern
+	listed   int  // files and folders that were listed to match one pattern, or by git
 	stopped  bool // there are more files than MaxFiles
 }
 
@@ -37,10 +37,32 @@ var ErrFiles = errors.New("more files than the limit")
 // exceeds reports whether a number of files is above the bound.
 func (s *search) exceeds(files int) bool { return s.MaxFiles > 0 && int64(files) > s.MaxFiles }
 
+// tooMany is the problem that there are more files than MaxFiles.
+func tooMany() Problem { return Problem{Path: ".", Err: ErrFiles, Missed: true} }
+
 // stop ends the search, since there are too many files.
 func (s *search) stop() {
 	s.stopped = true
-	s.addProblem(Problem{Path: ".", Err: ErrFiles, Missed: true})
+	s.addProblem(tooMany())
+}
+
+// list counts names that were listed, and reports whether the search goes on.
+func (s *search) list(names int) bool {
+	if s.listed += names; s.exceeds(s.listed) {
+		s.stop()
+	}
+	return !s.ended()
+}
+
+// ended reports whether the search is over.
+func (s *search) ended() bool { return s.stopped || s.ctx.Err() != nil }
+
+// over returns an error if the search is over.
+func (s *search) over() error {
+	if s.ended() {
+		return ErrFiles
+	}
+	return nil
 }
 
 // addUpload collects the files of the archive u.
@@ -52,10 +74,12 @@ func (s *search) addUpload(u Upload) {
 		}
 		s.exclude = append(s.exclude, rel)
 	}
+	s.part = s.set.newPart()
 	for _, pattern := range u.Paths {
 		s.addPattern(s.expand(pattern))
 	}
 	if u.Untracked {
+		s.part = s.set.newPart()
 		s.takeUntracked()
 	}
 }
@@ -108,15 +132,7 @@ func (s *search) addPattern(pattern string) {
 		return // outside of the project: the runner warns and continues
 	}
 	s.listed = 0
-	matches, err := s.glob(rel)
-	if err != nil {
-		return // a bad pattern: the runner warns and continues
-	}
-	for _, match := range matches {
-		if name, ok := s.inside(match); ok {
-			s.walk(name)
-		}
-	}
+	s.glob(rel)
 }
 
 // inside returns the clean path of name relative to the project, and false if the runner
@@ -129,57 +145,6 @@ func (s *search) inside(name string) (string, bool) {
 		return ".", true
 	}
 	return strings.CutPrefix(abs, strings.TrimSuffix(s.dir, "/")+"/")
-}
-
-// glob returns the paths that a pattern relative to the project matches. It does the same
-// as doublestar.FilepathGlob, but by the project's descriptor.
-func (s *search) glob(pattern string) ([]string, error) {
-	base, rest := doublestar.SplitPattern(pattern)
-	if rest == "." || rest == ".." {
-		return []string{pattern}, nil
-	}
-	matches, err := doublestar.Glob(globFS{s, base}, rest, doublestar.WithNoFollow())
-	for i := range matches {
-		matches[i] = path.Join(base, matches[i])
-	}
-	return matches, err
-}
-
-// walk takes name and, if it is a folder, its content, as filepath.Walk does.
-func (s *search) walk(name string) {
-	if s.ctx.Err() != nil || s.stopped || s.walked[name] {
-		return
-	}
-	e, err := s.lstat(name)
-	if err != nil {
-		s.addUnreadable(name, err)
-		return
-	}
-	s.take(name, e)
-	if !e.mode.IsDir() {
-		return
-	}
-	s.walked[name] = true
-	children, err := s.readDir(name)
-	if err != nil {
-		s.addUnreadable(name, err)
-		return
-	}
-	for _, child := range children {
-		s.walk(filepath.Join(name, child.Name()))
-	}
-}
-
-// take takes the file at name unless it is excluded. It follows fileArchiver.process.
-func (s *search) take(name string, e entry) {
-	for _, pattern := range s.exclude {
-		if excluded, err := doublestar.Match(pattern, name); err == nil && excluded {
-			return
-		}
-	}
-	if s.taken[name] = e; s.exceeds(s.before + len(s.taken)) {
-		s.stop()
-	}
 }
 
 // addUnreadable adds the problem that name cannot be examined, unless it does not exist.

@@ -10,8 +10,6 @@
 package selection
 
 import (
-	"cmp"
-	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -97,41 +95,3 @@ type Problem struct {
 
 // String describes the problem in one line.
 func (p Problem) String() string { return fmt.Sprintf("%q: %v", p.Path, p.Err) }
-
-// Set is the set of files that the runner uploads.
-type Set struct {
-	Files    []File // by path; a path occurs twice if both the link's text and its target are uploaded
-	Problems []Problem
-}
-
-// Select returns the files that the runner would upload. It leaves out files that vanish
-// meanwhile. If there are more than MaxFiles, it returns the first of them and a Problem
-// with ErrFiles. It fails only if ctx ends.
-func (p *Project) Select(ctx context.Context, uploads []Upload, vars Variables) (Set, error) {
-	var set Set
-	for _, u := range uploads {
-		s := &search{Project: p, ctx: ctx, vars: vars, taken: map[string]entry{}, walked: map[string]bool{}, before: len(set.Files)}
-		s.addUpload(u)
-		if err := ctx.Err(); err != nil {
-			return Set{}, err
-		}
-		for _, f := range s.readable(u.Format) {
-			f.What = u.What
-			set.Files = append(set.Files, f)
-		}
-		set.Problems = append(set.Problems, s.problems...)
-	}
-	slices.SortStableFunc(set.Files, func(a, b File) int {
-		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(order(a), order(b)))
-	})
-	set.Files = slices.CompactFunc(set.Files, func(a, b File) bool { return a.Path == b.Path && a.Follow == b.Follow })
-	return set, nil
-}
-
-// order sorts a symbolic link before its target.
-func order(f File) int {
-	if f.Follow {
-		return 1
-	}
-	return 0
-}

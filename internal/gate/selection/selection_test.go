@@ -1,6 +1,7 @@
 package selection_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -74,16 +75,18 @@ func TestMerged(t *testing.T) {
 		{What: "report junit", Format: "gzip", Paths: []string{"b", "a", "c.x"}},
 		{What: "cache", Paths: []string{"*"}},
 	}, vars)
-	want := selection.Set{Files: []selection.File{
+	kit.Must(t, err)
+	defer set.Close()
+	want := []selection.File{
 		{Path: "a", What: "report junit"},
 		{Path: "b", What: "artifacts"},
 		{Path: "c.x", What: "report junit"},
 		{Path: "c/d", What: "artifacts"},
 		{Path: "link", What: "artifacts"},
 		{Path: "link", What: "report dotenv", Follow: true},
-	}}
-	if diff := cmp.Diff(want, set); diff != "" || err != nil {
-		t.Errorf("error %v, differs:\n%s", err, diff)
+	}
+	if diff := cmp.Diff(want, slices.Collect(set.Files())); diff != "" || set.Count != 5 || len(set.Problems) > 0 {
+		t.Errorf("%d files, problems %v, differs:\n%s", set.Count, set.Problems, diff)
 	}
 }
 

@@ -21,6 +21,9 @@ type Project struct {
 	// MaxFiles bounds the files that Select returns, of all uploads together, and the files
 	// and folders that it lists for one pattern. 0 means no bound.
 	MaxFiles int64
+	// Temp is a folder for a file without a name, of mode 0600, with the names of many
+	// files. Without it these names are in memory.
+	Temp string
 
 	fd  int
 	dir string // clean absolute path
@@ -115,8 +118,9 @@ func fileType(mode uint32) fs.FileMode {
 	return fs.ModeIrregular
 }
 
-// readDir returns the entries of the folder name, sorted: at most one more than MaxFiles.
-func (p *Project) readDir(name string) ([]fs.DirEntry, error) {
+// readDir returns the entries of the folder name, or only the folders in it, sorted. It
+// returns at most one more than MaxFiles.
+func (p *Project) readDir(name string, folders bool) ([]fs.DirEntry, error) {
 	fd, err := openat(p.fd, name, unix.O_DIRECTORY)
 	if err != nil {
 		return nil, err
@@ -124,13 +128,14 @@ func (p *Project) readDir(name string) ([]fs.DirEntry, error) {
 	// ReadDir needs the path on file systems whose entries do not have a type.
 	dir := os.NewFile(uintptr(fd), path.Join(p.dir, name))
 	defer dir.Close()
-	most := -1
-	if p.MaxFiles > 0 {
-		most = int(p.MaxFiles) + 1
+	var entries []fs.DirEntry
+	for err == nil && (p.MaxFiles <= 0 || int64(len(entries)) <= p.MaxFiles) {
+		var some []fs.DirEntry
+		some, err = dir.ReadDir(chunk)
+		entries = append(entries, slices.DeleteFunc(some, func(e fs.DirEntry) bool { return folders && !e.IsDir() })...)
 	}
-	entries, err := dir.ReadDir(most)
 	if errors.Is(err, io.EOF) {
-		err = nil // the folder is empty
+		err = nil
 	}
 	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	return entries, err
@@ -140,7 +145,8 @@ func (p *Project) readDir(name string) ([]fs.DirEntry, error) {
 // above it. The runner uses os.DirFS. It is an fs.StatFS and an fs.ReadDirFS.
 type globFS struct {
 	*search
-	base string // relative to the project
+	base    string // relative to the project
+	folders bool   // folders have nothing but folders
 }
 
 // join returns the path of name. It fails if os.DirFS would: for instance if name is not
@@ -165,6 +171,9 @@ func (g globFS) Stat(name string) (fs.FileInfo, error) {
 	}
 	e, err := g.stat(full, 0)
 	if err != nil {
+		if g.folders {
+			g.addUnreadable(path.Clean(full), err)
+		}
 		return nil, &fs.PathError{Op: "stat", Path: name, Err: err}
 	}
 	return info{name: path.Base(name), entry: e}, nil
@@ -179,9 +188,8 @@ func (g globFS) ReadDir(name string) ([]fs.DirEntry, error) {
 	if g.ctx.Err() != nil {
 		return nil, g.ctx.Err()
 	}
-	entries, err := g.readDir(full)
-	if g.listed += len(entries); g.exceeds(g.listed) {
-		g.stop()
+	entries, err := g.readDir(full, g.folders)
+	if !g.list(len(entries)) {
 		return nil, ErrFiles
 	}
 	if err != nil {

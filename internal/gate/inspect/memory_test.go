@@ -1,0 +1,123 @@
+//go:build !race
+
+// The race detector needs memory too: make test runs these tests without it.
+
+package inspect_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"rolecall/internal/gate"
+	"rolecall/internal/gate/inspect"
+	"rolecall/internal/job"
+	"rolecall/test/kit"
+)
+
+const (
+	// orderFile names the variable with the order that the child of TestMemory follows.
+	orderFile = "INSPECT_MEMORY_ORDER"
+
+	// The garbage of fewFiles is as much as the garbage collector lets there be.
+	fewFiles, manyFiles = 10_000, 100_000
+	tolerance           = 3 << 10 // KiB: 34 bytes a file, less than a name
+)
+
+// printPeak follows an order, and prints how many files were searched and the peak of this
+// process's memory, in KiB.
+func printPeak(t *testing.T, args ...string) {
+	t.Helper()
+	order, err := os.Open(os.Getenv(orderFile))
+	kit.Must(t, err)
+	defer order.Close()
+	var out bytes.Buffer
+	if code := inspect.Serve(args, nil, order, &out, os.Stderr); code != 0 {
+		t.Fatalf("exit code %d", code)
+	}
+	var report gate.Report
+	kit.Must(t, json.Unmarshal(out.Bytes(), &report))
+	if len(report.Refused) > 0 {
+		t.Errorf("refused are %v", report.Refused)
+	}
+	status, err := os.ReadFile("/proc/self/status")
+	kit.Must(t, err)
+	_, peak, _ := strings.Cut(string(status), "VmHWM:")
+	fmt.Println("searched:", report.Files, strings.Fields(peak)[0])
+}
+
+// peak returns the peak of memory, in KiB, of a process that follows an order, and how many
+// files it has searched.
+func peak(t *testing.T, o gate.Order) (files, peak int) {
+	t.Helper()
+	text, err := json.Marshal(o)
+	kit.Must(t, err)
+	path := filepath.Join(t.TempDir(), "order")
+	kit.Must(t, os.WriteFile(path, text, 0o600))
+	out, err := kit.Child(t, nil, orderFile+"="+path).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	_, result, _ := strings.Cut(string(out), "searched: ")
+	fields := strings.Fields(result)
+	files, err = strconv.Atoi(fields[0])
+	kit.Must(t, err)
+	peak, err = strconv.Atoi(fields[1])
+	kit.Must(t, err)
+	return files, peak
+}
+
+// plantMany makes a repository in which git tracks nothing: half of n small files are in one
+// folder, the others in many.
+func plantMany(t *testing.T, n int) string {
+	t.Helper()
+	dir := t.TempDir()
+	kit.Must(t, exec.Command("git", "init", "-q", dir).Run())
+	for i := range n {
+		folder := filepath.Join(dir, "wide")
+		if i%2 == 0 {
+			folder = fmt.Sprintf("%s/packages/package%d/lib", dir, i/100)
+		}
+		if i < 2 || i%100 == 0 {
+			kit.Must(t, os.MkdirAll(folder, 0o700))
+		}
+		kit.Must(t, os.WriteFile(fmt.Sprintf("%s/some-file-with-a-name-%d.js", folder, i), []byte("text"), 0o600))
+	}
+	return dir
+}
+
+// TestMemory: the memory of the program does not grow with the number of files, in whatever
+// way they are found.
+func TestMemory(t *testing.T) {
+	if kit.IsChild(t) {
+		printPeak(t)
+		return
+	}
+	few, many := plantMany(t, fewFiles), plantMany(t, manyFiles)
+	for name, artifacts := range map[string][]job.Artifact{
+		"a folder":                       {{Paths: []string{"."}}},
+		"files, and their folders":       {{Paths: []string{"**/*.js", "wide/*", "{packages,wide}/**"}}},
+		"untracked, and a second upload": {{Untracked: true, Exclude: []string{".git/**"}}, {Type: "junit", Format: "gzip", Paths: []string{"wide/*"}}},
+	} {
+		o := newOrder(t)
+		o.Uploads.Artifacts = artifacts
+		o.MaxFiles = 1_000_000
+		o.Project = few
+		files, base := peak(t, o)
+		o.Project = many
+		allFiles, all := peak(t, o)
+		t.Logf("%s: %d KiB for %d files, %d KiB for %d", name, base, files, all, allFiles)
+		if files < fewFiles || allFiles < manyFiles {
+			t.Errorf("%s: %d and %d files were searched", name, files, allFiles)
+		}
+		if all-base > tolerance {
+			t.Errorf("%s: %d KiB more for more files, want at most %d", name, all-base, tolerance)
+		}
+	}
+}
