@@ -51,8 +51,7 @@ func Serve(args, _ []string, in io.Reader, out, progress io.Writer) (code int) {
 	if len(args) == 2 && args[0] == gate.ClearWay {
 		return clearWay(ctx, args[1], progress)
 	}
-	var order gate.Order
-	err := json.NewDecoder(io.LimitReader(in, maxOrder)).Decode(&order)
+	order, err := read(in)
 	var report gate.Report
 	if err == nil {
 		err = restrain(order.Limits)
@@ -72,6 +71,15 @@ func Serve(args, _ []string, in io.Reader, out, progress io.Writer) (code int) {
 		return 1
 	}
 	return 0
+}
+
+// read reads an order. A json.Decoder would go over the text three times.
+func read(in io.Reader) (order gate.Order, err error) {
+	text, err := io.ReadAll(io.LimitReader(in, maxOrder))
+	if err == nil {
+		err = order.UnmarshalJSON(text)
+	}
+	return order, err
 }
 
 // Inspect searches all files that the runner would upload in the order's stage, and removes

@@ -215,8 +215,8 @@ func TestNoReport(t *testing.T) {
 		return string(out)
 	}
 	for says, order := range map[string]string{
-		"gate: EOF\n":                                 "",
-		"gate: unexpected EOF\n":                      "{",
+		"gate: unexpected end of JSON input\n":        "",
+		"gate: unexpected end of JSON input":          "{",
 		"gate: json: cannot unmarshal":                `{"Stage": 1}`,
 		`gate: the stage "upload_x" is not known`:     text(func(o *gate.Order) { o.Stage = "upload_x" }),
 		`gate: the stage "build_script" is not known`: text(func(o *gate.Order) { o.Stage = "build_script" }),
