@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"rolecall/internal/gate/selection"
 	"rolecall/test/kit"
@@ -45,5 +46,21 @@ func TestGitBreaksOff(t *testing.T) {
 		if names := strings.Join(keys(got), " "); names != want || (len(problems) > 0) != (status != "0") {
 			t.Errorf("git exits with %s: %q, %v", status, names, problems)
 		}
+	}
+}
+
+// TestFewDescriptors: folders in one another are not all open at once.
+func TestFewDescriptors(t *testing.T) {
+	if !kit.InChild(t, nil) {
+		return
+	}
+	dir := plant(t, nil)
+	deep(t, dir, 1000)
+	var limit unix.Rlimit
+	kit.Must(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &limit))
+	kit.Must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 200, Max: limit.Max}))
+	t.Cleanup(func() { _ = unix.Setrlimit(unix.RLIMIT_NOFILE, &limit) }) // to remove the folders
+	if got, problems := selected(t, dir, selection.Upload{Paths: []string{"."}}, nil); len(got) != 1 || len(problems) > 0 {
+		t.Errorf("%d files, problems %.300v", len(got), problems)
 	}
 }
