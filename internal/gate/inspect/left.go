@@ -3,6 +3,7 @@ package inspect
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"iter"
 	"os"
@@ -53,26 +54,54 @@ type leavings struct {
 func (l *leavings) files() iter.Seq[scan.File] {
 	return func(yield func(scan.File) bool) {
 		for _, dir := range l.order.Leavings.Dirs {
-			err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-				if l.ctx.Err() != nil {
-					return fs.SkipAll
-				}
-				if err == nil && l.isOwn(entry) {
-					if !yield(scan.File{Name: path}) {
-						return errEnough
-					}
-				}
-				return nil // what the user cannot read, no script of the user has written
-			})
-			if err != nil {
+			if !l.below(dir, 0, yield) {
 				return
 			}
 		}
 	}
 }
 
-// errEnough says that the scan wants no more files.
-var errEnough = errors.New("no more files are wanted")
+const (
+	some    = 256 // entries of a folder that are read at once
+	maxOpen = 64  // folders in one another that are open at once
+)
+
+// below calls yield for the files to search below a folder, until it returns false. Depth is
+// how many folders are open. What the user cannot read, no script of the user has written.
+func (l *leavings) below(dir string, depth int, yield func(scan.File) bool) bool {
+	folder, err := os.OpenFile(dir, unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return true
+	}
+	defer folder.Close()
+	most := some
+	if depth >= maxOpen {
+		most = -1
+	}
+	for err == nil {
+		var entries []fs.DirEntry
+		if entries, err = folder.ReadDir(most); most < 0 {
+			err = errors.Join(err, io.EOF, folder.Close())
+		}
+		for _, entry := range entries {
+			if !l.entry(filepath.Join(dir, entry.Name()), entry, depth, yield) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// entry calls yield for the files to search in an entry of a folder.
+func (l *leavings) entry(path string, entry fs.DirEntry, depth int, yield func(scan.File) bool) bool {
+	switch {
+	case l.ctx.Err() != nil:
+		return false
+	case entry.IsDir():
+		return l.below(path, depth+1, yield)
+	}
+	return !l.isOwn(entry) || yield(scan.File{Name: path})
+}
 
 // isOwn reports whether a file is one that the job may have written: a regular file of this
 // user that has changed since the job began.

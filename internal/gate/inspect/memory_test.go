@@ -32,12 +32,16 @@ const (
 
 // printPeak follows an order, and prints how many files were searched and the peak of this
 // process's memory, in KiB.
-func printPeak(t *testing.T, args ...string) {
+func printPeak(t *testing.T) {
 	t.Helper()
 	order, err := os.Open(os.Getenv(orderFile))
 	kit.Must(t, err)
 	defer order.Close()
 	var out bytes.Buffer
+	var args []string
+	if strings.HasSuffix(order.Name(), gate.Left) {
+		args = []string{gate.Left}
+	}
 	if code := inspect.Serve(args, nil, order, &out, os.Stderr); code != 0 {
 		t.Fatalf("exit code %d", code)
 	}
@@ -59,6 +63,9 @@ func peak(t *testing.T, o gate.Order) (files, peak int) {
 	text, err := json.Marshal(o)
 	kit.Must(t, err)
 	path := filepath.Join(t.TempDir(), "order")
+	if len(o.Leavings.Dirs) > 0 {
+		path += "-" + gate.Left
+	}
 	kit.Must(t, os.WriteFile(path, text, 0o600))
 	out, err := kit.Child(t, nil, orderFile+"="+path).CombinedOutput()
 	if err != nil {
@@ -100,6 +107,7 @@ func TestMemory(t *testing.T) {
 		return
 	}
 	few, many := plantMany(t, fewFiles), plantMany(t, manyFiles)
+	compareLeft(t, few, many)
 	for name, artifacts := range map[string][]job.Artifact{
 		"a folder":                       {{Paths: []string{"."}}},
 		"files, and their folders":       {{Paths: []string{"**/*.js", "wide/*", "{packages,wide}/**"}}},
@@ -109,15 +117,33 @@ func TestMemory(t *testing.T) {
 		o.Uploads.Artifacts = artifacts
 		o.MaxFiles = 1_000_000
 		o.Project = few
-		files, base := peak(t, o)
-		o.Project = many
-		allFiles, all := peak(t, o)
-		t.Logf("%s: %d KiB for %d files, %d KiB for %d", name, base, files, all, allFiles)
-		if files < fewFiles || allFiles < manyFiles {
-			t.Errorf("%s: %d and %d files were searched", name, files, allFiles)
-		}
-		if all-base > tolerance {
-			t.Errorf("%s: %d KiB more for more files, want at most %d", name, all-base, tolerance)
-		}
+		more := o
+		more.Project = many
+		comparePeaks(t, name, o, more)
+	}
+}
+
+// compareLeft checks it of the search of what a job has left.
+func compareLeft(t *testing.T, few, many string) {
+	t.Helper()
+	o := newOrder(t)
+	o.Leavings.Dirs = []string{few}
+	more := o
+	more.Leavings.Dirs = []string{many}
+	comparePeaks(t, "left", o, more)
+}
+
+// comparePeaks checks that an order with manyFiles needs no more memory than one with
+// fewFiles.
+func comparePeaks(t *testing.T, name string, few, many gate.Order) {
+	t.Helper()
+	files, base := peak(t, few)
+	allFiles, all := peak(t, many)
+	t.Logf("%s: %d KiB for %d files, %d KiB for %d", name, base, files, all, allFiles)
+	if files < fewFiles || allFiles < manyFiles {
+		t.Errorf("%s: %d and %d files were searched", name, files, allFiles)
+	}
+	if all-base > tolerance {
+		t.Errorf("%s: %d KiB more for more files, want at most %d", name, all-base, tolerance)
 	}
 }
