@@ -45,15 +45,18 @@ func (p place) environ(as script.User) []string {
 	}
 }
 
-// onStore returns the arguments of podman for work on the store of images.
+// onStore returns the arguments of podman for work on the store of images. podman notes the
+// other folders in the store, and refuses a store that was used with others. So they are
+// those of the store, not of the job.
 func (p place) onStore(args ...string) []string {
-	return append([]string{"--root", p.Store, "--runroot", filepath.Join(p.link(), "store")}, args...)
+	run := filepath.Join(linkTo(p.Store), runDir)
+	return append([]string{"--root", p.Store, "--runroot", run, "--tmpdir", filepath.Join(run, "libpod")}, args...)
 }
 
 // onJob returns the arguments of podman for work in an engine root of the job.
 func (p place) onJob(root string, args ...string) []string {
 	return append([]string{
-		"--root", filepath.Join(p.Dir, root), "--runroot", filepath.Join(p.link(), root),
+		"--root", filepath.Join(p.Dir, root), "--runroot", filepath.Join(linkTo(p.run()), root),
 		"--storage-opt", "overlay.imagestore=" + p.Store,
 	}, args...)
 }

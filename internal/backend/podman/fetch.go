@@ -90,7 +90,7 @@ func (e engine) fetchBy(ctx context.Context, policy backend.PullPolicy, asked ba
 func (e engine) look(ctx context.Context, name string) (image, error) {
 	answer, err := e.do(ctx, e.place.onStore("image", "inspect", "--format", "{{.Id}} {{json .Config.ExposedPorts}} {{.User}}", name))
 	if errors.As(err, new(failure)) {
-		return image{}, nil // pulling it shows what else may be wrong
+		return image{}, e.absent(ctx, name)
 	}
 	if err != nil {
 		return image{}, err
@@ -102,6 +102,16 @@ func (e engine) look(ctx context.Context, name string) (image, error) {
 		found.ports = tcpPorts(ports)
 	}
 	return found, nil
+}
+
+// absent returns an error unless podman says that the store does not have the image. A store
+// that podman cannot read must not look like an empty one.
+func (e engine) absent(ctx context.Context, name string) error {
+	_, err := e.do(ctx, e.place.onStore("image", "exists", name))
+	if says, ok := errors.AsType[failure](err); ok && says.code == 1 || err == nil {
+		return nil
+	}
+	return engineFault("look for the image", err)
 }
 
 // tcpPorts returns the TCP ports among those of an image, such as 5432/tcp.

@@ -12,28 +12,33 @@ import (
 	"rolecall/internal/workdir"
 )
 
-// linksDir is the folder of links to the runDir of each job. podman refuses one whose path
-// has more than 50 characters. Nothing but links is in it: no job may write to /run, where
-// the credentials of other jobs can be.
+// linksDir is the folder of links to the runDir of each job, and to each store. podman
+// refuses a runDir whose path has more than 50 characters. Nothing but links is in it: no job
+// may write to /run, where the credentials of other jobs can be.
 const linksDir = "/run/rolecall-podman"
 
-// link returns the path of the link to the runDir.
-func (p place) link() string {
+// run returns the path of the runDir of the job.
+func (p place) run() string { return filepath.Join(p.Dir, runDir) }
+
+// linkTo returns the path of the link to a folder.
+func linkTo(dir string) string {
 	hash := fnv.New64a()
-	_, _ = hash.Write([]byte(p.Dir))
+	_, _ = hash.Write([]byte(dir))
 	return filepath.Join(linksDir, fmt.Sprintf("%016x", hash.Sum64()))
 }
 
-// makeLink makes the link.
-func (p place) makeLink() error {
+// makeLinks makes the links to folders. Another job, or an earlier attempt at this one, may
+// have made them.
+func makeLinks(dirs ...string) error {
 	if err := workdir.MakePassage(filepath.Dir(linksDir), filepath.Base(linksDir)); err != nil {
 		return err
 	}
-	err := os.Symlink(filepath.Join(p.Dir, runDir), p.link())
-	if errors.Is(err, fs.ErrExist) {
-		return nil // of an earlier attempt at the job
+	for _, dir := range dirs {
+		if err := os.Symlink(dir, linkTo(dir)); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
 // make makes the folders of the job. An earlier attempt at the job may have left some.
@@ -41,7 +46,7 @@ func (p place) make(uid, gid uint32) error {
 	if err := os.RemoveAll(p.Dir); err != nil {
 		return err
 	}
-	if err := p.makeLink(); err != nil {
+	if err := makeLinks(p.run(), p.Store); err != nil {
 		return err
 	}
 	base, name := filepath.Dir(filepath.Dir(p.Dir)), filepath.Join(jobsDir, filepath.Base(p.Dir))
@@ -69,7 +74,7 @@ func (p place) remove(ctx context.Context) error {
 	case <-ctx.Done():
 		return errors.Join(ctx.Err(), fmt.Errorf("%s is not removed yet", p.Dir))
 	}
-	err := os.Remove(p.link())
+	err := os.Remove(linkTo(p.run()))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -32,11 +32,17 @@ type placed struct {
 
 const image = "localhost/busybox:1"
 
-// newJob places a job. Its image is not there yet.
+// newJob places a job on a host of its own. Its image is not there yet.
 func newJob(t *testing.T, id job.ID, change func(*backend.Spec)) *placed {
 	t.Helper()
 	dir := kit.OpenDir(t)
 	kit.Must(t, os.Chmod(dir, 0o755))
+	return newJobIn(t, dir, id, change)
+}
+
+// newJobIn places a job on the host whose folders are in dir.
+func newJobIn(t *testing.T, dir string, id job.ID, change func(*backend.Spec)) *placed {
+	t.Helper()
 	spec := backend.Spec{
 		Job: job.Response{Key: job.Key{ID: id, Proof: dir}}, Store: dir + "/store", Folder: "alpha/protected",
 		BuildsDir: dir + "/builds", CacheDir: dir + "/cache", TempProject: dir + "/builds/alpha/protected/r/0/group/project.tmp",

@@ -186,8 +186,8 @@ func TestEngineDies(t *testing.T) {
 		p := built(t, 4717, nil)
 		go func() {
 			for range 200 {
-				if pids, err := exec.Command("pgrep", "-u", "nobody", "-x", victim).Output(); err == nil && podmanBegan(p) {
-					_ = exec.Command("kill", append([]string{"-9"}, strings.Fields(string(pids))...)...).Run()
+				if pid := p.living()[victim]; pid != "" && podmanBegan(p) {
+					_ = exec.Command("kill", "-9", pid).Run()
 					return
 				}
 				time.Sleep(20 * time.Millisecond)
@@ -197,8 +197,8 @@ func TestEngineDies(t *testing.T) {
 		if !strings.Contains(o.Err, "before the script ended") && !strings.Contains(o.Err, "ended before the script") {
 			t.Errorf("%s is killed: %+v", victim, o)
 		}
-		if left := living(t); len(left) > 0 {
-			t.Errorf("%s is killed: processes are left: %s", victim, left)
+		if left := p.living(); len(left) > 0 {
+			t.Errorf("%s is killed: processes are left: %v", victim, left)
 		}
 		kit.Must(t, p.reap())
 		if _, err := os.Stat(podman.DirOf(p.data)); !os.IsNotExist(err) {
@@ -213,14 +213,19 @@ func podmanBegan(p *placed) bool {
 	return err == nil
 }
 
-// living returns the processes of the job's user that are not dead, each with its name.
-func living(t *testing.T) []string {
-	t.Helper()
-	out, _ := exec.Command("ps", "-u", "nobody", "-o", "state=,pid=,comm=").Output()
-	var left []string
-	for line := range strings.Lines(string(out)) {
-		if !strings.HasPrefix(line, "Z") {
-			left = append(left, strings.TrimSpace(line))
+// living returns the ids of the processes of the job that are not dead, by what they are
+// called. They are in a cgroup with the name of its folder, or name one of its folders.
+func (p *placed) living() map[string]string {
+	p.t.Helper()
+	all, err := filepath.Glob("/proc/[0-9]*")
+	kit.Must(p.t, err)
+	left := map[string]string{}
+	for _, dir := range all {
+		group, _ := os.ReadFile(dir + "/cgroup")
+		command, _ := os.ReadFile(dir + "/cmdline") // of a dead process: nothing
+		its := strings.Contains(string(group), filepath.Base(podman.DirOf(p.data))) || strings.Contains(string(command), p.dir+"/")
+		if name, err := os.ReadFile(dir + "/comm"); its && len(command) > 0 && err == nil {
+			left[strings.TrimSpace(string(name))] = filepath.Base(dir)
 		}
 	}
 	return left

@@ -50,8 +50,8 @@ func TestServices(t *testing.T) {
 			t.Errorf("%s: after_script: %+v", network, o)
 		}
 		kit.Must(t, p.reap())
-		if left := living(t); len(left) > 0 {
-			t.Errorf("%s: processes are left: %s", network, left)
+		if left := p.living(); len(left) > 0 {
+			t.Errorf("%s: processes are left: %v", network, left)
 		}
 		if mounts, err := os.ReadFile("/proc/self/mounts"); err != nil || strings.Contains(string(mounts), p.dir) {
 			t.Errorf("%s: mounts are left: %s %v", network, mounts, err)
