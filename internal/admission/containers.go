@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -32,7 +33,7 @@ func (c Case) decideContainers(d *Decision) error {
 		return nil
 	}
 	d.Checks = d.Grant.Images.Judge(d.Asked, image.Host{MaxServices: settings.MaxServices, RequireImage: settings.RequireImage})
-	if err := checkContainers(*d); err != nil {
+	if err := cmp.Or(checkContainers(*d), c.NoContainers); err != nil {
 		return err
 	}
 	d.Containers = containersOf(*d)

@@ -130,6 +130,9 @@ func TestContainersRefused(t *testing.T) {
 		`this job has no unix user, and the containers of a job belong to one; set run_as`: {with(boxed(t, "alpine:3"), func(c *admission.Case) {
 			c.Policy = compile(t, strings.Replace(boxes, "run_as = \"ci-alpha\"\n", "", 1))
 		}), fault.RootContainer, ""},
+		`the runner is a user`: {with(boxed(t, "alpine:3"), func(c *admission.Case) {
+			c.NoContainers = fault.New(fault.RootContainer, errors.New("the runner is a user"), "")
+		}), fault.RootContainer, ""},
 		`default_image: image: this is not the name of an image (`: {with(boxed(t, ""), func(c *admission.Case) {
 			c.Policy = compile(t, strings.Replace(boxes, "max_services", "default_image = \"r.example.org/a..b:1\"\nmax_services", 1))
 		}), fault.BadPolicy, ""},

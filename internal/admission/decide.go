@@ -17,15 +17,16 @@ import (
 
 // Case is what a decision rests on.
 type Case struct {
-	Policy   *tenant.Policy          // nil: the job names its tenant, and what it requests of providers
-	Pinned   tenant.Name             // the tenant of the runner; None if the runner has none
-	RunAs    string                  // without a policy: the unix user of all jobs; empty: the driver's user
-	NoRoot   error                   // refuses a job without a unix user; nil: such a job may run as the driver's user
-	NotAs    func(user string) error // refuses a job whose unix user the driver cannot become; nil: it can become all
-	WorkDir  string                  // the folder beside the job's work tree; empty: unknown, and not checked
-	Response job.Response
-	Request  job.Request
-	Read     Reader
+	Policy       *tenant.Policy          // nil: the job names its tenant, and what it requests of providers
+	Pinned       tenant.Name             // the tenant of the runner; None if the runner has none
+	RunAs        string                  // without a policy: the unix user of all jobs; empty: the driver's user
+	NoRoot       error                   // refuses a job without a unix user; nil: such a job may run as the driver's user
+	NotAs        func(user string) error // refuses a job whose unix user the driver cannot become; nil: it can become all
+	NoContainers error                   // refuses a job with an image if the driver cannot run containers; nil: it can
+	WorkDir      string                  // the folder beside the job's work tree; empty: unknown, and not checked
+	Response     job.Response
+	Request      job.Request
+	Read         Reader
 
 	Providers []Provider // none: Decide only says which tenant the job is, and orders nothing
 	ReadFile  FileReader

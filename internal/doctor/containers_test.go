@@ -2,10 +2,14 @@ package doctor_test
 
 import (
 	"encoding/json"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"rolecall/test/kit"
 )
 
 // containers returns a world with containers, in which the job has an image and a service,
@@ -25,6 +29,7 @@ func containers(t *testing.T) *world {
 // and what each rule says.
 func TestExplainContainers(t *testing.T) {
 	t.Parallel()
+	kit.NeedRoot(t, "containers, which only root can run")
 	w := containers(t)
 	got := w.explain(t, w.token())
 	for _, says := range []string{
@@ -50,6 +55,7 @@ func TestExplainContainers(t *testing.T) {
 // TestExplainContainersJSON: the same as JSON.
 func TestExplainContainersJSON(t *testing.T) {
 	t.Parallel()
+	kit.NeedRoot(t, "containers, which only root can run")
 	type answer struct {
 		Image            string
 		Services, Logins []string
@@ -62,5 +68,19 @@ func TestExplainContainersJSON(t *testing.T) {
 	}
 	if diff := cmp.Diff(answer{"r.example.com/ci/a:1", []string{"docker.io/library/postgres:16"}, []string{"r.example.com, of the job"}}, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestExplainContainersNotRoot: a job with an image is refused where the driver is not root.
+func TestExplainContainersNotRoot(t *testing.T) {
+	const nobody = 65534
+	if os.Geteuid() == 0 && !kit.InChild(t, &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}) {
+		return
+	}
+	t.Setenv("TMPDIR", "/tmp") // that of a child is open to all, and no place for a policy file
+	w := containers(t)
+	got := w.explain(t, w.token())
+	if says := "refused [runner-admin]: the runner of this job is not root"; got.code != 1 || !strings.Contains(got.out, says) {
+		t.Errorf("exit code %d, want %q in\n%s%s", got.code, says, got.out, got.errors)
 	}
 }

@@ -75,6 +75,7 @@ func (d call) newCase(told program.Flags, file string) (admission.Case, error) {
 		return c, usageError{err}
 	}
 	c.NoRoot, c.NotAs = told.NoRoot(policy, os.Geteuid()), program.NotAs(os.Geteuid())
+	c.NoContainers = program.NoContainers(os.Geteuid())
 	for _, p := range d.providers {
 		c.Providers = append(c.Providers, p)
 	}

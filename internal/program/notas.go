@@ -1,6 +1,8 @@
 package program
 
 import (
+	"errors"
+
 	"rolecall/internal/account"
 	"rolecall/internal/fault"
 )
@@ -19,4 +21,14 @@ func NotAs(euid int) func(user string) error {
 		}
 		return nil
 	}
+}
+
+// NoContainers returns the fault.RootContainer which refuses a job with an image, or nil if a
+// driver with the effective uid euid can make the namespaces of containers for a user.
+func NoContainers(euid int) error {
+	if euid == 0 {
+		return nil
+	}
+	return fault.New(fault.RootContainer, errors.New("the runner of this job is not root, and only root can run containers"),
+		"remove User= from the unit of GitLab Runner, then run\nsystemctl daemon-reload && systemctl restart gitlab-runner")
 }

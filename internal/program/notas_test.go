@@ -28,3 +28,14 @@ func TestNotAs(t *testing.T) {
 		}
 	}
 }
+
+// TestNoContainers: only root can run containers.
+func TestNoContainers(t *testing.T) {
+	t.Parallel()
+	if err := program.NoContainers(0); err != nil {
+		t.Errorf("root: %v", err)
+	}
+	if err := program.NoContainers(1000); err == nil || fault.CodeOf(err) != fault.RootContainer {
+		t.Errorf("another user: %v", err)
+	}
+}

@@ -35,7 +35,8 @@ func (b *Backend) Build(ctx context.Context, data json.RawMessage, id job.ID, o 
 	defer func() { err = errors.Join(err, end()) }()
 	e.proxy = o.Proxy
 	if err := e.place.make(e.as.UID, e.as.GID); err != nil {
-		return fault.New(fault.NoContainers, err, "")
+		return fault.New(fault.NoContainers, fmt.Errorf("the folders of the job's containers cannot be made: %w", err),
+			"see what is wrong on the runner's host\n/usr/libexec/rolecall/doctor check").With("folder", e.place.Dir)
 	}
 	if err := e.makeSlot(ctx); err != nil {
 		return err
@@ -95,10 +96,16 @@ func (e engine) create(ctx context.Context, o backend.Order, i image, h *hold) e
 	return made.write(e.place.Dir)
 }
 
-// common returns the arguments of every container of the job.
+// common returns the arguments of every container of the job. Where SELinux is on, it does
+// not separate the container from the host (label=disable): files come into the shared folders
+// from both sides and keep the label that they had elsewhere, and with no_new_privs podman and
+// crun cannot change to the domains of container-selinux. Who the container is for the host,
+// the unix user, is the wall.
+//
+// https://docs.podman.io/en/v4.3/markdown/podman-create.1.html (--volume, "Labeling Volume Mounts")
 func (e engine) common(limits backend.Limits) []string {
 	return []string{
-		"--quiet", "--pull=never", "--cgroups=disabled", "--http-proxy=false",
+		"--quiet", "--pull=never", "--cgroups=disabled", "--http-proxy=false", "--security-opt=label=disable",
 		"--ulimit=nofile=" + bound(unix.RLIMIT_NOFILE, limits.OpenFiles), "--ulimit=nproc=" + bound(unix.RLIMIT_NPROC, limits.Processes),
 	}
 }

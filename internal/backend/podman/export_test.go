@@ -3,7 +3,9 @@ package podman
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
+	"rolecall/internal/backend"
 	"rolecall/internal/job"
 )
 
@@ -29,4 +31,10 @@ func (b *Backend) Import(ctx context.Context, data json.RawMessage, id job.ID, a
 func DirOf(data json.RawMessage) string {
 	p, _ := parse(data)
 	return p.Dir
+}
+
+// CreateArgs returns the arguments of the container of a job.
+func CreateArgs(limits backend.Limits) []string {
+	e := engine{place: place{Slot: "/b/slot", Own: "/b/own", Network: "host"}}
+	return slices.Concat(e.common(limits), forScripts(), network(e.place, nil), e.mounts("/run/secret"))
 }

@@ -12,10 +12,10 @@ import (
 	"rolecall/internal/workdir"
 )
 
-// linksDir is the folder of links to the runDir of each job, and to each store. podman
+// LinksDir is the folder of links to the runDir of each job, and to each store. podman
 // refuses a runDir whose path has more than 50 characters. Nothing but links is in it: no job
 // may write to /run, where the credentials of other jobs can be.
-const linksDir = "/run/rolecall-podman"
+const LinksDir = "/run/rolecall-podman"
 
 // run returns the path of the runDir of the job.
 func (p place) run() string { return filepath.Join(p.Dir, runDir) }
@@ -24,13 +24,13 @@ func (p place) run() string { return filepath.Join(p.Dir, runDir) }
 func linkTo(dir string) string {
 	hash := fnv.New64a()
 	_, _ = hash.Write([]byte(dir))
-	return filepath.Join(linksDir, fmt.Sprintf("%016x", hash.Sum64()))
+	return filepath.Join(LinksDir, fmt.Sprintf("%016x", hash.Sum64()))
 }
 
 // makeLinks makes the links to folders. Another job, or an earlier attempt at this one, may
 // have made them.
 func makeLinks(dirs ...string) error {
-	if err := workdir.MakePassage(filepath.Dir(linksDir), filepath.Base(linksDir)); err != nil {
+	if err := workdir.MakePassage(filepath.Dir(LinksDir), filepath.Base(LinksDir)); err != nil {
 		return err
 	}
 	for _, dir := range dirs {

@@ -43,15 +43,7 @@ func newJob(t *testing.T, id job.ID, change func(*backend.Spec)) *placed {
 // newJobIn places a job on the host whose folders are in dir.
 func newJobIn(t *testing.T, dir string, id job.ID, change func(*backend.Spec)) *placed {
 	t.Helper()
-	spec := backend.Spec{
-		Job: job.Response{Key: job.Key{ID: id, Proof: dir}}, Store: dir + "/store", Folder: "alpha/protected",
-		BuildsDir: dir + "/builds", CacheDir: dir + "/cache", TempProject: dir + "/builds/alpha/protected/r/0/group/project.tmp",
-		RunAs: "nobody", OwnHome: true,
-		Containers: &backend.Containers{
-			Image:  backend.Image{Name: image, Policies: []backend.PullPolicy{backend.Never}},
-			Engine: backend.Engine{Name: "podman", ImagesDir: dir + "/images", Network: "host", PullTime: time.Minute},
-		},
-	}
+	spec := specOf(dir, id)
 	if change != nil {
 		change(&spec)
 	}
@@ -86,6 +78,19 @@ func (p *placed) withImage(changes ...string) *placed {
 		return podman.New(host.New()).Import(p.t.Context(), p.data, p.id, append(args, path, image)...)
 	}))
 	return p
+}
+
+// specOf returns a job whose folders are in dir.
+func specOf(dir string, id job.ID) backend.Spec {
+	return backend.Spec{
+		Job: job.Response{Key: job.Key{ID: id, Proof: dir}}, Store: dir + "/store", Folder: "alpha/protected",
+		BuildsDir: dir + "/builds", CacheDir: dir + "/cache", TempProject: dir + "/builds/alpha/protected/r/0/group/project.tmp",
+		RunAs: "nobody", OwnHome: true,
+		Containers: &backend.Containers{
+			Image:  backend.Image{Name: image, Policies: []backend.PullPolicy{backend.Never}},
+			Engine: backend.Engine{Name: "podman", ImagesDir: dir + "/images", Network: "host", PullTime: time.Minute},
+		},
+	}
 }
 
 // build builds the place.

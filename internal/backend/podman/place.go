@@ -2,12 +2,8 @@ package podman
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os/exec"
 	"path/filepath"
-
-	"golang.org/x/sys/unix"
 
 	"rolecall/internal/backend"
 	"rolecall/internal/fault"
@@ -28,8 +24,8 @@ func (b *Backend) Place(ctx context.Context, s backend.Spec) (backend.State, *ba
 	if err != nil {
 		return backend.State{}, nil, err
 	}
-	if err := check(owner); err != nil {
-		return backend.State{}, nil, fault.New(fault.NoContainers, err, "")
+	if err := check(owner, *s.Containers); err != nil {
+		return backend.State{}, nil, err
 	}
 	key, err := b.Key(state.Data, s.Job.ID)
 	if err != nil {
@@ -44,7 +40,8 @@ func (b *Backend) Place(ctx context.Context, s backend.Spec) (backend.State, *ba
 		Own:     filepath.Join(state.OwnDirs, s.Job.ID.String()),
 	}
 	if err := p.reserve(engine.ImagesDir, *owner, s.Folder); err != nil {
-		return backend.State{}, nil, fault.New(fault.NoContainers, err, "correct images_dir in [containers] of the policy file, or what is at this path")
+		return backend.State{}, nil, fault.New(fault.NoContainers, fmt.Errorf("images_dir of this host cannot be used: %w", err),
+			"correct images_dir in [containers] of the policy file, or what is at this path").With("images_dir", engine.ImagesDir)
 	}
 	state.Backend = Name
 	state.Data, err = extend(state.Data, p)
@@ -64,30 +61,4 @@ func (p *place) reserve(dir string, owner backend.Owner, folder string) error {
 	var err error
 	p.IDs, err = reserve(filepath.Join(dir, idsDir), owner.UID)
 	return err
-}
-
-// check returns an error, with what to do, if this host cannot run containers for a job.
-func check(owner *backend.Owner) error {
-	if owner == nil {
-		return errors.New("a job with an image needs a unix user: set run_as of its tenant")
-	}
-	for _, program := range []string{"podman", "crun"} {
-		if _, err := exec.LookPath(program); err != nil {
-			return fmt.Errorf("%s is not installed; install podman and crun, such as by: apt-get install podman crun catatonit", program)
-		}
-	}
-	return checkCgroup("/sys/fs/cgroup")
-}
-
-// checkCgroup returns an error if this host has cgroups of version 1: crun starts no
-// container there for a user who is not root.
-func checkCgroup(mount string) error {
-	var fs unix.Statfs_t
-	if err := unix.Statfs(mount, &fs); err != nil {
-		return fmt.Errorf("%s: %w", mount, err)
-	}
-	if fs.Type != unix.CGROUP2_SUPER_MAGIC {
-		return fmt.Errorf("%s has cgroups of version 1; start this host with the kernel parameter systemd.unified_cgroup_hierarchy=1", mount)
-	}
-	return nil
 }

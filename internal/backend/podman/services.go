@@ -117,12 +117,12 @@ func (e engine) connect(ctx context.Context) error {
 	}
 	const begin = `slirp4netns --configure --mtu=65520 --disable-host-loopback --netns-type=path /proc/self/fd/3 tap0 </dev/null >/dev/null 2>&1 &
 for i in 1 2 3 4 5 6 7 8 9 10; do nsenter --net=/proc/self/fd/3 ip -o -4 addr show tap0 2>/dev/null | grep -q inet && exit 0; sleep 0.$i; done
-kill -0 $! 2>/dev/null && echo "it is not ready in time" >&2 || echo "it has ended at once; slirp4netns must be installed, and /dev/net/tun be open to all users" >&2; exit 1`
+kill -0 $! 2>/dev/null && echo "it is not ready in time" >&2 || echo "it has ended at once" >&2; exit 1`
 	net := e.joined[2]
 	e.joined = e.joined[:2] // the program itself stays in the network of the host
 	if _, err := e.tool(ctx, []string{"sh", "-c", begin}, net); err != nil {
-		return fault.New(fault.NoContainers, fmt.Errorf("slirp4netns, for the network of a job with services: %w", err),
-			"install slirp4netns, and look at the mode of /dev/net/tun: it must be 0666")
+		return fault.New(fault.NoContainers, fmt.Errorf("the network of a job with services cannot be connected: %w", err),
+			"install slirp4netns, and open /dev/net/tun to all users\napt-get install slirp4netns\nchmod 0666 /dev/net/tun")
 	}
 	return nil
 }

@@ -40,17 +40,18 @@ func newCase(c *program.Call, parts Parts, response job.Response, root string) (
 		return admission.Case{}, err
 	}
 	return admission.Case{
-		Policy:    policy,
-		Pinned:    pinned,
-		RunAs:     runAs,
-		NoRoot:    c.NoRoot(policy, os.Geteuid()),
-		NotAs:     program.NotAs(os.Geteuid()),
-		WorkDir:   c.Env.Request.TempProjectDir(),
-		Response:  response,
-		Request:   c.Env.Request,
-		Read:      reader(c, policy, root),
-		Providers: parts.orderers(),
-		ReadFile:  policyfile.ReadNamed,
+		Policy:       policy,
+		Pinned:       pinned,
+		RunAs:        runAs,
+		NoRoot:       c.NoRoot(policy, os.Geteuid()),
+		NotAs:        program.NotAs(os.Geteuid()),
+		NoContainers: program.NoContainers(os.Geteuid()),
+		WorkDir:      c.Env.Request.TempProjectDir(),
+		Response:     response,
+		Request:      c.Env.Request,
+		Read:         reader(c, policy, root),
+		Providers:    parts.orderers(),
+		ReadFile:     policyfile.ReadNamed,
 
 		ReadImages: request.Read,
 	}, nil
