@@ -1,10 +1,11 @@
 # make demo    the main job on this machine, with real parts
+# make demo-image  the same in an image, in containers
 # make check   every test; what CI runs
 # make build   the driver's binaries, in bin/
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: build parts demo check fmt vet lint modules vuln test e2e fuzz soak bench tidy clean install
+.PHONY: build parts demo demo-image check fmt vet lint modules vuln test e2e fuzz soak bench tidy clean install
 
 PROGRAMS := config prepare run cleanup gate registry sweep doctor
 GO      := CGO_ENABLED=0 go
@@ -57,6 +58,11 @@ bin/tools/golangci-lint: tools/go.mod tools/go.sum
 
 demo: build $(PARTS)
 	@go run ./test/demo
+
+# The same pipeline in an image, in containers of podman. It needs root and the packages that
+# the README names.
+demo-image: build $(PARTS)
+	@go run ./test/demo -image
 
 check: build fmt vet lint modules vuln test e2e
 

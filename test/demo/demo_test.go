@@ -55,6 +55,22 @@ func TestDemo(t *testing.T) {
 	}
 }
 
+// TestDemoImage: the same in an image.
+func TestDemoImage(t *testing.T) {
+	if !kit.InUnified(t, "the demo in containers") {
+		return
+	}
+	shown, err := runDemo(t, imageYAML)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, shown)
+	}
+	for _, want := range []string{"image:", "/amazon/aws-cli:2.25.2", "deployed by alpha", "deployed by beta", ", 0 with a secret", "is left."} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("no %q in:\n%s", want, shown)
+		}
+	}
+}
+
 // TestDemoFails has pipelines in which something is not as the demo promises.
 func TestDemoFails(t *testing.T) {
 	for _, test := range []struct{ name, instead, want string }{

@@ -19,7 +19,11 @@ type span struct{ from, to time.Time }
 // runJobs runs the jobs of the pipeline, and shows that they ran at once and had credentials.
 func (d *demo) runJobs(ctx context.Context, p pipeline) error {
 	d.title("Running %d jobs on one runner", len(p.matrix))
-	jobs, specs := p.jobs(d.world.minio.RoleARN, d.world.recorder.URL())
+	registry := ""
+	if d.world.registry != nil {
+		registry = d.world.registry.Address
+	}
+	jobs, specs := p.jobs(d.world.minio.RoleARN, d.world.recorder.URL(), registry)
 	for i, job := range jobs {
 		job.run = d.world.gitlab.Enqueue(runnerToken, specs[i])
 	}

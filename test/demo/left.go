@@ -41,7 +41,7 @@ func (d *demo) showLeft() error {
 		dirs []string
 	}{
 		{"rolecall's folders: " + strings.Join(state.Roots(), ", "), stores()},
-		{"the runner's folders: builds, cache, tmp, home; its log and its settings", []string{filepath.Join(d.world.dir, "runner")}},
+		{"the runner's folders: builds, cache, tmp, home; its log and its settings", d.world.folders()},
 		{"what GitLab has received: logs and artifacts", []string{received}},
 	} {
 		files, found, err := lab.Search(secrets, place.dirs...)
@@ -55,6 +55,11 @@ func (d *demo) showLeft() error {
 		return fmt.Errorf("secrets are left in:\n  %s", strings.Join(left, "\n  "))
 	}
 	return d.checkTraces()
+}
+
+// folders returns the folders of the runner and of containers.
+func (w *world) folders() []string {
+	return []string{w.path("runner"), w.path("builds"), w.path("cache"), w.path("images")}
 }
 
 // keepReceived writes to files what GitLab has received of the jobs, to be searched with the

@@ -3,12 +3,16 @@
 //
 // GitLab Runner, the driver and MinIO, as STS and S3, are real; package coordinator stands in
 // for GitLab. The demo exits with 1 where anything is not as it says.
+//
+// With -image the jobs run in an image from a registry on this machine, in containers of
+// podman. That needs root.
 package main
 
 import (
 	"context"
 	_ "embed"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/signal"
@@ -21,11 +25,23 @@ import (
 //go:embed gitlab-ci.yml
 var ciYAML string
 
+//go:embed gitlab-ci-image.yml
+var imageYAML string
+
 // patience bounds the whole demo.
 const patience = 2 * time.Minute
 
 func main() {
-	if err := show(newScreen(os.Stdout)); err != nil {
+	image := flag.Bool("image", false, "run the jobs in an image")
+	flag.Parse()
+	yaml := ciYAML
+	if *image {
+		if code, ended := unify(); ended {
+			os.Exit(code)
+		}
+		yaml = imageYAML
+	}
+	if err := show(newScreen(os.Stdout), yaml); err != nil {
 		fmt.Fprintln(os.Stderr, "\ndemo:", err)
 		os.Exit(1)
 	}
@@ -39,7 +55,7 @@ type demo struct {
 }
 
 // show runs the demo until its end or an interrupt, and then stops and removes everything.
-func show(s screen) error {
+func show(s screen, yaml string) error {
 	began := time.Now()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
@@ -47,7 +63,7 @@ func show(s screen) error {
 	// A reader who has seen enough, such as head, is no reason to leave everything behind.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	d := demo{screen: s}
-	err := d.run(ctx, ciYAML)
+	err := d.run(ctx, yaml)
 	if d.world != nil {
 		err = d.end(ctx, err)
 	}

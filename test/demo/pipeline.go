@@ -16,7 +16,8 @@ type pipeline struct {
 	matrix                   []map[string]string // the variables of each job
 	idTokens                 map[string]string   // audiences
 	script                   []string
-	untracked                bool // artifacts
+	untracked                bool   // artifacts
+	image                    string // in the registry of the demo; empty: scripts run on the host
 }
 
 // parse reads as much of YAML and of GitLab's keywords as gitlab-ci.yml has, one entry a line,
@@ -40,6 +41,9 @@ func parse(text string) (pipeline, error) {
 			p.stage = value
 		case keyword == "environment":
 			p.environment = value
+		case keyword == "image" && key == "name":
+			_, p.image, _ = strings.Cut(value, "/")
+		case keyword == "image" && key == "entrypoint" && value == `[""]`:
 		case keyword == "parallel" && isItem:
 			name, value, _ := strings.Cut(item, ": ")
 			p.matrix = append(p.matrix, map[string]string{name: value})
@@ -68,7 +72,7 @@ type tenantJob struct {
 }
 
 // jobs makes the pipeline's jobs as GitLab would, with ROLE_ARN from the project's settings.
-func (p pipeline) jobs(role func(tenant string) string, s3 string) ([]*tenantJob, []coordinator.Job) {
+func (p pipeline) jobs(role func(tenant string) string, s3, registry string) ([]*tenantJob, []coordinator.Job) {
 	var jobs []*tenantJob
 	var specs []coordinator.Job
 	for _, matrix := range p.matrix {
@@ -89,6 +93,11 @@ func (p pipeline) jobs(role func(tenant string) string, s3 string) ([]*tenantJob
 		}
 		for variable, audience := range p.idTokens {
 			spec.IDTokens[variable] = expand(audience)
+		}
+		if p.image != "" {
+			spec.Mutate = func(job map[string]any) {
+				job["image"] = map[string]any{"name": registry + "/" + p.image, "entrypoint": []any{""}}
+			}
 		}
 		if p.untracked {
 			spec.Artifacts = []coordinator.Artifact{{Untracked: true}}

@@ -29,6 +29,13 @@ type world struct {
 	minio    *lab.MinIO
 	recorder *lab.Recorder
 	runner   *lab.RunnerService
+	registry *lab.Registry // nil: no job has an image
+}
+
+// step starts one part.
+type step struct {
+	what string
+	run  func() error
 }
 
 // start starts the parts. What it returns must be closed, also after an error.
@@ -38,14 +45,14 @@ func start(ctx context.Context, s screen, p pipeline, yaml string) (*world, erro
 	if w.dir, err = os.MkdirTemp("", "rolecall-demo-"); err != nil {
 		return w, err
 	}
-	for _, step := range []struct {
-		what string
-		run  func() error
-	}{
+	steps := []step{
 		{"a stand-in for GitLab, which signs ID tokens as GitLab does", func() error { return w.startGitLab(yaml) }},
 		{"MinIO, the STS and S3", func() error { return w.startMinIO(ctx, p) }},
-		{"GitLab Runner, with rolecall as its custom executor", w.startRunner},
-	} {
+	}
+	if p.image != "" {
+		steps = append(steps, step{"a registry, with the image of the jobs", func() error { return w.startRegistry(ctx, p.image) }})
+	}
+	for _, step := range append(steps, step{"GitLab Runner, with rolecall as its custom executor", func() error { return w.startRunner(p) }}) {
 		began := time.Now()
 		if err := step.run(); err != nil {
 			return w, err
@@ -70,7 +77,7 @@ func (w *world) startGitLab(yaml string) (err error) {
 
 // startMinIO starts MinIO, and before it the proxy that remembers what it issues.
 func (w *world) startMinIO(ctx context.Context, p pipeline) (err error) {
-	_, specs := p.jobs(func(string) string { return "" }, "")
+	_, specs := p.jobs(func(string) string { return "" }, "", "")
 	dir := filepath.Join(w.dir, "minio")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
@@ -85,7 +92,13 @@ func (w *world) startMinIO(ctx context.Context, p pipeline) (err error) {
 
 // startRunner starts the runner. It does not end with the demo's context, as it is to clean up
 // after its jobs then.
-func (w *world) startRunner() (err error) {
+func (w *world) startRunner(p pipeline) (err error) {
+	args := lab.NoPolicy()
+	if p.image != "" {
+		if args, err = w.writePolicy(p); err != nil {
+			return err
+		}
+	}
 	dir := filepath.Join(w.dir, "runner")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
@@ -93,7 +106,7 @@ func (w *world) startRunner() (err error) {
 	w.runner, err = lab.StartRunner(context.Background(), lab.RunnerOptions{
 		Dir:         dir,
 		Coordinator: w.gitlab.URL(),
-		Runners:     []lab.Runner{{Name: "shared", Token: runnerToken, Args: lab.NoPolicy()}},
+		Runners:     []lab.Runner{{Name: "shared", Token: runnerToken, Args: args}},
 		Env:         []string{"AWS_ENDPOINT_URL_STS=" + w.recorder.URL(), "AWS_REGION=us-east-1"},
 	})
 	return err
@@ -129,6 +142,9 @@ func (w *world) close() error {
 	}
 	if w.gitlab != nil {
 		w.gitlab.Close()
+	}
+	if w.registry != nil {
+		w.registry.Close()
 	}
 	return errors.Join(append(errs, os.RemoveAll(w.dir))...)
 }

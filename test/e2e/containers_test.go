@@ -94,7 +94,7 @@ func TestContainers(t *testing.T) {
 	job := w.alpha("id -u", "cat README.md", w.s3("put alpha key text"), "cat $ROLECALL_ENV_FILE", "echo kept > /root/kept", "echo out > out.txt")
 	job.AfterScript = []string{"cat /root/kept", w.s3("get alpha key")}
 	log := w.succeed(t, sharedToken, w.in("ci/tool:1", job))
-	contains(t, log, "hello", "kept", "text", "AWS_SECRET_ACCESS_KEY=[MASKED]")
+	contains(t, log, "image "+w.registry.Name("ci/tool:1")+" is sha256:", "hello", "kept", "text", "AWS_SECRET_ACCESS_KEY=[MASKED]")
 	w.checkNothingLeft(t)
 }
 

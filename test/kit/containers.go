@@ -1,11 +1,14 @@
 package kit
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // NeedPodman skips a test on a host without podman. Why is as for NeedRoot.
@@ -27,24 +30,33 @@ func InUnified(t testing.TB, why string) bool {
 	if !InMounts(t, why) {
 		return false
 	}
-	Must(t, syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""))
-	Must(t, syscall.Mount("cgroup2", "/sys/fs/cgroup", "cgroup2", 0, ""))
-	openTun(t)
+	Must(t, Unify(OpenDir(t)))
 	Must(t, os.Chdir(os.Getenv("PWD"))) //nolint:usetesting // the folder of the sources; t.Chdir forbids t.Parallel
 	return true
 }
 
-// openTun lets all users make network interfaces in their own networks, as udev does.
+// IsUnified reports whether this host has cgroups of version 2 only, as current
+// distributions have it.
+func IsUnified() bool {
+	var fs unix.Statfs_t
+	return unix.Statfs("/sys/fs/cgroup", &fs) == nil && fs.Type == unix.CGROUP2_SUPER_MAGIC
+}
+
+// Unify makes the host look so in the mount namespace of this process, which must be its own,
+// and opens /dev/net/tun to all users, as udev does. It needs root, and a temporary folder.
 //
 // https://docs.kernel.org/networking/tuntap.html
-func openTun(t testing.TB) {
-	t.Helper()
-	path := filepath.Join(OpenDir(t), "tun")
-	Must(t, syscall.Mknod(path, syscall.S_IFCHR|0o666, 10<<8|200))
-	Must(t, os.Chmod(path, 0o666))
-	Must(t, os.MkdirAll("/dev/net", 0o755))
-	if _, err := os.Stat("/dev/net/tun"); err != nil {
-		t.Fatal(err)
+func Unify(temp string) error {
+	tun := filepath.Join(temp, "tun")
+	err := errors.Join(
+		unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""),
+		unix.Mount("cgroup2", "/sys/fs/cgroup", "cgroup2", 0, ""),
+		unix.Mknod(tun, unix.S_IFCHR|0o666, 10<<8|200),
+		os.Chmod(tun, 0o666),
+		unix.Mount(tun, "/dev/net/tun", "", unix.MS_BIND, ""),
+	)
+	if err != nil {
+		return fmt.Errorf("a host with cgroups of version 2: %w", err)
 	}
-	Must(t, syscall.Mount(path, "/dev/net/tun", "", syscall.MS_BIND, ""))
+	return nil
 }

@@ -64,14 +64,19 @@ func (b *Backend) Build(ctx context.Context, data json.RawMessage, id job.ID, o 
 // makeSlot makes the folder of the work tree as the job's user, who must be able to.
 func (e engine) makeSlot(ctx context.Context) error {
 	_, err := e.tool(ctx, []string{"mkdir", "-p", "--", e.place.Slot})
+	if errors.As(err, new(failure)) {
+		return fault.New(fault.BadUser, fmt.Errorf("the job's user cannot make the folder of its work tree: %w", err),
+			"let the users of jobs pass through all folders above builds_dir").With("folder", e.place.Slot)
+	}
 	return err
 }
 
 // image is an image in the store.
 type image struct {
-	id    string
-	user  string // in which its containers run; empty: root
-	ports []int  // TCP ports that it exposes
+	id     string
+	digest string // of its manifest
+	user   string // in which its containers run; empty: root
+	ports  []int  // TCP ports that it exposes
 }
 
 // create creates the container of the job.

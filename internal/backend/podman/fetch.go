@@ -37,6 +37,7 @@ func (e engine) fetchAll(ctx context.Context, o backend.Order) ([]image, error) 
 			return nil, err
 		}
 		images = append(images, found)
+		o.Say(fmt.Sprintf("image %s is %s", one.Name, found.digest))
 	}
 	return images, nil
 }
@@ -88,17 +89,17 @@ func (e engine) fetchBy(ctx context.Context, policy backend.PullPolicy, asked ba
 
 // look returns the image of that name in the store, or one without an id.
 func (e engine) look(ctx context.Context, name string) (image, error) {
-	answer, err := e.do(ctx, e.place.onStore("image", "inspect", "--format", "{{.Id}} {{json .Config.ExposedPorts}} {{.User}}", name))
+	answer, err := e.do(ctx, e.place.onStore("image", "inspect", "--format", "{{.Id}} {{.Digest}} {{json .Config.ExposedPorts}} {{.User}}", name))
 	if errors.As(err, new(failure)) {
 		return image{}, e.absent(ctx, name)
 	}
 	if err != nil {
 		return image{}, err
 	}
-	fields := strings.SplitN(answer, " ", 3)
-	found := image{id: fields[0], user: strings.Join(fields[2:], "")}
+	fields := append(strings.SplitN(answer, " ", 4), "", "", "")
+	found := image{id: fields[0], digest: fields[1], user: fields[3]}
 	var ports map[string]any
-	if len(fields) > 1 && json.Unmarshal([]byte(fields[1]), &ports) == nil {
+	if json.Unmarshal([]byte(fields[2]), &ports) == nil {
 		found.ports = tcpPorts(ports)
 	}
 	return found, nil
