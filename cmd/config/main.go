@@ -2,6 +2,7 @@
 package main
 
 import (
+	"rolecall/internal/backend"
 	"rolecall/internal/backend/host"
 	"rolecall/internal/backend/podman"
 	_ "rolecall/internal/crash"
@@ -14,6 +15,7 @@ func main() {
 	on := host.New()
 	config.New(config.Parts{
 		Backends:  []config.Backend{on, podman.New(on)},
+		Tidiers:   []backend.Tidier{podman.New(on)},
 		Providers: []policyfile.Provider{grant.AWS{}},
 	}).Main()
 }

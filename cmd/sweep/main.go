@@ -15,6 +15,7 @@ func main() {
 	on := host.New()
 	sweep.Parts{
 		Backends:  []backend.Reaper{on, podman.New(on)},
+		Tidiers:   []backend.Tidier{podman.New(on)},
 		Providers: []policyfile.Provider{grant.AWS{}},
 	}.Main()
 }

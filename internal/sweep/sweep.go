@@ -27,6 +27,7 @@ import (
 // Parts are the backends and providers that the program works with.
 type Parts struct {
 	Backends  []backend.Reaper      // of all jobs that this host may have
+	Tidiers   []backend.Tidier      // of the folder of image stores
 	Providers []policyfile.Provider // their keys may be in a policy file
 
 	// Journal gets the errors too; the zero Log gets none. Main sets it.
@@ -39,7 +40,13 @@ func (p Parts) Main() {
 	process.Exit(p.Serve)
 }
 
-// Serve sweeps the folders that Roots returns for args. Run writes its lines to out.
+// Places are the folders to sweep.
+type Places struct {
+	Roots  []string // folders that a stage of this user may keep the state of jobs in
+	Images string   // folder of image stores; empty: jobs have no containers
+}
+
+// Serve sweeps the folders that Find returns for args. Run writes its lines to out.
 // With --version as the only argument it prints its version instead. Serve reads neither
 // environ nor standard input. It returns the exit code: 0 if all that should be removed
 // is gone, else 1, with the reason on stderr.
@@ -48,12 +55,12 @@ func (p Parts) Serve(args, _ []string, _ io.Reader, out, stderr io.Writer) (code
 		_, _ = fmt.Fprintf(out, "rolecall sweep %s\n", version.Version) // there is nobody else to tell
 		return 0
 	}
-	roots, err := p.Roots(args, stderr)
+	places, err := p.Find(args, stderr)
 	if errors.Is(err, flag.ErrHelp) {
 		return 0
 	}
 	failed := p.report(err, stderr)
-	if p.report(p.Run(roots, out), stderr) || failed {
+	if p.report(p.Run(places, out), stderr) || failed {
 		return 1
 	}
 	return 0
@@ -69,26 +76,30 @@ func (p Parts) report(err error, stderr io.Writer) bool {
 	return true
 }
 
-// Roots returns the folders to sweep: the folders that a stage of this user may keep the
-// state of jobs in, and the credentials_dir of the policy file of --config. If the
-// arguments are wrong, help gets a text. If the policy file is wrong, Roots returns the
-// other folders beside the error.
-func (p Parts) Roots(args []string, help io.Writer) ([]string, error) {
+// Find returns the folders to sweep: those that are the same for all policy files, and those
+// that the policy file of --config names. If the arguments are wrong, help gets a text. If
+// the policy file is wrong, Find returns the other folders beside the error.
+func (p Parts) Find(args []string, help io.Writer) (Places, error) {
 	flags := flag.NewFlagSet("rolecall sweep", flag.ContinueOnError)
 	flags.SetOutput(help)
 	named := flags.String("config", "", "policy `FILE` (default "+policyfile.Default+")")
 	if err := flags.Parse(args); err != nil {
-		return nil, err
+		return Places{}, err
 	}
 	if flags.NArg() > 0 {
-		return nil, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+		return Places{}, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
-	roots := state.Roots()
+	places := Places{Roots: state.Roots()}
 	policy, err := readPolicy(*named, p.Providers)
-	if policy != nil && policy.Settings().CredentialsDir != "" {
-		roots = append(roots, policy.Settings().CredentialsDir)
+	if policy == nil {
+		return places, err
 	}
-	return roots, err
+	settings := policy.Settings()
+	if settings.CredentialsDir != "" {
+		places.Roots = append(places.Roots, settings.CredentialsDir)
+	}
+	places.Images = settings.Containers.Engine.ImagesDir
+	return places, err
 }
 
 // readPolicy returns the policy file. It returns nil if no file is named and the default
@@ -100,14 +111,33 @@ func readPolicy(named string, providers []policyfile.Provider) (*tenant.Policy, 
 	return program.Flags{Config: named}.Policy(providers...)
 }
 
-// Run sweeps the roots, and writes a line to out for each job that it has removed. An
+// Run sweeps the places, and writes a line to out for each job that it has removed. An
 // error names what is left, as a fault.LeftBehind, or what could not be written.
-func (p Parts) Run(roots []string, out io.Writer) error {
+func (p Parts) Run(places Places, out io.Writer) error {
 	var problems error
-	for _, root := range roots {
+	for _, root := range places.Roots {
 		problems = errors.Join(problems, p.sweep(root, out))
 	}
+	if places.Images == "" {
+		return problems
+	}
+	for _, t := range p.Tidiers {
+		problems = errors.Join(problems, tidy(t, places.Images, out))
+	}
 	return problems
+}
+
+// tidy removes what jobs have left in a folder of image stores.
+func tidy(t backend.Tidier, images string, out io.Writer) error {
+	removed, err := t.Tidy(context.Background(), images, state.DataOf)
+	if err != nil {
+		err = fault.New(fault.LeftBehind, err, "")
+	}
+	for _, what := range removed {
+		_, writeErr := fmt.Fprintf(out, "removed %s\n", what)
+		err = errors.Join(err, writeErr)
+	}
+	return err
 }
 
 // sweep sweeps one root.

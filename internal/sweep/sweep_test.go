@@ -17,6 +17,7 @@ import (
 	"rolecall/internal/audit"
 	"rolecall/internal/backend"
 	"rolecall/internal/backend/host"
+	"rolecall/internal/backend/podman"
 	"rolecall/internal/cgroup"
 	"rolecall/internal/creds/aws/grant"
 	"rolecall/internal/fault"
@@ -30,7 +31,10 @@ import (
 
 // newProgram returns the program as its main.go makes it.
 func newProgram() sweep.Parts {
-	return sweep.Parts{Backends: []backend.Reaper{host.New()}, Providers: []policyfile.Provider{grant.AWS{}}}
+	on := host.New()
+	return sweep.Parts{
+		Backends: []backend.Reaper{on}, Tidiers: []backend.Tidier{podman.New(on)}, Providers: []policyfile.Provider{grant.AWS{}},
+	}
 }
 
 // TestMain makes this test binary the program where the test asks for it.
@@ -79,24 +83,24 @@ func dead(t *testing.T, root string, id job.ID, parent string) {
 	f.Close()
 }
 
-func TestRoots(t *testing.T) {
+func TestFind(t *testing.T) {
 	t.Parallel()
 	policy := filepath.Join(t.TempDir(), "rolecall.toml")
 	text := "credentials_dir = \"/a\"\n[gitlab]\nissuer = \"https://gitlab.example.com\"\n[[tenant]]\nname = \"a\"\n" +
-		"role_arn = \"arn:aws:iam::111122223333:role/a\"\naudience = \"a\"\nprojects = [\"a/b\"]\n"
+		"role_arn = \"arn:aws:iam::111122223333:role/a\"\naudience = \"a\"\nprojects = [\"a/b\"]\n[containers]\nengine = \"podman\"\nimages_dir = \"/i\"\n"
 	kit.Must(t, os.WriteFile(policy, []byte(text), 0o600))
-	got, err := newProgram().Roots([]string{"--config", policy}, io.Discard)
-	if want := append(state.Roots(), "/a"); err != nil || !slices.Equal(got, want) {
-		t.Errorf("Roots = %q, %v, want %q", got, err, want)
+	got, err := newProgram().Find([]string{"--config", policy}, io.Discard)
+	if want := append(state.Roots(), "/a"); err != nil || !slices.Equal(got.Roots, want) || got.Images != "/i" {
+		t.Errorf("Find = %q, %v, want %q and /i", got, err, want)
 	}
 	for _, args := range [][]string{{"--config"}, {"x"}, {"--rot", "/a"}} {
-		if got, err := newProgram().Roots(args, io.Discard); err == nil || len(got) > 0 {
-			t.Errorf("Roots(%q) = %q", args, got)
+		if got, err := newProgram().Find(args, io.Discard); err == nil || len(got.Roots) > 0 {
+			t.Errorf("Find(%q) = %q", args, got)
 		}
 	}
 	// A policy file that is broken keeps nobody from the other folders.
 	kit.Must(t, os.WriteFile(policy, nil, 0o600))
-	if got, err := newProgram().Roots([]string{"--config", policy}, io.Discard); err == nil || !slices.Equal(got, state.Roots()) {
+	if got, err := newProgram().Find([]string{"--config", policy}, io.Discard); err == nil || !slices.Equal(got.Roots, state.Roots()) {
 		t.Errorf("a broken policy file: %q, %v", got, err)
 	}
 }
@@ -130,7 +134,7 @@ func TestRun(t *testing.T) {
 	dead(t, last, 8, "/sys/fs/cgroup/none/such")
 	dead(t, last, 9, "/proc") // no cgroup
 	var out strings.Builder
-	err := newProgram().Run([]string{first, "/none/such", file, last}, &out)
+	err := newProgram().Run(sweep.Places{Roots: []string{first, "/none/such", file, last}}, &out)
 	want := "removed what job 7 left in " + first + "\nremoved what job 8 left in " + last + "\n"
 	if out.String() != want {
 		t.Errorf("output\n%s, want\n%s", &out, want)
@@ -139,8 +143,30 @@ func TestRun(t *testing.T) {
 		t.Errorf("error %v, want one about /proc alone", err)
 	}
 	out.Reset()
-	if err := newProgram().Run([]string{first}, &out); err != nil || out.Len() > 0 {
+	if err := newProgram().Run(sweep.Places{Roots: []string{first}}, &out); err != nil || out.Len() > 0 {
 		t.Errorf("the second time: %v\n%s", err, &out)
+	}
+}
+
+// TestImages: what containers of a job that has no record have left in the folder of images
+// is gone, and named.
+func TestImages(t *testing.T) {
+	t.Parallel()
+	images := filepath.Join(t.TempDir(), "images")
+	left := filepath.Join(images, ".jobs", "rolecall-7-0123456789abcdef")
+	kit.Must(t, os.MkdirAll(filepath.Join(left, "root"), 0o700))
+	kit.Must(t, os.Chtimes(left, time.Time{}, time.Now().Add(-time.Hour)))
+	var out strings.Builder
+	err := newProgram().Run(sweep.Places{Images: images}, &out)
+	if want := "removed what the containers of a dead job left in " + left + "\n"; err != nil || out.String() != want {
+		t.Errorf("output %q, %v, want %q", &out, err, want)
+	}
+	if _, err := os.Lstat(left); !os.IsNotExist(err) {
+		t.Errorf("the folder: %v", err)
+	}
+	kit.Must(t, os.WriteFile(filepath.Join(images, "file"), nil, 0o600))
+	if err := newProgram().Run(sweep.Places{Images: filepath.Join(images, "file")}, &out); fault.CodeOf(err) != fault.LeftBehind {
+		t.Errorf("a file in place of the folder: %v", err)
 	}
 }
 
@@ -151,7 +177,7 @@ func TestAudit(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "root")
 	log := filepath.Join(filepath.Dir(root), "audit.jsonl")
 	dead(t, root, 7, "")
-	kit.Must(t, newProgram().Run([]string{root}, io.Discard))
+	kit.Must(t, newProgram().Run(sweep.Places{Roots: []string{root}}, io.Discard))
 	content, err := os.ReadFile(log)
 	kit.Must(t, err)
 	if n := auditlog.Check(t, content); n != 1 || !strings.Contains(string(content), `"event":"removed"`) || !strings.Contains(string(content), `"program":"sweep"`) || !strings.Contains(string(content), `"job_id":"7"`) {
@@ -159,7 +185,7 @@ func TestAudit(t *testing.T) {
 	}
 	kit.Must(t, os.Chmod(log, 0o622))
 	dead(t, root, 8, "")
-	err = newProgram().Run([]string{root}, io.Discard)
+	err = newProgram().Run(sweep.Places{Roots: []string{root}}, io.Discard)
 	if left, _ := os.ReadDir(root); fault.CodeOf(err) != fault.BadAuditLog || len(left) > 0 {
 		t.Errorf("an audit log that others can write to: %v, left %v", err, left)
 	}
@@ -185,7 +211,7 @@ func TestKill(t *testing.T) {
 	go func() { ended <- left.Wait() }()
 	root := filepath.Join(t.TempDir(), "root")
 	dead(t, root, id, parent.Path())
-	kit.Must(t, newProgram().Run([]string{root}, io.Discard))
+	kit.Must(t, newProgram().Run(sweep.Places{Roots: []string{root}}, io.Discard))
 	select {
 	case err := <-ended:
 		t.Logf("the process: %v", err)
@@ -209,7 +235,7 @@ func TestJournal(t *testing.T) {
 	dead(t, filepath.Join(dir, "root"), 9, "/proc") // no cgroup
 	p := newProgram()
 	p.Journal.Journal = filepath.Join(dir, "socket")
-	if !p.Report(p.Run([]string{filepath.Join(dir, "root")}, io.Discard), io.Discard) {
+	if !p.Report(p.Run(sweep.Places{Roots: []string{filepath.Join(dir, "root")}}, io.Discard), io.Discard) {
 		t.Error("no error")
 	}
 	if got := next(); !strings.HasPrefix(got, "MESSAGE="+dir) || !strings.Contains(got, "/proc: not a cgroup") || !strings.Contains(got, "\nPRIORITY=3\n") || !strings.Contains(got, "\nCODE=RC312\n") {

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"rolecall/internal/audit"
+	"rolecall/internal/sweep"
 	"rolecall/test/auditlog"
 	"rolecall/test/fakests"
 	"rolecall/test/kit"
@@ -221,10 +222,10 @@ func TestSweep(t *testing.T) {
 	}
 	record := regexp.MustCompile(`"expires":\d+`).ReplaceAllString(j.read("root/"+j.id+"/job.json"), `"expires":1`)
 	w.write(t, "root/"+j.id+"/job.json", record)
-	roots, err := w.sweep().Roots([]string{"--config", w.dir + "/rolecall.toml"}, os.Stderr)
+	places, err := w.sweep().Find([]string{"--config", w.dir + "/rolecall.toml"}, os.Stderr)
 	kit.Must(t, err)
 	var out strings.Builder
-	kit.Must(t, w.sweep().Run(roots[len(roots)-1:], &out)) // Serve would sweep the folders of this host too
+	kit.Must(t, w.sweep().Run(sweep.Places{Roots: places.Roots[len(places.Roots)-1:]}, &out)) // Serve would sweep the folders of this host too
 	if want := "removed what job " + j.id + " left in " + w.dir + "/root\n"; out.String() != want {
 		t.Errorf("sweep prints %q, want %q", &out, want)
 	}

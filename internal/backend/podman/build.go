@@ -28,16 +28,12 @@ func (b *Backend) Build(ctx context.Context, data json.RawMessage, id job.ID, o 
 	if err != nil {
 		return err
 	}
-	end, err := b.Begin(data, id)
+	end, err := e.begin(id)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, end()) }()
 	e.proxy = o.Proxy
-	if err := e.place.make(e.as.UID, e.as.GID); err != nil {
-		return fault.New(fault.NoContainers, fmt.Errorf("the folders of the job's containers cannot be made: %w", err),
-			"see what is wrong on the runner's host\n/usr/libexec/rolecall/doctor check").With("folder", e.place.Dir)
-	}
 	if err := e.makeSlot(ctx); err != nil {
 		return err
 	}
@@ -59,6 +55,24 @@ func (b *Backend) Build(ctx context.Context, data json.RawMessage, id job.ID, o 
 		defer leave()
 	}
 	return e.create(ctx, o, images[0], h)
+}
+
+// begin makes the folders of the job, and its cgroup, as Begin. Meanwhile no sweep ends an
+// earlier attempt at the job, whose names are the same.
+func (e engine) begin(id job.ID) (end func() error, err error) {
+	unlock, err := lockJobs(e.place.images(), unix.LOCK_SH)
+	if err != nil {
+		return nil, fault.New(fault.NoContainers, err, "")
+	}
+	defer unlock()
+	if end, err = e.Begin(e.data, id); err != nil {
+		return nil, err
+	}
+	if err := e.place.make(newNote(e.place, e.data, id), e.as.UID, e.as.GID); err != nil {
+		return nil, errors.Join(fault.New(fault.NoContainers, fmt.Errorf("the folders of the job's containers cannot be made: %w", err),
+			"see what is wrong on the runner's host\n/usr/libexec/rolecall/doctor check").With("folder", e.place.Dir), end())
+	}
+	return end, nil
 }
 
 // makeSlot makes the folder of the work tree as the job's user, who must be able to.

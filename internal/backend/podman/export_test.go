@@ -15,14 +15,11 @@ func (b *Backend) Import(ctx context.Context, data json.RawMessage, id job.ID, a
 	if err != nil {
 		return err
 	}
-	end, err := b.Begin(data, id)
+	end, err := e.begin(id)
 	if err != nil {
 		return err
 	}
 	defer end() //nolint:errcheck // a test
-	if err := e.place.make(e.as.UID, e.as.GID); err != nil {
-		return err
-	}
 	_, err = e.do(ctx, e.place.onStore(append([]string{"import", "--quiet"}, args...)...))
 	return err
 }

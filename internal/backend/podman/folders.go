@@ -41,16 +41,17 @@ func makeLinks(dirs ...string) error {
 	return nil
 }
 
-// make makes the folders of the job. An earlier attempt at the job may have left some.
-func (p place) make(uid, gid uint32) error {
+// make makes the folders of the job. An earlier attempt at the job may have left some. The
+// caller has locked the folders of jobs.
+func (p place) make(of note, uid, gid uint32) error {
 	if err := os.RemoveAll(p.Dir); err != nil {
 		return err
 	}
 	if err := makeLinks(p.run(), p.Store); err != nil {
 		return err
 	}
-	base, name := filepath.Dir(filepath.Dir(p.Dir)), filepath.Join(jobsDir, filepath.Base(p.Dir))
-	if err := workdir.MakePassage(base, name); err != nil {
+	base, name := p.images(), filepath.Join(jobsDir, filepath.Base(p.Dir))
+	if err := errors.Join(workdir.MakePassage(base, name), of.write(p.Dir)); err != nil {
 		return err
 	}
 	for _, folder := range []string{rootDir, probeDir, runDir, homeDir, tempDir} {
@@ -60,6 +61,9 @@ func (p place) make(uid, gid uint32) error {
 	}
 	return nil
 }
+
+// images returns the folder of the image stores of all tenants.
+func (p place) images() string { return filepath.Dir(filepath.Dir(p.Dir)) }
 
 // remove removes the folders and the link of the job. It follows no link. What it cannot
 // remove before ctx ends is an error.

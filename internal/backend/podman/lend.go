@@ -2,7 +2,9 @@ package podman
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -35,18 +37,26 @@ func (e engine) lend(ctx context.Context, c container) error {
 
 // takeBack gives all files of the shared folders to the job's user. No process of the
 // container is alive.
-func (e engine) takeBack() error {
-	if err := e.outside().own(context.Background(), 0, 0); err != nil {
+func (e engine) takeBack(ctx context.Context) error {
+	if err := e.outside().own(ctx, 0, 0); err != nil {
 		return fmt.Errorf("give the files of the container to the job's user: %w", err)
 	}
 	return os.Remove(filepath.Join(e.place.Dir, lentFile))
 }
 
-// own gives all files of the shared folders to a user of the container.
+// own gives all files of the shared folders to a user of the container. A folder may be gone
+// when its job is ended late.
 func (e engine) own(ctx context.Context, uid, gid uint32) error {
 	ctx, cancel := context.WithTimeout(ctx, lendTime)
 	defer cancel()
 	owner := fmt.Sprintf("%d:%d", uid, gid)
-	_, err := e.tool(ctx, slices.Concat([]string{"chown", "--recursive", "--no-dereference", "--", owner}, e.place.shared()))
+	there := slices.DeleteFunc(e.place.shared(), func(path string) bool {
+		_, err := os.Lstat(path)
+		return errors.Is(err, fs.ErrNotExist)
+	})
+	if len(there) == 0 {
+		return nil
+	}
+	_, err := e.tool(ctx, slices.Concat([]string{"chown", "--recursive", "--no-dereference", "--", owner}, there))
 	return err
 }

@@ -36,6 +36,7 @@ func (b *Backend) Place(ctx context.Context, s backend.Spec) (backend.State, *ba
 		Dir:     filepath.Join(engine.ImagesDir, jobsDir, key),
 		Store:   filepath.Join(engine.ImagesDir, s.Folder),
 		Network: engine.Network,
+		Root:    s.Store,
 		Slot:    filepath.Dir(s.TempProject),
 		Own:     filepath.Join(state.OwnDirs, s.Job.ID.String()),
 	}

@@ -44,6 +44,7 @@ type place struct {
 	Store   string           `json:"store"` // of images
 	IDs     script.Namespace `json:"ids"`
 	Network string           `json:"network"`
+	Root    string           `json:"root"` // folder of the records of all jobs of the service
 	Slot    string           `json:"slot"` // folder of the work tree, and of the folder beside it
 	Own     string           `json:"own"`  // the job's own folder
 }

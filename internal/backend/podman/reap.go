@@ -30,7 +30,7 @@ func (b *Backend) Reap(ctx context.Context, data json.RawMessage, id job.ID) err
 		if err != nil {
 			return err
 		}
-		if err := e.takeBack(); err != nil {
+		if err := e.takeBack(ctx); err != nil {
 			return err
 		}
 	}

@@ -48,7 +48,7 @@ func (e engine) run(ctx context.Context, s backend.Script, c container) (backend
 		return backend.Result{}, err
 	}
 	ended, err := e.attach(ctx, s)
-	if back := e.takeBack(); err == nil {
+	if back := e.takeBack(context.Background()); err == nil {
 		err = back
 	}
 	if err != nil {

@@ -51,6 +51,7 @@ type Backend interface {
 // Parts are the backends and providers that the stage works with.
 type Parts struct {
 	Backends  []Backend             // the first runs all jobs; dead jobs of the others may be on this host
+	Tidiers   []backend.Tidier      // of the folder of image stores
 	Providers []policyfile.Provider // their keys may be in a policy file
 }
 
@@ -94,7 +95,20 @@ func run(c *program.Call, parts Parts) error {
 	for _, dead := range removed {
 		c.Warn(dead.Tell(audit.Removed, name, nil))
 	}
+	tidy(ctx, c, parts, policy)
 	return write(c, place, root, policy)
+}
+
+// tidy removes what jobs have left in the folder of image stores.
+func tidy(ctx context.Context, c *program.Call, parts Parts, policy *tenant.Policy) {
+	if policy == nil || policy.Settings().Containers.Engine.ImagesDir == "" {
+		return
+	}
+	for _, t := range parts.Tidiers {
+		if _, err := t.Tidy(ctx, policy.Settings().Containers.Engine.ImagesDir, state.DataOf); err != nil {
+			c.Log.Warnf("what containers of dead jobs left on this host cannot be removed: %v", err)
+		}
+	}
 }
 
 // newSpec returns the folders that the job works in. Without a policy file, the runner's

@@ -16,7 +16,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"rolecall/internal/audit"
+	"rolecall/internal/backend"
 	"rolecall/internal/backend/host"
+	"rolecall/internal/backend/podman"
 	"rolecall/internal/creds/aws/grant"
 	"rolecall/internal/job"
 	"rolecall/internal/stage/config"
@@ -223,7 +225,10 @@ func TestSweep(t *testing.T) {
 
 // parts returns what the stage's main chooses.
 func parts() config.Parts {
-	return config.Parts{Backends: []config.Backend{host.New()}, Providers: []policyfile.Provider{grant.AWS{}}}
+	on := host.New()
+	return config.Parts{
+		Backends: []config.Backend{on}, Tidiers: []backend.Tidier{podman.New(on)}, Providers: []policyfile.Provider{grant.AWS{}},
+	}
 }
 
 // inCgroup returns the data of a job on this host whose cgroup is below that path.
