@@ -1,6 +1,8 @@
 package scan_test
 
 import (
+	"archive/zip"
+	"bytes"
 	"fmt"
 	"path/filepath"
 	"testing"
@@ -30,6 +32,24 @@ func TestSocket(t *testing.T) {
 	want(t, scanned(t, scan.Options{Dir: dir}, "socket"), nil, []string{"socket: : " + scan.ErrIrregular.Error()})
 }
 
+// TestBrokenSpool: a zip inside an archive is a problem of the disk, not a damaged zip, if its
+// copy on disk cannot be read: here from 1 MiB on, where its end is, or from 1 to 2 MiB, where
+// its second entry is.
+func TestBrokenSpool(t *testing.T) {
+	t.Parallel()
+	if !kit.InChild(t, nil) {
+		return
+	}
+	dir, temp, zeros := t.TempDir(), t.TempDir(), make([]byte, 1200<<10)
+	write(t, dir, "end.gz", gzipOf("", storedOf("c", zeros)))
+	write(t, dir, "second.tar.gz", gzipOf("", tarOf("b", threeInZip(zeros))))
+	kit.Must(t, kit.Deny(unix.EIO, kit.Call{Number: unix.SYS_PREAD64, Arg: 3, Mask: 3 << 20, Has: 1 << 20}))
+	want(t, scanned(t, scan.Options{Dir: dir, Temp: temp}, "end.gz", "second.tar.gz"), nil, []string{
+		"end.gz: : input/output error",
+		"second.tar.gz: b: input/output error", "second.tar.gz: b > second: " + scan.ErrDamaged.Error(),
+	})
+}
+
 // TestBrokenDisk: a file that cannot be looked at or read is a problem, and so is an archive
 // that cannot be read once more to be unpacked.
 func TestBrokenDisk(t *testing.T) {
@@ -47,4 +67,15 @@ func TestBrokenDisk(t *testing.T) {
 			want(t, scanned(t, scan.Options{Dir: dir}, "a.zip", "b.tar.gz"), nil, []string{"a.zip: : input/output error", "b.tar.gz: : input/output error"})
 		})
 	}
+}
+
+// threeInZip returns a zip of a secret between two files.
+func threeInZip(file []byte) []byte {
+	var out bytes.Buffer
+	w := zip.NewWriter(&out)
+	must(must(w.CreateHeader(&zip.FileHeader{Name: "first"})).Write(file))
+	must(must(w.Create("second")).Write([]byte(secret(1))))
+	must(must(w.CreateHeader(&zip.FileHeader{Name: "third"})).Write(file))
+	must(0, w.Close())
+	return out.Bytes()
 }

@@ -125,12 +125,14 @@ func (w *worker) unpackAt(packed format, l *layer, in input) {
 
 // unpack searches the members of an archive. It returns why it could not go on.
 func (w *worker) unpack(packed format, l *layer, in input) error {
-	switch packed {
-	case zipped:
-		return w.unzip(l, in)
-	case tarred:
+	switch {
+	case packed == zipped && in.random == nil:
+		return w.unspool(l)
+	case packed == zipped:
+		return w.unzip(in.random, in.searched)
+	case packed == tarred:
 		return w.untar(l, in)
-	case gzipped:
+	case packed == gzipped:
 		return w.gunzip(l)
 	}
 	return w.unzstd(l.reader, true)

@@ -2,6 +2,7 @@ package scan
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 
@@ -13,15 +14,27 @@ const (
 	maxSpool = 1 << 30   // bytes in a file
 )
 
+// unspool searches the entries of the zip that is the rest of the layer's content. If its
+// file cannot be read, the zip would look like a damaged one.
+func (w *worker) unspool(l *layer) error {
+	zip, closeSpool, err := w.spool(l)
+	if err != nil {
+		return err
+	}
+	err = w.unzip(zip, true)
+	return cmp.Or(closeSpool(), err)
+}
+
 // spool reads the rest of the layer's content and returns it with random access. The
-// caller must call the returned function to free it.
-func (w *worker) spool(l *layer) (*io.SectionReader, func(), error) {
+// caller must call the returned function: it frees the content, and returns why reading it
+// has failed.
+func (w *worker) spool(l *layer) (*io.SectionReader, func() error, error) {
 	if l.spool == nil {
 		l.spool = make([]byte, spoolLen)
 	}
 	n, err := io.ReadFull(l.reader, l.spool)
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return io.NewSectionReader(bytes.NewReader(l.spool[:n]), 0, int64(n)), func() {}, nil
+		return io.NewSectionReader(bytes.NewReader(l.spool[:n]), 0, int64(n)), func() error { return nil }, nil
 	}
 	if err != nil {
 		return nil, nil, err
@@ -35,13 +48,17 @@ func (w *worker) spool(l *layer) (*io.SectionReader, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	closeSpool := func() { _ = unix.Close(fd) }
 	size, err := copySpool(fd, l.spool, l.reader)
 	if err != nil {
-		closeSpool()
+		_ = unix.Close(fd)
 		return nil, nil, err
 	}
-	return io.NewSectionReader(descriptor(fd), 0, size), closeSpool, nil
+	file := &reading{descriptor: descriptor(fd)}
+	closeSpool := func() error {
+		_ = unix.Close(fd)
+		return file.failed
+	}
+	return io.NewSectionReader(file, 0, size), closeSpool, nil
 }
 
 // copySpool writes buffer, and then the content of from, to the file fd. It returns the

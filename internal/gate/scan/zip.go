@@ -109,17 +109,8 @@ func (w *worker) directoryOf(random *io.SectionReader) (directory, error) {
 	return d, nil
 }
 
-// unzip searches the entries of a zip.
-func (w *worker) unzip(l *layer, in input) error {
-	random, searched := in.random, in.searched
-	if random == nil {
-		spooled, closeSpool, err := w.spool(l)
-		if err != nil {
-			return err
-		}
-		defer closeSpool()
-		random, searched = spooled, true
-	}
+// unzip searches the entries of a zip. The zip's own bytes may have been searched.
+func (w *worker) unzip(random *io.SectionReader, searched bool) error {
 	d, err := w.directoryOf(random)
 	if err != nil {
 		return err
