@@ -111,14 +111,20 @@ func (w *walk) open(above int, name string) (int, error) {
 
 // restore gives the user all rights to an open folder of its own.
 func (w *walk) restore(fd int) {
-	var stat unix.Stat_t
-	if err := unix.Fstat(fd, &stat); err != nil || int(stat.Uid) != w.own || stat.Mode&rights == rights {
-		return
-	}
-	// The path of a descriptor leads to the very folder that was opened: proc_pid_fd(5).
-	if unix.Chmod(fmt.Sprintf("/proc/self/fd/%d", fd), stat.Mode&0o7777|rights) == nil {
+	if Restore(fd, rights) {
 		w.changed++
 	}
+}
+
+// Restore gives the calling user rights, bits of the mode, to an open file or folder of its
+// own, also to one that is open with O_PATH. It reports whether the mode has changed.
+func Restore(fd int, rights uint32) bool {
+	var stat unix.Stat_t
+	if err := unix.Fstat(fd, &stat); err != nil || int(stat.Uid) != os.Geteuid() || stat.Mode&rights == rights {
+		return false
+	}
+	// The path of a descriptor leads to the very file that was opened: proc_pid_fd(5).
+	return unix.Chmod(fmt.Sprintf("/proc/self/fd/%d", fd), stat.Mode&0o7777|rights) == nil
 }
 
 // tree opens all folders in the folder fd, which it closes.

@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -113,29 +112,8 @@ func TestRemoveLeftInTime(t *testing.T) {
 	order.MaxDuration = 100 * time.Millisecond
 	begin := time.Now()
 	report, err := inspect.RemoveLeft(t.Context(), order)
-	if took := time.Since(begin); err != nil || len(report.Refused) != 1 || took > 3*time.Second {
+	last := says(report, "")[max(0, len(report.Refused)-1):] // before it is what cannot be opened in /proc
+	if took := time.Since(begin); err != nil || len(last) != 1 || !strings.Contains(last[0], "not all was searched: the search takes longer") || took > 3*time.Second {
 		t.Errorf("%+v, %v, after %v", report, err, took)
 	}
-}
-
-// TestRemoveLeftClosed: a folder that shows the names of its files, and no more of them, is
-// passed over.
-func TestRemoveLeftClosed(t *testing.T) {
-	t.Parallel()
-	if !kit.IsChild(t) {
-		kit.NeedRoot(t, "a user who has no rights of root")
-	}
-	if !kit.InChild(t, &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 61933, Gid: 61933}}) {
-		return
-	}
-	dir := t.TempDir()
-	kit.Must(t, os.Mkdir(filepath.Join(dir, "names"), 0o700))
-	kit.Must(t, os.WriteFile(filepath.Join(dir, "names/file"), []byte(leftSecret), 0o600))
-	kit.Must(t, os.WriteFile(filepath.Join(dir, "other"), []byte(leftSecret), 0o600))
-	kit.Must(t, os.Chmod(filepath.Join(dir, "names"), 0o400))
-	report, err := inspect.RemoveLeft(t.Context(), leftOrder(time.Time{}, dir))
-	if err != nil || len(report.Found) != 1 || report.Found[0].Name != filepath.Join(dir, "other") {
-		t.Errorf("%+v, %v", report, err)
-	}
-	kit.Must(t, os.Chmod(filepath.Join(dir, "names"), 0o700))
 }
