@@ -34,6 +34,9 @@ type world struct {
 	recorder *lab.Recorder
 	runner   *lab.RunnerService
 
+	// dress changes each job before the runner gets it; nil: it stays as it is.
+	dress func(coordinator.Job) coordinator.Job
+
 	mu     sync.Mutex
 	runs   []*coordinator.Run
 	places []string // builds_dir and cache_dir of a policy file
@@ -147,6 +150,9 @@ func (w *world) job(tenant string, script ...string) coordinator.Job {
 
 // enqueue gives a job to the runner with that token.
 func (w *world) enqueue(token string, job coordinator.Job) *coordinator.Run {
+	if w.dress != nil {
+		job = w.dress(job)
+	}
 	run := w.gitlab.Enqueue(token, job)
 	w.mu.Lock()
 	defer w.mu.Unlock()

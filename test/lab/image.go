@@ -138,3 +138,28 @@ func NewIndex(images map[string]v1.Image) (v1.ImageIndex, error) {
 	}
 	return index, nil
 }
+
+// HostFiles returns programs of this host with the libraries that they need, as files of an
+// image.
+func HostFiles(programs ...string) ([]ImageFile, error) {
+	var files []ImageFile
+	seen := map[string]bool{}
+	for _, program := range programs {
+		out, err := exec.Command("ldd", program).Output()
+		if err != nil {
+			return nil, err
+		}
+		for _, path := range append(strings.Fields(string(out)), program) {
+			if !filepath.IsAbs(path) || seen[path] {
+				continue
+			}
+			seen[path] = true
+			content, err := os.ReadFile(path)
+			if err != nil {
+				return nil, err
+			}
+			files = append(files, ImageFile{Path: path[1:], Content: string(content)})
+		}
+	}
+	return files, nil
+}

@@ -110,6 +110,16 @@ func (r *Registry) Push(ctx context.Context, image string, what remote.Taggable)
 	if err := remote.Push(ref, what, remote.WithContext(ctx), remote.WithAuth(login)); err != nil {
 		return "", err
 	}
+	return r.Digest(ctx, image)
+}
+
+// Digest returns the digest of an image or an index.
+func (r *Registry) Digest(ctx context.Context, image string) (string, error) {
+	ref, err := name.ParseReference(r.Name(image))
+	if err != nil {
+		return "", err
+	}
+	login := authn.FromConfig(authn.AuthConfig{Username: RegistryUser, Password: RegistryPassword})
 	head, err := remote.Head(ref, remote.WithContext(ctx), remote.WithAuth(login))
 	if err != nil {
 		return "", err

@@ -218,3 +218,17 @@ func isRoot(user string) bool {
 func engineFault(doing string, err error) error {
 	return fault.New(fault.Engine, fmt.Errorf("%s: %w", doing, err), "")
 }
+
+// imageFault returns an error of podman as one of what the author has written of an image.
+// If podman did not end by itself, the error is one of the infrastructure.
+//
+// https://docs.podman.io/en/v4.3/markdown/podman-run.1.html#exit-status
+func imageFault(what string, err error, next string) *fault.Error {
+	code := fault.Engine
+	if says, ok := errors.AsType[failure](err); ok && says.code >= 125 {
+		code = fault.ImageFails
+	} else {
+		next = ""
+	}
+	return fault.New(code, fmt.Errorf("%s: %w", what, err), next)
+}

@@ -14,7 +14,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rolecall/internal/backend"
-	"rolecall/internal/fault"
 )
 
 // container is what Build has found out about the container of a job.
@@ -60,8 +59,7 @@ func (e engine) probe(ctx context.Context, asked backend.Image, i image) (contai
 		return container{}, engineFault("look into the image", err)
 	}
 	if _, err := e.do(ctx, e.place.onJob(probeDir, "init", jobName)); err != nil {
-		return container{}, fault.New(fault.ImageFails, fmt.Errorf("the image cannot run as its user: %w", err),
-			"name a user that the image has, by image:docker:user in .gitlab-ci.yml")
+		return container{}, imageFault("the image cannot run as its user", err, "name a user that the image has, by image:docker:user in .gitlab-ci.yml")
 	}
 	return readIDs(filepath.Join(e.place.Dir, probeDir), id)
 }

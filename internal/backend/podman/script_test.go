@@ -105,6 +105,20 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
+// TestFlood: all that a script prints comes through as it is, whatever and however much.
+func TestFlood(t *testing.T) {
+	if isStep(t) || !kit.InUnified(t, "scripts in containers") {
+		return
+	}
+	p := built(t, 4724, nil)
+	const size = 50 << 20
+	o := p.run("build_script", fmt.Sprintf(`head -c %d /dev/zero | tr '\000' '\377'; printf 'end\r\0' >&2; exit 7`, size), nil)
+	out := strings.TrimSuffix(o.stdout, "PASS\n")
+	if o.Code != 7 || o.Err != "" || len(out) != size || strings.Count(out, "\xff") != size || !strings.HasPrefix(o.stderr, "end\r\x00") {
+		t.Errorf("code %d, error %q, %d bytes, stderr %q; want %d bytes", o.Code, o.Err, len(out), o.stderr, size)
+	}
+}
+
 // TestStartsNoShell: an image in which no shell starts is the author's mistake, whatever the
 // exit code.
 func TestStartsNoShell(t *testing.T) {

@@ -69,8 +69,7 @@ func (e engine) startService(ctx context.Context, i int, s backend.Service, of i
 		[]string{"--log-driver=k8s-file", "--log-opt=max-size=1mb", "--log-opt=path=" + e.place.logOf(i)},
 		start(s.Image, of, s.Command))
 	if _, err := e.do(ctx, e.place.onJob(rootDir, args...), variables); err != nil {
-		return fault.New(fault.BadImage, fmt.Errorf("a service cannot be started: %w", err),
-			"correct the service in .gitlab-ci.yml: its command, entrypoint or user").With("service", s.Name)
+		return imageFault("a service cannot be started", err, "correct the service in .gitlab-ci.yml: its command, entrypoint or user").With("service", s.Name)
 	}
 	return nil
 }
@@ -125,23 +124,6 @@ kill -0 $! 2>/dev/null && echo "it is not ready in time" >&2 || echo "it has end
 			"install slirp4netns, and open /dev/net/tun to all users\napt-get install slirp4netns\nchmod 0666 /dev/net/tun")
 	}
 	return nil
-}
-
-// await waits until the services listen. One that does not in time is a warning, as on
-// GitLab's docker executor, with the end of its log.
-func (e engine) await(ctx context.Context, o backend.Order, images []image) {
-	ctx, cancel := context.WithTimeout(ctx, o.Containers.Engine.WaitForServices)
-	defer cancel()
-	for i, s := range o.Containers.Services {
-		ports := portsOf(s, images[i])
-		if len(ports) == 0 {
-			continue
-		}
-		if err := listens(ctx, e.joined[2], ports); err != nil {
-			o.Warn(fmt.Sprintf("service %s does not listen on port %s: %v; its log ends with:\n%s",
-				s.Name, joinPorts(ports), err, tail(e.place.logOf(i), logLines)))
-		}
-	}
 }
 
 // logLines is how many lines of the log of a service are shown.
