@@ -31,7 +31,11 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := bench(ctx); err != nil {
+	run := bench
+	if len(os.Args) == 2 && os.Args[1] == containerMode {
+		run = containerPart
+	}
+	if err := run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		stop()
 		os.Exit(1)
@@ -77,6 +81,7 @@ func measure(ctx context.Context) (all []result, err error) {
 		{"masking", b.masking},
 		{"gate", b.gate},
 		{"whole jobs", b.jobs},
+		{"containers", b.containers},
 	} {
 		fmt.Fprintf(os.Stderr, "measuring: %s\n", part.what)
 		results, err := part.run(ctx)

@@ -19,6 +19,7 @@ import (
 	"syscall"
 	"time"
 
+	"rolecall/test/kit"
 	"rolecall/test/lab"
 )
 
@@ -36,14 +37,29 @@ func main() {
 	flag.Parse()
 	yaml := ciYAML
 	if *image {
-		if code, ended := unify(); ended {
-			os.Exit(code)
-		}
+		unify()
 		yaml = imageYAML
 	}
 	if err := show(newScreen(os.Stdout), yaml); err != nil {
 		fmt.Fprintln(os.Stderr, "\ndemo:", err)
 		os.Exit(1)
+	}
+}
+
+// unify goes on if this is a host on which containers can run, or looks like one. Else it ends
+// the process.
+func unify() {
+	if os.Geteuid() != 0 {
+		fmt.Fprintln(os.Stderr, "demo: jobs in containers need root: sudo make demo-image")
+		os.Exit(1)
+	}
+	code, ended, err := kit.Unified("-image")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		code, ended = 1, true
+	}
+	if ended {
+		os.Exit(code)
 	}
 }
 
