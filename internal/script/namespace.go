@@ -19,6 +19,14 @@ type Namespace struct {
 	Joins bool `json:"-"`
 }
 
+// Attr returns the attributes of a process that starts in the namespace. Only root can start
+// it.
+func (n Namespace) Attr(u User) *syscall.SysProcAttr {
+	attr := &syscall.SysProcAttr{}
+	n.enter(u, attr)
+	return attr
+}
+
 // enter lets a process start in the namespace, whose root is the user.
 func (n Namespace) enter(u User, attr *syscall.SysProcAttr) {
 	if n.Joins {

@@ -3,6 +3,7 @@ package podman
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -27,9 +28,32 @@ const (
 // range keeps it for ever, since files may have ids of it. If no range is free, reserve
 // returns an error.
 func reserve(dir string, uid uint32) (script.Namespace, error) {
+	return search(dir, uid, func(path string) (uint32, error) { return take(path, uid) })
+}
+
+// Ranges returns all ids that the containers of a host can have: no user of the host may have
+// one of them.
+func Ranges() script.Namespace {
+	return script.Namespace{First: firstRange, Count: ranges * (rangeSize + 1)}
+}
+
+// RangeOf returns the range of ids that a user has below the folder of the image stores, or
+// would get. It reserves nothing.
+func RangeOf(images string, uid uint32) (script.Namespace, error) {
+	return search(filepath.Join(images, idsDir), uid, func(path string) (uint32, error) {
+		owner, err := readOwner(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return uid, nil
+		}
+		return owner, err
+	})
+}
+
+// search returns the first range that a user owns, as ownerOf says of the link of a range.
+func search(dir string, uid uint32, ownerOf func(path string) (uint32, error)) (script.Namespace, error) {
 	for i := range uint32(ranges) {
 		slot := (uid + i) % ranges
-		owner, err := take(filepath.Join(dir, strconv.Itoa(int(slot))), uid)
+		owner, err := ownerOf(filepath.Join(dir, strconv.Itoa(int(slot))))
 		if err != nil {
 			return script.Namespace{}, err
 		}
@@ -49,6 +73,11 @@ func take(path string, uid uint32) (uint32, error) {
 	if !errors.Is(err, unix.EEXIST) {
 		return 0, err
 	}
+	return readOwner(path)
+}
+
+// readOwner returns the uid that a link at path names.
+func readOwner(path string) (uint32, error) {
 	text, err := os.Readlink(path)
 	if err != nil {
 		return 0, err

@@ -162,8 +162,14 @@ func (h *host) checkPassable(context.Context) []Finding {
 	credentials, _ := h.credentialsDir()
 	var findings []Finding
 	for _, f := range []struct{ key, dir string }{
-		{"credentials_dir", filepath.Dir(credentials)}, {"builds_dir", h.settings.BuildsDir}, {"cache_dir", h.settings.CacheDir},
+		{"credentials_dir", filepath.Dir(credentials)},
+		{"builds_dir", h.settings.BuildsDir},
+		{"cache_dir", h.settings.CacheDir},
+		{imagesArea, h.settings.Containers.Engine.ImagesDir},
 	} {
+		if f.dir == "" {
+			continue
+		}
 		if closed, mode := closedAbove(f.dir); closed != "" {
 			findings = append(findings, fix(f.key, fmt.Sprintf("users of tenants cannot pass through %s (mode %04o)", closed, mode), "chmod o+x "+closed))
 		}

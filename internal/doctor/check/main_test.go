@@ -41,6 +41,14 @@ func withPrograms(m *testing.M) int {
 			}
 		}
 	}
+	for folder, says := range map[string]string{"oldtools": "podman version 3.4.4", "newtools": "podman version 5.0.0", "oddtools": "rolecall podman 1"} {
+		if err == nil {
+			err = os.MkdirAll(filepath.Join(dir, folder), 0o700)
+		}
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, folder, "podman"), []byte("#!/bin/sh\necho "+says+"\n"), 0o755)
+		}
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
