@@ -17,6 +17,11 @@ type Program struct {
 	// Signal sends SIGTERM or SIGKILL to what runs the script; leader is the id of the
 	// program's own process and process group.
 	Signal func(leader int, signal unix.Signal)
+
+	// Settle waits, for a bounded time, until what the program has started ends by itself. It
+	// is called when the program has ended, before the rest is killed; nil: nothing is waited
+	// for.
+	Settle func()
 }
 
 // programTime is how long a Program may take to end after its script was killed.

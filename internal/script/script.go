@@ -105,6 +105,9 @@ func (s Script) Run(ctx context.Context) (Result, error) {
 	status, err := wait(bash)
 	close(ended)
 	<-watched
+	if s.Program != nil && s.Program.Settle != nil {
+		s.Program.Settle()
+	}
 	s.killGroup()
 	result := Result{Code: exitCode(status), Signaled: status.Signaled(), Left: killAll(), Read: Read(script, opening)}
 	return result, errors.Join(err, stdout.drain(), stderr.drain())

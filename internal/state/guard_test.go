@@ -55,7 +55,7 @@ func TestRemovedByAnother(t *testing.T) {
 }
 
 // TestRunnerDiesAfterTheCopy: the runner dies while the files of the job are written,
-// after the driver's own copy. Write itself then removes all. If the runner is as slow to
+// after the driver's own copy. Write itself then removes both. If the runner is as slow to
 // die as the files are to be written, another try follows.
 func TestRunnerDiesAfterTheCopy(t *testing.T) {
 	t.Parallel()
@@ -78,6 +78,8 @@ func TestRunnerDiesAfterTheCopy(t *testing.T) {
 			continue
 		}
 		wantError(t, "Write", err, "the job gets no credentials: its runner, process ")
+		p.noSecret(t)
+		p.remove(t, 7)
 		p.gone(t, 7)
 		return
 	}

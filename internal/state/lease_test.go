@@ -1,6 +1,8 @@
 package state_test
 
 import (
+	"context"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"strings"
@@ -8,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"rolecall/internal/job"
 	"rolecall/internal/state"
 	"rolecall/test/kit"
 )
@@ -130,16 +133,25 @@ func TestRunner(t *testing.T) {
 	}
 }
 
-// TestWriteWithoutRunner: a stage whose runner has died gives no credentials, and
-// nothing of the job stays.
+// TestWriteWithoutRunner: a stage whose runner has died gives no credentials, and the
+// record stays until the job is reaped: its place may have been built.
 func TestWriteWithoutRunner(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	f, err := state.Create(p.root, key(7), state.Record{Tenant: "alpha", Lease: deadLease(t)}, p.builds)
+	f, err := state.Create(p.root, key(7), state.Record{Tenant: "alpha", Lease: deadLease(t), Backend: "toy"}, p.builds)
 	kit.Must(t, err)
 	defer f.Close()
 	kit.Must(t, os.WriteFile(p.env(7), nil, 0o600)) // no file of the job's would be made after all
 	wantError(t, "Write", f.Write(credentials()), "the job gets no credentials: its runner, process ")
+	p.noSecret(t)
+	reaped := false
+	_, err = state.Finish(t.Context(), p.root, key(7), func(context.Context, string, json.RawMessage, job.ID) error {
+		reaped = true
+		return nil
+	})
+	if err != nil || !reaped {
+		t.Errorf("the end of the job: %v; reaped: %v", err, reaped)
+	}
 	p.gone(t, 7)
 }
 
@@ -155,10 +167,12 @@ func TestRunnerDiesDuringWrite(t *testing.T) {
 		err = f.Write(credentials())
 		<-dead
 		f.Close()
-		if err == nil { // it was faster, so a Sweep must do it
-			_, err = state.Sweep(t.Context(), p.root, noReap(t))
-			kit.Must(t, err)
+		_, lost := os.Stat(p.issued(7))
+		if (err == nil) == os.IsNotExist(lost) {
+			t.Errorf("written: %v; the credentials: %v", err, lost)
 		}
+		_, err = state.Sweep(t.Context(), p.root, noReap(t)) // the record has stayed for it
+		kit.Must(t, err)
 		p.gone(t, 7)
 	}
 }

@@ -13,11 +13,12 @@ import (
 // Write writes what was issued: the driver's own copy, then the files of the job. Each
 // file is written whole, in a folder that the job's user cannot enter yet. If
 // Write fails, no credential is left, and the error quotes none. If the runner has died,
-// no stage would remove the credentials: Write then removes all of the job, and returns
-// an error.
+// no stage would remove the credentials: Write then shreds them, and returns an error. The
+// record stays, so that the caller, or the next Sweep, can end the job with all that it has
+// elsewhere.
 func (f *Folder) Write(set creds.Set) error {
 	if err := f.checkRunner(); err != nil {
-		return errors.Join(err, f.remove(time.Now().Add(removeTime)))
+		return errors.Join(err, f.shred(time.Now().Add(removeTime)))
 	}
 	placed, content, err := f.encode(issued{set: set})
 	if err != nil {
@@ -30,7 +31,7 @@ func (f *Folder) Write(set creds.Set) error {
 		return errors.Join(err, f.dir.shred(issuedName))
 	}
 	if err := f.checkRunner(); err != nil {
-		return errors.Join(err, f.remove(time.Now().Add(removeTime)))
+		return errors.Join(err, f.shred(time.Now().Add(removeTime)))
 	}
 	return nil
 }

@@ -43,6 +43,7 @@ type crash struct {
 	runner  *lab.RunnerService
 	sts     *heldSTS
 	victims []*victim
+	change  func(coordinator.Job) coordinator.Job // of every job; nil: none
 }
 
 // deaf is the phase of a script that does not end when it is told to.
@@ -161,6 +162,9 @@ func (c *crash) enqueue(phase string, change func(j *coordinator.Job, sleep stri
 	marker := fmt.Sprintf("1%09d.%d", rand.IntN(1e9), os.Getpid()) // seconds to sleep
 	job := c.alpha("true")
 	change(&job, fmt.Sprintf("setsid sleep %[1]s & sleep %[1]s", marker))
+	if c.change != nil {
+		job = c.change(job)
+	}
 	c.victims = append(c.victims, &victim{c.gitlab.Enqueue(c.token, job), phase, marker})
 }
 

@@ -75,9 +75,26 @@ func (e engine) attach(ctx context.Context, s backend.Script) (script.Result, er
 	for _, f := range files {
 		program.Files = append(program.Files, f.Fd())
 	}
+	if e.joined != nil {
+		program.Settle = e.settle
+	}
 	return e.RunWith(ctx, e.data, s, func(run *script.Script) {
 		run.Env, run.Dir, run.Program, run.User.Own = e.place.environ(e.as), "/", program, e.namespace()
 	})
+}
+
+// settleTime bounds how long the monitor of a container may take to end.
+const settleTime = 2 * time.Second
+
+// settle waits until the monitor of the container has ended. It unmounts what the container
+// had. In namespaces that the next stage enters too, a monitor that is killed meanwhile would
+// leave a container that cannot start again.
+func (e engine) settle() {
+	for end := time.Now().Add(settleTime); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if pids, err := e.Processes(); err != nil || len(pids) == 0 {
+			return
+		}
+	}
 }
 
 // signal sends a signal to the script in the container: SIGTERM to all its processes, and

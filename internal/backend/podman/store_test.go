@@ -5,7 +5,9 @@ import (
 	"path/filepath"
 	"testing"
 
+	"rolecall/internal/backend/podman"
 	"rolecall/internal/fault"
+	"rolecall/internal/job"
 	"rolecall/test/kit"
 )
 
@@ -37,4 +39,23 @@ func TestBrokenStore(t *testing.T) {
 		t.Errorf("error %v, want one of the engine", err)
 	}
 	kit.Must(t, p.reap())
+}
+
+// TestReapWithoutFolders: a job whose work tree and own folder are gone is reaped, though a
+// stage was killed while its files belonged to others.
+func TestReapWithoutFolders(t *testing.T) {
+	if !kit.InUnified(t, "the end of a job in a container") {
+		return
+	}
+	for i, gone := range [][]string{{"builds/alpha/protected.own"}, {"builds"}} {
+		p := built(t, job.ID(4724+i), nil)
+		kit.Must(t, os.WriteFile(filepath.Join(podman.DirOf(p.data), "lent"), nil, 0o600))
+		for _, folder := range gone {
+			kit.Must(t, os.RemoveAll(filepath.Join(p.dir, folder)))
+		}
+		kit.Must(t, p.reap())
+		if _, err := os.Stat(podman.DirOf(p.data)); !os.IsNotExist(err) {
+			t.Errorf("without %v: the folder of the containers: %v, want none", gone, err)
+		}
+	}
 }
