@@ -1,7 +1,6 @@
 package sweep_test
 
 import (
-	"encoding/json"
 	"errors"
 	"io"
 	"io/fs"
@@ -14,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"rolecall/internal/audit"
 	"rolecall/internal/backend"
 	"rolecall/internal/backend/host"
 	"rolecall/internal/backend/podman"
@@ -63,24 +61,6 @@ func TestJournalOfHost(t *testing.T) {
 	if got := next(); !strings.HasPrefix(got, "MESSAGE=flag provided but not defined: -rot\n") {
 		t.Errorf("the journal has %q", got)
 	}
-}
-
-// dead makes a job whose runner has died, in a cgroup below that path.
-func dead(t *testing.T, root string, id job.ID, parent string) {
-	t.Helper()
-	runner := exec.Command("sleep", "1000")
-	kit.Must(t, runner.Start())
-	lease, err := state.NewLease(runner.Process.Pid, time.Hour)
-	_ = runner.Process.Kill()
-	_ = runner.Wait()
-	kit.Must(t, err)
-	data, err := json.Marshal(map[string]string{"cgroup": parent})
-	kit.Must(t, err)
-	trail, err := audit.NewTrail(filepath.Join(filepath.Dir(root), "audit.jsonl"), audit.Event{JobID: id.String(), Tenant: "alpha"})
-	kit.Must(t, err)
-	f, err := state.Create(root, job.Key{ID: id}, state.Record{Tenant: "alpha", Lease: lease, Backend: host.Name, Data: data, Audit: trail}, "")
-	kit.Must(t, err)
-	f.Close()
 }
 
 func TestFind(t *testing.T) {

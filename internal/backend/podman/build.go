@@ -77,6 +77,9 @@ func (e engine) begin(id job.ID) (end func() error, err error) {
 
 // makeSlot makes the folder of the work tree as the job's user, who must be able to.
 func (e engine) makeSlot(ctx context.Context) error {
+	if info, err := os.Stat(e.place.Slot); err == nil && info.IsDir() {
+		return nil
+	}
 	_, err := e.tool(ctx, []string{"mkdir", "-p", "--", e.place.Slot})
 	if errors.As(err, new(failure)) {
 		return fault.New(fault.BadUser, fmt.Errorf("the job's user cannot make the folder of its work tree: %w", err),

@@ -163,7 +163,7 @@ func (e engine) pullPatiently(ctx context.Context, asked backend.Image, name str
 func pullFault(asked backend.Image, err error, store string) error {
 	var disk unix.Statfs_t
 	if unix.Statfs(store, &disk) == nil && disk.Bavail*uint64(disk.Bsize) < 64<<20 { //nolint:gosec // a size
-		return fault.New(fault.NoContainers, fmt.Errorf("the disk of %s is full: %w", store, err), "remove images by: rolecall prune").With("image", asked.Name)
+		return fault.New(fault.NoContainers, fmt.Errorf("the disk of %s is full: %w", store, err), "make room; while no job of the tenant runs, the store of its images can be removed\nrm -rf "+store).With("image", asked.Name)
 	}
 	return fault.New(fault.Engine, fmt.Errorf("the image cannot be pulled: %w", err), "").With("image", asked.Name)
 }
