@@ -45,7 +45,8 @@ func (e engine) takeBack(ctx context.Context) error {
 }
 
 // own gives all files of the shared folders to a user of the container. A folder may be gone
-// when its job is ended late.
+// when its job is ended late. A file of a user whom the namespace does not have, such as one
+// of the admin's, is none of the container's, and stays as it is.
 func (e engine) own(ctx context.Context, uid, gid uint32) error {
 	ctx, cancel := context.WithTimeout(ctx, lendTime)
 	defer cancel()
@@ -58,5 +59,8 @@ func (e engine) own(ctx context.Context, uid, gid uint32) error {
 		return nil
 	}
 	_, err := e.tool(ctx, slices.Concat([]string{"chown", "--recursive", "--no-dereference", "--", owner}, there))
+	if errors.As(err, new(failure)) {
+		return nil // it has gone on with all others
+	}
 	return err
 }
