@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -96,8 +97,14 @@ type image struct {
 	ports  []int  // TCP ports that it exposes
 }
 
+// createTime bounds how long podman may take to create the container of a job. An image can
+// have files that it waits for.
+const createTime = time.Minute
+
 // create creates the container of the job.
 func (e engine) create(ctx context.Context, o backend.Order, i image, h *hold) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, createTime, fmt.Errorf("podman has not ended after %s", createTime))
+	defer cancel()
 	user := o.Containers.Image.User
 	made := container{}
 	var err error

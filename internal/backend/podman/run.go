@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -102,17 +103,37 @@ func (e engine) settle() {
 // stays, and can say how the container ended. If no process of the container is seen, podman
 // itself gets the signal.
 func (e engine) signal(leader int, signal unix.Signal) {
-	pids, _ := e.Processes()
 	sent := false
-	for _, pid := range pids {
+	for pid, fd := range e.openProcesses() {
 		first, inside := inNamespace(pid)
 		if inside && (first || signal != unix.SIGKILL) {
-			sent = unix.Kill(pid, signal) == nil || sent
+			sent = unix.PidfdSendSignal(fd, signal, nil, 0) == nil || sent
 		}
+		_ = unix.Close(fd)
 	}
 	if !sent {
 		_ = unix.Kill(-leader, signal)
 	}
+}
+
+// openProcesses opens the processes in the cgroup of the job. An id may become that of a
+// process of others at any time, so those that are opened are looked for in the cgroup again.
+func (e engine) openProcesses() map[int]int {
+	opened := map[int]int{}
+	pids, _ := e.Processes()
+	for _, pid := range pids {
+		if fd, err := unix.PidfdOpen(pid, 0); err == nil {
+			opened[pid] = fd
+		}
+	}
+	pids, _ = e.Processes()
+	for pid, fd := range opened {
+		if !slices.Contains(pids, pid) {
+			_ = unix.Close(fd)
+			delete(opened, pid)
+		}
+	}
+	return opened
 }
 
 // inNamespace reports whether a process is in another PID namespace than this one, and
