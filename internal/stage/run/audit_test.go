@@ -109,7 +109,7 @@ func TestUploadRefused(t *testing.T) {
 			Places: []audit.Place{{Upload: "artifacts", File: "out/a", Reason: limit}, {File: ".", Reason: limit}},
 		}}},
 		"a name": {bounds, map[string]string{"0123456789abcdef": ""}, []audit.Event{{
-			Event: audit.UploadRefused, Code: fault.SecretInUpload, Side: fault.Author, Stage: stage, Places: []audit.Place{{File: "out/[MASKED]", Kind: "secret"}},
+			Event: audit.UploadRefused, Code: fault.SecretInUpload, Side: fault.Author, Stage: stage, Places: []audit.Place{{Upload: "artifacts", File: "out/[MASKED]", Kind: "secret"}},
 		}}},
 	} {
 		c := newUpload(t, stage, test.bounds, test.files).audited(t)
