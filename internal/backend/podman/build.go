@@ -120,6 +120,7 @@ func (e engine) create(ctx context.Context, o backend.Order, i image, h *hold) e
 	args := slices.Concat([]string{"create", "--name", jobName}, e.common(limits), forScripts(), network(e.place, o.Containers.Services), e.mounts(o.Secrets), start(o.Containers.Image, i, shell()))
 	made.Image, made.Hold = i.id, h
 	if made.ID, err = e.do(ctx, e.place.onJob(rootDir, args...)); err != nil {
+		e.place.forget(i.id)
 		return engineFault("create the container of the job", err)
 	}
 	return made.write(e.place.Dir)

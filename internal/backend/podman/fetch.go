@@ -60,7 +60,7 @@ func (e engine) fetch(ctx context.Context, asked backend.Image, o backend.Order)
 // name stands for.
 func (e engine) fetchBy(ctx context.Context, policy backend.PullPolicy, asked backend.Image, o backend.Order) (image, error) {
 	if policy != backend.Always {
-		found, err := e.look(ctx, asked.Name)
+		found, err := e.present(ctx, asked)
 		if err != nil || found.id != "" {
 			return found, err
 		}
@@ -74,15 +74,31 @@ func (e engine) fetchBy(ctx context.Context, policy backend.PullPolicy, asked ba
 		return image{}, err
 	}
 	name := byDigest(asked.Name, digest)
-	found, err := e.look(ctx, name)
-	if err != nil || found.id != "" {
-		return found, err
+	found, ok := e.place.recall(name)
+	if same, known := e.place.recall(keyOf(asked)); ok && known && same.id == found.id {
+		return found, nil
 	}
-	if err := e.pullPatiently(ctx, asked, name, o); err != nil {
-		return image{}, err
+	if !ok {
+		found, err = e.look(ctx, name)
 	}
-	if found, err = e.look(ctx, name); err == nil && found.id == "" {
-		err = fault.New(fault.Engine, errors.New("podman has pulled the image and does not find it"), "").With("image", asked.Name)
+	if err == nil && found.id == "" {
+		found, err = e.pullPatiently(ctx, asked, name, o)
+	}
+	if err == nil {
+		e.place.remember(found, name, keyOf(asked))
+	}
+	return found, err
+}
+
+// present returns the image that the store has for what a job has asked for, or one without
+// an id. Podman does not say for which platform a name stands.
+func (e engine) present(ctx context.Context, asked backend.Image) (image, error) {
+	if found, ok := e.place.recall(keyOf(asked)); ok || asked.Platform != "" {
+		return found, nil
+	}
+	found, err := e.look(ctx, asked.Name)
+	if err == nil && found.id != "" {
+		e.place.remember(found, asked.Name)
 	}
 	return found, err
 }
@@ -137,19 +153,19 @@ func byDigest(name, digest string) string {
 	return name + "@" + digest
 }
 
-// pullPatiently pulls an image, up to three times: what could be the author's mistake was
-// found out before, by asking the registry.
-func (e engine) pullPatiently(ctx context.Context, asked backend.Image, name string, o backend.Order) error {
+// pullPatiently pulls an image and returns it. It tries up to three times: what could be the
+// author's mistake was found out before, by asking the registry.
+func (e engine) pullPatiently(ctx context.Context, asked backend.Image, name string, o backend.Order) (image, error) {
 	for try := 1; ; try++ {
 		err := e.pull(ctx, asked, name, o)
 		if err == nil {
-			return nil
+			return e.pulled(ctx, name)
 		}
 		if ctx.Err() != nil {
-			return pullFault(asked, fmt.Errorf("not done after %s: %w", o.Containers.Engine.PullTime, err), e.place.Store)
+			return image{}, pullFault(asked, fmt.Errorf("not done after %s: %w", o.Containers.Engine.PullTime, err), e.place.Store)
 		}
 		if try == pullTries {
-			return pullFault(asked, err, e.place.Store)
+			return image{}, pullFault(asked, err, e.place.Store)
 		}
 		o.Say(fmt.Sprintf("try %d of %d to pull the image has failed: %v", try, pullTries, err))
 		select {
@@ -157,6 +173,15 @@ func (e engine) pullPatiently(ctx context.Context, asked backend.Image, name str
 		case <-time.After(time.Duration(try) * time.Second):
 		}
 	}
+}
+
+// pulled returns an image that was pulled.
+func (e engine) pulled(ctx context.Context, name string) (image, error) {
+	found, err := e.look(ctx, name)
+	if err == nil && found.id == "" {
+		err = fault.New(fault.Engine, errors.New("podman has pulled the image and does not find it"), "").With("image", name)
+	}
+	return found, err
 }
 
 // pullFault returns the error of a pull. A full disk is the admin's.
