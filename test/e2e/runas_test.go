@@ -24,7 +24,7 @@ func oddUsers() []user {
 		{"nosuch", "", "failed", `user "nosuch": not in /etc/passwd`},
 		{"toor", "useradd --non-unique --uid 0 --no-create-home toor", "failed", `user "toor": its uid is 0`},
 		{"homeless", "useradd --system --home-dir /none homeless", "success", "I am homeless"},
-		{"exits", useradd + "exits; echo exit 3 > ~exits/.profile", "failed", `the login shell of user "exits" ended with 3 before it read the script`},
+		{"exits", useradd + "exits; echo exit 3 > ~exits/.profile", "failed", `exit code 3, of user "exits"`},
 		{"shouts", useradd + "shouts; echo 'yes | head -c 10000000' > ~shouts/.profile", "success", "exceeded limit"},
 		{"sleeps", useradd + "sleeps; echo sleep 600 > ~sleeps/.profile", "failed", "the stage was stopped while a startup file of the login shell ran"},
 	}
