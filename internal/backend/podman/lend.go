@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 )
 
@@ -55,7 +56,7 @@ func (e engine) own(ctx context.Context, uid, gid uint32) error {
 		_, err := os.Lstat(path)
 		return errors.Is(err, fs.ErrNotExist)
 	})
-	if len(there) == 0 {
+	if len(there) == 0 || uid == 0 && !slices.ContainsFunc(there, e.hasForeign) {
 		return nil
 	}
 	_, err := e.tool(ctx, slices.Concat([]string{"chown", "--recursive", "--no-dereference", "--", owner}, there))
@@ -64,3 +65,29 @@ func (e engine) own(ctx context.Context, uid, gid uint32) error {
 	}
 	return err
 }
+
+// hasForeign reports whether a folder has, or may have, files of another user than the job's.
+// It leaves the folder on no path.
+func (e engine) hasForeign(path string) bool {
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return true
+	}
+	defer root.Close()
+	return fs.WalkDir(root.FS(), ".", func(_ string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		if stat, ok := info.Sys().(*syscall.Stat_t); !ok || stat.Uid != e.as.UID || stat.Gid != e.as.GID {
+			return errForeign
+		}
+		return nil
+	}) != nil
+}
+
+// errForeign says that a file belongs to another user.
+var errForeign = errors.New("a file of another user")
