@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -70,6 +71,8 @@ func Executable(t testing.TB) string {
 	content, err := os.ReadFile(self)
 	Must(t, err)
 	path := filepath.Join(OpenDir(t), filepath.Base(self))
+	syscall.ForkLock.RLock() // a child that another test starts meanwhile would keep the file open for writing, and busy
+	defer syscall.ForkLock.RUnlock()
 	Must(t, os.WriteFile(path, content, 0o755))
 	Must(t, os.Chmod(path, 0o755))
 	return path
