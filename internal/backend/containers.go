@@ -1,6 +1,9 @@
 package backend
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Containers is what a job gets of containers: what .gitlab-ci.yml asks for, expanded and
 // allowed by the policy file.
@@ -48,4 +51,13 @@ type Engine struct {
 	Network         string        // host, none, slirp4netns or pasta
 	PullTime        time.Duration // bounds the pull of all images of a job
 	WaitForServices time.Duration // bounds the wait until the services listen
+}
+
+// Repository returns the full name of an image without its tag and digest.
+func Repository(name string) string {
+	name, _, _ = strings.Cut(name, "@")
+	if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, '/') {
+		name = name[:i]
+	}
+	return name
 }

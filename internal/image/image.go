@@ -80,7 +80,7 @@ func (r Request) logins(authConfig bool) []Login {
 // LoginFor returns the login for an image of that name: the one of the longest path, and of
 // several the first. Nil means none.
 func LoginFor(name string, logins []Login) *Login {
-	for path := Repository(name); path != ""; path = path[:max(strings.LastIndexByte(path, '/'), 0)] {
+	for path := backend.Repository(name); path != ""; path = path[:max(strings.LastIndexByte(path, '/'), 0)] {
 		for i, l := range logins {
 			if l.Host == path {
 				return &logins[i]
@@ -88,15 +88,6 @@ func LoginFor(name string, logins []Login) *Login {
 		}
 	}
 	return nil
-}
-
-// Repository returns the full name of an image without its tag and digest.
-func Repository(name string) string {
-	name, _, _ = strings.Cut(name, "@")
-	if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, '/') {
-		name = name[:i]
-	}
-	return name
 }
 
 // HasDigest reports whether the full name of an image has a digest, so that it always

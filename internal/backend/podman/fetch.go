@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -146,11 +145,7 @@ func tcpPorts(exposed map[string]any) []int {
 
 // byDigest returns the name of an image with the digest, and without its tag.
 func byDigest(name, digest string) string {
-	name, _, _ = strings.Cut(name, "@")
-	if colon := strings.LastIndexByte(name, ':'); colon > strings.LastIndexByte(name, '/') {
-		name = name[:colon]
-	}
-	return name + "@" + digest
+	return backend.Repository(name) + "@" + digest
 }
 
 // pullPatiently pulls an image and returns it. It tries up to three times: what could be the
@@ -235,12 +230,5 @@ func sayWhile(say func(string), text string) (stop func()) {
 // lockStore keeps images in a store until unlock is called. Who removes images locks the
 // store for itself alone.
 func lockStore(store string) (unlock func(), err error) {
-	f, err := os.OpenFile(store+".lock", os.O_RDONLY|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_SH); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return func() { _ = f.Close() }, nil
+	return lockFile(store+".lock", unix.LOCK_SH)
 }

@@ -5,9 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"time"
 
 	"rolecall/internal/audit"
@@ -140,15 +138,14 @@ func (s *search) ask(ctx context.Context) (report gate.Report, err error) {
 	if err != nil {
 		return report, err
 	}
-	self, err := os.Executable()
+	ctx, cancel := context.WithTimeout(ctx, 2*searchTime)
+	defer cancel()
+	cmd, err := program.Beside(ctx, gate.Program, gate.Left)
 	if err != nil {
 		return report, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*searchTime)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, filepath.Join(filepath.Dir(self), gate.Program), gate.Left)
 	var answer, said bytes.Buffer
-	cmd.Dir, cmd.Env = "/", []string{"PATH=/usr/bin:/bin"}
+	cmd.Env = []string{"PATH=/usr/bin:/bin"}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(question), &answer, &said
 	if err := s.place.Start(s.data, cmd); err != nil {
 		return report, err

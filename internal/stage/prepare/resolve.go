@@ -5,19 +5,15 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"syscall"
 	"time"
 
 	"rolecall/internal/backend"
-	"rolecall/internal/fault"
 	"rolecall/internal/image"
+	"rolecall/internal/program"
 	"rolecall/internal/registry/question"
 )
 
@@ -37,13 +33,13 @@ func (a admitted) resolve(ctx context.Context, i backend.Image) (string, error) 
 	var out bytes.Buffer
 	progress, done := a.sayLines()
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(asked), &out, progress
-	err = a.place.Start(a.folder.Record().Data, cmd)
+	err = program.CannotStart(cmd, a.place.Start(a.folder.Record().Data, cmd))
 	if err == nil {
 		err = cmd.Wait()
 	}
 	done()
 	if err != nil {
-		return "", cannotAsk(err)
+		return "", fmt.Errorf("the program registry: %w", err)
 	}
 	var answer question.Answer
 	if err := json.Unmarshal(out.Bytes(), &answer); err != nil {
@@ -54,25 +50,14 @@ func (a admitted) resolve(ctx context.Context, i backend.Image) (string, error) 
 
 // registry returns the command of the program registry.
 func (a admitted) registry(ctx context.Context) (*exec.Cmd, error) {
-	self, err := os.Executable()
+	cmd, err := program.Beside(ctx, question.Program)
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, filepath.Join(filepath.Dir(self), question.Program))
-	cmd.Dir, cmd.Env = "/", append(proxies(a.Env.Service), certificates(a.Env.Service)...)
+	cmd.Env = append(proxies(a.Env.Service), certificates(a.Env.Service)...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = time.Second
 	return cmd, nil
-}
-
-// cannotAsk returns why the program registry has given no answer. It is the admin's if the
-// program is missing, or if the job's user cannot start it where it lies.
-func cannotAsk(err error) error {
-	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("the program registry: %w", err)
-	}
-	return fault.New(fault.Programs, fmt.Errorf("the job's user cannot start the program %s: %w", question.Program, err),
-		"install all programs of rolecall in one folder that the users of jobs can pass through, such as /usr/libexec/rolecall; doctor check says what is in the way")
 }
 
 // sayLines returns a writer each of whose lines is shown in the job log, and how to end it.

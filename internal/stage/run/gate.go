@@ -5,10 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -16,6 +13,7 @@ import (
 	"rolecall/internal/fault"
 	"rolecall/internal/gate"
 	"rolecall/internal/job"
+	"rolecall/internal/program"
 )
 
 // maxPlaces bounds how many places the job log lists.
@@ -105,7 +103,7 @@ func (r running) runGate(order gate.Order) (gate.Report, error) {
 	cmd.Env = order.Service
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(question), &answer, r.Stderr
 	if err := r.place.Start(r.folder.Record().Data, cmd); err != nil {
-		return report, cannotStart(cmd, err)
+		return report, program.CannotStart(cmd, err)
 	}
 	if err := cmd.Wait(); err != nil {
 		return report, err
@@ -114,24 +112,12 @@ func (r running) runGate(order gate.Order) (gate.Report, error) {
 	return report, err
 }
 
-// cannotStart returns why a program did not start. It is the admin's if the program is
-// missing, or if the job's user cannot start it where it lies.
-func cannotStart(cmd *exec.Cmd, err error) error {
-	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
-		return err
-	}
-	return fault.New(fault.Programs, fmt.Errorf("the job's user cannot start %s: %w", cmd.Path, errors.Unwrap(err)),
-		"install all programs of rolecall in one folder that the users of jobs can pass through, such as /usr/libexec/rolecall; doctor check says what is in the way")
-}
-
 // gateCommand returns the command of the gate.
 func (r running) gateCommand(args ...string) (*exec.Cmd, error) {
-	self, err := os.Executable()
+	cmd, err := program.Beside(r.watching(), gate.Program, args...)
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(r.watching(), filepath.Join(filepath.Dir(self), gate.Program), args...)
-	cmd.Dir = "/"
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = stopTime
 	return cmd, nil
