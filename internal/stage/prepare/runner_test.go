@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"rolecall/internal/state"
 	"rolecall/test/kit"
 )
@@ -15,6 +17,7 @@ func TestHiddenRunner(t *testing.T) {
 	if !kit.InMounts(t, "a runner that /proc does not show") {
 		return
 	}
+	kit.Must(t, unix.Setpgid(0, 0)) // the leader of this group may have ended
 	c := newCall(t, newHost(t, newGitLab(t)))
 	runner := state.Runner()
 	kit.Mount(t, fmt.Sprintf("/proc/%d", runner), "", 0)
