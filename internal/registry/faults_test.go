@@ -147,7 +147,9 @@ func TestTime(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := newClient().Resolve(ctx, real.Name("tool:1"), "", nil)
+	client := newClient()
+	client.Notify = func(text string) { t.Errorf("told %q, though nobody waits", text) }
+	_, err := client.Resolve(ctx, real.Name("tool:1"), "", nil)
 	wanted{fault.NoRegistry, "does not answer: canceled", nil}.check(t, err)
 }
 

@@ -121,7 +121,7 @@ func (c Client) wait(ctx context.Context, p problem, try int) bool {
 	if deadline, ok := ctx.Deadline(); ok {
 		left = time.Until(deadline)
 	}
-	if pause >= left {
+	if pause >= left || ctx.Err() != nil {
 		return false
 	}
 	if c.Notify != nil {

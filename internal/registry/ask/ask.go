@@ -48,6 +48,11 @@ func Serve(args, _ []string, in io.Reader, out, progress io.Writer) (code int) {
 
 // ask asks the registry of an image.
 func ask(ctx context.Context, q question.Question, progress io.Writer) question.Answer {
+	if q.Within > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, q.Within)
+		defer cancel()
+	}
 	c := registry.NewClient()
 	c.Notify = func(text string) { _, _ = fmt.Fprintln(progress, text) }
 	var as *registry.Login

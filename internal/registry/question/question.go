@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"time"
 
 	"rolecall/internal/backend"
 	"rolecall/internal/fault"
@@ -23,6 +24,7 @@ type Question struct {
 	Name     string
 	Platform string
 	Login    *backend.Login // nil: there is none
+	Within   time.Duration  // how long the answer may take; 0: there is no bound
 }
 
 // wire is a Question in JSON, with an unmasked password.
@@ -30,6 +32,7 @@ type wire struct {
 	Name     string `json:"name"`
 	Platform string `json:"platform,omitempty"`
 	Login    *login `json:"login,omitempty"`
+	Within   int64  `json:"within,omitempty"` // nanoseconds
 }
 
 type login struct {
@@ -41,7 +44,7 @@ type login struct {
 
 // MarshalJSON returns the question as JSON, with an unmasked password.
 func (q Question) MarshalJSON() ([]byte, error) {
-	out := wire{Name: q.Name, Platform: q.Platform}
+	out := wire{Name: q.Name, Platform: q.Platform, Within: int64(q.Within)}
 	if l := q.Login; l != nil {
 		out.Login = &login{l.Host, l.Username, l.Password.Reveal(), l.Source}
 	}
@@ -54,7 +57,7 @@ func (q *Question) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &in); err != nil {
 		return err
 	}
-	*q = Question{Name: in.Name, Platform: in.Platform}
+	*q = Question{Name: in.Name, Platform: in.Platform, Within: time.Duration(in.Within)}
 	if l := in.Login; l != nil {
 		q.Login = &backend.Login{Host: l.Host, Username: l.Username, Password: mask.NewSecret(l.Password), Source: l.Source}
 	}

@@ -21,7 +21,7 @@ import (
 // program registry, which lies beside this one, with the rights of a script.
 func (a admitted) resolve(ctx context.Context, i backend.Image) (string, error) {
 	asked, err := json.Marshal(question.Question{
-		Name: i.Name, Platform: i.Platform, Login: (*backend.Login)(image.LoginFor(i.Name, a.s.Logins)),
+		Name: i.Name, Platform: i.Platform, Login: (*backend.Login)(image.LoginFor(i.Name, a.s.Logins)), Within: within(ctx),
 	})
 	if err != nil {
 		return "", err
@@ -46,6 +46,17 @@ func (a admitted) resolve(ctx context.Context, i backend.Image) (string, error) 
 		return "", err
 	}
 	return answer.Result()
+}
+
+// within returns how long a registry may take to answer: a second less than there is time, or
+// half of it, so that the program can say what it has waited for.
+func within(ctx context.Context) time.Duration {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return 0
+	}
+	left := time.Until(deadline)
+	return max(left-time.Second, left/2, time.Millisecond)
 }
 
 // registry returns the command of the program registry.
