@@ -115,6 +115,10 @@ func imageFaults() []fault {
 		{"not made yet", func(*testing.T, *host) {}, want{check.OK, images, "images does not exist yet: the first job makes it"}},
 		{"disk", func(*testing.T, *host) {}, want{check.OK, images, "images is on ext4"}},
 		{"loose images", func(t *testing.T, h *host) { h.mkdir(t, "images", 0o777) }, want{check.Fix, images, "others may write to "}},
+		{"images of a user", func(t *testing.T, h *host) {
+			h.mkdir(t, "images", 0o711)
+			kit.Must(t, os.Chown(h.path("images"), 4711, 0))
+		}, want{check.Fix, images, "images belongs to user 4711: jobs with unix users fail"}},
 		{"closed images", func(t *testing.T, h *host) { h.mkdir(t, "images", 0o700) }, want{check.Fix, images, "images (mode 0700)"}},
 		{"network disk", onMount("rw - nfs4 server:/x rw"), want{check.Fix, images, "is on nfs4"}},
 		{"disk of a user", onMount("rw - fuse.sshfs x rw"), want{check.Fix, images, "is on fuse.sshfs"}},

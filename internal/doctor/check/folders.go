@@ -161,8 +161,12 @@ func (h *host) checkWorkDirs(context.Context) []Finding {
 }
 
 // checkWorkDir checks a folder that the policy file names. Where jobs have unix users,
-// the driver makes it for the first job, but not the folder above it.
+// the driver makes it for the first job, but not the folder above it, and uses none that
+// belongs to another user.
 func (h *host) checkWorkDir(key, dir string) []Finding {
+	if info, err := os.Stat(dir); err == nil && len(h.users()) > 0 && !trusted(info) {
+		return []Finding{fix(key, fmt.Sprintf("%s belongs to user %d: jobs with unix users fail", dir, owner(info)), "chown root "+dir)}
+	}
 	if exists(dir) || len(h.users()) == 0 {
 		return checkOwned(key, dir)
 	}
