@@ -7,6 +7,7 @@ import (
 
 	"rolecall/internal/backend"
 	"rolecall/internal/job"
+	"rolecall/internal/script"
 )
 
 // Import puts an image into the store of a placed job. Args are those of podman import.
@@ -34,4 +35,9 @@ func DirOf(data json.RawMessage) string {
 func CreateArgs(limits backend.Limits) []string {
 	e := engine{place: place{Slot: "/b/slot", Own: "/b/own", Network: "host"}}
 	return slices.Concat(e.common(limits), forScripts(), network(e.place, nil), e.mounts("/run/secret"))
+}
+
+// Judge says how a script ended whose job has its own folder at own, if podman ended with code.
+func Judge(own string, code int) (backend.Result, error) {
+	return engine{place: place{Own: own}}.judge(context.Background(), script.Result{Code: code})
 }
