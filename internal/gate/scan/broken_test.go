@@ -69,6 +69,64 @@ func TestBrokenDisk(t *testing.T) {
 	}
 }
 
+// TestBrokenMember: a zip in a tar whose bytes cannot be read, at its beginning or behind what
+// fits into memory, is a problem of the disk and no other.
+func TestBrokenMember(t *testing.T) {
+	t.Parallel()
+	for name, from := range map[string]uint32{"beginning": 32 << 10, "later": 1 << 20} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if !kit.InChild(t, nil) {
+				return
+			}
+			dir := t.TempDir()
+			write(t, dir, "a.tar", tarOf("b", storedOf("c", make([]byte, 1536<<10))))
+			kit.Must(t, kit.Deny(unix.EIO, kit.Call{Number: unix.SYS_PREAD64, Arg: 3, Mask: from, Has: from}))
+			o := scan.Options{Dir: dir}
+			if name == "later" {
+				o.Temp = t.TempDir()
+			}
+			want(t, scanned(t, o, "a.tar"), nil, []string{"a.tar: b: input/output error"})
+		})
+	}
+}
+
+// TestShorter: a file that has become shorter since its bytes were searched is a problem, be it
+// empty now or cut within the tar that it is.
+func TestShorter(t *testing.T) {
+	t.Parallel()
+	for name, from := range map[string]uint32{"empty": 0, "cut": 128 << 10} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if !kit.InChild(t, nil) {
+				return
+			}
+			dir := t.TempDir()
+			write(t, dir, "a.zip", append(make([]byte, 128<<10), zipOf("c", nil)...))
+			write(t, dir, "b.tar", tarOf("c", make([]byte, 128<<10)))
+			kit.Must(t, kit.Deny(0, kit.Call{Number: unix.SYS_PREAD64, Arg: 3, Mask: from, Has: from})) // reads nothing, and that is no error
+			want(t, scanned(t, scan.Options{Dir: dir}, "a.zip", "b.tar"), nil,
+				[]string{"a.zip: : " + scan.ErrShorter.Error(), "b.tar: : " + scan.ErrShorter.Error()})
+		})
+	}
+}
+
+// TestBrokenEnd: a zip whose end cannot be read is not searched by what was read before it.
+func TestBrokenEnd(t *testing.T) {
+	t.Parallel()
+	if !kit.InChild(t, nil) {
+		return
+	}
+	dir := t.TempDir()
+	empty := "PK\x05\x06" + string(make([]byte, 18))
+	content := make([]byte, 1100<<10)
+	copy(content, empty)
+	copy(content[1<<20+1000:], empty) // where a read of the end would leave it
+	write(t, dir, "a.zip", content)
+	kit.Must(t, kit.Deny(unix.EIO, kit.Call{Number: unix.SYS_PREAD64, Arg: 3, Mask: 1 << 20, Has: 1 << 20}))
+	want(t, scanned(t, scan.Options{Dir: dir}, "a.zip"), nil, []string{"a.zip: : " + scan.ErrDamaged.Error(), "a.zip: : input/output error"})
+}
+
 // threeInZip returns a zip of a secret between two files.
 func threeInZip(file []byte) []byte {
 	var out bytes.Buffer

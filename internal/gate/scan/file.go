@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"cmp"
 	"errors"
 	"io"
 
@@ -14,7 +15,8 @@ const bufferLen = 256 << 10
 // descriptor is an open file.
 type descriptor int
 
-// ReadAt implements io.ReaderAt.
+// ReadAt implements io.ReaderAt. Nothing is read behind the end that the file had when its
+// bytes were searched: without them, an archive would look like a file that is none.
 func (d descriptor) ReadAt(p []byte, offset int64) (int, error) {
 	done := 0
 	for done < len(p) {
@@ -24,7 +26,7 @@ func (d descriptor) ReadAt(p []byte, offset int64) (int, error) {
 		case err != nil:
 			return done, err
 		case n == 0:
-			return done, io.EOF
+			return done, ErrShorter
 		default:
 			done += n
 		}
@@ -42,9 +44,7 @@ type reading struct {
 // ReadAt implements io.ReaderAt.
 func (r *reading) ReadAt(p []byte, offset int64) (int, error) {
 	n, err := r.descriptor.ReadAt(p, offset)
-	if err != nil && !errors.Is(err, io.EOF) {
-		r.failed = err
-	}
+	r.failed = cmp.Or(r.failed, err)
 	return n, err
 }
 
@@ -69,7 +69,7 @@ func (w *worker) open(f File) error {
 	switch {
 	case errors.Is(err, unix.ELOOP) && !f.Follow:
 		return w.searchLink(f.Name)
-	case errors.Is(err, unix.ENXIO), errors.Is(err, unix.ENODEV):
+	case errors.Is(err, unix.ENXIO):
 		return ErrIrregular // a socket, or a device without a driver
 	case err != nil:
 		return err
@@ -132,7 +132,7 @@ func (w *worker) searchBytes(fd int) (size int64, archive bool, err error) {
 			archive = formatOf(w.buffer[:n]) != plain
 		}
 		size, last = size+int64(n), n
-		_ = w.meter.spend(n)
+		w.meter.spend(n)
 	}
 	// If the end is in the buffer, it shows whether the file ends as a zip does.
 	archive = archive || size >= endLen && (last < endLen || isEnd(w.buffer[last-endLen:]))

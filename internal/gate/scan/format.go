@@ -143,11 +143,11 @@ func (w *worker) addFailure(err error) {
 	var system unix.Errno
 	switch {
 	case w.meter.stopped() != nil: // endFile reports that
-	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
+	case errors.Is(err, zstd.ErrWindowSizeExceeded):
 		w.addProblem(ErrMemory)
 	case errors.As(err, &system):
 		w.addProblem(system)
-	case errors.Is(err, ErrMemory), errors.Is(err, ErrSpool), errors.Is(err, ErrMethod), errors.Is(err, ErrEncrypted):
+	case errors.Is(err, ErrMemory), errors.Is(err, ErrSpool), errors.Is(err, ErrMethod), errors.Is(err, ErrEncrypted), errors.Is(err, ErrShorter):
 		w.addProblem(err)
 	default:
 		w.addProblem(ErrDamaged)

@@ -35,12 +35,11 @@ func (m *meter) stopped() error {
 	return nil
 }
 
-// spend counts n bytes, and returns why the scan has stopped, or nil.
-func (m *meter) spend(n int) error {
+// spend counts n bytes, and stops the scan if they are too many.
+func (m *meter) spend(n int) {
 	if now := m.bytes.Add(int64(n)); m.max > 0 && now > m.max {
 		m.stop(ErrBytes)
 	}
-	return m.stopped()
 }
 
 // metered counts the bytes that are read through it.
@@ -55,8 +54,6 @@ func (r metered) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	n, err := r.Reader.Read(p)
-	if stopped := r.meter.spend(n); stopped != nil {
-		return n, stopped
-	}
+	r.meter.spend(n)
 	return n, err
 }

@@ -49,6 +49,8 @@ const maxForeign = 1000
 var (
 	// ErrIrregular: the file is a FIFO, a socket or a device.
 	ErrIrregular = errors.New("neither file, folder nor symbolic link")
+	// ErrShorter: the file has lost bytes between two reads of it.
+	ErrShorter = errors.New("it became shorter while it was searched")
 	// ErrBytes, ErrDuration and ErrReports end the scan.
 	ErrBytes    = errors.New("more bytes to read and unpack than the limit")
 	ErrDuration = errors.New("the search takes longer than the limit")

@@ -33,7 +33,7 @@ func (w *worker) spool(l *layer) (*io.SectionReader, func() error, error) {
 		l.spool = make([]byte, spoolLen)
 	}
 	n, err := io.ReadFull(l.reader, l.spool)
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+	if errors.Is(err, io.ErrUnexpectedEOF) { // not io.EOF: the beginning of the content is that of a zip
 		return io.NewSectionReader(bytes.NewReader(l.spool[:n]), 0, int64(n)), func() error { return nil }, nil
 	}
 	if err != nil {

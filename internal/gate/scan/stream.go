@@ -111,10 +111,8 @@ func windowOf(from *bufio.Reader) (uint64, error) {
 func (w *worker) untar(l *layer, in input) error {
 	from := io.Reader(l.reader)
 	if in.random != nil && in.searched {
-		from = seeker{metered{in.random, w.meter}, in.random} // seeks over bytes that need not be read
-		if _, err := in.random.Seek(0, io.SeekStart); err != nil {
-			return err
-		}
+		whole := io.NewSectionReader(in.random, 0, in.random.Size())
+		from = seeker{metered{whole, w.meter}, whole} // seeks over bytes that need not be read
 	}
 	// If the bytes of the tar were searched and hold no secret, its members hold none.
 	// Otherwise search each member, to name the one with the secret. A view also needs the

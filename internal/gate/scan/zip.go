@@ -3,6 +3,7 @@ package scan
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"io"
 
@@ -27,11 +28,12 @@ const (
 	methodStored, methodDeflated, methodZstandard = 0, 8, 93 // 4.4.5
 )
 
-func isLocal(b []byte) bool   { return bytes.HasPrefix(b, []byte("PK\x03\x04")) }
-func isEntry(b []byte) bool   { return bytes.HasPrefix(b, []byte("PK\x01\x02")) }
-func isEnd(b []byte) bool     { return bytes.HasPrefix(b, []byte("PK\x05\x06")) }
-func isEnd64(b []byte) bool   { return bytes.HasPrefix(b, []byte("PK\x06\x06")) }
-func isLocator(b []byte) bool { return bytes.HasPrefix(b, []byte("PK\x06\x07")) }
+func isLocal(b []byte) bool     { return bytes.HasPrefix(b, []byte("PK\x03\x04")) }
+func isEntry(b []byte) bool     { return bytes.HasPrefix(b, []byte("PK\x01\x02")) }
+func isEnd(b []byte) bool       { return bytes.HasPrefix(b, []byte("PK\x05\x06")) }
+func isSignature(b []byte) bool { return bytes.HasPrefix(b, []byte("PK\x05\x05")) } // 4.3.13
+func isEnd64(b []byte) bool     { return bytes.HasPrefix(b, []byte("PK\x06\x06")) }
+func isLocator(b []byte) bool   { return bytes.HasPrefix(b, []byte("PK\x06\x07")) }
 
 // formatByEnd returns zipped if content that does not begin as an archive ends as a zip,
 // else plain. The format begins is plain or program.
@@ -149,10 +151,10 @@ type entry struct {
 func nextEntry(from *bufio.Reader) (*entry, error) {
 	var header [entryLen]byte
 	if n, err := io.ReadFull(from, header[:]); n < entryLen || !isEntry(header[:]) {
-		if n > 0 && isEntry(header[:]) {
-			return nil, err
+		if n == 0 || isSignature(header[:]) || isEnd64(header[:]) {
+			return nil, nil //nolint:nilnil // The entries end here.
 		}
-		return nil, nil //nolint:nilnil // The entries end here, perhaps with a digital signature (4.3.13).
+		return nil, cmp.Or(err, ErrDamaged)
 	}
 	field := func(at int) int { return int(binary.LittleEndian.Uint16(header[at:])) }
 	text := make([]byte, field(28)+field(30)+field(32))
@@ -207,12 +209,10 @@ func (w *worker) searchEntry(zip *io.SectionReader, base int64, e *entry, search
 		return ErrDamaged
 	}
 	from := base + e.offset + localLen + int64(binary.LittleEndian.Uint16(local[26:])) + int64(binary.LittleEndian.Uint16(local[28:]))
-	if e.size < 0 || from > zip.Size() || e.size > zip.Size()-from {
+	if e.size < 0 || e.size > zip.Size()-from {
 		return ErrDamaged
 	}
-	if err := w.meter.spend(localLen); err != nil {
-		return err
-	}
+	w.meter.spend(localLen)
 	data := io.NewSectionReader(zip, from, e.size)
 	if e.method == methodStored {
 		w.search(input{stream: data, random: data, searched: searched})

@@ -32,9 +32,14 @@ func TestZipEnds(t *testing.T) {
 		"after many":     append(make([]byte, 256<<10-len(inner)+10), inner...), // of the end, 10 bytes in a read of their own
 		"commented":      commented.Bytes(),
 		"program":        append([]byte("MZ"), commented.Bytes()...),
+		"ELF program":    append([]byte("\x7fELF"), commented.Bytes()...),
+		"script":         append([]byte("#!/"), commented.Bytes()...),
 		"moved":          moved.Bytes(),
 		"trailing zeros": append(bytes.Clone(inner), make([]byte, 100)...),
 		"64 bits":        zip64Of(inner),
+		"64 bit count":   with(zip64Of(inner), -22+12, 8, 0),
+		"64 bit size":    with(with(zip64Of(inner), -22+10, 2, 1), -22+16, 4, 0),
+		"64 bit offset":  with(with(zip64Of(inner), -22+10, 2, 1), -22+12, 4, 0),
 	} {
 		write(t, dir, name, content)
 		if r := scanned(t, scan.Options{Dir: dir}, name); len(r.Findings) != 1 || r.Findings[0].Inside != "a" || len(r.Problems) > 0 {

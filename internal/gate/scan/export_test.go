@@ -1,0 +1,4 @@
+package scan
+
+// CopySpool is copySpool.
+var CopySpool = copySpool
