@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -46,9 +47,13 @@ func openDir(path string) (dir, error) {
 	return d, d.errorf("", err)
 }
 
-// open opens the group name in d.
+// open opens the group name in d, and no other: all that is killed was opened here. The name
+// ".." would lead to the processes of the whole host, and "." to those beside this one.
 func (d dir) open(name string) (dir, error) {
 	child := dir{path: d.path + "/" + name, kind: d.kind, depth: d.depth + 1}
+	if name == "" || name == "." || name == ".." || strings.Contains(name, "/") {
+		return child, d.errorf("", fmt.Errorf("%q is no name of a group in it", name))
+	}
 	if child.depth > maxDepth {
 		return child, child.errorf("", fmt.Errorf("groups are nested more than %d deep", maxDepth))
 	}

@@ -24,3 +24,12 @@ func KillSlowly(ctx context.Context, p *Parent, name Name) error {
 
 // KillSome kills those of pids that are in the group.
 func (g *Group) KillSome(pids []int) error { return g.signalSome(pids) }
+
+// OpenIn opens a group in that of p, by any name, and closes it.
+func OpenIn(p *Parent, name string) error {
+	d, err := p.dir.open(name)
+	if err == nil {
+		d.close()
+	}
+	return err
+}
