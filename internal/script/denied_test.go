@@ -81,15 +81,24 @@ func TestFewDescriptors(t *testing.T) {
 	}
 }
 
-// TestStartDenied: no program of the driver starts if it would get the driver's open files.
+// TestStartDenied: no program of the driver starts if it would get the driver's open files, or
+// would be one of root's where it must be one of a user.
 func TestStartDenied(t *testing.T) {
 	t.Parallel()
 	if !kit.InChild(t, nil) {
 		return
 	}
-	cmd := exec.Command("true")
+	start := func(as *script.User) (*exec.Cmd, error) {
+		cmd := exec.Command("true")
+		return cmd, script.Start(cmd, as, nil)
+	}
+	if cmd, err := start(&script.User{UID: 0, GID: 64124}); err == nil || !strings.Contains(err.Error(), "must not be root") || cmd.Process != nil {
+		t.Errorf("as root: error %v, process %v", err, cmd.Process)
+	}
+	cmd, err := start(nil)
+	kit.Must(t, errors.Join(err, cmd.Wait()))
 	kit.Must(t, kit.Deny(unix.EIO, all(unix.SYS_CLOSE_RANGE, unix.SYS_GETDENTS64)...))
-	if err := script.Start(cmd, nil, nil); !errors.Is(err, unix.EIO) || cmd.Process != nil {
-		t.Errorf("error %v, process %v", err, cmd.Process)
+	if cmd, err := start(nil); !errors.Is(err, unix.EIO) || cmd.Process != nil {
+		t.Errorf("with open files: error %v, process %v", err, cmd.Process)
 	}
 }
