@@ -86,6 +86,22 @@ func TestFail(t *testing.T) {
 	}
 }
 
+// TestFailLogins: an error that quotes logins of the job to registries is masked, and so is
+// the line of the audit log.
+func TestFailLogins(t *testing.T) {
+	t.Parallel()
+	const auth = "dTpvZiBhIHZhcmlhYmxl" // u:of a variable
+	c := newCall(t, newHost(t, newGitLab(t)))
+	c.edit(t, "response.json", `"job_info"`, `"credentials":[{"type":"registry","url":"r","username":"u","password":"of the job"},{"type":"registry","password":"x"}],"job_info"`)
+	c.set(`CUSTOM_ENV_DOCKER_AUTH_CONFIG={"auths":{"r":{"auth":"` + auth + `"}}}`)
+	c.cloud.fails = errors.New("of the job, dTpvZiB0aGUgam9i, of a variable, " + auth)
+	got := c.serve()
+	if want := "rolecall: error [RC500]: tenant \"alpha\": [MASKED], [MASKED], [MASKED], [MASKED]\n"; got.code != 2 || !strings.HasPrefix(got.log, want) {
+		t.Errorf("%+v, want %q", got, want)
+	}
+	checkLines(t, "logins", c, got, []audit.Event{allowed, failed(fault.Unexpected)})
+}
+
 // checkLines checks what the audit log has, which masks what the job log masks.
 func checkLines(t *testing.T, name string, c *call, got result, want []audit.Event) {
 	t.Helper()

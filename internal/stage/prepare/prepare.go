@@ -11,6 +11,7 @@ import (
 	"rolecall/internal/audit"
 	"rolecall/internal/backend"
 	"rolecall/internal/fault"
+	"rolecall/internal/image"
 	"rolecall/internal/job"
 	"rolecall/internal/mask"
 	"rolecall/internal/program"
@@ -55,9 +56,9 @@ func maskTokens(c *program.Call) error {
 		tokens = append(tokens, mask.Named{Kind: tokenKind, Value: token.Raw})
 	}
 	for _, login := range response.Logins {
-		tokens = append(tokens, mask.Named{Kind: "password of a registry", Value: login.Password})
+		tokens = append(tokens, image.LoginSecrets(login.Username, login.Password)...)
 	}
-	return c.Mask(tokens...)
+	return c.Mask(append(tokens, image.ConfigSecrets(c.Env.Request[image.AuthConfig])...)...)
 }
 
 // voiceOf returns how errors are spoken of. Masked masks the tokens of the job.

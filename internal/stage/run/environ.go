@@ -10,6 +10,7 @@ import (
 	"rolecall/internal/creds"
 	"rolecall/internal/fault"
 	"rolecall/internal/idtoken"
+	"rolecall/internal/image"
 	"rolecall/internal/job"
 	"rolecall/internal/mask"
 )
@@ -25,15 +26,24 @@ type given struct {
 }
 
 // openSecrets reads what was issued to the job, and masks it in all that the stage
-// prints, even if the script is the runner's. It also masks the job's ID tokens, which a
-// job without a tenant can have as well.
+// prints, even if the script is the runner's. It also masks the job's ID tokens and logins
+// to registries, which a job without a tenant can have as well.
 func (r running) openSecrets() (given, error) {
 	g, err := r.readIssued()
 	if err != nil {
 		return given{}, err
 	}
 	g.secrets = append(g.secrets, r.tokens()...)
-	return g, r.Mask(g.secrets...)
+	return g, r.Mask(slices.Concat(g.secrets, r.logins())...)
+}
+
+// logins returns the secrets of the job's logins to registries: of the one that GitLab gives
+// it, and of its variable DOCKER_AUTH_CONFIG. They are not looked for in uploads: the job
+// has brought them itself.
+func (r running) logins() []mask.Named {
+	of := r.Env.Request
+	return append(image.LoginSecrets(of["CI_REGISTRY_USER"], mask.NewSecret(of["CI_REGISTRY_PASSWORD"])),
+		image.ConfigSecrets(of[image.AuthConfig])...)
 }
 
 // readIssued reads what was issued to the job.
