@@ -104,10 +104,7 @@ func IsUser(text string) bool {
 // isName reports whether a text is a number, or the name of a user or group.
 func isName(text string) bool {
 	const digits, letters = "0123456789", "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
-	switch {
-	case text == "":
-		return false
-	case strings.Trim(text, digits) == "":
+	if strings.Trim(text, digits) == "" { // also if it is empty
 		_, err := strconv.ParseUint(text, 10, 16) // the user namespace of a job has 65536 ids
 		return err == nil
 	}

@@ -76,6 +76,8 @@ func TestCannotMatch(t *testing.T) {
 		"docker.io/library/a:3@" + digest:            "judged without its tag",
 		"docker.io/library/a@sha256:0":               "a digest is sha256:",
 		"docker.io/library/a@md5:*":                  "a digest is sha256:",
+		"docker.io/library/a@" + digest[7:]:          "a digest is sha256:",
+		"docker.io/library/a@" + digest[:70] + "G":   "a digest is sha256:",
 		"docker.io/library/a@":                       "a digest is sha256:",
 		"docker.io/library/a@x@y":                    "a digest is sha256:",
 		"registry.example.com/ci**":                  "** must be a whole segment",

@@ -112,6 +112,15 @@ func TestApplying(t *testing.T) {
 	}
 }
 
+// TestEmpty: a job with services alone needs containers too.
+func TestEmpty(t *testing.T) {
+	t.Parallel()
+	only := image.Request{Services: make([]backend.Service, 1)}
+	if !(image.Request{}).Empty() || asked("a").Empty() || only.Empty() {
+		t.Errorf("nothing is empty: %v, an image: %v, a service: %v", image.Request{}.Empty(), asked("a").Empty(), only.Empty())
+	}
+}
+
 // TestIsUser: a user is numbers or names, and never looks like an option.
 func TestIsUser(t *testing.T) {
 	t.Parallel()

@@ -57,6 +57,7 @@ func TestAuthConfig(t *testing.T) {
 		`{"auths":{}}`: "", ``: "", `{"auths":{"r.example.com":{}},"credHelpers":{"x":"y"}}`: "r.example.com  ",
 		`{"credHelpers":{"x":"../../evil"}}`: "not started here", `{"credsStore":"evil"}`: "not started here",
 		`x`: "not the JSON", `{"auths":[]}`: "not the JSON", `{"auths":{"a":{"auth":"!"}}}`: "not the base64", `{"auths":{"a":{"auth":"dQ=="}}}`: "not the base64",
+		`{"auths":{"a":{"auth":"dTpwOng!"}}}`: "not the base64", `{"auths":{"HTTP://a.example.com/v2/":{"username":"u","password":"p"}}}`: "a.example.com u p",
 	} {
 		got, err := request.Read(job.Response{Image: job.Container{Name: "a"}}, job.Request{"DOCKER_AUTH_CONFIG": text})
 		kit.Must(t, err)
