@@ -79,6 +79,8 @@ func TestBroken(t *testing.T) {
 		"no configuration":       {ociManifest, `{"layers":[]}`, fine, "the manifest of the image is broken"},
 		"no digest":              {ociManifest, `{"config":{"mediaType":"` + ociConfig + `"}}`, fine, "the manifest of the image is broken"},
 		"no digest in an index":  {ociIndex, `{"manifests":[{"platform":{"os":"linux","architecture":"amd64"}}]}`, fine, "the index of the image is broken"},
+		"an index no JSON":       {ociIndex, `{"SECRET`, fine, "the manifest of the image is broken"},
+		"an index of others":     {ociIndex, `{"manifests":[{"mediaType":"x","digest":"sha256:` + strings.Repeat("0", 64) + `"}]}`, fine, "is not for the platform linux/amd64"},
 		"less than nothing":      {ociManifest, "{" + of(fine) + "," + layers(-1, 2) + "}", fine, "the manifest of the image is broken"},
 		"more than all":          {ociManifest, "{" + of(fine) + "," + layers(1<<62, 1<<62) + "}", fine, "the manifest of the image is broken"},
 		"configuration no JSON":  {ociManifest, "{" + of("[1]") + "}", "[1]", "the configuration of the image is broken"},
