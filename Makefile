@@ -106,6 +106,7 @@ fuzz:
 # Many jobs of many tenants at once, with cancels and kills.
 soak: build parts
 	@go run ./test/soak
+	@if [ "$$(id -u)" = 0 ] && command -v podman > /dev/null; then go run ./test/soak -images -jobs 100 -tenants 6 -concurrent 12; else echo "NOT TESTED, as root with podman: jobs in containers"; fi
 
 # The ratios that the driver must keep, then those of the masker in process.
 bench: build parts

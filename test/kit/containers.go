@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -15,11 +16,18 @@ import (
 func NeedPodman(t testing.TB, why string) {
 	t.Helper()
 	NeedRoot(t, why)
-	for _, program := range []string{"podman", "crun", "busybox"} {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("NOT TESTED, install podman, crun, catatonit and busybox-static: %s", why)
-		}
+	if !HasPodman() {
+		t.Skipf("NOT TESTED, install podman, crun, catatonit and busybox-static: %s", why)
 	}
+}
+
+// HasPodman reports whether jobs can have containers: this process is root's, and the programs
+// are there.
+func HasPodman() bool {
+	return os.Geteuid() == 0 && !slices.ContainsFunc([]string{"podman", "crun", "busybox"}, func(program string) bool {
+		_, err := exec.LookPath(program)
+		return err != nil
+	})
 }
 
 // InUnified is InMounts on a host that has cgroups of version 2 only, as current

@@ -79,6 +79,7 @@ func (w *world) traces(ids []string) (found []string) {
 	}
 	groups := cgroups()
 	for _, id := range ids {
+		found = append(found, w.containersLeft(id)...)
 		for _, root := range append(state.Roots(), w.credentials) {
 			if _, err := os.Lstat(filepath.Join(root, id)); err == nil {
 				found = append(found, filepath.Join(root, id)+" is left")

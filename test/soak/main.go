@@ -4,6 +4,9 @@
 //
 // GitLab Runner and the driver are real; package coordinator stands in for GitLab and package
 // fakests for STS. The seed, which is printed, decides what the jobs are.
+//
+// With -images two of three jobs of tenants that have a unix user run in containers of podman,
+// beside those on the host. That needs root.
 package main
 
 import (
@@ -17,15 +20,18 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"rolecall/test/kit"
 )
 
 // patience bounds the whole soak.
-const patience = 5 * time.Minute
+const patience = 8 * time.Minute
 
 // options are how large a soak is.
 type options struct {
 	seed                      uint64
 	jobs, tenants, concurrent int
+	images                    bool
 }
 
 func main() {
@@ -34,7 +40,11 @@ func main() {
 	flag.IntVar(&o.jobs, "jobs", 200, "how many jobs have a tenant")
 	flag.IntVar(&o.tenants, "tenants", 20, "how many tenants there are")
 	flag.IntVar(&o.concurrent, "concurrent", 16, "how many jobs the runner runs at once")
+	flag.BoolVar(&o.images, "images", false, "let jobs run in containers")
 	flag.Parse()
+	if o.images {
+		unify()
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	context.AfterFunc(ctx, stop) // A second interrupt ends the soak at once.
@@ -42,6 +52,19 @@ func main() {
 		fmt.Fprintln(os.Stderr, "soak:", err)
 		stop()
 		os.Exit(1)
+	}
+}
+
+// unify goes on if this is a host on which containers can run, or looks like one. Else it runs
+// the program again on one, and ends the process.
+func unify() {
+	code, ended, err := kit.Unified(os.Args[1:]...)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "soak:", err)
+		code, ended = 1, true
+	}
+	if ended {
+		os.Exit(code)
 	}
 }
 
@@ -56,13 +79,13 @@ func soak(ctx context.Context, o options, out io.Writer) (err error) {
 		return errors.Join(err, w.close())
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
-	_, err = fmt.Fprintf(out, "soak: %d jobs of %d tenants, %d with a unix user, %d at once, seed %d\n",
-		o.jobs, o.tenants, len(w.users), o.concurrent, o.seed)
+	tasks := w.plan(o)
+	_, err = fmt.Fprintf(out, "soak: %d jobs of %d tenants, %d with a unix user, %d in containers, %d at once, seed %d\n",
+		o.jobs, o.tenants, len(w.users), countBoxed(tasks), o.concurrent, o.seed)
 	if err = errors.Join(err, w.warmUp(ctx)); err != nil {
 		return err
 	}
 	descriptors := w.descriptors()
-	tasks := w.plan(o)
 	seen, err := w.drive(ctx, tasks)
 	if err != nil {
 		return fmt.Errorf("seed %d: %w", o.seed, err)

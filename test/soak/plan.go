@@ -41,6 +41,7 @@ type task struct {
 	kind   kind
 	tenant string // nobody for a job of the shell executor
 	job    coordinator.Job
+	boxed  bool          // it runs in a container
 	code   int           // that the script fails with
 	after  time.Duration // when it is cancelled, or its stage killed
 
@@ -89,16 +90,29 @@ func (w *world) plan(o options) []*task {
 		tasks = append(tasks, &task{kind: compared, tenant: nobody})
 	}
 	random.Shuffle(len(tasks), func(i, j int) { tasks[i], tasks[j] = tasks[j], tasks[i] })
-	for _, t := range tasks {
+	for i, t := range tasks {
+		w.box(t, i)
 		w.fill(t, random)
 	}
 	return tasks
+}
+
+// countBoxed returns how many tasks run in containers.
+func countBoxed(tasks []*task) int {
+	n := 0
+	for _, t := range tasks {
+		if t.boxed {
+			n++
+		}
+	}
+	return n
 }
 
 // fill makes the job of a task.
 func (w *world) fill(t *task, random *rand.Rand) {
 	ticks, last := 1+random.IntN(20), "true"
 	t.job = coordinator.Job{
+		Mutate:      t.job.Mutate,
 		Project:     project(),
 		Protected:   true,
 		AfterScript: []string{afterScript},
@@ -131,6 +145,9 @@ func (w *world) fill(t *task, random *rand.Rand) {
 		t.job.Variables = append(t.job.Variables, coordinator.Variable{Key: "GIT_STRATEGY", Value: "none"})
 	case killPrepare:
 		t.after = time.Duration(random.IntN(4000)) * time.Microsecond
+		if t.boxed { // it makes the container
+			t.after *= 300
+		}
 	case killCleanup: // It takes a few milliseconds.
 		t.after = time.Duration(random.IntN(1000)) * time.Microsecond
 	case killRun:

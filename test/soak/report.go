@@ -27,13 +27,18 @@ func quantile(times []time.Duration, q float64) time.Duration {
 
 // print writes the table, and adds to the problems where the driver takes too long: what it adds
 // to a job is the difference to the median of the shell executor, with the same script under the
-// same load.
+// same load. Beside containers, which are not at work all the time, the load is not the same.
 func (r *report) print(out io.Writer, took time.Duration) error {
 	count, killed := make(map[kind]int), make(map[kind]int)
 	times := make(map[kind][]time.Duration)
+	var boxed []time.Duration // of plain jobs in containers
 	for _, t := range r.tasks {
 		count[t.kind]++
-		times[t.kind] = append(times[t.kind], t.overhead())
+		if !t.boxed {
+			times[t.kind] = append(times[t.kind], t.overhead())
+		} else if t.kind == plain {
+			boxed = append(boxed, t.overhead())
+		}
 		if t.killed {
 			killed[t.kind]++
 		}
@@ -51,9 +56,12 @@ func (r *report) print(out io.Writer, took time.Duration) error {
 		}
 		fmt.Fprintf(rows, "%s\t%d%s\t%s\t%s\t\n", k, count[k], note, p50, p95)
 	}
+	if n := countBoxed(r.tasks); n > 0 {
+		fmt.Fprintf(rows, "of all in containers\t%d\t%s\t%s\t\n", n, seconds(quantile(boxed, 0.5)), seconds(quantile(boxed, 0.95)))
+	}
 	added := func(q float64) time.Duration { return quantile(times[plain], q) - quantile(times[compared], 0.5) }
 	fmt.Fprintf(rows, "the driver adds\t\t%s\t%s\t\n", seconds(added(0.5)), seconds(added(0.95)))
-	if len(times[compared]) >= leastFor && added(0.95) > limit {
+	if len(times[compared]) >= leastFor && added(0.95) > limit && countBoxed(r.tasks) == 0 {
 		r.problems = append(r.problems, fmt.Sprintf("the driver adds %s at p95, more than %s", seconds(added(0.95)), seconds(limit)))
 	}
 	fmt.Fprintf(rows, "%d violations, %.0f s\n", len(r.problems), took.Seconds())

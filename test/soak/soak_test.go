@@ -18,11 +18,16 @@ import (
 	"rolecall/test/kit"
 )
 
-// TestSoak is the short form of the soak. It has too few jobs for a word on times.
+// TestSoak is the short form of the soak, with jobs in containers where there is podman. It has
+// too few jobs for a word on times.
 func TestSoak(t *testing.T) {
 	t.Parallel()
+	o := options{seed: 1, jobs: 30, tenants: 6, concurrent: 12, images: kit.HasPodman()}
+	if o.images && !kit.InUnified(t, "jobs in containers") {
+		return
+	}
 	var out bytes.Buffer
-	if err := soak(t.Context(), options{seed: 1, jobs: 30, tenants: 6, concurrent: 12}, &out); err != nil {
+	if err := soak(t.Context(), o, &out); err != nil {
 		t.Error(err)
 	}
 	t.Log(out.String())
@@ -103,13 +108,14 @@ func TestLeft(t *testing.T) {
 	secret := w.sts.Requests()[0].Issued.SecretAccessKey
 	link := filepath.Join(w.builds(), "t00/protected/soak00000/0/acme/soak.tmp/rolecall-"+id)
 	kept := filepath.Join(w.builds(), "t00/kept.txt")
-	for _, dir := range []string{filepath.Join(w.credentials, id), link} {
+	engine := filepath.Join(w.place("images"), ".jobs/rolecall-"+id+"-0123456789abcdef")
+	for _, dir := range []string{filepath.Join(w.credentials, id), link, engine} {
 		kit.Must(t, os.MkdirAll(dir, 0o700))
 	}
 	for _, file := range []string{kept, filepath.Join(filepath.Dir(kept), "leak.txt")} {
 		kit.Must(t, os.WriteFile(file, []byte(secret), 0o600))
 	}
-	want := []string{fmt.Sprint(daemon.Process.Pid), filepath.Join(w.credentials, id), link, kept}
+	want := []string{fmt.Sprint(daemon.Process.Pid), filepath.Join(w.credentials, id), link, engine, kept}
 	if group := "/sys/fs/cgroup/freezer/rolecall-" + id + "-0123456789abcdef"; os.Mkdir(group, 0o700) == nil {
 		t.Cleanup(func() { _ = os.Remove(group) })
 		want = append(want, group)

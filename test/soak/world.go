@@ -42,6 +42,7 @@ type world struct {
 	gitlab      *coordinator.Server
 	sts         *fakests.Server
 	runner      *lab.RunnerService
+	registry    *lab.Registry // nil: no job has an image
 }
 
 // start starts the parts. What it returns must be closed, also after an error.
@@ -69,6 +70,11 @@ func start(o options) (*world, error) {
 	if w.sts, err = fakests.Start(); err != nil {
 		return w, err
 	}
+	if o.images {
+		if err := w.startRegistry(context.Background()); err != nil { // as startRunner
+			return w, err
+		}
+	}
 	w.users = usersFor(o.tenants)
 	if err := os.WriteFile(w.policy(), []byte(w.policyText(o.tenants)), 0o600); err != nil {
 		return w, err
@@ -80,7 +86,7 @@ func start(o options) (*world, error) {
 // jobs also when the soak is interrupted.
 func (w *world) startRunner(o options) (err error) {
 	dir := filepath.Join(w.dir, "runner")
-	if err := os.Mkdir(dir, 0o700); err != nil {
+	if err := os.Mkdir(dir, 0o711); err != nil { // users start the driver's programs there
 		return err
 	}
 	w.runner, err = lab.StartRunner(context.Background(), lab.RunnerOptions{
@@ -100,7 +106,7 @@ func (w *world) startRunner(o options) (err error) {
 // jobs as them.
 func usersFor(tenants int) []string {
 	var found []string
-	for _, name := range []string{"www-data", "backup", "list", "games", "news"} {
+	for _, name := range []string{"www-data", "backup", "list", "games", "news", "irc"} {
 		if _, err := user.Lookup(name); err == nil && os.Geteuid() == 0 && len(found) < tenants {
 			found = append(found, name)
 		}
@@ -119,8 +125,8 @@ func (w *world) place(name string) string { return filepath.Join(w.dir, name) }
 // policyText is a policy in which the first tenants have unix users.
 func (w *world) policyText(tenants int) string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "shared_user = \"unsafe\"\nrun_as_root = \"unsafe\"\nbuilds_dir = %q\ncache_dir = %q\ncredentials_dir = %q\naudit_log = %q\n[gitlab]\nissuer = %q\n",
-		w.builds(), w.place("cache"), w.credentials, w.place("audit.jsonl"), w.gitlab.Issuer())
+	fmt.Fprintf(&text, "shared_user = \"unsafe\"\nrun_as_root = \"unsafe\"\nbuilds_dir = %q\ncache_dir = %q\ncredentials_dir = %q\naudit_log = %q\n[gitlab]\nissuer = %q\n%s",
+		w.builds(), w.place("cache"), w.credentials, w.place("audit.jsonl"), w.gitlab.Issuer(), w.containers())
 	for i := range tenants {
 		name := tenantName(i)
 		fmt.Fprintf(&text, "[[tenant]]\nname = %q\nrole_arn = %q\naudience = %q\nprojects = [%q]\nrefs = [\"main\"]\nprotected = true\n",
@@ -174,6 +180,9 @@ func (w *world) close() error {
 	}
 	if w.gitlab != nil {
 		w.gitlab.Close()
+	}
+	if w.registry != nil {
+		w.registry.Close()
 	}
 	if w.dir != "" {
 		errs = append(errs, os.RemoveAll(w.dir), os.RemoveAll(w.credentials))
