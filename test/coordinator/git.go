@@ -46,6 +46,27 @@ func NewRepo(dir string, files map[string]string) (*Repo, error) {
 	return &Repo{Dir: dir, SHA: strings.TrimSpace(sha)}, nil
 }
 
+// AddSubmodule commits another repository as a submodule. Its URL may be relative to that of
+// the repository, as in .gitmodules. Host the repository afterwards.
+func (r *Repo) AddSubmodule(path, url string, other *Repo) error {
+	text := fmt.Sprintf("[submodule %q]\n\tpath = %s\n\turl = %s\n", path, path, url)
+	if err := os.WriteFile(filepath.Join(r.Dir, ".gitmodules"), []byte(text), 0o644); err != nil {
+		return err
+	}
+	for _, args := range [][]string{
+		{"add", ".gitmodules"},
+		{"update-index", "--add", "--cacheinfo", "160000," + other.SHA + "," + path},
+		{"commit", "--quiet", "--message=submodule"},
+	} {
+		if _, err := git(append([]string{"-C", r.Dir}, args...)...); err != nil {
+			return err
+		}
+	}
+	sha, err := git("-C", r.Dir, "rev-parse", "HEAD")
+	r.SHA = strings.TrimSpace(sha)
+	return err
+}
+
 // git runs git without the configuration of the machine and the user.
 func git(args ...string) (string, error) {
 	cmd := exec.Command("git", args...)

@@ -7,7 +7,7 @@ import (
 	"rolecall/test/kit"
 )
 
-// dressed is a container world each of whose jobs runs in an image, as one that the policy
+// newDressedWorld starts a container world each of whose jobs runs in an image, as one that the policy
 // file allows to be its tenant.
 func newDressedWorld(t *testing.T, image string) *containerWorld {
 	t.Helper()
@@ -22,7 +22,7 @@ func newDressedWorld(t *testing.T, image string) *containerWorld {
 	return w
 }
 
-// TestJobsInImages runs jobs of TestJobs in containers, at the same time.
+// TestJobsInImages runs the jobs of TestJobs that can have an image, at the same time.
 func TestJobsInImages(t *testing.T) { //nolint:tparallel // the jobs must be over before what they left is looked for
 	t.Parallel()
 	if !kit.InUnified(t, "jobs in containers") {
@@ -30,21 +30,7 @@ func TestJobsInImages(t *testing.T) { //nolint:tparallel // the jobs must be ove
 	}
 	w := newDressedWorld(t, "ci/tool:1")
 	t.Run("at once", func(t *testing.T) {
-		for name, test := range map[string]func(*testing.T, *world){
-			"matrix":                testMatrix,
-			"stages":                testStages,
-			"git strategies":        testGitStrategies,
-			"artifacts and caches":  testUploads,
-			"file variables":        testFileVariables,
-			"script that is killed": testKilled,
-			"cancel":                testCancel,
-			"abort":                 testAbort,
-			"timeout":               testTimeout,
-			"after_script too long": testAfterTimeout,
-			"masked":                testMasked,
-			"traced":                testTraced,
-			"directories":           testDirectories,
-		} {
+		for name, test := range everywhere() {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				test(t, w.world)

@@ -19,6 +19,7 @@ type containerWorld struct {
 	*policyWorld
 
 	registry *lab.Registry
+	s3job    lab.ImageFile // the S3 client
 }
 
 // newContainerWorld starts the world, and pushes the images tool, which has the S3 client as
@@ -28,6 +29,7 @@ func newContainerWorld(t *testing.T, settings string) *containerWorld {
 	t.Helper()
 	p := newIsolatedWorld(t)
 	w := &containerWorld{policyWorld: p}
+	w.places = append(w.places, p.images())
 	var err error
 	w.registry, err = lab.StartRegistry(t.Context(), lab.RegistryOptions{Dir: t.TempDir()})
 	kit.Must(t, err)
@@ -36,9 +38,9 @@ func newContainerWorld(t *testing.T, settings string) *containerWorld {
 	kit.Must(t, err)
 	client, err := os.ReadFile(programs.S3Job)
 	kit.Must(t, err)
-	file := lab.ImageFile{Path: "usr/local/bin/s3job", Content: string(client)}
-	w.push(t, "ci/tool:1", v1.Config{}, file)
-	w.push(t, "ci/aws:2", v1.Config{Entrypoint: []string{"/usr/local/bin/s3job"}}, file)
+	w.s3job = lab.ImageFile{Path: "usr/local/bin/s3job", Content: string(client)}
+	w.push(t, "ci/tool:1", v1.Config{}, w.s3job)
+	w.push(t, "ci/aws:2", v1.Config{Entrypoint: []string{"/usr/local/bin/s3job"}}, w.s3job)
 	text, err := os.ReadFile(p.policy)
 	kit.Must(t, err)
 	before, tenants, _ := strings.Cut(string(text), "[[tenant]]")

@@ -30,14 +30,22 @@ func testExitCodes(t *testing.T, w *world) {
 // testKilled runs scripts that die of a signal, or whose stage after them fails
 // otherwise.
 func testKilled(t *testing.T, w *world) {
-	for script, code := range map[string]int{
+	codes := map[string]int{
 		"kill -KILL $$":       137,
 		"kill -ABRT $$":       134,
+		"kill -SEGV $$":       139,
+		"kill -TERM $$":       1, // the runner's own script has a trap for it
+		"kill -HUP $$":        129,
 		"exec false":          1,
 		"no-such-command-xyz": 127,
 		"/etc/passwd":         126,
-	} {
-		run := w.enqueue(sharedToken, coordinator.Job{Script: []string{script}, AfterScript: []string{"exit 3"}})
+	}
+	runs := map[string]*coordinator.Run{}
+	for script := range codes {
+		runs[script] = w.enqueue(sharedToken, coordinator.Job{Script: []string{script}, AfterScript: []string{"exit 3"}})
+	}
+	for script, code := range codes {
+		run := runs[script]
 		if result := wait(t, run); result.FailureReason != "script_failure" || result.ExitCode != code {
 			t.Errorf("%s: %+v, want exit code %d; log:\n%s", script, result, code, run.Text())
 		}

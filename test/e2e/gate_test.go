@@ -56,65 +56,83 @@ func leaks() map[string]leak {
 
 // TestGateStops runs jobs that leave secrets where the runner would upload them:
 // nothing is uploaded, and the author learns what and where.
-func TestGateStops(t *testing.T) { //nolint:tparallel // one job after another, as each is counted
+func TestGateStops(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for name, l := range leaks() {
-		t.Run(name, func(t *testing.T) {
-			job := w.job("alpha", l.script)
-			job.Artifacts, job.Cache = l.artifacts, l.cache
-			run := w.enqueue(sharedToken, job)
-			if result := wait(t, run); result.FailureReason != "script_failure" {
-				t.Errorf("%+v", result)
-			}
-			contains(t, run.Text(), append(l.log, "rolecall: error [RC108]: secrets are in what would be uploaded")...)
-			if uploads := run.Artifacts(); len(uploads) > 0 {
-				t.Errorf("uploaded: %v", uploads)
-			}
-		})
-	}
+	testGateStops(t, w)
 	dirs := append(state.Roots(), w.runner.CacheDir)
 	if _, found, err := lab.Search(w.recorder.Secrets(), dirs...); err != nil || len(found) > 0 {
 		t.Errorf("secrets are in %v, %v", found, err)
 	}
 }
 
+func testGateStops(t *testing.T, w *world) {
+	runs := map[string]*coordinator.Run{}
+	for name, l := range leaks() {
+		job := w.job("alpha", l.script)
+		job.Artifacts, job.Cache = l.artifacts, l.cache
+		runs[name] = w.enqueue(sharedToken, job)
+	}
+	for name, run := range runs {
+		if result := wait(t, run); result.FailureReason != "script_failure" {
+			t.Errorf("%s: %+v", name, result)
+		}
+		contains(t, run.Text(), append(leaks()[name].log, "rolecall: error [RC108]: secrets are in what would be uploaded")...)
+		if uploads := run.Artifacts(); len(uploads) > 0 {
+			t.Errorf("%s: uploaded: %v", name, uploads)
+		}
+	}
+}
+
 // TestGateLetsThrough runs jobs that upload no secret, though there is one beside.
-func TestGateLetsThrough(t *testing.T) { //nolint:tparallel // one job after another, as each is counted
+func TestGateLetsThrough(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for name, test := range map[string]struct {
-		script   string
-		artifact coordinator.Artifact
-		want     string
-	}{
+	testGateLetsThrough(t, w)
+	// A job of no tenant has no secrets, and nobody looks.
+	job := coordinator.Job{Script: []string{"echo fine > out.txt"}, Artifacts: []coordinator.Artifact{{Paths: []string{"out.txt"}}}}
+	w.succeed(t, sharedToken, job)
+}
+
+func testGateLetsThrough(t *testing.T, w *world) {
+	runs := map[string]*coordinator.Run{}
+	for name, test := range harmless() {
+		job := w.job("alpha", test.script)
+		job.Artifacts = []coordinator.Artifact{test.artifact}
+		job.Cache = []coordinator.Cache{{Paths: []string{"out.txt"}}}
+		runs[name] = w.enqueue(sharedToken, job)
+	}
+	for name, run := range runs {
+		want := harmless()[name].want
+		if result := wait(t, run); result.State != "success" {
+			t.Fatalf("%s: %+v; log:\n%s", name, result, run.Text())
+		}
+		uploads := run.Artifacts()
+		if len(uploads) != 1 {
+			t.Fatalf("%s: %d uploads", name, len(uploads))
+		}
+		if files, err := uploads[0].Files(); err != nil || files[want] == nil {
+			t.Errorf("%s: uploaded %v, %v", name, files, err)
+		}
+		if broken := strings.Contains(run.Text(), "could not be unpacked"); broken != (want == "a.gz") {
+			t.Errorf("%s: the log tells of what could not be unpacked: %v", name, broken)
+		}
+	}
+}
+
+// upload is a job that uploads no secret, and a file that it uploads.
+type upload struct {
+	script   string
+	artifact coordinator.Artifact
+	want     string
+}
+
+func harmless() map[string]upload {
+	return map[string]upload{
 		"no secret":                 {"echo fine > out.txt", coordinator.Artifact{Paths: []string{"out.txt"}}, "out.txt"},
 		"excluded":                  {"mkdir d; env > d/env.txt; echo fine > d/out.txt", coordinator.Artifact{Paths: []string{"d/"}, Exclude: []string{"d/env.*"}}, "d/out.txt"},
 		"a secret in another file":  {"env > env.txt; echo fine > out.txt", coordinator.Artifact{Paths: []string{"out.txt"}}, "out.txt"},
 		"a link is kept as one":     {`ln -s "$ROLECALL_ENV_FILE" link; echo fine > out.txt`, coordinator.Artifact{Paths: []string{"link", "out.txt"}}, "out.txt"},
 		"an archive that is broken": {`seq 1000 | gzip | head -c 99 > a.gz`, coordinator.Artifact{Paths: []string{"a.gz"}}, "a.gz"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			job := w.job("alpha", test.script)
-			job.Artifacts = []coordinator.Artifact{test.artifact}
-			job.Cache = []coordinator.Cache{{Paths: []string{"out.txt"}}}
-			run := w.enqueue(sharedToken, job)
-			if result := wait(t, run); result.State != "success" {
-				t.Fatalf("%+v; log:\n%s", result, run.Text())
-			}
-			uploads := run.Artifacts()
-			if len(uploads) != 1 {
-				t.Fatalf("%d uploads", len(uploads))
-			}
-			if files, err := uploads[0].Files(); err != nil || files[test.want] == nil {
-				t.Errorf("uploaded %v, %v", files, err)
-			}
-			if broken := strings.Contains(run.Text(), "could not be unpacked"); broken != (test.want == "a.gz") {
-				t.Errorf("the log tells of what could not be unpacked: %v", broken)
-			}
-		})
 	}
-	// A job of no tenant has no secrets, and nobody looks.
-	job := coordinator.Job{Script: []string{"echo fine > out.txt"}, Artifacts: []coordinator.Artifact{{Paths: []string{"out.txt"}}}}
-	w.succeed(t, sharedToken, job)
 }

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"strings"
 	"testing"
@@ -12,31 +13,45 @@ import (
 	"rolecall/test/coordinator"
 )
 
+// everywhere are tests of what holds for jobs on the host and for jobs in images.
+func everywhere() map[string]func(*testing.T, *world) {
+	return map[string]func(*testing.T, *world){
+		"matrix":                testMatrix,
+		"stages":                testStages,
+		"scripts of the runner": testRunnerScripts,
+		"git strategies":        testGitStrategies,
+		"submodules":            testSubmodules,
+		"artifacts and caches":  testUploads,
+		"file variables":        testFileVariables,
+		"a long variable":       testLongVariable,
+		"GITLAB_ENV":            testGitLabEnv,
+		"script that is killed": testKilled,
+		"cancel":                testCancel,
+		"abort":                 testAbort,
+		"timeout":               testTimeout,
+		"after_script too long": testAfterTimeout,
+		"masked":                testMasked,
+		"masked in other forms": testForms,
+		"traced":                testTraced,
+		"presigned URL":         testPresigned,
+		"directories":           testDirectories,
+	}
+}
+
 // TestJobs runs the jobs that credentials are issued to, at the same time, and
 // then looks for what they left.
 func TestJobs(t *testing.T) { //nolint:tparallel // the jobs must be over before what they left is looked for
 	t.Parallel()
 	w := newWorld(t)
+	tests := everywhere()
+	maps.Copy(tests, map[string]func(*testing.T, *world){
+		"pinned tenant":     testPinned,
+		"as on the shell":   testAsOnTheShell,
+		"every exit code":   testExitCodes,
+		"spoofed variables": testSpoofed,
+	})
 	t.Run("at once", func(t *testing.T) {
-		for name, test := range map[string]func(*testing.T, *world){
-			"matrix":                testMatrix,
-			"pinned tenant":         testPinned,
-			"as on the shell":       testAsOnTheShell,
-			"stages":                testStages,
-			"git strategies":        testGitStrategies,
-			"artifacts and caches":  testUploads,
-			"file variables":        testFileVariables,
-			"every exit code":       testExitCodes,
-			"script that is killed": testKilled,
-			"cancel":                testCancel,
-			"abort":                 testAbort,
-			"timeout":               testTimeout,
-			"after_script too long": testAfterTimeout,
-			"spoofed variables":     testSpoofed,
-			"masked":                testMasked,
-			"traced":                testTraced,
-			"directories":           testDirectories,
-		} {
+		for name, test := range tests {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				test(t, w)
@@ -189,6 +204,13 @@ func testFileVariables(t *testing.T, w *world) {
 		coordinator.Variable{Key: "SETTINGS", Value: "a: b", File: true},
 		coordinator.Variable{Key: "MULTI", Value: "1\n2\nCUSTOM_ENV_TENANT=beta\nROLE_ARN=x"})
 	contains(t, w.succeed(t, sharedToken, job), "AWS credentials of tenant alpha", "\n4\n")
+}
+
+// testGitLabEnv shows that after_script gets what a script writes for it, and that it is masked.
+func testGitLabEnv(t *testing.T, w *world) {
+	job := w.job("alpha", `echo "GREETING=from the script" >> "$GITLAB_ENV"`, `echo "COPY=$AWS_SECRET_ACCESS_KEY" >> "$GITLAB_ENV"`)
+	job.AfterScript = []string{`echo "after: $GREETING, $COPY."`}
+	contains(t, w.succeed(t, sharedToken, job), "\nafter: from the script, [MASKED].")
 }
 
 // testSpoofed sets what an author can set and shows that it aims nothing.

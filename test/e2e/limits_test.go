@@ -13,15 +13,13 @@ import (
 // The tests of this file hold what docs/limits.md says, a test for each row.
 
 // TestLimitOfVariables: Linux takes 131,072 bytes for a variable of the environment, with
-// its name and what ends it. One byte more, and no program of the driver can start.
+// its name and what ends it, which testLongVariable tries. One byte more, and no program of
+// the driver can start.
 func TestLimitOfVariables(t *testing.T) {
 	t.Parallel()
 	p := newPolicyWorld(t)
-	const most = 131072 - len("CUSTOM_ENV_BIG=") - len("\x00")
-	job := p.alpha(`echo "it has ${#BIG} bytes"`)
+	job := p.alpha("true")
 	variables := job.Variables
-	job.Variables = append(variables, coordinator.Variable{Key: "BIG", Value: strings.Repeat("a", most)})
-	contains(t, p.succeed(t, sharedToken, job), "it has 131056 bytes")
 	for _, file := range []bool{false, true} {
 		p.settle(t)
 		job.Variables = append(variables, coordinator.Variable{Key: "BIG", Value: strings.Repeat("a", most+1), File: file})
@@ -31,6 +29,15 @@ func TestLimitOfVariables(t *testing.T) {
 		}
 		contains(t, run.Text(), "/config: argument list too long")
 	}
+}
+
+// most is the length of the longest variable with the name BIG.
+const most = 131072 - len("CUSTOM_ENV_BIG=") - len("\x00")
+
+func testLongVariable(t *testing.T, w *world) {
+	job := w.job("alpha", `echo "it has ${#BIG} bytes"`)
+	job.Variables = append(job.Variables, coordinator.Variable{Key: "BIG", Value: strings.Repeat("a", most)})
+	contains(t, w.succeed(t, sharedToken, job), "it has 131056 bytes")
 }
 
 // TestLimitOfLocalCaches: a job has only the local caches of its own tenant and trust class.
@@ -70,17 +77,22 @@ func TestLimitOfLocalCaches(t *testing.T) {
 func TestLimitOfPresignedURLs(t *testing.T) {
 	t.Parallel()
 	p := newPolicyWorld(t)
-	job := p.alpha(p.s3("put alpha key the-object"), "URL=$("+p.s3("presign alpha key")+")",
-		`curl -fsS "$URL"`, `echo; echo "url $URL"`, `echo "$URL" > url.txt`)
+	p.dress = func(job coordinator.Job) coordinator.Job { job.Protected = true; return job }
+	testPresigned(t, p.world)
+	p.settle(t)
+	p.checkNothingLeft(t)
+}
+
+func testPresigned(t *testing.T, w *world) {
+	job := w.job("alpha", w.s3("put alpha signed the-object"), "URL=$("+w.s3("presign alpha signed")+")",
+		`if command -v curl > /dev/null; then curl -fsS "$URL"; else wget -q -O - "$URL"; fi`, `echo; echo "url $URL"`, `echo "$URL" > url.txt`)
 	job.Artifacts = []coordinator.Artifact{{Paths: []string{"url.txt"}}}
-	run := p.enqueue(sharedToken, job)
+	run := w.enqueue(sharedToken, job)
 	if result := wait(t, run); result.FailureReason != "script_failure" || len(run.Artifacts()) > 0 {
 		t.Errorf("%+v, %d uploads", result, len(run.Artifacts()))
 	}
 	contains(t, run.Text(), "the-object\n", "X-Amz-Credential=[MASKED]", "X-Amz-Security-Token=[MASKED]",
 		`artifacts: "url.txt": access key id, session token`, "rolecall: error [RC108]")
-	p.settle(t)
-	p.checkNothingLeft(t)
 }
 
 // TestLimitOfOutput: past the output_limit of the runner nothing of a refused upload is in

@@ -26,6 +26,17 @@ func testMasked(t *testing.T, w *world) {
 		"AWS_SESSION_TOKEN=[MASKED]", "AWS_REGION=eu-central-1")
 }
 
+// testForms runs a script that prints what was issued as tools do: in lines of base64, with
+// colours, and with escapes of JSON and HTML.
+func testForms(t *testing.T, w *world) {
+	job := w.job("alpha",
+		`echo "wrapped $(printf %s "$AWS_SESSION_TOKEN" | base64)."`,
+		`echo "coloured $(printf %s "$AWS_SECRET_ACCESS_KEY" | sed "s/./&$(printf '\033[0m')/5")."`,
+		`echo "JSON $(printf %s "$AWS_SECRET_ACCESS_KEY" | sed 's/+/\\u002B/g; s,/,\\u002F,g')."`,
+		`echo "HTML $(printf %s "$AWS_SECRET_ACCESS_KEY" | sed 's/+/\&#43;/g; s,/,\&#x2F;,g')."`)
+	contains(t, w.succeed(t, sharedToken, job), "\nwrapped [MASKED]", "\ncoloured [MASKED]", "\nJSON [MASKED].", "\nHTML [MASKED].")
+}
+
 // testTraced runs a job with CI_DEBUG_TRACE, which traces every line that the
 // runner and the user have written, in every stage.
 func testTraced(t *testing.T, w *world) {

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ type mistake struct {
 	undo       string
 	state      string
 	area, what string
+	check      string // what starts doctor, if not plain
 }
 
 // Files of the host.
@@ -37,10 +39,10 @@ func mistakes() []mistake {
 	const home = "/var/lib/rolecall/builds/alpha/protected.home/" // of the demo's job
 	const service = "/etc/systemd/system/gitlab-runner.service.d/"
 	fix := func(name, plant, undo, area, what string) mistake {
-		return mistake{name, plant, undo, "to fix", area, what}
+		return mistake{name: name, plant: plant, undo: undo, state: "to fix", area: area, what: what}
 	}
 	look := func(name, plant, undo, area, what string) mistake {
-		return mistake{name, plant, undo, "look at", area, what}
+		return mistake{name: name, plant: plant, undo: undo, state: "look at", area: area, what: what}
 	}
 	return []mistake{
 		edit("clean_git_config is off", configFile, `s/^  executor/  clean_git_config = false\n&/`, deploy, "clean_git_config is off"),
@@ -70,11 +72,31 @@ func mistakes() []mistake {
 		edit("no time for cleanup", configFile, `/kill_timeout/d`, deploy, "shutdown_timeout is 60 s"),
 		fix("a driver that users cannot reach", "chmod 0700 /usr/libexec/rolecall", "chmod 0755 /usr/libexec/rolecall", "driver", "users of jobs cannot pass through /usr/libexec/rolecall"),
 		look("credentials among others", "systemctl stop run-rolecall.mount; mkdir -p /run/rolecall; chmod 0711 /run/rolecall", "systemctl start run-rolecall.mount", "credentials_dir", "shares the tmpfs at /run"),
-		{
-			"HOME of the unix user", "cp -p " + policyFile + " /root/saved; touch ~ci-alpha/.netrc; sed -i '1i home = \"passwd\"' " + policyFile,
-			"cp -p /root/saved " + policyFile + "; rm ~ci-alpha/.netrc", "look at", "home", `jobs do not see what is in /home/ci-alpha: ".netrc"`,
-		},
+		look("HOME of the unix user", "cp -p "+policyFile+" /root/saved; touch ~ci-alpha/.netrc; sed -i '1i home = \"passwd\"' "+policyFile,
+			"cp -p /root/saved "+policyFile+"; rm ~ci-alpha/.netrc", "home", `jobs do not see what is in /home/ci-alpha: ".netrc"`),
 		look("a profile with keys", "echo export AWS_PROFILE=x > /etc/profile.d/aws.sh", "rm /etc/profile.d/aws.sh", "run_as", "exports AWS_PROFILE"),
+	}
+}
+
+// containerMistakes are those that admins make who let jobs have containers. The host has no
+// podman.
+func containerMistakes() []mistake {
+	const images = "/var/lib/rolecall/images"
+	boxed := func(name, plant, undo, area, what string) mistake {
+		return mistake{
+			name: name, state: "to fix", area: area, what: what,
+			plant: "cp -p " + policyFile + " /root/saved; printf '\\n[containers]\\nengine = \"podman\"\\ndefault_image = \"docker.io/library/alpine:3\"\\n' >> " + policyFile + "; " + plant,
+			undo:  "cp -p /root/saved " + policyFile + "; " + undo,
+		}
+	}
+	old := boxed("cgroups of version 1", "true", "true", "containers", "cgroups of version 1")
+	old.check = "unshare --mount sh -c 'mount -t tmpfs none /sys/fs/cgroup; exec " + libexec + "doctor check'"
+	return []mistake{
+		boxed("no engine", "true", "true", "containers", "podman, crun, catatonit: in no folder of "),
+		boxed("images that all can write", "mkdir "+images+"; chmod 0777 "+images, "rmdir "+images, "images_dir", "others may write to "+images),
+		boxed("images of a job's user", "mkdir "+images+"; chown ci-alpha "+images, "rmdir "+images, "images_dir", images+" belongs to user "),
+		boxed("images that users cannot reach", "mkdir -m 0700 "+images, "rmdir "+images, "images_dir", images+" (mode 0700)"),
+		old,
 	}
 }
 
@@ -82,7 +104,7 @@ func mistakes() []mistake {
 func (h host) checkMistake(t *testing.T, m mistake) {
 	t.Helper()
 	h.sh(t, m.plant)
-	out, err := h.Run(t.Context(), libexec+"doctor check")
+	out, err := h.Run(t.Context(), cmp.Or(m.check, libexec+"doctor check"))
 	h.sh(t, m.undo)
 	found := false
 	for line := range strings.Lines(out) {

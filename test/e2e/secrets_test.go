@@ -11,7 +11,10 @@ import (
 // well, with a tenant or without. It is neither printed nor uploaded.
 func TestSecondToken(t *testing.T) { //nolint:tparallel // one job after another, as each is counted
 	t.Parallel()
-	w := newWorld(t)
+	testSecondToken(t, newWorld(t))
+}
+
+func testSecondToken(t *testing.T, w *world) {
 	const script = "echo printed=$MY_OIDC_TOKEN; echo $MY_OIDC_TOKEN >> $CI_PROJECT_DIR/.gitlab_oidc_token"
 	for _, tenant := range []string{"alpha", ""} {
 		t.Run("tenant "+tenant, func(t *testing.T) {
@@ -56,6 +59,13 @@ const awsCLI = `aws() { [ "$1" != sts ] || [ "$2" = get-caller-identity ] || pri
 func TestArticle(t *testing.T) {
 	t.Parallel()
 	w := newWorldOfAWS(t)
+	testArticle(t, w)
+	deploy := w.job("alpha", awsCLI, "aws sts get-caller-identity", `echo "key ${AWS_ACCESS_KEY_ID:0:4}, token $AWS_SESSION_TOKEN."`)
+	contains(t, w.succeed(t, sharedToken, deploy), "key ASIA, token [MASKED].")
+}
+
+// testArticle runs the first job of such a pipeline, whose shell must be bash.
+func testArticle(t *testing.T, w *world) {
 	job := w.job("alpha", awsCLI, "aws --version",
 		`STS=($(aws sts assume-role-with-web-identity --role-arn ${ROLE_ARN} --role-session-name "GitLabRunner-${CI_PROJECT_ID}-${CI_PIPELINE_ID}" --web-identity-token ${GITLAB_OIDC_TOKEN} --duration-seconds 3600 --query 'Credentials.[AccessKeyId,SecretAccessKey,SessionToken]' --output text))`,
 		`echo "AWS_ACCESS_KEY_ID=${STS[0]}" >> .aws.$TENANT.env`,
@@ -72,16 +82,16 @@ func TestArticle(t *testing.T) {
 	contains(t, run.Text(), "secrets are in what would be uploaded, and nothing is", `artifacts: ".aws.alpha.env": AWS access key, line 1`,
 		`Remove the job that writes`, `".aws.alpha.env", the artifact, and the lines of other jobs that read it.`,
 		`variables: {TENANT: "alpha"}`, `id_tokens: {GITLAB_OIDC_TOKEN: {aud: "https://alpha.example"}}`, `script: [aws sts get-caller-identity]`)
-
-	deploy := w.job("alpha", awsCLI, "aws sts get-caller-identity", `echo "key ${AWS_ACCESS_KEY_ID:0:4}, token $AWS_SESSION_TOKEN."`)
-	contains(t, w.succeed(t, sharedToken, deploy), "key ASIA, token [MASKED].")
 }
 
 // TestOwnKeys: keys that a job gets itself are uploaded with a warning, with a tenant or
 // without.
 func TestOwnKeys(t *testing.T) { //nolint:tparallel // one job after another, as each is counted
 	t.Parallel()
-	w := newWorldOfAWS(t)
+	testOwnKeys(t, newWorldOfAWS(t))
+}
+
+func testOwnKeys(t *testing.T, w *world) {
 	for _, tenant := range []string{"alpha", ""} {
 		t.Run("tenant "+tenant, func(t *testing.T) {
 			job := w.job("alpha", awsCLI, "echo first; set -- $(aws sts assume-role)", `printf '\n%s %s\n' $1 $2 > chained.txt`)
@@ -104,24 +114,28 @@ func TestOwnKeys(t *testing.T) { //nolint:tparallel // one job after another, as
 func TestLeftCredentials(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for _, tenant := range []string{"alpha", ""} {
-		w.settle(t)
-		w.succeed(t, sharedToken, w.job("alpha", "test ! -e debug.env", "env | grep ^AWS_ > debug.env"))
-		job := w.job("alpha", "ls -a", "test -s debug.env")
-		if tenant == "" {
-			job.Variables, job.IDTokens = nil, nil
-		}
-		job.Variables = append(job.Variables, coordinator.Variable{Key: "GIT_STRATEGY", Value: "none"})
-		job.Artifacts = []coordinator.Artifact{{Paths: []string{"*.env"}}}
-		w.settle(t)
-		run := w.enqueue(sharedToken, job)
-		if result := wait(t, run); result.FailureReason != "script_failure" || len(run.Artifacts()) > 0 {
-			t.Errorf("tenant %q: %+v with %d uploads", tenant, result, len(run.Artifacts()))
-		}
-		contains(t, run.Text(), "secrets are in what would be uploaded, and nothing is",
-			`artifacts: "debug.env": access key id of job `, ", secret access key of job ", ", session token of job ", `GIT_STRATEGY is "none"`)
-		checkUploads(t, run, w.recorder.Secrets())
+	testLeftCredentials(t, w, "alpha")
+	testLeftCredentials(t, w, "")
+}
+
+// testLeftCredentials runs a job that leaves its credentials, and the next one, of that tenant.
+func testLeftCredentials(t *testing.T, w *world, tenant string) {
+	w.settle(t)
+	w.succeed(t, sharedToken, w.job("alpha", "test ! -e debug.env", "env | grep ^AWS_ > debug.env"))
+	job := w.job("alpha", "ls -a", "test -s debug.env")
+	if tenant == "" {
+		job.Variables, job.IDTokens = nil, nil
 	}
+	job.Variables = append(job.Variables, coordinator.Variable{Key: "GIT_STRATEGY", Value: "none"})
+	job.Artifacts = []coordinator.Artifact{{Paths: []string{"*.env"}}}
+	w.settle(t)
+	run := w.enqueue(sharedToken, job)
+	if result := wait(t, run); result.FailureReason != "script_failure" || len(run.Artifacts()) > 0 {
+		t.Errorf("tenant %q: %+v with %d uploads", tenant, result, len(run.Artifacts()))
+	}
+	contains(t, run.Text(), "secrets are in what would be uploaded, and nothing is",
+		`artifacts: "debug.env": access key id of job `, ", secret access key of job ", ", session token of job ", `GIT_STRATEGY is "none"`)
+	checkUploads(t, run, w.recorder.Secrets())
 }
 
 // TestLeftToken: an ID token that a job left in the clone, with a tenant or without, is not
@@ -129,21 +143,27 @@ func TestLeftCredentials(t *testing.T) {
 func TestLeftToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for _, tenant := range []string{"alpha", ""} {
-		first := w.job("alpha", "test ! -e left.jwt", "echo $MY_OIDC_TOKEN > left.jwt")
-		if first.IDTokens["MY_OIDC_TOKEN"] = "https://vault.example.com"; tenant == "" {
-			first.Variables = nil
-		}
-		w.settle(t)
-		w.succeed(t, sharedToken, first)
-		job := w.job("alpha", "test -s left.jwt")
-		job.Variables = []coordinator.Variable{{Key: "GIT_STRATEGY", Value: "none"}}
-		job.IDTokens, job.Artifacts = nil, []coordinator.Artifact{{Paths: []string{"*.jwt"}}}
-		w.settle(t)
-		run := w.enqueue(sharedToken, job)
-		if result := wait(t, run); result.FailureReason != "script_failure" || len(run.Artifacts()) > 0 {
-			t.Errorf("tenant %q: %+v with %d uploads", tenant, result, len(run.Artifacts()))
-		}
-		contains(t, run.Text(), `artifacts: "left.jwt": ID token of job `)
+	testLeftToken(t, w, "alpha")
+	testLeftToken(t, w, "")
+}
+
+// testLeftToken runs a job of that tenant that leaves an ID token, and one of none.
+func testLeftToken(t *testing.T, w *world, tenant string) {
+	first := w.job("alpha", "test ! -e left.jwt", "echo $MY_OIDC_TOKEN > left.jwt")
+	if first.IDTokens["MY_OIDC_TOKEN"] = "https://vault.example.com"; tenant == "" {
+		first.Variables = nil
 	}
+	w.settle(t)
+	w.succeed(t, sharedToken, first)
+	job := w.job("alpha", "test -s left.jwt")
+	job.Variables = []coordinator.Variable{{Key: "GIT_STRATEGY", Value: "none"}}
+	if job.Artifacts = []coordinator.Artifact{{Paths: []string{"*.jwt"}}}; w.dress == nil { // no policy file wants it
+		job.IDTokens = nil
+	}
+	w.settle(t)
+	run := w.enqueue(sharedToken, job)
+	if result := wait(t, run); result.FailureReason != "script_failure" || len(run.Artifacts()) > 0 {
+		t.Errorf("tenant %q: %+v with %d uploads", tenant, result, len(run.Artifacts()))
+	}
+	contains(t, run.Text(), `artifacts: "left.jwt": ID token of job `)
 }

@@ -34,6 +34,9 @@ type world struct {
 	recorder *lab.Recorder
 	runner   *lab.RunnerService
 
+	args []string // of the programs of the first runner
+	env  []string // of its service
+
 	// dress changes each job before the runner gets it; nil: it stays as it is.
 	dress func(coordinator.Job) coordinator.Job
 
@@ -104,17 +107,19 @@ func (w *world) start(t *testing.T, sts string, runners ...lab.Runner) {
 			{Name: "shell", Token: shellToken, Executor: "shell"},
 		}
 	}
+	w.args = runners[0].Args
+	w.env = []string{
+		"AWS_ENDPOINT_URL_STS=" + sts, "AWS_REGION=eu-central-1",
+		// What a host may have of its own, and no script may get.
+		"AWS_PROFILE=host", "AWS_ACCESS_KEY_ID=AKIAHOST", "AWS_SECRET_ACCESS_KEY=host",
+	}
 	var err error
 	w.runner, err = lab.StartRunner(t.Context(), lab.RunnerOptions{
 		Dir:         t.TempDir(),
 		Coordinator: w.gitlab.URL(),
 		Concurrent:  8,
-		Env: []string{
-			"AWS_ENDPOINT_URL_STS=" + sts, "AWS_REGION=eu-central-1",
-			// What a host may have of its own, and no script may get.
-			"AWS_PROFILE=host", "AWS_ACCESS_KEY_ID=AKIAHOST", "AWS_SECRET_ACCESS_KEY=host",
-		},
-		Runners: runners,
+		Env:         w.env,
+		Runners:     runners,
 	})
 	if err != nil {
 		t.Fatal(err)
