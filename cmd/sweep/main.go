@@ -13,9 +13,11 @@ import (
 
 func main() {
 	on := host.New()
+	boxed := podman.New(on)
 	sweep.Parts{
-		Backends:  []backend.Reaper{on, podman.New(on)},
-		Tidiers:   []backend.Tidier{podman.New(on)},
+		Backends:  []backend.Reaper{on, boxed},
+		Tidiers:   []backend.Tidier{boxed},
+		Pruners:   []sweep.Pruner{boxed},
 		Providers: []policyfile.Provider{grant.AWS{}},
 	}.Main()
 }

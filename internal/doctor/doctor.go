@@ -1,5 +1,6 @@
 // Package doctor tells a runner's admin what is wrong with a host, how a policy file
-// decides about a job, and which trust policy AWS needs for a tenant.
+// decides about a job, and which trust policy AWS needs for a tenant. It removes images that
+// jobs do not use any more.
 package doctor
 
 import (
@@ -21,6 +22,7 @@ const usage = `usage: doctor COMMAND [FLAGS]
   check         look for mistakes in this host, its policy file and its runners
   explain       say what would be decided for a job, and by which rule
   trust-policy  print the trust policy of a tenant's role, and its identity provider
+  prune         remove images that jobs in containers do not use any more
 
 doctor COMMAND --help lists the flags. Run doctor as the user that runs GitLab
 Runner; it reports files of other users as unsafe. The exit code is 0 if nothing
@@ -110,6 +112,8 @@ func (d call) run(args []string) error {
 		return d.explain(args[1:])
 	case "trust-policy":
 		return d.trustPolicy(args[1:])
+	case "prune":
+		return d.prune(args[1:])
 	case "--version", "-version":
 		_, err := fmt.Fprintf(d.stdout, "rolecall doctor %s\n", version.Version)
 		return err

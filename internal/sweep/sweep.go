@@ -18,6 +18,7 @@ import (
 	"rolecall/internal/journal"
 	"rolecall/internal/process"
 	"rolecall/internal/program"
+	"rolecall/internal/retention"
 	"rolecall/internal/state"
 	"rolecall/internal/tenant"
 	"rolecall/internal/tenant/policyfile"
@@ -28,6 +29,7 @@ import (
 type Parts struct {
 	Backends  []backend.Reaper      // of all jobs that this host may have
 	Tidiers   []backend.Tidier      // of the folder of image stores
+	Pruners   []Pruner              // of the stores in it
 	Providers []policyfile.Provider // their keys may be in a policy file
 
 	// Journal gets the errors too; the zero Log gets none. Main sets it.
@@ -40,10 +42,18 @@ func (p Parts) Main() {
 	process.Exit(p.Serve)
 }
 
+// Pruner removes images from the stores of tenants.
+type Pruner interface {
+	// Prune removes what an order names, and never what a job uses. It returns what it has
+	// removed, also with an error.
+	Prune(ctx context.Context, o retention.Order) ([]retention.Store, error)
+}
+
 // Places are the folders to sweep.
 type Places struct {
-	Roots  []string // folders that a stage of this user may keep the state of jobs in
-	Images string   // folder of image stores; empty: jobs have no containers
+	Roots    []string // folders that a stage of this user may keep the state of jobs in
+	Images   string   // folder of image stores; empty: jobs have no containers
+	MaxBytes uint64   // of each of the stores; 0: any size
 }
 
 // Serve sweeps the folders that Find returns for args. Run writes its lines to out.
@@ -98,7 +108,7 @@ func (p Parts) Find(args []string, help io.Writer) (Places, error) {
 	if settings.CredentialsDir != "" {
 		places.Roots = append(places.Roots, settings.CredentialsDir)
 	}
-	places.Images = settings.Containers.Engine.ImagesDir
+	places.Images, places.MaxBytes = settings.Containers.Engine.ImagesDir, settings.Containers.ImagesMaxBytes
 	return places, err
 }
 
@@ -123,6 +133,12 @@ func (p Parts) Run(places Places, out io.Writer) error {
 	}
 	for _, t := range p.Tidiers {
 		problems = errors.Join(problems, tidy(t, places.Images, out))
+	}
+	if places.MaxBytes == 0 {
+		return problems
+	}
+	for _, one := range p.Pruners {
+		problems = errors.Join(problems, prune(one, places, out))
 	}
 	return problems
 }

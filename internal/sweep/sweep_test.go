@@ -67,21 +67,21 @@ func TestFind(t *testing.T) {
 	t.Parallel()
 	policy := filepath.Join(t.TempDir(), "rolecall.toml")
 	text := "credentials_dir = \"/a\"\n[gitlab]\nissuer = \"https://gitlab.example.com\"\n[[tenant]]\nname = \"a\"\n" +
-		"role_arn = \"arn:aws:iam::111122223333:role/a\"\naudience = \"a\"\nprojects = [\"a/b\"]\n[containers]\nengine = \"podman\"\nimages_dir = \"/i\"\n"
+		"role_arn = \"arn:aws:iam::111122223333:role/a\"\naudience = \"a\"\nprojects = [\"a/b\"]\n[containers]\nengine = \"podman\"\nimages_dir = \"/i\"\nimages_max_bytes = 5\n"
 	kit.Must(t, os.WriteFile(policy, []byte(text), 0o600))
 	got, err := newProgram().Find([]string{"--config", policy}, io.Discard)
-	if want := append(state.Roots(), "/a"); err != nil || !slices.Equal(got.Roots, want) || got.Images != "/i" {
-		t.Errorf("Find = %q, %v, want %q and /i", got, err, want)
+	if want := append(state.Roots(), "/a"); err != nil || !slices.Equal(got.Roots, want) || got.Images != "/i" || got.MaxBytes != 5 {
+		t.Errorf("Find = %+v, %v, want %q and /i", got, err, want)
 	}
 	for _, args := range [][]string{{"--config"}, {"x"}, {"--rot", "/a"}} {
 		if got, err := newProgram().Find(args, io.Discard); err == nil || len(got.Roots) > 0 {
-			t.Errorf("Find(%q) = %q", args, got)
+			t.Errorf("Find(%q) = %+v", args, got)
 		}
 	}
 	// A policy file that is broken keeps nobody from the other folders.
 	kit.Must(t, os.WriteFile(policy, nil, 0o600))
 	if got, err := newProgram().Find([]string{"--config", policy}, io.Discard); err == nil || !slices.Equal(got.Roots, state.Roots()) {
-		t.Errorf("a broken policy file: %q, %v", got, err)
+		t.Errorf("a broken policy file: %+v, %v", got, err)
 	}
 }
 

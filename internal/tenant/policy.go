@@ -57,10 +57,11 @@ type Settings struct {
 // Containers says whether and how jobs run in containers. Without the name of an engine
 // image: and services: are not used.
 type Containers struct {
-	Engine       backend.Engine
-	DefaultImage string // of jobs that name none; empty: they run on the host
-	RequireImage bool   // a job without an image is refused
-	MaxServices  int64  // of a job
+	Engine         backend.Engine
+	DefaultImage   string // of jobs that name none; empty: they run on the host
+	RequireImage   bool   // a job without an image is refused
+	MaxServices    int64  // of a job
+	ImagesMaxBytes uint64 // how big the images of a tenant and trust class may be; 0: any size
 }
 
 // GitLab says who signs ID tokens.

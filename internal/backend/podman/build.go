@@ -24,11 +24,15 @@ const jobName = "job"
 
 // Build pulls the image of a job and creates its container, but does not start it. The job's
 // record must have been written, so that whoever ends the job finds what Build makes.
+//
+// The store is locked until the file of the container names its images: who removes images
+// finds either no job that has chosen some, or which ones.
 func (b *Backend) Build(ctx context.Context, data json.RawMessage, id job.ID, o backend.Order) (err error) {
 	e, err := b.newEngine(data)
 	if err != nil {
 		return err
 	}
+	defer func() { err = e.place.fullDisk(err) }()
 	end, err := e.begin(id)
 	if err != nil {
 		return err
@@ -38,7 +42,7 @@ func (b *Backend) Build(ctx context.Context, data json.RawMessage, id job.ID, o 
 	if err := e.makeSlot(ctx); err != nil {
 		return err
 	}
-	unlock, err := lockStore(e.place.Store)
+	unlock, err := e.openStore(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -47,6 +51,7 @@ func (b *Backend) Build(ctx context.Context, data json.RawMessage, id job.ID, o 
 	if err != nil {
 		return err
 	}
+	noteUse(e.place.Store, images)
 	var h *hold
 	if len(o.Containers.Services) > 0 {
 		var leave func()
@@ -55,7 +60,7 @@ func (b *Backend) Build(ctx context.Context, data json.RawMessage, id job.ID, o 
 		}
 		defer leave()
 	}
-	return e.create(ctx, o, images[0], h)
+	return e.create(ctx, o, images, h)
 }
 
 // begin makes the folders of the job, and its cgroup, as Begin. Meanwhile no sweep ends an
@@ -89,20 +94,13 @@ func (e engine) makeSlot(ctx context.Context) error {
 	return err
 }
 
-// image is an image in the store.
-type image struct {
-	id     string
-	digest string // of its manifest
-	user   string // in which its containers run; empty: root
-	ports  []int  // TCP ports that it exposes
-}
-
 // createTime bounds how long podman may take to create the container of a job. An image can
 // have files that it waits for.
 const createTime = time.Minute
 
-// create creates the container of the job.
-func (e engine) create(ctx context.Context, o backend.Order, i image, h *hold) error {
+// create creates the container of the job, whose image is the first one.
+func (e engine) create(ctx context.Context, o backend.Order, images []image, h *hold) error {
+	i := images[0]
 	ctx, cancel := context.WithTimeoutCause(ctx, createTime, fmt.Errorf("podman has not ended after %s", createTime))
 	defer cancel()
 	user := o.Containers.Image.User
@@ -118,7 +116,7 @@ func (e engine) create(ctx context.Context, o backend.Order, i image, h *hold) e
 		return err
 	}
 	args := slices.Concat([]string{"create", "--name", jobName}, e.common(limits), forScripts(), network(e.place, o.Containers.Services), e.mounts(o.Secrets), start(o.Containers.Image, i, shell()))
-	made.Image, made.Hold = i.id, h
+	made.Images, made.Hold = idsOf(images), h
 	if made.ID, err = e.do(ctx, e.place.onJob(rootDir, args...)); err != nil {
 		e.place.forget(i.id)
 		return engineFault("create the container of the job", err)

@@ -131,6 +131,7 @@ type failure struct {
 	program string
 	code    int
 	says    string
+	full    bool // it names a full disk
 }
 
 // Error returns what the program has said last.
@@ -162,7 +163,7 @@ func (e engine) tool(ctx context.Context, args []string, files ...*os.File) (str
 		if ctx.Err() != nil {
 			return "", context.Cause(ctx)
 		}
-		return "", failure{args[0], cmd.ProcessState.ExitCode(), lastLine(says.String())}
+		return "", failure{args[0], cmd.ProcessState.ExitCode(), lastLine(says.String()), namesFullDisk(says.String())}
 	}
 	return strings.TrimSpace(out.String()), nil
 }

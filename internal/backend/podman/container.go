@@ -18,11 +18,11 @@ import (
 
 // container is what Build has found out about the container of a job.
 type container struct {
-	ID    string `json:"id"`
-	Image string `json:"image"` // id of the image, which stays in the store as long as the job
-	UID   uint32 `json:"uid"`   // as which its scripts run, as the container has it
-	GID   uint32 `json:"gid"`
-	Hold  *hold  `json:"hold,omitempty"` // nil: the job has no services
+	ID     string   `json:"id"`
+	Images []string `json:"images"` // ids of those of the job and its services, which stay in the store as long as the job
+	UID    uint32   `json:"uid"`    // as which its scripts run, as the container has it
+	GID    uint32   `json:"gid"`
+	Hold   *hold    `json:"hold,omitempty"` // nil: the job has no services
 }
 
 // containerFile is the name of the file that has it. It lies in the Dir of a job, in which

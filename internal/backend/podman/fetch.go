@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"rolecall/internal/backend"
 	"rolecall/internal/fault"
 )
@@ -20,6 +18,14 @@ const (
 	pullTries = 3                // of one image
 	saysEvery = 10 * time.Second // while an image is pulled
 )
+
+// image is an image in the store.
+type image struct {
+	id     string
+	digest string // of its manifest
+	user   string // in which its containers run; empty: root
+	ports  []int  // TCP ports that it exposes
+}
 
 // fetchAll returns the images of the job and of its services, in this order.
 func (e engine) fetchAll(ctx context.Context, o backend.Order) ([]image, error) {
@@ -157,10 +163,10 @@ func (e engine) pullPatiently(ctx context.Context, asked backend.Image, name str
 			return e.pulled(ctx, name)
 		}
 		if ctx.Err() != nil {
-			return image{}, pullFault(asked, fmt.Errorf("not done after %s: %w", o.Containers.Engine.PullTime, err), e.place.Store)
+			return image{}, pullFault(asked, fmt.Errorf("not done after %s: %w", o.Containers.Engine.PullTime, err))
 		}
-		if try == pullTries {
-			return image{}, pullFault(asked, err, e.place.Store)
+		if try == pullTries || isFull(err) {
+			return image{}, pullFault(asked, err)
 		}
 		o.Say(fmt.Sprintf("try %d of %d to pull the image has failed: %v", try, pullTries, err))
 		select {
@@ -179,12 +185,8 @@ func (e engine) pulled(ctx context.Context, name string) (image, error) {
 	return found, err
 }
 
-// pullFault returns the error of a pull. A full disk is the admin's.
-func pullFault(asked backend.Image, err error, store string) error {
-	var disk unix.Statfs_t
-	if unix.Statfs(store, &disk) == nil && disk.Bavail*uint64(disk.Bsize) < 64<<20 { //nolint:gosec // a size
-		return fault.New(fault.NoContainers, fmt.Errorf("the disk of %s is full: %w", store, err), "make room; while no job of the tenant runs, the store of its images can be removed\nrm -rf "+store).With("image", asked.Name)
-	}
+// pullFault returns the error of a pull.
+func pullFault(asked backend.Image, err error) error {
 	return fault.New(fault.Engine, fmt.Errorf("the image cannot be pulled: %w", err), "").With("image", asked.Name)
 }
 
@@ -225,10 +227,4 @@ func sayWhile(say func(string), text string) (stop func()) {
 		}
 	}()
 	return func() { ticker.Stop(); close(done); <-said }
-}
-
-// lockStore keeps images in a store until unlock is called. Who removes images locks the
-// store for itself alone.
-func lockStore(store string) (unlock func(), err error) {
-	return lockFile(store+".lock", unix.LOCK_SH)
 }

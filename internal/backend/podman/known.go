@@ -3,7 +3,6 @@ package podman
 import (
 	"encoding/json"
 	"errors"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -81,20 +80,24 @@ func (p place) forget(id string) {
 }
 
 // writeKnown replaces the file, which others may read meanwhile.
-func (p place) writeKnown(all known) {
-	content, err := json.Marshal(all)
+func (p place) writeKnown(all known) { replace(p.knownFile(), all) }
+
+// replace replaces a file of what was found out, in JSON. If that fails, it is found out
+// again the next time.
+func replace(path string, content any) {
+	text, err := json.Marshal(content)
 	if err != nil {
 		return
 	}
-	f, err := os.CreateTemp(filepath.Dir(p.knownFile()), filepath.Base(p.knownFile())+".")
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".")
 	if err != nil {
 		return
 	}
-	_, err = f.Write(content)
-	if errors.Join(err, f.Close()) == nil {
-		err = os.Rename(f.Name(), p.knownFile())
+	_, err = f.Write(text)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil {
 		_ = os.Remove(f.Name())
 	}
 }

@@ -58,29 +58,16 @@ func (n note) write(dir string) error {
 
 // readNote reads the file. A note that is broken was never whole.
 func readNote(dir string) (note, bool) {
+	n, err := loadNote(dir)
+	return n, err == nil
+}
+
+// loadNote is readNote, and says why a note cannot be read.
+func loadNote(dir string) (note, error) {
 	var n note
 	content, err := os.ReadFile(filepath.Join(dir, noteFile))
 	if err == nil {
 		err = json.Unmarshal(content, &n)
 	}
-	return n, err == nil
-}
-
-// lockJobs keeps the folders of jobs below base as they are until unlock is called. How is
-// unix.LOCK_SH for who makes one, and LOCK_EX for who removes those that nobody has.
-func lockJobs(base string, how int) (unlock func(), err error) {
-	return lockFile(filepath.Join(base, jobsDir+".lock"), how)
-}
-
-// lockFile locks a file, which it makes if there is none.
-func lockFile(path string, how int) (unlock func(), err error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if err := unix.Flock(int(f.Fd()), how); err != nil {
-		_ = f.Close()
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return func() { _ = f.Close() }, nil
+	return n, err
 }

@@ -165,8 +165,8 @@ func containersOf(s tenant.Settings) string {
 	}
 	return fmt.Sprintf("containers.engine = %s\ncontainers.images_dir = %s\ncontainers.network = %q\ncontainers.pull_time = %q\n",
 		quoted(c.Engine.Name), quoted(c.Engine.ImagesDir), c.Engine.Network, c.Engine.PullTime) +
-		fmt.Sprintf("containers.max_services = %d\ncontainers.wait_for_services = %q\ncontainers.default_image = %q\ncontainers.require_image = %v\n",
-			c.MaxServices, c.Engine.WaitForServices, c.DefaultImage, c.RequireImage)
+		fmt.Sprintf("containers.max_services = %d\ncontainers.wait_for_services = %q\ncontainers.default_image = %q\ncontainers.require_image = %v\ncontainers.images_max_bytes = %d\n",
+			c.MaxServices, c.Engine.WaitForServices, c.DefaultImage, c.RequireImage, c.ImagesMaxBytes)
 }
 
 // imagesOf writes rules of images.

@@ -16,7 +16,7 @@ import (
 func containersKeys() Keys {
 	return Keys{
 		"engine": Text, "images_dir": Text, "network": Text, "default_image": Text, "require_image": Switch,
-		"pull_time": Text, "max_services": Number, "wait_for_services": Text,
+		"pull_time": Text, "max_services": Number, "wait_for_services": Text, "images_max_bytes": Number,
 	}
 }
 
@@ -37,6 +37,7 @@ func setContainers(t Table, out *tenant.Settings) {
 	Set(t, "default_image", readDefaultImage, &c.DefaultImage)
 	t.setSwitch("require_image", &c.RequireImage)
 	t.setBound("max_services", &c.MaxServices)
+	t.setLimit("images_max_bytes", &c.ImagesMaxBytes)
 	if c.RequireImage && c.DefaultImage != "" {
 		t.Fail("require_image", errors.New("with a default_image it has no effect; remove one of them"))
 	}

@@ -31,6 +31,7 @@ max_services = 5
 wait_for_services = "30s"
 default_image = ""
 require_image = false
+images_max_bytes = 0
 `} {
 		want := tenant.Containers{
 			Engine:      backend.Engine{Name: "podman", ImagesDir: "/var/lib/rolecall/images", Network: "host", PullTime: 10 * time.Minute, WaitForServices: 30 * time.Second},
@@ -54,6 +55,7 @@ default_image = "r.example.com/base:1"
 pull_time = "90s"
 max_services = 7
 wait_for_services = "5s"
+images_max_bytes = 21474836480
 [defaults]
 images = ["r.example.com/**"]
 services = ["docker.io/library/postgres:*"]
@@ -75,7 +77,7 @@ docker_auth_config = false
 [[tenant]]`, 1))
 	want := tenant.Containers{
 		Engine:       backend.Engine{Name: "podman", ImagesDir: "/i", Network: "none", PullTime: 90 * time.Second, WaitForServices: 5 * time.Second},
-		DefaultImage: "r.example.com/base:1", MaxServices: 7,
+		DefaultImage: "r.example.com/base:1", MaxServices: 7, ImagesMaxBytes: 20 << 30,
 	}
 	if diff := cmp.Diff(want, got.Settings().Containers); diff != "" {
 		t.Error(diff)
@@ -100,14 +102,14 @@ func TestExampleContainers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shown := regexp.MustCompile(`(?m)^# (images|services|image_users|pull_policies|digest_only|docker_auth_config|images_dir|network|default_image|pull_time|max_services|wait_for_services) = `)
+	shown := regexp.MustCompile(`(?m)^# (images|services|image_users|pull_policies|digest_only|docker_auth_config|images_dir|network|default_image|pull_time|max_services|wait_for_services|images_max_bytes) = `)
 	content := strings.NewReplacer(`engine = "none"`, `engine = "podman"`, "unused_services = \"warn\"\n", "").Replace(shown.ReplaceAllString(string(text), "$1 = "))
 	got := compile(t, content)
 	want := image.Rules{
 		Images: []image.Pattern{"registry.example.com/ci/**", "docker.io/amazon/aws-cli:*"}, Services: []image.Pattern{"docker.io/library/postgres:*"},
 		Users: []string{"", "1000"}, Policies: []backend.PullPolicy{"always", "if-not-present"}, DigestOnly: true, AuthConfig: true,
 	}
-	if diff := cmp.Diff(want, got.Settings().Images); diff != "" || got.Settings().Containers.DefaultImage == "" {
+	if diff := cmp.Diff(want, got.Settings().Images); diff != "" || got.Settings().Containers.DefaultImage == "" || got.Settings().Containers.ImagesMaxBytes == 0 {
 		t.Errorf("%+v\n%s", got.Settings().Containers, diff)
 	}
 	compile(t, strings.NewReplacer(`default_image = `, `# `, "# require_image", "require_image").Replace(content))
@@ -134,6 +136,8 @@ func TestContainersRefused(t *testing.T) {
 		podman + "wait_for_services = \"\"":                                    `10: [containers] wait_for_services: "": want a duration above 0`,
 		podman + "max_services = 0":                                            `10: [containers] max_services: want a number above 0`,
 		podman + "max_services = \"5\"":                                        `10: max_services: want a whole number`,
+		podman + "images_max_bytes = -1":                                       `10: [containers] images_max_bytes: want a number, or 0 for no limit`,
+		podman + "images_max_bytes = \"20GiB\"":                                `10: images_max_bytes: want a whole number`,
 		podman + "default_image = \"alpine\"":                                  `10: [containers] default_image: "alpine": it cannot match: write the name in full`,
 		podman + "default_image = \"r.example.com/**\"":                        `10: [containers] default_image: "r.example.com/**": want the name of one image`,
 		podman + "default_image = \"r.example.com/a:1\"\nrequire_image = true": `11: [containers] require_image: with a default_image it has no effect`,

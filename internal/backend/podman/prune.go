@@ -1,0 +1,177 @@
+package podman
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"rolecall/internal/fault"
+	"rolecall/internal/retention"
+)
+
+// storeTime bounds how long podman may work on one store.
+const storeTime = 5 * time.Minute
+
+// Prune removes images from the stores of a folder, as an order says, and returns what it did
+// in each of which something goes, or would go. What jobs use stays. An error about a store
+// does not keep others from their turn; such a store keeps all that is not listed.
+func (b *Backend) Prune(ctx context.Context, o retention.Order) ([]retention.Store, error) {
+	names, err := Stores(o.Dir)
+	done := []retention.Store{}
+	for _, name := range names {
+		if ctx.Err() != nil {
+			return done, errors.Join(err, context.Cause(ctx))
+		}
+		one, problem := b.pruneStore(ctx, o, name)
+		if one.Whole || one.Freed > 0 || len(one.Gone) > 0 {
+			done = append(done, one)
+		}
+		if problem != nil {
+			err = errors.Join(err, fmt.Errorf("the store of images of %s: %w", name, problem))
+		}
+	}
+	return done, err
+}
+
+// pruneStore prunes one store.
+func (b *Backend) pruneStore(ctx context.Context, o retention.Order, name string) (retention.Store, error) {
+	path, done := filepath.Join(o.Dir, name), retention.Store{Name: name}
+	lock, err := lockToPrune(ctx, o.Wait, path)
+	if errors.Is(err, unix.EWOULDBLOCK) && o.Wait == 0 {
+		return done, nil
+	}
+	if err != nil {
+		return done, err
+	}
+	defer lock.Close()
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return done, removeFile(path + storeLock)
+	}
+	sizes, err := Measure(ctx, path, readSizes(path))
+	if err != nil {
+		return done, fmt.Errorf("it cannot be measured: %w", err)
+	}
+	replace(sizesFile(path), sizes)
+	done.Bytes = sizes.Sum()
+	if o.Wants(name) && !o.Rule.Lets(done.Bytes) {
+		return done, nil
+	}
+	s, err := b.newStore(o.Dir, name, lock)
+	if err != nil {
+		return done, err
+	}
+	err = s.prune(ctx, o, sizes, &done)
+	return done, err
+}
+
+// lockToPrune locks a store for this process alone.
+func lockToPrune(ctx context.Context, wait time.Duration, path string) (*os.File, error) {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	lock, err := lockPatiently(ctx, path+storeLock, unix.LOCK_EX)
+	if errors.Is(err, unix.EWOULDBLOCK) && wait > 0 {
+		err = fault.New(fault.Engine, fmt.Errorf("jobs are still getting images from it after %s", wait), "run doctor prune again")
+	}
+	return lock, err
+}
+
+// prune looks into the store, and removes what goes.
+func (s store) prune(ctx context.Context, o retention.Order, sizes retention.Sizes, done *retention.Store) (err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, storeTime, fmt.Errorf("podman has not ended after %s", storeTime))
+	defer cancel()
+	used, err := inUse(s.images, s.place.Store)
+	if err != nil {
+		return err
+	}
+	end, err := s.begin()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, end()) }()
+	images, err := s.list(ctx)
+	if err != nil {
+		err = s.unreadable(err)
+	} else {
+		err = s.addUse(images, used, !o.DryRun)
+	}
+	switch {
+	case !o.Wants(s.name):
+		return s.removeWhole(o, retention.All(images, sizes), used, done)
+	case err != nil:
+		return err
+	}
+	going := o.Rule.Choose(images, sizes)
+	done.Kept = len(images) - len(going)
+	if o.DryRun {
+		done.Add(going...)
+		return nil
+	}
+	return s.removeAll(ctx, going, done)
+}
+
+// removeAll removes images. If none stays, the store is emptied as a whole, and so is rid of
+// what a broken pull has left, too.
+func (s store) removeAll(ctx context.Context, going []retention.Going, done *retention.Store) error {
+	if done.Kept == 0 {
+		done.Add(going...)
+		done.Freed = done.Bytes
+		return s.empty(false)
+	}
+	for _, g := range going {
+		if err := s.remove(ctx, g.ID); err != nil {
+			return fmt.Errorf("the image %s cannot be removed: %w", g.ID, err)
+		}
+		done.Add(g)
+	}
+	return nil
+}
+
+// unreadable is the error of a store that podman cannot read.
+func (s store) unreadable(err error) error {
+	return fault.New(fault.Engine, fmt.Errorf("podman cannot read it: %w", err),
+		"if this stays so, remove the store while no job of the tenant runs\nrm -rf "+s.place.Store)
+}
+
+// removeWhole removes the store of a tenant or a trust class that no policy has any more, even
+// one that podman cannot read, unless a job that began before still uses it.
+func (s store) removeWhole(o retention.Order, images []retention.Going, used map[string]bool, done *retention.Store) error {
+	if len(used) > 0 {
+		return errors.New("it is not removed yet: a job uses it")
+	}
+	if !o.DryRun {
+		if err := s.empty(true); err != nil {
+			return err
+		}
+	}
+	done.Add(images...)
+	done.Whole, done.Freed = true, done.Bytes
+	if !o.DryRun && !o.WantsTenant(s.name) {
+		_ = os.Remove(filepath.Dir(s.place.Store)) // it may have another store
+	}
+	return nil
+}
+
+// addUse adds to images when and whether jobs use them. An image of which nobody knows stays;
+// with a note it will have a known age the next time.
+func (s store) addUse(images []retention.Image, used map[string]bool, note bool) error {
+	for i := range images {
+		one := &images[i]
+		one.Live = used[one.ID]
+		var err error
+		if one.Used, err = lastUse(s.place.Store, one.ID); err != nil {
+			return fmt.Errorf("the last use of an image is not known: %w", err)
+		}
+		if one.Used.IsZero() && note {
+			if err := touch(s.place.Store, one.ID); err != nil {
+				return fmt.Errorf("the use of an image cannot be noted: %w", err)
+			}
+		}
+	}
+	return nil
+}
