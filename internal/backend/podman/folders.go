@@ -54,12 +54,38 @@ func (p place) make(of note, uid, gid uint32) error {
 	if err := errors.Join(workdir.MakePassage(base, name), of.write(p.Dir)); err != nil {
 		return err
 	}
+	if err := p.configure(name, uid, gid); err != nil {
+		return err
+	}
 	for _, folder := range []string{rootDir, probeDir, runDir, homeDir, tempDir} {
 		if err := workdir.Make(base, filepath.Join(name, folder), uid, gid); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// settings are podman's, beside those of the host. By default podman has 2048 locks in
+// /dev/shm for all containers that a user ever has until the host reboots, since nobody asks
+// podman to remove a container. Locks in files are in the runDir of the job, and end with it.
+//
+// https://github.com/containers/common/blob/v0.50.1/docs/containers.conf.5.md (lock_type)
+const settings = "[engine]\nlock_type = \"file\"\n"
+
+// configure writes the settings into podman's HOME, which is not its user's yet.
+func (p place) configure(name string, uid, gid uint32) error {
+	const dir = homeDir + "/.config"
+	if err := workdir.MakePassage(p.images(), filepath.Join(name, dir, "containers")); err != nil {
+		return err
+	}
+	path := filepath.Join(p.Dir, dir, "containers", "containers.conf")
+	if err := os.WriteFile(path, []byte(settings), 0o600); err != nil {
+		return err
+	}
+	if err := os.Chown(path, int(uid), int(gid)); err != nil {
+		return err
+	}
+	return workdir.Make(p.images(), filepath.Join(name, dir), uid, gid)
 }
 
 // images returns the folder of the image stores of all tenants.
