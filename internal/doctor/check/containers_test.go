@@ -108,6 +108,15 @@ func onMount(line string) func(*testing.T, *host) {
 	}
 }
 
+// withLayer makes a store that has a layer of 1 MiB, and more that is no layer.
+func withLayer(t *testing.T, h *host) {
+	t.Helper()
+	h.write(t, "images/alpha/protected.lock", "", 0o600)
+	h.write(t, "images/alpha/protected/overlay/"+strings.Repeat("a", 64)+"/diff/file", strings.Repeat("x", 1<<20), 0o600)
+	h.write(t, "images/alpha/protected/overlay/l/X", strings.Repeat("x", 4<<20), 0o600)
+	kit.Must(t, os.Chmod(h.path("images"), 0o711))
+}
+
 // imageFaults are about the folder of the images, and ids.
 func imageFaults() []fault {
 	const area, images = "containers", "images_dir"
@@ -124,6 +133,21 @@ func imageFaults() []fault {
 		{"disk of a user", onMount("rw - fuse.sshfs x rw"), want{check.Fix, images, "is on fuse.sshfs"}},
 		{"noexec", onMount("rw,noexec - ext4 /dev/sdc rw"), want{check.Fix, images, "mounted noexec"}},
 		{"memory", onMount("rw - tmpfs tmpfs rw"), want{check.Look, images, "images take memory"}},
+		{"stores", withLayer, want{check.OK, images, "images has 1 stores with 1 MiB of images; each may have any size: images_max_bytes is not set"}},
+		{"bounded stores", func(t *testing.T, h *host) {
+			inPolicy(`engine = "podman"`, "engine = \"podman\"\nimages_max_bytes = 2097152")(t, h)
+			withLayer(t, h)
+		}, want{check.OK, images, "with 1 MiB of images; images_max_bytes lets each have 2 MiB"}},
+		{"a store that is too big", func(t *testing.T, h *host) {
+			inPolicy(`engine = "podman"`, "engine = \"podman\"\nimages_max_bytes = 1048576")(t, h)
+			withLayer(t, h)
+			h.write(t, "images/alpha/protected/overlay/"+strings.Repeat("b", 64)+"/diff/file", strings.Repeat("x", 1<<20), 0o600)
+		}, want{check.Look, images, "alpha/protected has 2 MiB, and images_max_bytes lets it have 1 MiB"}},
+		{"a store that is a file", func(t *testing.T, h *host) {
+			withLayer(t, h)
+			h.write(t, "images/beta/protected.lock", "", 0o600)
+			h.write(t, "images/beta/protected", "", 0o600)
+		}, want{check.Look, images, "the images cannot be measured: "}},
 		{"links of others", func(t *testing.T, h *host) {
 			h.mkdir(t, "root/run/rolecall-podman", 0o711)
 			kit.Must(t, os.Chown(h.path("root/run/rolecall-podman"), 4711, 0))

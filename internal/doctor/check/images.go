@@ -19,10 +19,10 @@ const imagesArea = "images_dir"
 
 // checkImages checks the folder of the images, its disk, and the folder of links to what is
 // in it.
-func (h *host) checkImages(context.Context) []Finding {
+func (h *host) checkImages(ctx context.Context) []Finding {
 	dir := h.settings.Containers.Engine.ImagesDir
-	return slices.Concat(h.checkWorkDir(imagesArea, dir), h.checkImagesMount(dir), h.checkPodmanLinks(),
-		checkSpace(imagesArea, nearest(dir), 64*mebibyte, 5<<10*mebibyte))
+	return slices.Concat(h.checkWorkDir(imagesArea, dir), h.checkImagesMount(dir), h.checkPodmanLinks(), h.checkStores(ctx, dir),
+		withAdvice(checkSpace(imagesArea, nearest(dir), 64*mebibyte, 5<<10*mebibyte), pruneAdvice))
 }
 
 // noOverlay are file systems that cannot be the upper layer of overlay, or that are shared
