@@ -2,7 +2,6 @@ package retention
 
 import (
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -18,12 +17,6 @@ type Order struct {
 // Wants reports whether a store may have jobs.
 func (o Order) Wants(name string) bool {
 	return o.Wanted == nil || slices.Contains(o.Wanted, name)
-}
-
-// WantsTenant reports whether a store beside this one, or the store itself, may have jobs.
-func (o Order) WantsTenant(name string) bool {
-	tenant, _, _ := strings.Cut(name, "/")
-	return o.Wanted == nil || slices.ContainsFunc(o.Wanted, func(other string) bool { return strings.HasPrefix(other, tenant+"/") })
 }
 
 // Store is what an order means for a store, or has done there.

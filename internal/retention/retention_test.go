@@ -101,11 +101,11 @@ func TestLets(t *testing.T) {
 func TestWants(t *testing.T) {
 	t.Parallel()
 	o := retention.Order{Wanted: []string{"alpha/protected"}}
-	for name, want := range map[string][2]bool{"alpha/protected": {true, true}, "alpha/unprotected": {false, true}, "alph/protected": {false, false}} {
-		if got := [2]bool{o.Wants(name), o.WantsTenant(name)}; got != want {
+	for name, want := range map[string]bool{"alpha/protected": true, "alpha/unprotected": false, "beta/protected": false} {
+		if got := o.Wants(name); got != want {
 			t.Errorf("%s: %v, want %v", name, got, want)
 		}
-		if any := (retention.Order{}); !any.Wants(name) || !any.WantsTenant(name) {
+		if !(retention.Order{}).Wants(name) {
 			t.Errorf("%s is not wanted where all are", name)
 		}
 	}

@@ -139,7 +139,8 @@ func (s store) unreadable(err error) error {
 }
 
 // removeWhole removes the store of a tenant or a trust class that no policy has any more, even
-// one that podman cannot read, unless a job that began before still uses it.
+// one that podman cannot read, unless a job that began before still uses it. The tenant's folder
+// stays: a job may be waiting for the lock in it.
 func (s store) removeWhole(o retention.Order, images []retention.Going, used map[string]bool, done *retention.Store) error {
 	if len(used) > 0 {
 		return errors.New("it is not removed yet: a job uses it")
@@ -151,9 +152,6 @@ func (s store) removeWhole(o retention.Order, images []retention.Going, used map
 	}
 	done.Add(images...)
 	done.Whole, done.Freed = true, done.Bytes
-	if !o.DryRun && !o.WantsTenant(s.name) {
-		_ = os.Remove(filepath.Dir(s.place.Store)) // it may have another store
-	}
 	return nil
 }
 

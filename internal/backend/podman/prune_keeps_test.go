@@ -84,16 +84,18 @@ func TestPruneGone(t *testing.T) {
 		t.Error("a dry run has removed a store")
 	}
 	order.DryRun = false
+	placed := newJobIn(t, p.dir, unique(4755), pulls(r.Name("ci/a:1"))).from(r) // it has not chosen an image yet
 	done, err = p.prune(order)
 	expectNames(t, "no job", done, err, "a:1")
 	if !done[0].Whole || done[0].Freed < 1<<20 {
 		t.Errorf("%+v", done)
 	}
 	left, err := filepath.Glob(p.images() + "/[^.]*")
-	if err != nil || !slices.Equal(left, []string{p.images() + "/other"}) {
-		t.Errorf("left are %q, %v", left, err)
+	more, moreErr := filepath.Glob(p.images() + "/alpha/*")
+	if err != nil || moreErr != nil || len(more) > 0 || !slices.Equal(left, []string{p.images() + "/alpha", p.images() + "/other"}) {
+		t.Errorf("left are %q and %q, %v", left, more, err)
 	}
 	p.checkNothing("a store")
-	next := pulled(t, r, p, 4754, "ci/a:1")
-	kit.Must(t, next.reap())
+	kit.Must(t, placed.build())
+	kit.Must(t, placed.reap())
 }

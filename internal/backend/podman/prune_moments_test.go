@@ -20,7 +20,7 @@ func TestPruneBusy(t *testing.T) {
 	if isStep(t) || !kit.InUnified(t, "images that jobs do not use") {
 		return
 	}
-	p := newJob(t, unique(4755), nil).withImage()
+	p := newJob(t, unique(4754), nil).withImage()
 	unlock := lock(t, p.store()+".lock", false)
 	if done, err := p.prune(retention.Order{Rule: unused()}); err != nil || len(done) > 0 {
 		t.Errorf("without a wait: %+v, %v", done, err)
