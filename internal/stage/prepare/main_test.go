@@ -62,9 +62,18 @@ type box struct {
 	asked []backend.Spec
 	owner *backend.Owner
 	fails error
+	none  bool     // it takes no job
+	given []string // a folder that was furnished, with the files of tools
 }
 
 func (b *box) Ready() { b.ready = true }
+
+func (b *box) Takes(backend.Spec) bool { return !b.none }
+
+func (b *box) Furnish(_ json.RawMessage, dir string, tools, _ []string) error {
+	b.given = append(append(b.given, dir), tools...)
+	return nil
+}
 
 func (b *box) Place(ctx context.Context, s backend.Spec) (backend.State, *backend.Owner, error) {
 	b.asked = append(b.asked, s)

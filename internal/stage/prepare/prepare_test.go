@@ -80,6 +80,9 @@ func TestIssue(t *testing.T) {
 	if diff := cmp.Diff([]audit.Event{allowed, issued}, h.events(t)); diff != "" {
 		t.Errorf("the audit log differs (- wanted, + got):\n%s", diff)
 	}
+	if tools := []string{h.root + "/7/own", ".docker/config.json", ".aws/config", ".aws/credentials"}; !slices.Equal(h.box.given, tools) {
+		t.Errorf("its own folder is furnished with %q, want %q", h.box.given, tools)
+	}
 	if o := h.cloud.asked; len(o) != 1 || o[0].Session != "GitLabRunner-42-9-7" || o[0].Lifetime != time.Hour || !strings.HasSuffix(c.environ[4], h.cloud.tokens[0]) {
 		t.Errorf("the provider was asked for %+v with %q", o, h.cloud.tokens)
 	}
@@ -127,13 +130,14 @@ func TestNoTenant(t *testing.T) {
 		h := newHost(t, newGitLab(t))
 		c := newCall(t, h)
 		c.unset("CUSTOM_ENV_TENANT")
+		tools := []string{h.root + "/7/own", ".docker/config.json"} // no identity in a cloud
 		c.set("CUSTOM_ENV_ALPHA_TOKEN=", "CUSTOM_ENV_RUNNER_TEMP_PROJECT_DIR="+h.file("builds/none/protected/deploy.tmp"))
 		if len(args) > 0 {
 			flags := program.Flags{NoPolicy: true}
 			if os.Geteuid() == 0 {
 				flags.RunAs, args = program.Root, append(args, "--run-as", program.Root)
 			}
-			c.args = args
+			c.args, tools = args, nil
 			c.tell(t, flags)
 		}
 		if got := c.serve(); got != (result{}) || len(h.cloud.asked) > 0 || h.read("audit") != "" {
@@ -144,6 +148,9 @@ func TestNoTenant(t *testing.T) {
 		}
 		if left := h.left(); !slices.Equal(left, []string{h.root + "/7"}) {
 			t.Errorf("%s: left %q", name, left)
+		}
+		if !slices.Equal(h.box.given, tools) {
+			t.Errorf("%s: its own folder is furnished with %q, want %q", name, h.box.given, tools)
 		}
 	}
 }

@@ -69,6 +69,7 @@ func TestPlace(t *testing.T) {
 			}, 1,
 			"[RC303]: the box is full; empty it\n",
 		},
+		"no backend": {func(_ *testing.T, c *call) { c.box.none = true }, 2, "[RC500]: this program has no backend that can run the job\n"},
 		"build directory": {func(t *testing.T, c *call) {
 			kit.Must(t, os.MkdirAll(c.file("builds/alpha/protected"), 0o700))
 			c.write(t, "builds/alpha/protected/deploy.tmp", "")
