@@ -152,6 +152,7 @@ func imageFaults() []fault {
 			h.mkdir(t, "root/run/rolecall-podman", 0o711)
 			kit.Must(t, os.Chown(h.path("root/run/rolecall-podman"), 4711, 0))
 		}, want{check.Fix, area, "/run/rolecall-podman is no folder of root's"}},
+		{"a file for the links", writing("root/run/rolecall-podman", "", 0o711), want{check.Fix, area, "/run/rolecall-podman is no folder of root's"}},
 		{"links that all can write", func(t *testing.T, h *host) { h.mkdir(t, "root/run/rolecall-podman", 0o777) }, want{check.Fix, area, "/run/rolecall-podman has mode 0777"}},
 		{"range that is no number", func(t *testing.T, h *host) {
 			h.mkdir(t, "images/.ids", 0o711)

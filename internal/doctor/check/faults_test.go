@@ -108,6 +108,10 @@ func runnerFaults() []fault {
 		{"default file", inRunners(`"--config", "DIR/etc/rolecall.toml", `, ""), want{check.Look, beta, "its policy file is /etc/rolecall/rolecall.toml"}},
 		{"no cleanup", inRunners("cleanup_exec =", "#"), want{check.Fix, beta, "cleanup_exec is not set"}},
 		{"no program", writing("libexec/rolecall/run", "", 0o644), want{check.Fix, beta, "is not a program"}},
+		{"a folder for a program", func(t *testing.T, h *host) {
+			kit.Must(t, os.Remove(h.path("libexec/rolecall/prepare")))
+			h.mkdir(t, "libexec/rolecall/prepare", 0o755)
+		}, want{check.Fix, beta, "prepare is not a program"}},
 		{"loose folder", func(t *testing.T, h *host) { h.mkdir(t, "libexec", 0o777) }, want{check.Fix, beta, "libexec has mode 0777"}},
 		{"no times", inRunners("prepare_exec_timeout", "#"), want{check.OK, beta, "timeouts"}},
 		{"no grace", inRunners("graceful_kill_timeout", "#"), want{check.Fix, beta, "shutdown_timeout is 60 s"}},

@@ -127,11 +127,25 @@ func driverFaults() []fault {
 	return []fault{
 		{"no gate", removing("libexec/rolecall/gate"), want{check.Fix, area, "libexec/rolecall/gate: no such file"}},
 		{"no sweep", removing("libexec/rolecall/sweep"), want{check.Fix, area, "libexec/rolecall/sweep: no such file"}},
+		{"a folder for gate", all(removing("libexec/rolecall/gate"), func(t *testing.T, h *host) { h.mkdir(t, "libexec/rolecall/gate", 0o755) }), want{check.Fix, area, "gate has mode 0755: not all users can start it"}},
+		{"git for root only", inBin(func(path string) error { return os.WriteFile(path, nil, 0o744) }), want{check.Fix, "programs", "git is in no folder of "}},
+		{"a folder for git", inBin(func(path string) error { return os.Mkdir(path, 0o755) }), want{check.Fix, "programs", "git is in no folder of "}},
 		{"gate of another version", func(t *testing.T, h *host) { h.program(t, "gate", "old") }, want{check.Fix, area, `gate --version says "rolecall gate 0.0.9"`}},
 		{"gate for root only", writing("libexec/rolecall/gate", "", 0o700), want{check.Fix, area, "gate has mode 0700"}},
 		{"gate that others write", writing("libexec/rolecall/gate", "", 0o777), want{check.Fix, area, "gate has mode 0777"}},
 		{"driver behind a closed folder", func(t *testing.T, h *host) { h.mkdir(t, "libexec", 0o700) }, want{check.Fix, area, "users of jobs cannot pass through "}},
 		{"no git", func(_ *testing.T, h *host) { h.Path = h.path("etc") }, want{check.Fix, "programs", "bash and git is in no folder of "}},
+	}
+}
+
+// inBin lets the service have no programs but bash, and git as make makes it.
+func inBin(make func(path string) error) func(*testing.T, *host) {
+	return func(t *testing.T, h *host) {
+		t.Helper()
+		h.write(t, "bin/bash", "", 0o755)
+		h.mkdir(t, "bin", 0o755)
+		kit.Must(t, make(h.path("bin/git")))
+		h.Path = h.path("bin")
 	}
 }
 
