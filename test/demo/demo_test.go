@@ -64,7 +64,7 @@ func TestDemoImage(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, shown)
 	}
-	for _, want := range []string{"image:", "/amazon/aws-cli:2.25.2", "deployed by alpha", "deployed by beta", ", 0 with a secret", "is left."} {
+	for _, want := range []string{"image:", "/amazon/aws-cli:2.25.2", "each in a container of its own", "hello from the image amazon/aws-cli:2.25.2\n", "deployed by alpha", "deployed by beta", ", 0 with a secret", "no container and no process is left."} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("no %q in:\n%s", want, shown)
 		}

@@ -12,6 +12,9 @@ import (
 	"rolecall/test/lab"
 )
 
+// greeting is what a file of the image says, before its name.
+const greeting = "hello from the image "
+
 // users are the unix users of the tenants: those that every Debian has.
 func users() []string { return []string{"www-data", "backup"} }
 
@@ -38,8 +41,8 @@ func (w *world) startRegistry(ctx context.Context, image string) error {
 	if err != nil {
 		return err
 	}
-	made, err := lab.NewImage(v1.Config{Entrypoint: []string{"/usr/local/bin/s3job"}},
-		append(files, lab.ImageFile{Path: "usr/local/bin/s3job", Content: string(client)})...)
+	made, err := lab.NewImage(v1.Config{Entrypoint: []string{"/usr/local/bin/s3job"}}, append(files,
+		lab.ImageFile{Path: "usr/local/bin/s3job", Content: string(client)}, lab.ImageFile{Path: "etc/motd", Mode: 0o644, Content: greeting + image + "\n"})...)
 	if err != nil {
 		return err
 	}

@@ -109,6 +109,8 @@ func (d *demo) checkJobs() error {
 			return fmt.Errorf("%s: STS gave it %s as %s", job.name, job.issued.RoleARN, job.issued.SessionName)
 		case !strings.Contains(log, "deployed by "+job.tenant) || !strings.Contains(log, "AccessDenied"):
 			return fmt.Errorf("%s: its log does not show that it got into its own bucket only", job.name)
+		case d.world.registry != nil && !strings.Contains(log, "\n"+greeting):
+			return fmt.Errorf("%s: its log does not show that it ran in the image", job.name)
 		case len(job.run.Artifacts()) == 0:
 			return fmt.Errorf("%s: it has uploaded no artifact to search", job.name)
 		case !slices.Equal(d.written(job, 200), []string{job.tenant}) || !slices.Equal(d.written(job, 403), []string{other.tenant}):

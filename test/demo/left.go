@@ -41,7 +41,7 @@ func (d *demo) showLeft() error {
 		dirs []string
 	}{
 		{"rolecall's folders: " + strings.Join(state.Roots(), ", "), stores()},
-		{"the runner's folders: builds, cache, tmp, home; its log and its settings", d.world.folders()},
+		{d.world.describe(), d.world.folders()},
 		{"what GitLab has received: logs and artifacts", []string{received}},
 	} {
 		files, found, err := lab.Search(secrets, place.dirs...)
@@ -60,6 +60,14 @@ func (d *demo) showLeft() error {
 // folders returns the folders of the runner and of containers.
 func (w *world) folders() []string {
 	return []string{w.path("runner"), w.path("builds"), w.path("cache"), w.path("images")}
+}
+
+// describe says what the folders are.
+func (w *world) describe() string {
+	if w.registry != nil {
+		return "the runner's folders: builds, cache, tmp, home, images and containers; its log and its settings"
+	}
+	return "the runner's folders: builds, cache, tmp, home; its log and its settings"
 }
 
 // keepReceived writes to files what GitLab has received of the jobs, to be searched with the
@@ -83,7 +91,8 @@ func (d *demo) keepReceived(dir string) error {
 	return nil
 }
 
-// checkTraces reports what the jobs have left though it holds no secret: folders and processes.
+// checkTraces reports what the jobs have left though it holds no secret: folders, containers and
+// processes.
 func (d *demo) checkTraces() error {
 	for _, job := range d.jobs {
 		for _, store := range stores() {
@@ -95,6 +104,13 @@ func (d *demo) checkTraces() error {
 	}
 	if pids := d.world.runner.Leftovers(); len(pids) > 0 {
 		return fmt.Errorf("processes %v are left", pids)
+	}
+	if left, err := filepath.Glob(d.world.path("images/.jobs/*")); err != nil || len(left) > 0 {
+		return errors.Join(err, fmt.Errorf("containers are left: %v", left))
+	}
+	if d.world.registry != nil {
+		d.line("  No folder of a job, no container and no process is left.")
+		return nil
 	}
 	d.line("  No folder of a job and no process is left.")
 	return nil

@@ -100,8 +100,12 @@ func (d *demo) run(ctx context.Context, yaml string) error {
 	if err != nil {
 		return err
 	}
-	d.line("Two deployments run at once on one runner; each gets the AWS credentials of its own tenant\n" +
-		"from rolecall, can do nothing with the other tenant's bucket, and leaves no credentials behind.")
+	where := ""
+	if pipeline.image != "" {
+		where = ", each in a container of its own"
+	}
+	d.line("Two deployments run at once on one runner%s; each gets the AWS credentials of its own tenant\n"+
+		"from rolecall, can do nothing with the other tenant's bucket, and leaves no credentials behind.", where)
 	d.title("The pipeline, .gitlab-ci.yml")
 	d.block(yaml)
 	d.title("Starting, on this machine")

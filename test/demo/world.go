@@ -50,7 +50,7 @@ func start(ctx context.Context, s screen, p pipeline, yaml string) (*world, erro
 		{"MinIO, the STS and S3", func() error { return w.startMinIO(ctx, p) }},
 	}
 	if p.image != "" {
-		steps = append(steps, step{"a registry, with the image of the jobs", func() error { return w.startRegistry(ctx, p.image) }})
+		steps = append(steps, step{"a registry, with an image that stands in for amazon/aws-cli: its program is s3job, a client of S3", func() error { return w.startRegistry(ctx, p.image) }})
 	}
 	for _, step := range append(steps, step{"GitLab Runner, with rolecall as its custom executor", func() error { return w.startRunner(p) }}) {
 		began := time.Now()
