@@ -117,7 +117,7 @@ func TestOptionsOfImages(t *testing.T) {
 }
 
 // TestLoginsOfImages: a service from a registry of others is pulled with a login in the job's
-// variable DOCKER_AUTH_CONFIG, where the policy file allows that.
+// variable DOCKER_AUTH_CONFIG, where the policy file allows that. The log does not show it.
 func TestLoginsOfImages(t *testing.T) {
 	t.Parallel()
 	if !kit.InUnified(t, "jobs in containers") {
@@ -136,7 +136,7 @@ func TestLoginsOfImages(t *testing.T) {
 	service := w.serving("ci/tool:1", "80", "db", variable("TEXT", "the private one"))
 	service["name"] = other.Name("private/db:1")
 	login := base64.StdEncoding.EncodeToString([]byte(lab.RegistryUser + ":" + lab.RegistryPassword))
-	job := w.alpha("wget -q -O - http://db")
+	job := w.alpha("wget -q -O - http://db", `echo "the login: $DOCKER_AUTH_CONFIG"`)
 	job.Variables = append(job.Variables, coordinator.Variable{Key: "DOCKER_AUTH_CONFIG", Value: fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, other.Address, login), Raw: true})
 	job = with(w.in("ci/tool:1", job), service)
 
@@ -145,7 +145,7 @@ func TestLoginsOfImages(t *testing.T) {
 	w.refused(t, job, "", "RC121", "does not give this job the image", "DOCKER_AUTH_CONFIG is not used")
 	w.rule(t, "image_users =", "docker_auth_config = true\nimage_users =")
 	log := w.succeed(t, sharedToken, job)
-	contains(t, log, "the private one of 80")
+	contains(t, log, "the private one of 80", "\nthe login: ", "[MASKED]")
 	if strings.Contains(log, login) || strings.Contains(log, lab.RegistryPassword) {
 		t.Errorf("the log has the login:\n%s", log)
 	}
