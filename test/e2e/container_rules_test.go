@@ -220,10 +220,10 @@ func TestHostWithoutEngine(t *testing.T) {
 	mountTmpfs(t, w.images()+".small", "mode=0711,size=2m", 0)
 	w.rule(t, fmt.Sprintf("images_dir = %q", w.images()), fmt.Sprintf("images_dir = %q", w.images()+".small"))
 	run := w.enqueue(sharedToken, w.in("ci/tool:1", w.alpha("echo NEVER")))
-	if result := wait(t, run); result.State != "failed" || strings.Contains(run.Text(), "\nNEVER") {
+	if result := wait(t, run); result.FailureReason != "runner_system_failure" || strings.Contains(run.Text(), "\nNEVER") {
 		t.Errorf("a full disk: %+v", result)
 	}
-	contains(t, run.Text(), "is full", "RC331")
+	contains(t, run.Text(), "the disk of the images is full", "RC501")
 	w.settle(t)
 	if left := glob(filepath.Join(w.images()+".small", ".jobs/*")); len(left) > 0 {
 		t.Errorf("a full disk: %v is left", left)
