@@ -53,6 +53,13 @@ type Engine struct {
 	WaitForServices time.Duration // bounds the wait until the services listen
 }
 
+// Separators are the characters that a path which containers see cannot have. Podman, and the
+// kernel in the options of an overlay, read them as the end of a path.
+//
+// https://docs.podman.io/en/v4.3/markdown/podman-create.1.html (--volume, --tmpfs)
+// https://docs.kernel.org/filesystems/overlayfs.html#multiple-lower-layers
+const Separators = `:,"\`
+
 // Repository returns the full name of an image without its tag and digest.
 func Repository(name string) string {
 	name, _, _ = strings.Cut(name, "@")

@@ -68,6 +68,23 @@ func check(owner *backend.Owner, c backend.Containers) error {
 	return CheckCgroup(CgroupDir)
 }
 
+// checkPaths returns an error if podman cannot show a path to the containers of the job. What
+// the policy file says was checked when it was read. An author names the folder of a work tree
+// by GIT_CLONE_PATH.
+func checkPaths(p place) error {
+	const what = "containers cannot see a path that has one of the characters %s"
+	all, has := strings.Join(strings.Split(backend.Separators, ""), " "), func(path string) bool { return strings.ContainsAny(path, backend.Separators) }
+	if has(p.Slot) {
+		return fault.New(fault.BadVariable, fmt.Errorf(what, all), "remove them from GIT_CLONE_PATH, which names the folder of the work tree").With("folder", p.Slot)
+	}
+	for _, path := range []string{p.Own, p.Dir, p.Store, p.Root} {
+		if has(path) {
+			return fault.New(fault.NoContainers, fmt.Errorf(what, all), "choose another folder in the policy file").With("folder", path)
+		}
+	}
+	return nil
+}
+
 // installed reports whether a program is in the PATH or among the helpers of podman.
 func installed(name string) bool {
 	if _, err := exec.LookPath(name); err == nil {

@@ -84,3 +84,33 @@ func TestUnfitHost(t *testing.T) {
 		}
 	}
 }
+
+// TestPaths: a path that podman would read as two, or as an option, is refused: of the author's
+// choice, or of the admin's.
+func TestPaths(t *testing.T) {
+	if !kit.InUnified(t, "containers") {
+		return
+	}
+	for name, test := range map[string]struct {
+		change func(s *backend.Spec, odd string)
+		code   fault.Code
+	}{
+		"the work tree": {func(s *backend.Spec, odd string) { s.TempProject = s.BuildsDir + "/alpha/" + odd + "/project.tmp" }, fault.BadVariable},
+		"images_dir":    {func(s *backend.Spec, odd string) { s.Containers.Engine.ImagesDir += odd }, fault.NoContainers},
+		"the state":     {func(s *backend.Spec, odd string) { s.Store += odd }, fault.NoContainers},
+	} {
+		for _, odd := range []string{"a:/etc", "a,upperdir=x", `a"b`, `a\b`} {
+			dir := kit.OpenDir(t)
+			kit.Must(t, os.Chmod(dir, 0o755))
+			spec := specOf(dir, 4721)
+			test.change(&spec, odd)
+			_, _, err := podman.New(host.New()).Place(t.Context(), spec)
+			if fault.CodeOf(err) != test.code || len(fault.Rows(err)) != 1 || !strings.Contains(fault.Rows(err)[0].Text, odd) {
+				t.Errorf("%s, %s: %v, want %s and the folder", name, odd, err, test.code)
+			}
+			if _, err := os.Stat(dir + "/images/.ids"); err == nil {
+				t.Errorf("%s, %s: folders are made", name, odd)
+			}
+		}
+	}
+}

@@ -40,6 +40,9 @@ func (b *Backend) Place(ctx context.Context, s backend.Spec) (backend.State, *ba
 		Slot:    filepath.Dir(s.TempProject),
 		Own:     filepath.Join(state.OwnDirs, s.Job.ID.String()),
 	}
+	if err := checkPaths(p); err != nil {
+		return backend.State{}, nil, err
+	}
 	if err := p.reserve(engine.ImagesDir, *owner, s.Folder); err != nil {
 		return backend.State{}, nil, fault.New(fault.NoContainers, fmt.Errorf("images_dir of this host cannot be used: %w", err),
 			"correct images_dir in [containers] of the policy file, or what is at this path").With("images_dir", engine.ImagesDir)

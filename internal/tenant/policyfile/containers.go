@@ -51,6 +51,27 @@ func (t Table) refuseIdle(keys []string) {
 	}
 }
 
+// checkPaths reports folders that the containers of jobs cannot see, by a character in their
+// paths.
+func (t Table) checkPaths(s tenant.Settings) {
+	if s.Containers.Engine.Name == "" {
+		return
+	}
+	for key, path := range map[string]string{"builds_dir": s.BuildsDir, "credentials_dir": s.CredentialsDir} {
+		if err := checkMount(path); err != nil {
+			t.Fail(key, err)
+		}
+	}
+}
+
+// checkMount returns an error if containers cannot see a path.
+func checkMount(path string) error {
+	if strings.ContainsAny(path, backend.Separators) {
+		return fmt.Errorf("%s: want a path without %s, since containers see it", tenant.Quote(path), strings.Join(strings.Split(backend.Separators, ""), " "))
+	}
+	return nil
+}
+
 // checkServices reports a key that says what happens where there are no containers.
 func (t Table) checkServices(s tenant.Settings) {
 	if s.Containers.Engine.Name != "" && t.Has("unused_services") {
@@ -81,6 +102,9 @@ func (t Table) checkImages(s tenant.Settings) {
 func readFolder(text string) (string, error) {
 	if text == "" {
 		return "", errors.New("want the absolute path of a folder")
+	}
+	if err := checkMount(text); err != nil {
+		return "", err
 	}
 	return ReadPath(text)
 }

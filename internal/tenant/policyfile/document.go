@@ -62,6 +62,7 @@ func (c *compiler) settings(document map[string]any) tenant.Settings {
 	setGate(c.table(document, "gate"), &out.Gate)
 	setContainers(c.table(document, "containers"), &out)
 	top.checkServices(out)
+	top.checkPaths(out)
 	out.Servers = c.servers(document)
 	return out
 }
