@@ -24,7 +24,8 @@ type ImageFile struct {
 	Mode    int64  // 0: 0755
 	UID     int
 	Content string
-	Link    string // what a symbolic link points to; empty: it is a file
+	Link    string // what a link points to; empty: it is a file
+	Type    byte   // as package tar has it; 0: a file, a folder or a symbolic link
 }
 
 // NewImage returns an image for this host with that configuration and those files.
@@ -70,6 +71,8 @@ func PackImage(files ...ImageFile) ([]byte, error) {
 			header.Mode = 0o755
 		}
 		switch {
+		case f.Type != 0:
+			header.Typeflag, header.Devmajor, header.Devminor = f.Type, 1, 3 // a device is /dev/null
 		case f.Link != "":
 			header.Typeflag = tar.TypeSymlink
 		case strings.HasSuffix(f.Path, "/"):

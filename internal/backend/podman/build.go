@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -68,7 +67,7 @@ func (b *Backend) Build(ctx context.Context, data json.RawMessage, id job.ID, o 
 func (e engine) begin(id job.ID) (end func() error, err error) {
 	unlock, err := lockJobs(e.place.images(), unix.LOCK_SH)
 	if err != nil {
-		return nil, fault.New(fault.NoContainers, err, "")
+		return nil, fault.New(fault.NoContainers, fmt.Errorf("the folders of jobs cannot be locked: %w", err), "").With("images_dir", e.place.images())
 	}
 	defer unlock()
 	if end, err = e.Begin(e.data, id); err != nil {
@@ -94,14 +93,10 @@ func (e engine) makeSlot(ctx context.Context) error {
 	return err
 }
 
-// createTime bounds how long podman may take to create the container of a job. An image can
-// have files that it waits for.
-const createTime = time.Minute
-
 // create creates the container of the job, whose image is the first one.
 func (e engine) create(ctx context.Context, o backend.Order, images []image, h *hold) error {
 	i := images[0]
-	ctx, cancel := context.WithTimeoutCause(ctx, createTime, fmt.Errorf("podman has not ended after %s", createTime))
+	ctx, cancel := context.WithTimeoutCause(ctx, e.startTime, fmt.Errorf("podman has not ended after %s", e.startTime))
 	defer cancel()
 	user := o.Containers.Image.User
 	made := container{}
@@ -139,9 +134,10 @@ func (e engine) common(limits backend.Limits) []string {
 }
 
 // forScripts returns the arguments of a container that reads scripts. What it prints is kept
-// nowhere.
+// nowhere. What the image says of signals, which may be wrong, is not used, and no option of
+// bash that it sets: with keyword, export would not export.
 func forScripts() []string {
-	return []string{"--interactive", "--init", "--log-driver=none", "--workdir=/"}
+	return []string{"--interactive", "--init", "--log-driver=none", "--workdir=/", "--stop-signal=SIGTERM", "--unsetenv=SHELLOPTS", "--unsetenv=BASHOPTS"}
 }
 
 // bound returns a limit of the container: the wanted one, but no more than podman leaves
@@ -221,23 +217,4 @@ func shell() []string {
 func isRoot(user string) bool {
 	name, _, _ := strings.Cut(user, ":")
 	return name == "" || name == "root" || strings.Trim(name, "0") == ""
-}
-
-// engineFault returns an error of podman as one of the infrastructure.
-func engineFault(doing string, err error) error {
-	return fault.New(fault.Engine, fmt.Errorf("%s: %w", doing, err), "")
-}
-
-// imageFault returns an error of podman as one of what the author has written of an image.
-// If podman did not end by itself, the error is one of the infrastructure.
-//
-// https://docs.podman.io/en/v4.3/markdown/podman-run.1.html#exit-status
-func imageFault(what string, err error, next string) *fault.Error {
-	code := fault.Engine
-	if says, ok := errors.AsType[failure](err); ok && says.code >= 125 {
-		code = fault.ImageFails
-	} else {
-		next = ""
-	}
-	return fault.New(code, fmt.Errorf("%s: %w", what, err), next)
 }

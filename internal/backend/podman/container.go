@@ -59,13 +59,13 @@ func (e engine) probe(ctx context.Context, asked backend.Image, i image) (contai
 		return container{}, engineFault("look into the image", err)
 	}
 	if _, err := e.do(ctx, e.place.onJob(probeDir, "init", jobName)); err != nil {
-		return container{}, imageFault("the image cannot run as its user", err, "name a user that the image has, by image:docker:user in .gitlab-ci.yml")
+		return container{}, imageFault("the image cannot run as its user", "look into the image", err, "name a user that the image has, by image:docker:user in .gitlab-ci.yml; its id must be below 65536")
 	}
 	return readIDs(filepath.Join(e.place.Dir, probeDir), id)
 }
 
 // maxConfig bounds the size of the configuration of a container, in bytes.
-const maxConfig = 1 << 20
+const maxConfig = 16 << 20
 
 // readIDs reads the ids of a container in its engine root, which belongs to the job's user.
 func readIDs(root, id string) (container, error) {

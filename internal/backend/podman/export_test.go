@@ -1,9 +1,11 @@
 package podman
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
+	"time"
 
 	"rolecall/internal/backend"
 	"rolecall/internal/job"
@@ -25,6 +27,31 @@ func (b *Backend) Import(ctx context.Context, data json.RawMessage, id job.ID, a
 	return err
 }
 
+// Within bounds how long podman may take to create a container, and to start it. 0 changes
+// nothing.
+func (b *Backend) Within(d time.Duration) *Backend {
+	b.startTime = cmp.Or(d, b.startTime)
+	return b
+}
+
+// Ask returns what podman says of the containers of a job. It is in no cgroup of the job.
+func (b *Backend) Ask(ctx context.Context, data json.RawMessage, args ...string) (string, error) {
+	e, err := b.newEngine(data)
+	if err != nil {
+		return "", err
+	}
+	return e.outside().do(ctx, e.place.onJob(rootDir, args...))
+}
+
+// Tool runs a program as the root of the user namespace of a job.
+func (b *Backend) Tool(ctx context.Context, data json.RawMessage, args ...string) (string, error) {
+	e, err := b.newEngine(data)
+	if err != nil {
+		return "", err
+	}
+	return e.outside().tool(ctx, args)
+}
+
 // DirOf returns the folder of a job's containers.
 func DirOf(data json.RawMessage) string {
 	p, _ := parse(data)
@@ -37,7 +64,7 @@ func CreateArgs(limits backend.Limits) []string {
 	return slices.Concat(e.common(limits), forScripts(), network(e.place, nil), e.mounts("/run/secret"))
 }
 
-// Judge says how a script ended whose job has its own folder at own, if podman ended with code.
-func Judge(own string, code int) (backend.Result, error) {
-	return engine{place: place{Own: own}}.judge(context.Background(), script.Result{Code: code})
+// Judge says how a script ended that a shell has read, if podman ended with code.
+func Judge(code int) (backend.Result, error) {
+	return engine{}.judge(context.Background(), script.Result{Code: code}, true, time.Now())
 }

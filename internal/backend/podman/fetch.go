@@ -110,17 +110,21 @@ func (e engine) present(ctx context.Context, asked backend.Image) (image, error)
 
 // look returns the image of that name in the store, or one without an id.
 func (e engine) look(ctx context.Context, name string) (image, error) {
-	answer, err := e.do(ctx, e.place.onStore("image", "inspect", "--format", "{{.Id}} {{.Digest}} {{json .Config.ExposedPorts}} {{.User}}", name))
+	answer, err := e.do(ctx, e.place.onStore("image", "inspect", "--format", "{{.Id}} {{.Digest}} {{json .User}} {{json .Config.ExposedPorts}}", name))
 	if errors.As(err, new(failure)) {
 		return image{}, e.absent(ctx, name)
 	}
 	if err != nil {
 		return image{}, err
 	}
-	fields := append(strings.SplitN(answer, " ", 4), "", "", "")
-	found := image{id: fields[0], digest: fields[1], user: fields[3]}
+	fields := append(strings.SplitN(answer, " ", 3), "", "")
+	found := image{id: fields[0], digest: fields[1]}
+	rest := json.NewDecoder(strings.NewReader(fields[2]))
+	if err := rest.Decode(&found.user); err != nil {
+		return image{}, engineFault("tell the user of the image", err)
+	}
 	var ports map[string]any
-	if json.Unmarshal([]byte(fields[2]), &ports) == nil {
+	if rest.Decode(&ports) == nil { // more than podman's answer may have are none
 		found.ports = tcpPorts(ports)
 	}
 	return found, nil
@@ -136,7 +140,10 @@ func (e engine) absent(ctx context.Context, name string) error {
 	return engineFault("look for the image", err)
 }
 
-// tcpPorts returns the TCP ports among those of an image, such as 5432/tcp.
+// maxPorts bounds how many ports of an image are tried.
+const maxPorts = 20
+
+// tcpPorts returns the first TCP ports among those of an image, such as 5432/tcp.
 func tcpPorts(exposed map[string]any) []int {
 	var ports []int
 	for text := range exposed {
@@ -146,7 +153,7 @@ func tcpPorts(exposed map[string]any) []int {
 		}
 	}
 	slices.Sort(ports)
-	return ports
+	return ports[:min(len(ports), maxPorts)]
 }
 
 // byDigest returns the name of an image with the digest, and without its tag.
@@ -187,7 +194,8 @@ func (e engine) pulled(ctx context.Context, name string) (image, error) {
 
 // pullFault returns the error of a pull.
 func pullFault(asked backend.Image, err error) error {
-	return fault.New(fault.Engine, fmt.Errorf("the image cannot be pulled: %w", err), "").With("image", asked.Name)
+	return fault.New(fault.Engine, short{"the image cannot be pulled", err}, "look at the registry, and at the network of the runner's host; podman refuses layers that are broken").
+		With("image", asked.Name).Detail("why", err.Error())
 }
 
 // pull pulls an image by its name with the digest, and gives it the name that the job has

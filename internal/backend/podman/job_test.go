@@ -14,6 +14,7 @@ import (
 	"rolecall/internal/backend"
 	"rolecall/internal/backend/host"
 	"rolecall/internal/backend/podman"
+	"rolecall/internal/fault"
 	"rolecall/internal/job"
 	"rolecall/test/kit"
 	"rolecall/test/lab"
@@ -28,6 +29,7 @@ type placed struct {
 	order backend.Order
 
 	warned []string
+	start  time.Duration // bounds how long podman may take; 0: as always
 }
 
 const image = "localhost/busybox:1"
@@ -95,7 +97,9 @@ func specOf(dir string, id job.ID) backend.Spec {
 
 // build builds the place.
 func (p *placed) build() error {
-	return apart(func() error { return podman.New(host.New()).Build(p.t.Context(), p.data, p.id, p.order) })
+	return apart(func() error {
+		return podman.New(host.New()).Within(p.start).Build(p.t.Context(), p.data, p.id, p.order)
+	})
 }
 
 // apart calls does in a thread that ends afterwards: what starts a program for a job takes
@@ -122,10 +126,11 @@ func (p *placed) reap() error {
 
 // outcome is how a script ended.
 type outcome struct {
-	Code   int
-	Err    string
-	stdout string
-	stderr string
+	Code      int
+	Err       string
+	FaultCode string
+	stdout    string
+	stderr    string
 }
 
 // step is what a child process of a test does.
@@ -138,6 +143,7 @@ type step struct {
 	Set    []string
 	Files  []string
 	After  time.Duration // the stage is stopped then; 0: never
+	Start  time.Duration // bounds the start of the container; 0: as always
 	Result string        // path of the file for the outcome
 }
 
@@ -152,7 +158,8 @@ func (p *placed) run(stage, text string, change func(*step)) outcome {
 	}
 	order, err := json.Marshal(s)
 	kit.Must(p.t, err)
-	child := kit.Child(p.t, &syscall.SysProcAttr{}, "STEP="+string(order))
+	kit.Must(p.t, os.WriteFile(path+".step", order, 0o600)) // it can have secrets
+	child := kit.Child(p.t, &syscall.SysProcAttr{}, "STEP="+path+".step")
 	var stdout, stderr bytes.Buffer
 	child.Stdout, child.Stderr = &stdout, &stderr
 	child.Args = append(child.Args[:2], child.Args[3:]...) // without -test.v
@@ -170,19 +177,21 @@ func (p *placed) run(stage, text string, change func(*step)) outcome {
 // isStep runs the step of a child process, and reports whether this is one.
 func isStep(t *testing.T) bool {
 	t.Helper()
-	order := os.Getenv("STEP")
-	if order == "" {
+	path := os.Getenv("STEP")
+	if path == "" {
 		return false
 	}
+	order, err := os.ReadFile(path)
+	kit.Must(t, err)
 	var s step
-	kit.Must(t, json.Unmarshal([]byte(order), &s))
+	kit.Must(t, json.Unmarshal(order, &s))
 	ctx := t.Context()
 	if s.After > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, s.After)
 		defer cancel()
 	}
-	b := podman.New(host.New())
+	b := podman.New(host.New()).Within(s.Start)
 	end, err := b.Begin(s.Data, s.ID)
 	kit.Must(t, err)
 	result, err := b.Run(ctx, s.Data, backend.Script{
@@ -192,7 +201,7 @@ func isStep(t *testing.T) bool {
 	kit.Must(t, end())
 	o := outcome{Code: result.Code}
 	if err != nil {
-		o.Err = err.Error()
+		o.Err, o.FaultCode = err.Error(), string(fault.CodeOf(err))
 	}
 	content, err := json.Marshal(o)
 	kit.Must(t, err)

@@ -26,12 +26,8 @@ const lendTime = time.Minute
 // It is done by the root of the container's user namespace, whose rights do not reach any
 // file of other users of the host.
 func (e engine) lend(ctx context.Context, c container) error {
-	if err := os.WriteFile(filepath.Join(e.place.Dir, lentFile), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(e.place.Dir, lentFile), nil, 0o600); err != nil || c.UID == 0 {
 		return err
-	}
-	_ = os.Remove(filepath.Join(e.place.Own, began)) // of a stage that was killed
-	if c.UID == 0 {
-		return nil
 	}
 	return e.own(ctx, c.UID, c.GID)
 }

@@ -3,31 +3,27 @@ package podman
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"rolecall/internal/backend"
 	"rolecall/internal/script"
 )
 
-// began is the name of the file in the job's own folder by which a shell in the container
-// shows that it reads the script.
-const began = ".rolecall-began"
-
 // opening returns what the shell of a container reads before the script. It is for any
 // POSIX shell. It unsets what the image must not set, sets what the script must have, and
-// writes the files of the job's credentials into the memory of the container.
-func opening(own string, s backend.Script, limits backend.Limits) (string, error) {
+// writes the files of the job's credentials into the memory of the container. The sign is the
+// path of a file that it writes to.
+func opening(sign string, s backend.Script, limits backend.Limits) (string, error) {
 	var text strings.Builder
 	text.WriteString("{ set +xv; } 2>/dev/null\n")
-	fmt.Fprintf(&text, ": >%s || exit 1\n", script.Quote(filepath.Join(own, began)))
+	fmt.Fprintf(&text, "echo >|%s || exit 1\n", script.Quote(sign))
 	text.WriteString(unset(s.Unset))
 	for _, path := range s.Files {
 		content, err := os.ReadFile(path)
 		if err != nil {
 			return "", err
 		}
-		fmt.Fprintf(&text, "(umask 077; printf %%s %s >%s) || exit 1\n", script.Quote(string(content)), script.Quote(path))
+		fmt.Fprintf(&text, "(umask 077; printf %%s %s >|%s) || exit 1\n", script.Quote(string(content)), script.Quote(path))
 	}
 	if len(s.Set) > 0 {
 		text.WriteString("export")
@@ -45,12 +41,15 @@ func opening(own string, s backend.Script, limits backend.Limits) (string, error
 
 // unset returns the commands that unset variables. A name that ends with * is all that begin
 // so: the loop reads the names that the shell has. A value with line breaks can only make it
-// unset one more name of that kind.
+// unset one more name of that kind. A shell that cannot read its own names goes no further:
+// bash keeps a long here-document in a file, for which an image may have no place.
 func unset(names []string) string {
 	if len(names) == 0 {
 		return ""
 	}
-	return "while IFS== read -r rolecall_name rolecall_rest; do case $rolecall_name in *[!A-Za-z0-9_]*) ;; " +
+	const none = "rolecall: the shell of the image has no folder for temporary files; give the image a /tmp that its user can write to"
+	return "unset -v rolecall_seen\nwhile IFS== read -r rolecall_name rolecall_rest; do rolecall_seen=1; case $rolecall_name in *[!A-Za-z0-9_]*) ;; " +
 		strings.Join(names, "|") + `) unset -v "$rolecall_name";; esac; done <<rolecall_end` + "\n$(set)\nrolecall_end\n" +
-		"unset -v rolecall_name rolecall_rest\n"
+		"[ \"${rolecall_seen-}\" ] || { echo " + script.Quote(none) + " >&2; exit 1; }\n" +
+		"unset -v rolecall_name rolecall_rest rolecall_seen\n"
 }

@@ -15,6 +15,7 @@ package podman
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"rolecall/internal/backend"
 	"rolecall/internal/backend/host"
@@ -27,10 +28,14 @@ const Name = "podman"
 
 // Backend runs scripts in containers of podman. One Backend serves one job and at most one
 // script. What it does not do itself, the host does.
-type Backend struct{ *host.Backend }
+type Backend struct {
+	*host.Backend
+
+	startTime time.Duration // bounds how long podman may take to create a container, and to start it
+}
 
 // New returns a backend over that of this host.
-func New(on *host.Backend) *Backend { return &Backend{on} }
+func New(on *host.Backend) *Backend { return &Backend{on, startTime} }
 
 // Name returns Name.
 func (*Backend) Name() string { return Name }

@@ -13,11 +13,14 @@ import (
 
 // Reap kills all processes of the job, gives the files of its container to the job's user,
 // and removes the job's engine root. It does not ask podman. What it cannot remove before
-// ctx ends is an error, and is for the next Reap.
+// ctx ends is an error, and is for the next Reap. Of data that cannot be read it uses what it can:
+// the note in the folder of the job's containers has the same data, and Tidy ends the job by
+// them when its record is gone.
 func (b *Backend) Reap(ctx context.Context, data json.RawMessage, id job.ID) error {
 	p, err := parse(data)
 	if err != nil {
-		return err
+		_ = errors.Join(b.Backend.Reap(ctx, data, id), b.ReapLasting(ctx, data, id))
+		return nil // a record that cannot be read must not stay for ever
 	}
 	if err := errors.Join(b.Backend.Reap(ctx, data, id), b.ReapLasting(ctx, data, id)); err != nil {
 		return err

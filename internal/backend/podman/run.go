@@ -1,13 +1,12 @@
 package podman
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,7 +35,7 @@ func (b *Backend) Run(ctx context.Context, data json.RawMessage, s backend.Scrip
 	if c.Hold != nil {
 		var leave func()
 		if e, leave, err = e.within(c.Hold); err != nil {
-			return backend.Result{}, fault.New(fault.Engine, err, "")
+			return backend.Result{}, fault.New(fault.Engine, err, "start the job again, unless one of its scripts has killed the process that keeps the network")
 		}
 		defer leave()
 	}
@@ -45,26 +44,37 @@ func (b *Backend) Run(ctx context.Context, data json.RawMessage, s backend.Scrip
 
 // run lends the shared folders to the container while its script runs.
 func (e engine) run(ctx context.Context, s backend.Script, c container) (backend.Result, error) {
-	if err := e.lend(ctx, c); err != nil {
-		return backend.Result{}, err
-	}
-	ended, err := e.attach(ctx, s)
-	if back := e.takeBack(context.Background()); err == nil {
-		err = back
-	}
+	began, err := newSign(e.place.Own, e.as)
 	if err != nil {
 		return backend.Result{}, err
 	}
-	return e.judge(ctx, ended)
+	start := time.Now()
+	ended, err := e.lendAndRun(ctx, s, c, began.Name())
+	if seen := began.given(); err == nil {
+		return e.judge(ctx, ended, seen, start)
+	}
+	return backend.Result{}, err
+}
+
+// lendAndRun is run without the verdict.
+func (e engine) lendAndRun(ctx context.Context, s backend.Script, c container, sign string) (script.Result, error) {
+	if err := e.lend(ctx, c); err != nil {
+		return script.Result{}, err
+	}
+	ended, err := e.attach(ctx, s, sign)
+	if back := e.takeBack(context.Background()); err == nil {
+		err = back
+	}
+	return ended, err
 }
 
 // attach starts the container with the script on its standard input.
-func (e engine) attach(ctx context.Context, s backend.Script) (script.Result, error) {
+func (e engine) attach(ctx context.Context, s backend.Script, sign string) (script.Result, error) {
 	limits, err := e.Limits(e.data)
 	if err != nil {
 		return script.Result{}, err
 	}
-	text, err := opening(e.place.Own, s, limits)
+	text, err := opening(sign, s, limits)
 	if err != nil {
 		return script.Result{}, err
 	}
@@ -79,9 +89,14 @@ func (e engine) attach(ctx context.Context, s backend.Script) (script.Result, er
 	if e.joined != nil {
 		program.Settle = e.settle
 	}
-	return e.RunWith(ctx, e.data, s, func(run *script.Script) {
+	watching, end := context.WithCancel(ctx)
+	lost := make(chan error, 1)
+	go func() { lost <- e.watch(watching) }()
+	ended, err := e.RunWith(ctx, e.data, s, func(run *script.Script) {
 		run.Env, run.Dir, run.Program, run.User.Own = e.place.environ(e.as), "/", program, e.namespace()
 	})
+	end()
+	return ended, cmp.Or(<-lost, err)
 }
 
 // settleTime bounds how long the monitor of a container may take to end.
@@ -154,45 +169,59 @@ func inNamespace(pid int) (first, inside bool) {
 	return false, true
 }
 
-// judge says how a script ended. Podman has exit codes of its own that a script can have too,
-// and ends in one way or another if the container's monitor dies: then podman is asked.
-func (e engine) judge(ctx context.Context, ended script.Result) (backend.Result, error) {
+// judge says how a script ended. Began reports whether a shell has read it; the container was
+// started at start or later. Podman has exit codes of its own that a script can have too, and
+// ends in one way or another if the container's monitor dies: then podman is asked.
+func (e engine) judge(ctx context.Context, ended script.Result, began bool, start time.Time) (backend.Result, error) {
 	result := backend.Result{Code: ended.Code, Left: ended.Left}
-	err := os.Remove(filepath.Join(e.place.Own, began))
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
+		return result, nil
+	case ended.Signaled:
+		return backend.Result{}, fault.New(fault.Engine, errors.New("podman was killed before the script ended"), "")
+	case began && (ended.Code < 125 || 128 < ended.Code && ended.Code < 255):
 		return result, nil
 	}
-	if ended.Signaled {
-		return backend.Result{}, fault.New(fault.Engine, errors.New("podman was killed before the script ended"), "")
+	if err := e.confirm(ended.Code, start); err != nil {
+		return backend.Result{}, err
 	}
-	if errors.Is(err, fs.ErrNotExist) && ended.Code != 125 {
+	if !began {
 		return backend.Result{}, noShell(ended.Code)
 	}
-	if ended.Code == 0 || ended.Code < 125 || 128 < ended.Code && ended.Code < 255 {
-		return result, err
-	}
-	return result, e.confirm(ended.Code)
+	return result, nil
 }
 
 // noShell is the error of an image whose container ended before a shell read the script.
 func noShell(code int) error {
 	return fault.New(fault.ImageFails, fmt.Errorf("the container ended with %d before a shell read the script", code),
-		`set entrypoint: [""] of the image in .gitlab-ci.yml, if its entrypoint does not start the command that it gets; the image must have sh`)
+		`set entrypoint: [""] of the image in .gitlab-ci.yml; if it is set, the image must have sh, in its PATH`)
 }
 
 // confirmTime bounds how long podman may take to say how a container ended.
 const confirmTime = 10 * time.Second
 
-// confirm returns an error unless podman says that the container ended with the code.
-func (e engine) confirm(code int) error {
+// confirm returns an error unless podman says that the container was started since then, and
+// ended with the code.
+func (e engine) confirm(code int, start time.Time) error {
 	ctx, cancel := context.WithTimeout(context.Background(), confirmTime)
 	defer cancel()
-	answer, err := e.outside().do(ctx, e.place.onJob(rootDir, "inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", jobName))
-	if want := fmt.Sprintf("exited %d", code); err == nil && answer != want {
-		err = fmt.Errorf("podman ended with %d, and the container is %q", code, answer)
+	answer, err := e.outside().do(ctx, e.place.onJob(rootDir, "inspect", "--format", "{{.State.Status}} {{.State.ExitCode}} {{.State.StartedAt.Unix}}", jobName))
+	var status string
+	var its int
+	var started int64
+	if _, scanErr := fmt.Sscan(answer, &status, &its, &started); err == nil {
+		err = scanErr
 	}
-	if err != nil {
-		return fault.New(fault.Engine, fmt.Errorf("the container engine ended before the script: %w", err), "")
+	switch {
+	case err != nil:
+	case started < start.Unix():
+		return fault.New(fault.Engine, errors.New("podman did not start the container of the job"),
+			"look at what podman says above: the image has something odd at /etc, /proc or a path of the job, or the host lacks room or memory").
+			Detail("podman", fmt.Sprintf("it ended with %d, and the container is %s", code, status))
+	case status != "exited" || its != code:
+		err = fmt.Errorf("podman ended with %d, and the container is %s with %d", code, status, its)
+	default:
+		return nil
 	}
-	return nil
+	return fault.New(fault.Engine, errors.New("the container engine ended before the script"), "").Detail("why", err.Error())
 }

@@ -69,7 +69,7 @@ func (e engine) startService(ctx context.Context, i int, s backend.Service, of i
 		[]string{"--log-driver=k8s-file", "--log-opt=max-size=1mb", "--log-opt=path=" + e.place.logOf(i)},
 		start(s.Image, of, s.Command))
 	if _, err := e.do(ctx, e.place.onJob(rootDir, args...), variables); err != nil {
-		return imageFault("a service cannot be started", err, "correct the service in .gitlab-ci.yml: its command, entrypoint or user").With("service", s.Name)
+		return imageFault("a service cannot be started", "start a service", err, "correct the service in .gitlab-ci.yml: its command, entrypoint or user").With("service", s.Name)
 	}
 	return nil
 }

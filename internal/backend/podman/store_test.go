@@ -3,7 +3,10 @@ package podman_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"rolecall/internal/backend/podman"
 	"rolecall/internal/fault"
@@ -39,6 +42,28 @@ func TestBrokenStore(t *testing.T) {
 		t.Errorf("error %v, want one of the engine", err)
 	}
 	kit.Must(t, p.reap())
+}
+
+// TestPlantedLock: podman keeps its locks among the files of the job. What another user has
+// put at the place of those in /dev/shm harms no job.
+func TestPlantedLock(t *testing.T) {
+	if isStep(t) || !kit.InUnified(t, "locks of podman") {
+		return
+	}
+	kit.Must(t, unix.Mount("tmpfs", "/dev/shm", "tmpfs", 0, "mode=1777"))
+	const planted = "/dev/shm/libpod_rootless_lock_65534"
+	kit.Must(t, os.WriteFile(planted, nil, 0o600))
+	kit.Must(t, os.Chown(planted, 34, 34)) // of another tenant's user
+	p := newJob(t, unique(4727), withServices("none", web("80", "one", "db"))).withImage()
+	kit.Must(t, p.build())
+	if o := p.run("build_script", "wget -q -O - http://db; exit 126", nil); o.Code != 126 || o.Err != "" || !strings.HasPrefix(o.stdout, "one\n") {
+		t.Errorf("%+v", o)
+	}
+	kit.Must(t, p.reap())
+	p.checkNothing("the job")
+	if left, err := os.ReadDir("/dev/shm"); err != nil || len(left) != 1 {
+		t.Errorf("left in /dev/shm: %v, %v", left, err)
+	}
 }
 
 // TestReapWithoutFolders: a job whose work tree and own folder are gone is reaped, though a
