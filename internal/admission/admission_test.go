@@ -95,10 +95,10 @@ func TestTokensThatCount(t *testing.T) {
 // runner passes, or both.
 func TestOverridesAreSeenInBoth(t *testing.T) {
 	t.Parallel()
-	c := newCase(t, job.Request{"AWS_ACCESS_KEY_ID": "x", "AWS_PROFILE": "y", "ROLECALL_ENV_FILE": "z", "ROLECALL_EXPIRES": "z", "TENANT": "alpha"})
+	c := newCase(t, job.Request{"AWS_ACCESS_KEY_ID": "x", "AWS_PROFILE": "y", "ROLECALL_ENV_FILE": "z", "ROLECALL_EXPIRES": "z", "ROLECALL_ENDPOINT": "", "ROLECALL_ENDPOINT_TOKEN": "z", "TENANT": "alpha"})
 	c.Response.Variables = []job.Variable{{Key: "AWS_PROFILE"}, {Key: "AWS_REGION"}, {Key: "AWS_CONFIG_FILE"}}
 	_, err := refused(t, "overrides", c)
-	const want = "credentials: AWS_ACCESS_KEY_ID, AWS_CONFIG_FILE, AWS_PROFILE, ROLECALL_ENV_FILE, ROLECALL_EXPIRES; remove"
+	const want = "credentials: AWS_ACCESS_KEY_ID, AWS_CONFIG_FILE, AWS_PROFILE, ROLECALL_ENDPOINT, ROLECALL_ENDPOINT_TOKEN, ROLECALL_ENV_FILE, ROLECALL_EXPIRES; remove"
 	if err.Code.Side() != fault.Author || !strings.Contains(err.Error(), want) {
 		t.Errorf("%v: %v, want %q", err.Code.Side(), err, want)
 	}

@@ -3,7 +3,6 @@ package admission
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"rolecall/internal/backend"
@@ -32,35 +31,15 @@ type Case struct {
 	ReadFile  FileReader
 
 	ReadImages ImageReader // nil: Decide does not say what the job gets of containers
+
+	// CredentialProgram is the absolute path of the program that prints a credential of the
+	// job for the tools of a cloud; empty: it is not known, and no tool is told of it.
+	CredentialProgram string
 }
 
 // FileReader reads the file at path, which a policy file names under key. It returns
 // nothing if path is empty.
 type FileReader func(key, path string) ([]byte, error)
-
-// Provider knows what can be ordered from one provider of credentials. It asks no
-// server.
-type Provider interface {
-	// Name returns the provider's name, such as aws.
-	Name() string
-	// Overrides reports whether a job variable of that name would win over the
-	// provider's credentials inside the job's script.
-	Overrides(variable string) bool
-	// ByJob returns the settings that a job requests without a policy file.
-	ByJob(a Asker) (settings any, err error)
-	// Order returns what to order for a job.
-	Order(a Asker) (creds.Order, error)
-}
-
-// Asker is a job of a tenant that something is ordered for.
-type Asker struct {
-	Tenant   tenant.Name
-	Settings any // of the tenant, in the provider's type
-	Server   any // of the policy file, in the provider's type; nil without a policy file
-	Response job.Response
-	Request  job.Request
-	ReadFile FileReader
-}
 
 // Decision is what a job gets.
 type Decision struct {
@@ -115,7 +94,7 @@ func (c Case) byPolicy() (Decision, error) {
 		return d, err
 	}
 	d.Token = tokens[d.Grant.IDToken]
-	if d.Orders, err = c.orders(d.Grant, d.Settings.Servers); err != nil {
+	if d.Orders, err = c.orders(d); err != nil {
 		return d, err
 	}
 	return d, c.checkOverrides()
@@ -147,7 +126,7 @@ func (c Case) orderByJob(d *Decision) error {
 	if err := c.giveByJob(&d.Grant); err != nil {
 		return err
 	}
-	if d.Orders, err = c.orders(d.Grant, nil); err != nil {
+	if d.Orders, err = c.orders(*d); err != nil {
 		return err
 	}
 	if c.Request[d.Grant.IDToken] == "" {
@@ -180,68 +159,6 @@ func (c Case) checkUser(g tenant.Grant) error {
 		return c.NoRoot
 	case c.NotAs != nil:
 		return c.NotAs(g.RunAs)
-	}
-	return nil
-}
-
-// giveByJob puts into a grant what the job requests of each provider.
-func (c Case) giveByJob(g *tenant.Grant) error {
-	for _, p := range c.Providers {
-		settings, err := p.ByJob(c.asker(*g, nil, nil))
-		if err != nil {
-			return err
-		}
-		if settings != nil {
-			g.Gifts = append(g.Gifts, tenant.Gift{Provider: p.Name(), Settings: settings})
-		}
-	}
-	return nil
-}
-
-// orders returns the orders of a grant.
-func (c Case) orders(g tenant.Grant, servers []tenant.Gift) ([]creds.Order, error) {
-	if len(c.Providers) == 0 {
-		return nil, nil
-	}
-	orders := make([]creds.Order, 0, len(g.Gifts))
-	for _, gift := range g.Gifts {
-		order, err := c.order(g, gift, servers)
-		if err != nil {
-			return nil, err
-		}
-		orders = append(orders, order)
-	}
-	return orders, nil
-}
-
-// order returns the order of one gift of a grant.
-func (c Case) order(g tenant.Grant, gift tenant.Gift, servers []tenant.Gift) (creds.Order, error) {
-	p := c.provider(gift.Provider)
-	if p == nil {
-		return creds.Order{}, fault.New(fault.Programs, fmt.Errorf("tenant %q: this program does not know the provider %q", g.Tenant, gift.Provider),
-			"install all programs of one version of rolecall")
-	}
-	return p.Order(c.asker(g, gift.Settings, tenant.Find(servers, gift.Provider)))
-}
-
-// overrides reports whether a job variable of that name would win over what the job
-// gets. Without providers the job gets nothing.
-func (c Case) overrides(name string) bool {
-	ours := name == job.EnvFileVariable || name == job.ExpiresVariable
-	return len(c.Providers) > 0 && ours || slices.ContainsFunc(c.Providers, func(p Provider) bool { return p.Overrides(name) })
-}
-
-// asker returns the job as a provider sees it.
-func (c Case) asker(g tenant.Grant, settings, server any) Asker {
-	return Asker{Tenant: g.Tenant, Settings: settings, Server: server, Response: c.Response, Request: c.Request, ReadFile: c.ReadFile}
-}
-
-// provider returns the provider of that name, or nil.
-func (c Case) provider(name string) Provider {
-	for _, p := range c.Providers {
-		if p.Name() == name {
-			return p
-		}
 	}
 	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
-	"errors"
 	"os"
 	"reflect"
 	"slices"
@@ -39,6 +38,7 @@ const (
 	Masked        Kind = "masked"         // a stage has printed secrets, which were masked
 	CopiesRemoved Kind = "copies_removed" // files outside of the work tree held secrets of an ended job, and were removed
 	CopiesLeft    Kind = "copies_left"    // such files may be left
+	Renewed       Kind = "renewed"        // a credential of the job was renewed while a script ran
 	Ended         Kind = "ended"          // a job that had credentials has ended
 	Removed       Kind = "removed"        // a job that had credentials was dead, and was removed
 )
@@ -80,7 +80,9 @@ type Event struct {
 	ErrorCode string `json:"error_code,omitempty"` // of an answer of AWS
 	RequestID string `json:"request_id,omitempty"` // of that answer
 
+	Source          string    `json:"source,omitempty"` // of the tenant that has issued the session; empty: the tenant itself
 	RoleARN         string    `json:"role_arn,omitempty"`
+	Chain           []string  `json:"chain,omitempty"` // the roles through which the role was assumed, the first one first
 	RoleSessionName string    `json:"role_session_name,omitempty"`
 	AccessKeyID     string    `json:"access_key_id,omitempty"`
 	Expiration      time.Time `json:"expiration,omitzero"`
@@ -109,24 +111,6 @@ type Place struct {
 	Inside string `json:"inside,omitempty"` // the path through archives, such as b.tar.gz > c
 	Kind   string `json:"kind,omitempty"`   // of the secrets
 	Reason string `json:"reason,omitempty"` // why it cannot be searched
-}
-
-// Fail puts an error into the event: its code, who must act, what is wrong, and what a
-// server has answered.
-func (e *Event) Fail(err error) {
-	if err == nil {
-		return
-	}
-	e.Code, e.Side, e.Reason = fault.CodeOf(err), fault.SideOf(err), err.Error()
-	if own, ok := errors.AsType[*fault.Error](err); ok {
-		e.ErrorCode, e.RequestID = own.Answer.Code, own.Answer.Request
-	}
-}
-
-// Locate puts places into the event: the first ones, and how many more there are.
-func (e *Event) Locate(places []Place) {
-	shown := min(len(places), maxPlaces)
-	e.Places, e.More = places[:shown], len(places)-shown
 }
 
 // line returns the event as a line of at most maxLine bytes. Until the line fits, it only

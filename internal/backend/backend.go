@@ -62,6 +62,12 @@ type Owner struct {
 	GID uint32
 }
 
+// ToolFile is a file of a tool of which a job has a copy of its own.
+type ToolFile struct {
+	Path string // below HOME, and below the job's own folder, such as .aws/config
+	End  string // text that the copy ends with, even if there is no file
+}
+
 // Script is a script of a stage.
 type Script struct {
 	Path   string   // on this host
@@ -77,7 +83,19 @@ type Script struct {
 	// Ended reports whether another process has ended the job. Such a script is not
 	// started, or is killed without a grace.
 	Ended func() bool
+
+	// Done is called when the script has ended, before what it has left is killed; may be nil.
+	Done func()
 }
+
+// Users are a range of uids of this host.
+type Users struct {
+	First uint32
+	Count uint32
+}
+
+// Has reports whether a uid is in the range.
+func (u Users) Has(uid uint32) bool { return uid >= u.First && uid-u.First < u.Count }
 
 // Result is how a script ended.
 type Result struct {

@@ -13,6 +13,8 @@ type Order struct {
 	Logins     []Login           // of registries
 	Resolve    Resolver          // asks a registry
 	Secrets    string            // the folder that scripts find the env file in; empty: there is none
+	Endpoint   bool              // scripts ask for credentials on the loopback interface, where this host must be able to listen
+	Program    string            // path of a program of the driver that scripts find at the same path; empty: none
 	Proxy      []string          // variables of the service that name proxies, as NAME=value
 	Say        func(text string) // shows a line in the job log
 	Warn       func(text string) // shows a warning there, which may have several lines

@@ -19,6 +19,7 @@ type Credential struct {
 	Secrets  []mask.Named    // texts to mask, and to keep out of uploads
 	Facts    Facts           // texts that logs may show
 	Expires  time.Time       // zero: never
+	Served   *Served         // how an endpoint gives the credential to scripts; nil: none does
 	Revoke   json.RawMessage `json:"-"` // a secret that the provider needs to revoke the credential; empty: it cannot be revoked
 }
 

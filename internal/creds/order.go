@@ -11,10 +11,14 @@ import (
 // of a proxy.
 type Order struct {
 	Provider string          `json:"provider"`           // such as aws
+	Name     string          `json:"name,omitempty"`     // that of the credential; empty: the tenant's own
 	Session  string          `json:"session"`            // name of the job in the provider's own log
 	Lifetime time.Duration   `json:"lifetime,omitempty"` // how long the job may run; in JSON nanoseconds; 0: not known
 	Limit    time.Duration   `json:"limit,omitempty"`    // how long credentials may be valid at most; 0: no limit
+	Served   bool            `json:"served,omitempty"`   // an endpoint gives the credential to scripts, and renews it
+	Renew    time.Duration   `json:"renew,omitempty"`    // how long before its end an endpoint renews the credential; 0: half of its life, or 15 minutes if that is more
 	Terms    json.RawMessage `json:"terms"`              // what is granted and where, in the provider's own format
 	Facts    Facts           `json:"facts,omitempty"`    // what logs may show about the terms
 	Notes    []string        `json:"notes,omitempty"`    // what the job's author must know about the terms, without secrets
+	Tools    []ToolText      `json:"-"`                  // what the provider's tools must find in their files
 }

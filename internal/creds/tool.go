@@ -9,6 +9,13 @@ type ToolFile struct {
 	File     string // such as .aws/config
 }
 
+// ToolText is a text that a job's own copy of a tool's file ends with, such as a profile. It
+// is no secret.
+type ToolText struct {
+	File string // as ToolFile.File
+	Text string
+}
+
 // Docker returns the file in which docker login keeps the passwords of registries. Those
 // of AWS's registries are made of the job's credentials.
 //

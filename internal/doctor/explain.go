@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"rolecall/internal/admission"
+	"rolecall/internal/endpoint"
 	"rolecall/internal/fault"
 	"rolecall/internal/idtoken"
 	"rolecall/internal/idtoken/jwks"
@@ -76,6 +77,7 @@ func (d call) newCase(told program.Flags, file string) (admission.Case, error) {
 	}
 	c.NoRoot, c.NotAs = told.NoRoot(policy, os.Geteuid()), program.NotAs(os.Geteuid())
 	c.NoContainers = program.NoContainers(os.Geteuid())
+	c.CredentialProgram = program.PathBeside(endpoint.Credential) // all programs lie in one folder
 	for _, p := range d.providers {
 		c.Providers = append(c.Providers, p)
 	}
@@ -141,12 +143,14 @@ func explain(c admission.Case) explanation {
 	}
 	e.Allowed, e.Tenant = true, string(d.Grant.Tenant)
 	e.addContainers(d)
-	for _, o := range d.Orders {
-		e.Role, e.Region = o.Facts.Get("role_arn"), o.Facts.Get("region")
-		if o.Limit > 0 {
-			e.Duration = o.Limit.String()
+	for i, o := range d.Orders {
+		g := givenBy(o)
+		if i == 0 { // the tenant's own come first
+			e.Role, e.Region, e.Duration = g.Role, g.Region, g.Duration
 		}
+		e.Given = append(e.Given, g)
 	}
+	e.Requests = d.Grant.Requests
 	return e
 }
 

@@ -21,9 +21,11 @@ type explanation struct {
 	Role      string   `json:"role,omitempty"`
 	Region    string   `json:"region,omitempty"`
 	Duration  string   `json:"duration,omitempty"` // the longest session
-	Image     string   `json:"image,omitempty"`    // that the job's scripts run in; empty: on the host
-	Services  []string `json:"services,omitempty"` // that run beside it
-	Logins    []string `json:"logins,omitempty"`   // to registries, and where they are from
+	Given     []given  `json:"given,omitempty"`
+	Requests  uint64   `json:"max_requests_per_minute,omitempty"` // of the tenant and project, on a host; how many there were is not known
+	Image     string   `json:"image,omitempty"`                   // that the job's scripts run in; empty: on the host
+	Services  []string `json:"services,omitempty"`                // that run beside it
+	Logins    []string `json:"logins,omitempty"`                  // to registries, and where they are from
 	Signature string   `json:"signature"`
 	Notes     []string `json:"notes,omitempty"`
 	Rules     []rule   `json:"rules"`
@@ -79,7 +81,7 @@ func failed(v tenant.Verdict) int {
 
 // String returns the explanation for people.
 func (e explanation) String() string {
-	text := e.result() + e.containers() + fmt.Sprintf("signature: %s\n", e.Signature)
+	text := e.result() + e.given() + e.containers() + fmt.Sprintf("signature: %s\n", e.Signature)
 	for _, note := range e.Notes {
 		text += fmt.Sprintf("note: %s\n", note)
 	}
@@ -99,6 +101,23 @@ func (e explanation) result() string {
 	}
 	return fmt.Sprintf("allowed: tenant %s, role %s, region %s, sessions of %s\n", e.Tenant, e.Role,
 		cmp.Or(e.Region, "of the runner's service"), cmp.Or(e.Duration, "the job's timeout"))
+}
+
+// given returns what the job gets beside what the first line says.
+func (e explanation) given() string {
+	text := ""
+	for _, g := range e.Given {
+		text += g.String()
+	}
+	return text + e.limit()
+}
+
+// limit returns how many credentials jobs like this may ask for.
+func (e explanation) limit() string {
+	if e.Requests == 0 {
+		return ""
+	}
+	return fmt.Sprintf("limit: %d credentials a minute, for the jobs of this tenant and project on a host; explain does not count\n", e.Requests)
 }
 
 // containers returns what the job gets of containers, a line each.

@@ -13,6 +13,8 @@ import (
 // output, so that it can be written to a file.
 func (d call) trustPolicy(args []string) error {
 	flags := d.flags("trust-policy", "`NAME` of the tenant")
+	source := flags.String("source", "", "`NAME` of a source of the tenant (default: the tenant's own role)")
+	hop := flags.Int("hop", 1, "`NUMBER` of the role in a chain, from 1 on")
 	terraform := flags.Bool("terraform", false, "print the configuration of Terraform, or OpenTofu")
 	if err := flags.parse(args); err != nil {
 		return err
@@ -28,28 +30,63 @@ func (d call) trustPolicy(args []string) error {
 	if err != nil {
 		return err
 	}
-	result, err := trust.New(policy.Settings().GitLab.Issuer, chosen)
+	if *hop != 1 {
+		result, err := trust.NewHop(chosen, *source, *hop)
+		if err != nil {
+			return err
+		}
+		return d.printTrust(result, result.Notes, *terraform)
+	}
+	result, err := trust.New(policy.Settings().GitLab.Issuer, chosen, *source)
 	if err != nil {
 		return err
 	}
-	return d.printTrust(result, *terraform)
+	if err := d.printTrust(result, result.Notes, *terraform); err != nil {
+		return err
+	}
+	d.sayHops(chosen, *source)
+	return nil
 }
 
-// printTrust prints a trust policy, as HCL or as JSON with the commands of the AWS CLI.
-func (d call) printTrust(result trust.Trust, terraform bool) error {
+// trustPolicy is what a role needs in AWS.
+type trustPolicy interface {
+	JSON() []byte
+	HCL() string
+	Commands(file string) string
+}
+
+// printTrust prints a trust policy, as HCL or as JSON. The notes and the commands of the AWS
+// CLI go to standard error.
+func (d call) printTrust(result trustPolicy, notes []trust.Note, terraform bool) error {
 	if terraform {
 		return d.print(nil, result.HCL(), false)
 	}
-	d.sayTrust(result)
+	d.sayTrust(result, notes)
 	return d.print(nil, string(result.JSON()), false)
 }
 
 // sayTrust prints the notes and the commands of the AWS CLI on standard error.
-func (d call) sayTrust(result trust.Trust) {
-	for _, note := range result.Notes {
+func (d call) sayTrust(result trustPolicy, notes []trust.Note) {
+	for _, note := range notes {
 		d.say("# warning: %s\n", note)
 	}
 	d.say("%s", result.Commands("trust.json"))
+}
+
+// sayHops prints on standard error how the trust policies of the other roles of a chain are
+// printed.
+func (d call) sayHops(t tenant.Tenant, source string) {
+	given, err := trust.Given(t, source)
+	if err != nil {
+		return
+	}
+	of := "--tenant " + string(t.Name)
+	if source != "" {
+		of += " --source " + source
+	}
+	for i, h := range given.Chain {
+		d.say("# role %d of the chain, %s: doctor trust-policy %s --hop %[1]d\n", i+2, h.Role, of)
+	}
 }
 
 // find returns the tenant of that name.

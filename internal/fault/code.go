@@ -66,6 +66,7 @@ const (
 	LogLocked   Code = "RC505" // the audit log is locked by another process
 	Interrupted Code = "RC506" // the runner has died or has stopped the stage, or the job has ended meanwhile
 	Crashed     Code = "RC507" // the Go runtime has ended a program; package crash prints it
+	TooMany     Code = "RC508" // the jobs of a tenant and project ask for too many credentials
 	NoRegistry  Code = "RC521" // a registry does not answer
 	Engine      Code = "RC531" // the container engine has failed
 )

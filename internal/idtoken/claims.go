@@ -39,6 +39,36 @@ type Claims struct {
 	UserID         ID     `json:"user_id"`
 	PipelineID     ID     `json:"pipeline_id"`
 	RunnerID       ID     `json:"runner_id"`
+
+	NamespaceID          ID     `json:"namespace_id"`
+	NamespacePath        string `json:"namespace_path"`
+	PipelineSource       string `json:"pipeline_source"`
+	EnvironmentProtected string `json:"environment_protected"` // "true" or "false", as a text
+	DeploymentTier       string `json:"deployment_tier"`
+}
+
+// ClaimNames returns the names that Get knows, sorted.
+func ClaimNames() []string { return slices.Sorted(maps.Keys(Claims{}.byName())) }
+
+// Get returns the claim of that name, which is empty if the token does not have it. If ok is
+// false, no claim about a job has that name.
+func (c Claims) Get(name string) (value string, ok bool) {
+	value, ok = c.byName()[name]
+	return value, ok
+}
+
+// byName returns the claims about a job that have one text as their value.
+func (c Claims) byName() map[string]string {
+	return map[string]string{
+		"namespace_id": string(c.NamespaceID), "namespace_path": c.NamespacePath,
+		"project_id": string(c.ProjectID), "project_path": c.ProjectPath,
+		"job_project_id": string(c.JobProjectID), "job_project_path": c.JobProjectPath,
+		"user_id": string(c.UserID), "user_login": c.UserLogin,
+		"pipeline_id": string(c.PipelineID), "pipeline_source": c.PipelineSource,
+		"job_id": string(c.JobID), "runner_id": string(c.RunnerID),
+		"ref": c.Ref, "ref_type": c.RefType, "ref_protected": c.RefProtected,
+		"environment": c.Environment, "environment_protected": c.EnvironmentProtected, "deployment_tier": c.DeploymentTier,
+	}
 }
 
 // Audience names the receivers of a token, one or several, as the job's id_tokens says.

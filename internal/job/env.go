@@ -23,6 +23,10 @@ const (
 	// ToldVariable holds what the config stage was started with. The config stage
 	// passes it on in job_env, too.
 	ToldVariable = "ROLECALL_FLAGS"
+	// EndpointVariable and EndpointTokenVariable hold where the endpoint of a script is, such as
+	// http://127.0.0.1:4711, and the token that it wants, for the program credential.
+	EndpointVariable      = "ROLECALL_ENDPOINT"
+	EndpointTokenVariable = "ROLECALL_ENDPOINT_TOKEN" //nolint:gosec // the name of a variable
 	// EnvFileVariable holds the path of the env file, for the job's script.
 	EnvFileVariable = "ROLECALL_ENV_FILE"
 	// ExpiresVariable holds the time at which the first credential of the job expires, in

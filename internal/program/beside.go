@@ -24,6 +24,16 @@ func Beside(ctx context.Context, name string, args ...string) (*exec.Cmd, error)
 	return cmd, nil
 }
 
+// PathBeside returns the path of another program of the driver. It is empty if the folder of
+// this program is not known.
+func PathBeside(name string) string {
+	self, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(filepath.Dir(self), name)
+}
+
 // CannotStart returns why a program of the driver did not start. It is the fault.Programs of
 // the admin if the program is missing, or if the job's user cannot start it where it lies.
 func CannotStart(cmd *exec.Cmd, err error) error {

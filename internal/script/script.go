@@ -31,6 +31,7 @@ type Script struct {
 	Group  Group         // all processes of the script start in it; nil: none
 	Limits Limits
 	Ended  func() bool // reports whether the job of the script has ended; nil: it has not
+	Done   func()      // is called when bash has ended, before what it has left is killed; may be nil
 
 	// Program reads the script instead of bash. Unset, Set and Limits are not for it.
 	Program *Program
@@ -61,8 +62,8 @@ var errEnded = errors.New("the job has ended")
 // Run kills all processes that the script has started, in other sessions too. An error
 // means that the script did not run or that output was lost.
 //
-// Run makes this process the reaper of all processes of the script. So a process may
-// call it only once, and must not start other processes meanwhile.
+// Run makes this process the reaper of all its processes. So a process may call it only
+// once. Other processes that it starts meanwhile are reaped too, and killed at the end.
 //
 // With a User, the script runs as this user and gets nothing from the driver: no other
 // groups, capabilities, keys or open files, and no way to get any, such as setuid
@@ -105,6 +106,9 @@ func (s Script) Run(ctx context.Context) (Result, error) {
 	status, err := wait(bash)
 	close(ended)
 	<-watched
+	if s.Done != nil {
+		s.Done()
+	}
 	if s.Program != nil && s.Program.Settle != nil {
 		s.Program.Settle()
 	}

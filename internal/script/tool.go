@@ -9,8 +9,10 @@ import (
 // Start starts cmd, a program of the driver that handles files of the job, with the rights
 // of a script: as the user, with nothing of the driver and no way to more, and in the
 // group. Nil is the driver's own user, and no group. The program dies with this process.
-// The caller sets the program's limits, and waits for it before it calls Run. The errors
-// are those of cmd.Start, or say what could not be taken from the program.
+// The program sets its limits itself. The caller waits for it before it calls Run; or it
+// starts the program while Run runs, and then Run kills it at the end, and may have reaped
+// it before. The errors are those of cmd.Start, or say what could not be taken from the
+// program.
 //
 // The calling goroutine stays locked to its thread, and the process keeps umask 077 and no
 // core dumps, as after Run with a User.

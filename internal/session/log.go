@@ -14,13 +14,6 @@ import (
 	"rolecall/internal/version"
 )
 
-// The facts of orders and credentials that the audit log has fields for.
-const (
-	roleFact    = "role_arn"
-	sessionFact = "role_session_name"
-	keyFact     = "access_key_id"
-)
-
 // maxServices bounds how many services a line names.
 const maxServices = 10
 
@@ -61,7 +54,7 @@ func (l log) of(kind audit.Kind, d admission.Decision) audit.Event {
 	e := l.event
 	e.Event, e.Program, e.Tenant = kind, program, string(d.Grant.Tenant)
 	for _, o := range d.Orders {
-		if role := o.Facts.Get(roleFact); role != "" { // other providers have no role session
+		if role := o.Facts.Get(audit.RoleFact); role != "" && e.RoleARN == "" { // other providers have no role session
 			e.RoleARN, e.RoleSessionName = role, o.Session
 		}
 	}
@@ -120,11 +113,12 @@ func reason(err error) string {
 	return text
 }
 
-// issued writes that a provider has issued a credential.
+// issued writes that a provider has issued a credential. The line is about the role whose
+// session the job gets.
 func (l log) issued(d admission.Decision, c creds.Credential) error {
 	e := l.of(audit.Issued, d)
 	e.Allowed, e.Rule = new(true), d.Grant.Why
-	e.RoleARN, e.RoleSessionName, e.AccessKeyID = c.Facts.Get(roleFact), c.Facts.Get(sessionFact), c.Facts.Get(keyFact)
-	e.Expiration = c.Expires
+	e.Source = c.Name
+	e.Give(c.Facts.Get, c.Expires)
 	return l.Write(e)
 }

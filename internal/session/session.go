@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"rolecall/internal/admission"
 	"rolecall/internal/audit"
@@ -94,8 +95,14 @@ func (s *Session) Issue(ctx context.Context, issuers []Issuer, keep func(creds.S
 // issue gets the credential of one order, and writes it to the audit log.
 func (s *Session) issue(ctx context.Context, issuers []Issuer, o creds.Order) (creds.Credential, error) {
 	c, err := issue(ctx, issuers, o, s.Token)
-	if err != nil {
+	switch {
+	case err != nil && o.Name != "":
+		return c, fmt.Errorf("tenant %q, source %q: %w", s.Grant.Tenant, o.Name, err)
+	case err != nil:
 		return c, fmt.Errorf("tenant %q: %w", s.Grant.Tenant, err)
+	}
+	if c.Served != nil {
+		c.Served.Since = time.Now()
 	}
 	return c, s.log.issued(s.Decision, c)
 }

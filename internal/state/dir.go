@@ -160,11 +160,11 @@ func (d dir) lock(how int) error {
 	return nil
 }
 
-// lockFor is lock, but tries again for the time patience. A lock may be held for a
+// lockFor is lock with unix.LOCK_EX, but tries again for the time patience. A lock may be held for a
 // moment only: a process that was just forked has it until it executes its program.
-func (d dir) lockFor(how int, patience time.Duration) error {
+func (d dir) lockFor(patience time.Duration) error {
 	for begin := time.Now(); ; time.Sleep(lockPause) {
-		if err := d.lock(how); !errors.Is(err, unix.EWOULDBLOCK) || time.Since(begin) >= patience {
+		if err := d.lock(unix.LOCK_EX); !errors.Is(err, unix.EWOULDBLOCK) || time.Since(begin) >= patience {
 			return err
 		}
 	}

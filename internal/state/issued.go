@@ -5,60 +5,34 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"rolecall/internal/creds"
+	"rolecall/internal/creds/clear"
 	"rolecall/internal/mask"
 )
 
 // maxIssued bounds the size of the driver's own copy, in bytes.
 const maxIssued = 4 << 20
 
-// issued is the content of the driver's own copy. The copy is JSON with the secrets in
-// the clear; only the code in this file reveals secrets for it.
+// issued is the content of the driver's own copy.
 type issued struct {
-	set creds.Set
-	old []mask.Named // secrets of the credentials that Replace has replaced
+	set    creds.Set
+	old    []mask.Named  // secrets of the credentials that Replace has replaced
+	orders []creds.Order // of the credentials that an endpoint renews
 }
 
-// issuedJSON is the form of the driver's own copy.
+// issuedJSON is the form of the driver's own copy: the secrets are in the clear.
 type issuedJSON struct {
-	Credentials []credentialJSON `json:"credentials"`
-	Old         []secretJSON     `json:"old,omitempty"`
-}
-
-type credentialJSON struct {
-	Provider string          `json:"provider"`
-	Name     string          `json:"name,omitempty"`
-	Env      []variableJSON  `json:"env,omitempty"`
-	Files    []fileJSON      `json:"files,omitempty"`
-	Secrets  []secretJSON    `json:"secrets,omitempty"`
-	Facts    creds.Facts     `json:"facts,omitempty"`
-	Expires  time.Time       `json:"expires,omitzero"`
-	Revoke   json.RawMessage `json:"revoke,omitempty"`
-}
-
-type variableJSON struct {
-	Name  string `json:"name"`
-	Value string `json:"value"`
-}
-
-type fileJSON struct {
-	Name     string `json:"name"`
-	Variable string `json:"variable"`
-	Content  string `json:"content"`
-}
-
-type secretJSON struct {
-	Kind  string `json:"kind"`
-	Value string `json:"value"`
+	Credentials []clear.Credential `json:"credentials"`
+	Old         []clear.Secret     `json:"old,omitempty"`
+	Orders      []creds.Order      `json:"orders,omitempty"`
 }
 
 // encode returns the content of the file.
 func (i issued) encode() ([]byte, error) {
-	form := issuedJSON{Credentials: []credentialJSON{}, Old: revealAll(i.old)}
+	form := issuedJSON{Credentials: []clear.Credential{}, Old: clear.RevealSecrets(i.old), Orders: i.orders}
 	for _, c := range i.set {
-		form.Credentials = append(form.Credentials, reveal(c))
+		form.Credentials = append(form.Credentials, clear.Reveal(c))
 	}
 	content, err := form.encode()
 	if err == nil && len(content) > maxIssued {
@@ -96,9 +70,9 @@ func parseIssued(content []byte) (issued, error) {
 
 // issued returns what was issued, with its secrets hidden.
 func (form issuedJSON) issued() issued {
-	i := issued{old: hideAll(form.Old)}
+	i := issued{old: clear.HideSecrets(form.Old), orders: form.Orders}
 	for _, c := range form.Credentials {
-		i.set = append(i.set, hide(c))
+		i.set = append(i.set, c.Hide())
 	}
 	return i
 }
@@ -106,48 +80,4 @@ func (form issuedJSON) issued() issued {
 // check returns an error if encode must not write what was issued.
 func (i issued) check() error {
 	return errors.Join(i.set.Check(), creds.CheckSecrets(i.old))
-}
-
-// reveal returns a credential in the form of the driver's own copy.
-func reveal(c creds.Credential) credentialJSON {
-	form := credentialJSON{Provider: c.Provider, Name: c.Name, Facts: c.Facts, Expires: c.Expires.UTC(), Revoke: c.Revoke}
-	for _, v := range c.Env {
-		form.Env = append(form.Env, variableJSON{v.Name, v.Value.Reveal()})
-	}
-	for _, f := range c.Files {
-		form.Files = append(form.Files, fileJSON{f.Name, f.Variable, f.Content.Reveal()})
-	}
-	form.Secrets = revealAll(c.Secrets)
-	return form
-}
-
-// hide returns the credential that reveal has put into a form.
-func hide(form credentialJSON) creds.Credential {
-	c := creds.Credential{Provider: form.Provider, Name: form.Name, Facts: form.Facts, Expires: form.Expires, Revoke: form.Revoke}
-	for _, v := range form.Env {
-		c.Env = append(c.Env, creds.Variable{Name: v.Name, Value: mask.NewSecret(v.Value)})
-	}
-	for _, f := range form.Files {
-		c.Files = append(c.Files, creds.File{Name: f.Name, Variable: f.Variable, Content: mask.NewSecret(f.Content)})
-	}
-	c.Secrets = hideAll(form.Secrets)
-	return c
-}
-
-// revealAll returns secrets in the form of the driver's own copy.
-func revealAll(secrets []mask.Named) []secretJSON {
-	var form []secretJSON
-	for _, s := range secrets {
-		form = append(form, secretJSON{s.Kind, s.Value.Reveal()})
-	}
-	return form
-}
-
-// hideAll returns the secrets that revealAll has put into a form.
-func hideAll(form []secretJSON) []mask.Named {
-	var secrets []mask.Named
-	for _, s := range form {
-		secrets = append(secrets, mask.Named{Kind: s.Kind, Value: mask.NewSecret(s.Value)})
-	}
-	return secrets
 }

@@ -42,7 +42,7 @@ func (d dir) changeLedger(patience time.Duration, change func(ledger.Ledger) led
 		return err
 	}
 	defer own.close()
-	if err := own.lockFor(unix.LOCK_EX, patience); err != nil {
+	if err := own.lockFor(patience); err != nil {
 		return err
 	}
 	l, err := d.readLedger()

@@ -51,6 +51,7 @@ type Record struct {
 
 	Audit audit.Trail `json:"audit,omitzero"` // to the audit log, for programs that read no policy file
 
+	Requests uint64 `json:"requests,omitempty"` // Quota.PerMinute of the tenant and project
 	Metadata bool   `json:"metadata,omitempty"` // scripts may use the metadata service of the host's cloud
 	Notes    []Note `json:"notes,omitempty"`    // what the job's author must know
 

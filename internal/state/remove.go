@@ -64,7 +64,7 @@ func removeFrom(top dir, key job.Key, patient bool) (Ended, error) {
 	defer d.close()
 	f := &Folder{id: key.ID, root: top, dir: d}
 	if patient {
-		_ = f.dir.lockFor(unix.LOCK_EX, lockTime) // after that time the folder is removed all the same
+		_ = f.dir.lockFor(lockTime) // after that time the folder is removed all the same
 	}
 	_ = f.load() // the folder is removed even if its record is broken or missing
 	if err := f.checkProof(key); err != nil {

@@ -14,8 +14,8 @@ import (
 
 // Replace replaces the credential that has the provider and name of c by c. It does so
 // by renames: a process that reads one of the files meanwhile sees the old file or the
-// new one, whole. The ledger is changed first, by the function enter, as Enter does, and
-// then the driver's own copy: so the driver knows a secret before the job can have it.
+// new one, whole. The ledger is changed first, by the function enter, as Enter does, if it
+// is not nil, and then the driver's own copy: so the driver knows a secret before the job can have it.
 //
 // If Replace fails or is killed, the job has the old or the new credential, and Replace
 // can be called again. Files that the job holds open keep their old content until
@@ -30,7 +30,7 @@ func (f *Folder) Replace(c creds.Credential, enter func(ledger.Ledger) ledger.Le
 		return err
 	}
 	defer kept.close()
-	if err := kept.lockFor(unix.LOCK_EX, lockTime); err != nil {
+	if err := kept.lockFor(lockTime); err != nil {
 		return err
 	}
 	return f.replaceIn(kept, c, enter)
@@ -50,8 +50,10 @@ func (f *Folder) replaceIn(kept dir, c creds.Credential, enter func(ledger.Ledge
 	if err != nil {
 		return err
 	}
-	if err := f.Enter(enter); err != nil {
-		return err
+	if enter != nil {
+		if err := f.Enter(enter); err != nil {
+			return err
+		}
 	}
 	if err := f.dir.exchange(issuedName, issuedNew, content); err != nil {
 		return err
@@ -66,7 +68,7 @@ func (i issued) replace(c creds.Credential) (issued, error) {
 	if !ok {
 		return issued{}, fmt.Errorf("no credential %s was issued to the job", c)
 	}
-	after := issued{set: set, old: slices.Clone(i.old)}
+	after := issued{set: set, old: slices.Clone(i.old), orders: i.orders}
 	for _, secret := range old.Secrets {
 		if !holds(set.Secrets(), secret) && !holds(after.old, secret) {
 			after.old = append(after.old, secret)

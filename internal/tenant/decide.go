@@ -222,6 +222,7 @@ func (t *Tenant) grant(v *view) Grant {
 		Protected: v.claims.Protected == "true",
 		RunAs:     t.RunAs,
 		Limits:    t.Limits,
+		Requests:  t.MaxRequests,
 		Images:    t.Images.Clone(),
 		Gifts:     slices.Clone(t.Gifts),
 		Why:       t.why(v),

@@ -92,6 +92,7 @@ type Tenant struct {
 	Protected    bool
 	Environments []Pattern // empty: any environment, or none
 	Required     bool
+	MaxRequests  uint64 // of credentials in a minute, of all jobs of a project; 0: no limit
 	RunAs        string // unix user of its jobs; empty: the runner's user
 	Limits       Limits
 	Images       image.Rules
@@ -124,10 +125,11 @@ func PodmanContainers() Containers {
 // Podman is the name of the one engine.
 const Podman = "podman"
 
-// Find returns the settings of a provider among gifts, or nil.
+// Find returns the settings of a provider among gifts, those of the tenant's own and not of a
+// source, or nil.
 func Find(gifts []Gift, provider string) any {
 	for _, g := range gifts {
-		if g.Provider == provider {
+		if g.Provider == provider && g.Name == "" {
 			return g.Settings
 		}
 	}

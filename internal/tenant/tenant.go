@@ -53,6 +53,7 @@ type Grant struct {
 	Protected bool   // the trust class of the job: whether its ref is protected
 	RunAs     string // unix user of the job; empty: the runner's user
 	Limits    Limits
+	Requests  uint64      // how many credentials the jobs of the project may ask for in a minute; 0: no limit
 	Images    image.Rules // what the job may ask for of containers
 	Gifts     []Gift      // what the tenant gives the job; empty without a policy file
 	Why       string      // the rules that allowed the job, for the audit log; empty without a policy file
@@ -65,6 +66,7 @@ type Grant struct {
 // Gift is what a tenant gives its jobs from one provider of credentials.
 type Gift struct {
 	Provider string // the name of the provider, such as aws
+	Name     string // of the source in the policy file; empty: the tenant's own
 	Settings any    // of a type that only the provider knows; it never changes
 }
 

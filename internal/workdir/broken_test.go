@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"rolecall/internal/backend"
 	"rolecall/internal/workdir"
 	"rolecall/test/kit"
 )
@@ -41,7 +42,7 @@ func TestFullDisk(t *testing.T) {
 		base, own := filepath.Join(disk, "builds"), filepath.Join(disk, "own")
 		err := os.Mkdir(own, 0o700)
 		if err == nil {
-			err = workdir.Furnish(own, workdir.Source{Dir: skeleton, Admins: true}, []string{".m2/run"}, owner())
+			err = workdir.Furnish(own, workdir.Source{Dir: skeleton, Admins: true}, []backend.ToolFile{{Path: ".m2/run"}}, owner())
 		}
 		if err == nil {
 			err = workdir.MakeHome(base, "alpha/protected.home", skeleton, owner())
@@ -138,7 +139,7 @@ func TestBrokenCopy(t *testing.T) {
 	}
 	skeleton, own := newSkeleton(t), t.TempDir()
 	kit.Must(t, kit.Deny(unix.EIO, kit.Call{Number: unix.SYS_FCHOWNAT}))
-	err := workdir.Furnish(own, workdir.Source{Dir: skeleton, Admins: true}, []string{".m2/run"}, owner())
+	err := workdir.Furnish(own, workdir.Source{Dir: skeleton, Admins: true}, []backend.ToolFile{{Path: ".m2/run"}}, owner())
 	if !errors.Is(err, unix.EIO) || !strings.Contains(err.Error(), "lchownat .m2/run: ") {
 		t.Errorf("error %v", err)
 	}

@@ -7,11 +7,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"rolecall/internal/adminfile"
+	"rolecall/internal/backend"
 )
 
 // maxTool bounds the size of a file that Furnish copies.
@@ -26,9 +28,9 @@ type Source struct {
 // Furnish makes copies of files of the source in the folder at path, which is empty and the
 // driver's user's, and then gives the folder to the owner. The files are paths in the
 // source, such as .aws/config; one that is not there, or is no regular file of at most 1
-// MiB, is left out. In a home only files are copied that the owner can read: the user of a
+// MiB, is left out, but for its End. In a home only files are copied that the owner can read: the user of a
 // home can put links and other people's files there.
-func Furnish(path string, from Source, files []string, owner Owner) error {
+func Furnish(path string, from Source, files []backend.ToolFile, owner Owner) error {
 	target, err := os.OpenRoot(path)
 	if err != nil {
 		return err
@@ -43,7 +45,7 @@ func Furnish(path string, from Source, files []string, owner Owner) error {
 	}
 	for _, file := range files {
 		if err := from.furnish(target, source, file, owner); err != nil {
-			return fmt.Errorf("%s: %w", filepath.Join(path, file), err)
+			return fmt.Errorf("%s: %w", filepath.Join(path, file.Path), err)
 		}
 	}
 	return target.Chown(".", int(owner.UID), int(owner.GID))
@@ -67,20 +69,45 @@ func (s Source) open() (*os.Root, error) {
 }
 
 // furnish copies one file, if it is there, and makes the folder that it is in.
-func (s Source) furnish(target, source *os.Root, file string, owner Owner) error {
-	dir := filepath.Dir(file)
+func (s Source) furnish(target, source *os.Root, file backend.ToolFile, owner Owner) error {
+	dir := filepath.Dir(file.Path)
 	if err := target.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	if content, ok := s.read(source, file, owner); ok {
-		if err := target.WriteFile(file, content, 0o600); err != nil {
+	content, ok := s.read(source, file.Path, owner)
+	if section := clash(content, file.End); section != "" {
+		return fmt.Errorf("it has %s already, which the policy file gives to the job", section)
+	}
+	if ok || file.End != "" {
+		if err := target.WriteFile(file.Path, ended(content, file.End), 0o600); err != nil {
 			return err
 		}
-		if err := target.Lchown(file, int(owner.UID), int(owner.GID)); err != nil {
+		if err := target.Lchown(file.Path, int(owner.UID), int(owner.GID)); err != nil {
 			return err
 		}
 	}
 	return target.Lchown(dir, int(owner.UID), int(owner.GID))
+}
+
+// clash returns a section of end that the content has too: a tool would read neither.
+func clash(content []byte, end string) string {
+	for line := range strings.Lines(end) {
+		line = strings.TrimSpace(line)
+		for other := range strings.Lines(string(content)) {
+			if strings.HasPrefix(line, "[") && strings.TrimSpace(other) == line {
+				return line
+			}
+		}
+	}
+	return ""
+}
+
+// ended returns a content with a text at its end, on lines of its own.
+func ended(content []byte, end string) []byte {
+	if len(content) > 0 && end != "" && content[len(content)-1] != '\n' {
+		content = append(content, '\n')
+	}
+	return append(content, end...)
 }
 
 // read returns the content of a file of the source, and false if it is left out.

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"rolecall/internal/backend"
 	"rolecall/internal/workdir"
 	"rolecall/test/kit"
 )
@@ -52,7 +53,7 @@ func TestFurnish(t *testing.T) {
 		kit.Must(t, os.WriteFile(filepath.Join(home, "secret"), []byte(secretOfRoot), 0o600))
 		kit.Must(t, os.WriteFile(filepath.Join(dir, "secret"), []byte(secretOfRoot), 0o644))
 		kit.Must(t, test.plant(filepath.Join(home, ".aws/config")))
-		if err := workdir.Furnish(own, workdir.Source{Dir: home}, []string{".aws/config", ".aws/credentials", ".docker/config.json"}, owner()); err != nil {
+		if err := workdir.Furnish(own, workdir.Source{Dir: home}, []backend.ToolFile{{Path: ".aws/config"}, {Path: ".aws/credentials"}, {Path: ".docker/config.json"}}, owner()); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		got, of := tree(t, own), fmt.Sprintf(" %d:%d", uid, gid)
@@ -87,12 +88,37 @@ func TestFurnishFrom(t *testing.T) {
 		"lost skeleton": {workdir.Source{Dir: "/none/such", Admins: true}, 1, "no such file"},
 	} {
 		own := t.TempDir()
-		err := workdir.Furnish(own, test.from, []string{".netrc"}, owner())
+		err := workdir.Furnish(own, test.from, []backend.ToolFile{{Path: ".netrc"}}, owner())
 		if got := len(tree(t, own)); got != test.want || (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
 			t.Errorf("%s: %d files, %v", name, got, err)
 		}
 	}
 	if err := workdir.Furnish(filepath.Join(t.TempDir(), "none"), workdir.Source{}, nil, owner()); err == nil || !strings.Contains(err.Error(), "no such file") {
 		t.Errorf("no folder to furnish: %v", err)
+	}
+}
+
+// TestFurnishEnd: a copy ends with what an order adds to it, on lines of its own, also where
+// there is no file. A section that the file has already is refused.
+func TestFurnishEnd(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ content, want, refused string }{
+		"no file":              {"", "[profile audit]\nx = 1\n", ""},
+		"a file":               {"[default]\na = 1\n", "[default]\na = 1\n[profile audit]\nx = 1\n", ""},
+		"a line without end":   {"[default]\na = 1", "[default]\na = 1\n[profile audit]\nx = 1\n", ""},
+		"the section is there": {"[profile other]\n  [profile audit] \ny = 2\n", "", "it has [profile audit] already"},
+		"a value that is like": {"[default]\na = [profile audit]\n", "[default]\na = [profile audit]\n[profile audit]\nx = 1\n", ""},
+	} {
+		home, own := t.TempDir(), t.TempDir()
+		if test.content != "" {
+			if err := os.WriteFile(filepath.Join(home, "config"), []byte(test.content), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		err := workdir.Furnish(own, workdir.Source{Dir: home}, []backend.ToolFile{{Path: "config", End: "[profile audit]\nx = 1\n"}}, owner())
+		got, _ := os.ReadFile(filepath.Join(own, "config"))
+		if string(got) != test.want || (test.refused != "") != (err != nil) || err != nil && !strings.Contains(err.Error(), test.refused) {
+			t.Errorf("%s: %q, %v, want %q", name, got, err, test.want)
+		}
 	}
 }

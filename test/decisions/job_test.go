@@ -52,7 +52,7 @@ func (w *world) newCandidate(d dice, p policy, id int64) candidate {
 	}
 	c.containers(d)
 	if d.one(8) {
-		c.set(d.of("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_CONFIG_FILE", "ROLECALL_ENV_FILE", "AWS_PAGER"), d.of("x", ""))
+		c.set(d.of("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_CONFIG_FILE", "ROLECALL_ENV_FILE", "ROLECALL_ENDPOINT", "AWS_PAGER"), d.of("x", ""))
 	}
 	return c
 }
@@ -117,6 +117,9 @@ func (w *world) claims(d dice, c candidate, t team) map[string]any {
 		"iss": w.gitlab.Issuer(), "aud": t.audience, "iat": now, "nbf": now - 5, "exp": now + 3600, "sub": "s", "jti": "j",
 		"job_id": fmt.Sprint(c.id), "project_id": "42", "job_project_id": "42", "project_path": t.project, "job_project_path": t.project,
 		"ref": t.ref, "ref_type": t.refType, "ref_protected": fmt.Sprint(c.protected), "environment": t.environment,
+	}
+	if !d.one(3) {
+		claims["user_login"] = d.of("jane", "jane.doe", "j")
 	}
 	for _, wrong := range []struct {
 		claim string

@@ -73,6 +73,7 @@ func newPolicy(d dice, dir, issuer string) policy {
 		if d.one(5) {
 			top += fmt.Sprintf("session_policy_file = %q\n", dir+d.of("/session.json", "/session.json", "/none"))
 		}
+		top += sources(d)
 	}
 	p.text = top
 	return p
@@ -127,5 +128,25 @@ func (t team) lines(d dice) string {
 	if t.environment != "" {
 		text += fmt.Sprintf("environments = [%q]\n", t.environment)
 	}
-	return text + fmt.Sprintf("protected = %v\nrequired = %v\nregion = %q\nduration = %q\n", t.protected, d.one(4), d.of("", "eu-central-1"), d.of("", "1h"))
+	text += fmt.Sprintf("protected = %v\nrequired = %v\nregion = %q\nduration = %q\n", t.protected, d.one(4), d.of("", "eu-central-1"), d.of("", "1h"))
+	if d.one(3) {
+		text += d.of("delivery = \"endpoint\"\n", "delivery = \"env\"\n")
+	}
+	return text
+}
+
+// sources returns the sources of a tenant; many have none.
+func sources(d dice) string {
+	text := ""
+	for _, name := range []string{"one", "two"} {
+		if !d.one(4) {
+			continue
+		}
+		text += fmt.Sprintf("[[tenant.source]]\nname = %q\nprovider = \"aws\"\nrole_arn = \"arn:aws:iam::444455556666:role/%[1]s\"\n", name)
+		if !d.one(3) {
+			text += "[[tenant.source.chain]]\nrole_arn = \"arn:aws:iam::777788889999:role/x\"\n" +
+				fmt.Sprintf("tags = { a = %q, b = \"x\" }\nsource_identity = %q\n", d.of("claim:ref", "claim:environment", "claim:project_path"), d.of("claim:job_id", "claim:user_login", "ci"))
+		}
+	}
+	return text
 }

@@ -90,6 +90,17 @@ func Hang() Answer {
 	return func(x *Exchange) { <-x.Gone }
 }
 
+// Slow waits before it answers, unless the client gives up.
+func Slow(d time.Duration, answer Answer) Answer {
+	return func(x *Exchange) {
+		select {
+		case <-time.After(d):
+			answer(x)
+		case <-x.Gone:
+		}
+	}
+}
+
 // Reset drops the connection, which the client sees as a reset by the peer.
 func Reset() Answer {
 	return func(x *Exchange) {

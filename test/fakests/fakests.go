@@ -1,12 +1,15 @@
 // Package fakests is a small stand-in for AWS STS on loopback, for the answers that a real
 // one does not give on demand: errors, broken and endless bodies, redirects, silence.
 //
-// It speaks AssumeRoleWithWebIdentity on the wire as STS does, so the AWS SDK is its client.
-// It does not look at tokens.
+// It speaks AssumeRoleWithWebIdentity and AssumeRole on the wire as STS does, so the AWS SDK
+// is its client. It does not look at tokens. It answers AssumeRole only if the request is
+// signed with the keys of a session that it has issued, and carries that session's token.
 package fakests
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -26,6 +29,7 @@ type Server struct {
 	mu       sync.Mutex
 	answers  []Answer
 	requests []Request
+	clock    time.Duration
 }
 
 // Request is a request that the server has received, and its result.
@@ -37,6 +41,8 @@ type Request struct {
 	Form url.Values
 	// Issued is the credentials in an OK answer, else the zero value.
 	Issued Credentials
+	// By is the access key id that has signed an AssumeRole, if its signature is right.
+	By string
 	// Sent is how many bytes of the answer's body the connection took, with its buffers.
 	Sent int64
 }
@@ -49,6 +55,8 @@ type Exchange struct {
 	http.ResponseWriter
 	// Form is the request's parameters.
 	Form url.Values
+	// Now is the time by the server's clock.
+	Now time.Time
 	// Gone is closed when the client has gone or the server closes.
 	Gone <-chan struct{}
 
@@ -105,12 +113,34 @@ func (s *Server) Requests() []Request {
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	_ = r.ParseForm() // Of a form that is broken the readable part is recorded.
+	body, _ := io.ReadAll(io.LimitReader(r.Body, 1<<20)) // Of a body that is cut short the readable part is recorded.
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	_ = r.ParseForm() // So it is of a form that is broken.
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	defer context.AfterFunc(s.life, cancel)()
-	answer, index := s.next(Request{Time: time.Now(), Header: r.Header, Form: r.Form})
-	answer(&Exchange{ResponseWriter: w, Form: r.Form, Gone: ctx.Done(), server: s, index: index})
+	by, refusal := s.signer(r, body)
+	answer, index := s.next(Request{Time: time.Now(), Header: r.Header, Form: r.Form, By: by})
+	if refusal != nil {
+		answer = refusal
+	}
+	now := s.now()
+	w.Header().Set("Date", now.UTC().Format(http.TimeFormat))
+	answer(&Exchange{ResponseWriter: w, Form: r.Form, Now: now, Gone: ctx.Done(), server: s, index: index})
+}
+
+// SetClock puts the server's clock off by that much.
+func (s *Server) SetClock(off time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.clock = off
+}
+
+// now returns the time by the server's clock.
+func (s *Server) now() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Now().Add(s.clock)
 }
 
 // next records a request, and returns its answer and its index in requests.

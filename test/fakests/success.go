@@ -46,16 +46,25 @@ type assumeRoleResponse struct {
 // OK answers with credentials, which Request.Issued then holds.
 func OK(c Credentials) Answer {
 	return func(x *Exchange) {
-		issued := c.withDefaults(x.Form)
+		issued := c.withDefaults(x)
 		x.record(func(r *Request) { r.Issued = issued })
+		if x.Form.Get("Action") == assumeRole {
+			writeXML(x, http.StatusOK, chainedResponse(issued, x.Form))
+			return
+		}
 		writeXML(x, http.StatusOK, response(issued))
 	}
+}
+
+// Short answers as OK does, with a session of that duration whatever was requested.
+func Short(d time.Duration) Answer {
+	return func(x *Exchange) { OK(Credentials{Expiration: Expires(x.Now.Add(d))})(x) }
 }
 
 // TruncatedXML answers as OK does, but ends in the middle of the credentials.
 func TruncatedXML() Answer {
 	return func(x *Exchange) {
-		body := encode(response(Credentials{}.withDefaults(x.Form)))
+		body := encode(response(Credentials{}.withDefaults(x)))
 		startXML(x, http.StatusOK)
 		_, _ = x.Write(body[:bytes.Index(body, []byte("<SessionToken>"))+40])
 	}
@@ -75,8 +84,9 @@ func response(c Credentials) assumeRoleResponse {
 	}
 }
 
-// withDefaults returns the credentials with empty fields filled in, for a request's form.
-func (c Credentials) withDefaults(form url.Values) Credentials {
+// withDefaults returns the credentials with empty fields filled in, for a request.
+func (c Credentials) withDefaults(x *Exchange) Credentials {
+	form := x.Form
 	session := form.Get("RoleSessionName")
 	fill := func(field *string, value func() string) {
 		if *field == "" {
@@ -86,7 +96,7 @@ func (c Credentials) withDefaults(form url.Values) Credentials {
 	fill(&c.AccessKeyID, func() string { return "ASIA" + rand.Text()[:16] })
 	fill(&c.SecretAccessKey, func() string { return "+" + random(28) + "/" })
 	fill(&c.SessionToken, func() string { return "IQoJ" + random(400) + "==" })
-	fill(&c.Expiration, func() string { return Expires(time.Now().Add(duration(form))) })
+	fill(&c.Expiration, func() string { return Expires(x.Now.Add(duration(form))) })
 	fill(&c.AssumedRoleARN, func() string { return assumedRole(form.Get("RoleArn"), session) })
 	fill(&c.AssumedRoleID, func() string { return "AROA" + rand.Text()[:16] + ":" + session })
 	return c

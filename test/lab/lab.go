@@ -21,7 +21,7 @@ import (
 type Programs struct {
 	GitLabRunner, MinIO, S3Job string
 
-	Config, Prepare, Run, Cleanup, Gate, Registry string
+	Config, Prepare, Run, Cleanup, Gate, Registry, Endpoint, Credential string
 }
 
 // Parts finds the binaries that are not rolecall's own. The error names the make target
@@ -56,6 +56,8 @@ func Binaries() (Programs, error) {
 		find(&p.Run, root, "bin/run", "make build"),
 		find(&p.Cleanup, root, "bin/cleanup", "make build"),
 		find(&p.Gate, root, "bin/gate", "make build"),
+		find(&p.Endpoint, root, "bin/endpoint", "make build"),
+		find(&p.Credential, root, "bin/credential", "make build"),
 		find(&p.Registry, root, "bin/registry", "make build"),
 	)
 	return p, err

@@ -136,11 +136,11 @@ func (m *MinIO) setUp(ctx context.Context) error {
 	return nil
 }
 
-// waitReady waits until the server has printed each tenant's role. It does so when its
-// identity system is up.
+// waitReady waits until the server has printed each tenant's role, which it does when its
+// identity system is up, and until it takes connections, which can be later.
 func (m *MinIO) waitReady(ctx context.Context) error {
 	for {
-		if log := m.service.log(); m.printedRoles(log) && strings.Contains(log, "API: ") {
+		if log := m.service.log(); m.printedRoles(log) && strings.Contains(log, "API: ") && m.listens() {
 			return nil
 		}
 		select {
@@ -151,6 +151,12 @@ func (m *MinIO) waitReady(ctx context.Context) error {
 			return fmt.Errorf("it is not ready: %w", ctx.Err())
 		}
 	}
+}
+
+// listens reports whether the server takes connections.
+func (m *MinIO) listens() bool {
+	conn, err := net.DialTimeout("tcp", strings.TrimPrefix(m.URL, "http://"), time.Second)
+	return err == nil && conn.Close() == nil
 }
 
 // printedRoles reports whether the log has each tenant's role.

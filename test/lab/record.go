@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -38,6 +39,8 @@ type Recorder struct {
 	url  string
 	http *http.Server
 
+	cut atomic.Bool // connections end without an answer
+
 	mu     sync.Mutex
 	issued []Issued
 	calls  []Call
@@ -62,9 +65,22 @@ func Record(target string) (*Recorder, error) {
 		},
 		ModifyResponse: r.remember,
 	}
-	r.http = &http.Server{Handler: keepForm(proxy), ReadHeaderTimeout: 10 * time.Second}
+	r.http = &http.Server{Handler: r.breakable(keepForm(proxy)), ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = r.http.Serve(listener) }() // It ends with Close, by an error.
 	return r, nil
+}
+
+// Cut lets all connections end without an answer, or heals them.
+func (r *Recorder) Cut(cut bool) { r.cut.Store(cut) }
+
+// breakable answers by next unless connections are cut.
+func (r *Recorder) breakable(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		if r.cut.Load() {
+			panic(http.ErrAbortHandler)
+		}
+		next.ServeHTTP(w, request)
+	})
 }
 
 // URL returns the recorder's address, to be used instead of the target's.

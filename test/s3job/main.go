@@ -4,11 +4,13 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,6 +27,7 @@ const usage = `usage: s3job [-endpoint URL] COMMAND
   presign BUCKET KEY    print a URL that gives an object to whoever has it
   ls BUCKET             print the keys of a bucket, one a line
   mkbucket BUCKET       make a bucket
+  watch BUCKET SECONDS  list a bucket once a second, and print a hash of each access key id
 
 Credentials and region come from the environment, and so does the endpoint, from
 AWS_ENDPOINT_URL_S3, when -endpoint is absent.`
@@ -33,7 +36,7 @@ func main() {
 	endpoint := flag.String("endpoint", "", "the `URL` of the S3 server")
 	flag.Usage = func() { fmt.Fprintln(os.Stderr, usage) }
 	flag.Parse()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	if err := run(ctx, *endpoint, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "s3job:", describe(err))
@@ -54,7 +57,7 @@ func run(ctx context.Context, endpoint string, args []string) error {
 	if len(args) < 2 {
 		return fmt.Errorf("bad arguments\n\n%s", usage)
 	}
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithRetryMaxAttempts(1))
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithRetryMaxAttempts(1), config.WithCredentialsCacheOptions(askAgain))
 	if err != nil {
 		return err
 	}
@@ -72,12 +75,41 @@ func run(ctx context.Context, endpoint string, args []string) error {
 	case command == "presign" && len(args) == 3:
 		return presign(ctx, client, args[1], args[2])
 	case command == "ls" && len(args) == 2:
-		return list(ctx, client, args[1])
+		return list(ctx, client, args[1], os.Stdout)
+	case command == "watch" && len(args) == 3:
+		return watch(ctx, cfg, client, args[1], args[2])
 	case command == "mkbucket" && len(args) == 2:
 		_, err := client.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &args[1]})
 		return err
 	}
 	return fmt.Errorf("bad arguments\n\n%s", usage)
+}
+
+// askAgain lets the SDK ask for new credentials as early as botocore does.
+func askAgain(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = 15 * time.Minute }
+
+// watch calls S3 once a second. Whenever the credentials have changed it prints a line.
+func watch(ctx context.Context, cfg aws.Config, client *s3.Client, bucket, seconds string) error {
+	n, err := strconv.Atoi(seconds)
+	if err != nil {
+		return err
+	}
+	last := ""
+	for range n {
+		if err := list(ctx, client, bucket, io.Discard); err != nil {
+			return err
+		}
+		c, err := cfg.Credentials.Retrieve(ctx)
+		if err != nil {
+			return err
+		}
+		if c.AccessKeyID != last {
+			fmt.Printf("key %x of %s\n", sha256.Sum256([]byte(c.AccessKeyID)), c.Source)
+			last = c.AccessKeyID
+		}
+		time.Sleep(time.Second)
+	}
+	return nil
 }
 
 func put(ctx context.Context, client *s3.Client, bucket, key, text string) error {
@@ -108,13 +140,15 @@ func get(ctx context.Context, client *s3.Client, bucket, key string) error {
 	return err
 }
 
-func list(ctx context.Context, client *s3.Client, bucket string) error {
+func list(ctx context.Context, client *s3.Client, bucket string, out io.Writer) error {
 	page, err := client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &bucket})
 	if err != nil {
 		return err
 	}
 	for _, object := range page.Contents {
-		fmt.Println(aws.ToString(object.Key))
+		if _, err := fmt.Fprintln(out, aws.ToString(object.Key)); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -87,7 +87,8 @@ func (toyProvider) Tells(facts creds.Facts) (who string, notes []string) {
 	return "ending " + facts.Get("toy_ending"), nil
 }
 
-func (toyProvider) Hides() []string { return []string{"TOY_SERVER"} }
+func (toyProvider) Settings() []string { return nil }
+func (toyProvider) Hides() []string    { return []string{"TOY_SERVER"} }
 func (toyProvider) ToolFiles() []creds.ToolFile {
 	return []creds.ToolFile{{Variable: "TOY_FILE", Value: ".toy/file", File: ".toy/file"}}
 }

@@ -1,15 +1,14 @@
-// Package toy is a backend that starts no process: a script is "run" by writing its
-// text to standard output, after a line for each variable. It shows that a second
-// backend touches no room but its own, and lets tests run stages in their own process.
+// Package toy is a backend that starts no process: it writes scripts to standard output.
 package toy
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
+	"io"
 	"os"
 	"os/exec"
+	"strings"
 
 	"rolecall/internal/backend"
 	"rolecall/internal/job"
@@ -50,17 +49,17 @@ func (*Backend) Place(context.Context, backend.Spec) (backend.State, *backend.Ow
 }
 
 // Furnish has no files.
-func (*Backend) Furnish(json.RawMessage, string, []string, []string) error { return nil }
+func (*Backend) Furnish(json.RawMessage, string, []backend.ToolFile, []string) error { return nil }
 
 // Begin begins nothing, of jobs of the toy only.
 func (b *Backend) Begin(data json.RawMessage, _ job.ID) (end func() error, err error) {
 	if string(data) != Data {
 		return nil, errors.New("the data are not the toy's: " + string(data))
 	}
-	if b.Ended != nil {
-		return b.Ended, nil
+	if b.Ended == nil {
+		b.Ended = func() error { return nil }
 	}
-	return func() error { return nil }, nil
+	return b.Ended, nil
 }
 
 // Environ returns the service's environment.
@@ -69,12 +68,8 @@ func (*Backend) Environ(_ json.RawMessage, service []string) ([]string, error) {
 // Run writes the environment and the script to standard output.
 func (b *Backend) Run(_ context.Context, _ json.RawMessage, s backend.Script) (backend.Result, error) {
 	text, err := os.ReadFile(s.Path)
-	for _, entry := range s.Env {
-		_, writeErr := fmt.Fprintln(s.Stdout, entry)
-		err = errors.Join(err, writeErr)
-	}
-	_, writeErr := s.Stdout.Write(text)
-	return backend.Result{Code: b.Code}, errors.Join(err, writeErr, b.Broken)
+	_, _ = io.WriteString(s.Stdout, strings.Join(append(s.Env, string(text)), "\n")) // whoever reads it sees what is missing
+	return backend.Result{Code: b.Code}, errors.Join(err, b.Broken)
 }
 
 // Tree says that the toy has no work tree that this host can see.
@@ -87,6 +82,12 @@ func (*Backend) Visible(_ json.RawMessage, path string) string { return "/toy" +
 
 // Start starts cmd as it is.
 func (*Backend) Start(_ json.RawMessage, cmd *exec.Cmd) error { return cmd.Start() }
+
+// Network is that of this host.
+func (*Backend) Network(_ json.RawMessage, do func() error) error { return do() }
+
+// Users are none.
+func (*Backend) Users(json.RawMessage) ([]backend.Users, error) { return nil, nil }
 
 // Limits are none.
 func (*Backend) Limits(json.RawMessage) (backend.Limits, error) { return backend.Limits{}, nil }

@@ -40,7 +40,7 @@ func TestFurnish(t *testing.T) {
 		own, service := t.TempDir(), filepath.Join(dir, "service")
 		kit.Must(t, os.MkdirAll(filepath.Join(service, ".aws"), 0o755))
 		kit.Must(t, os.WriteFile(filepath.Join(service, ".aws/config"), []byte("service"), 0o644))
-		kit.Must(t, host.New().Furnish(json.RawMessage(data), own, []string{".aws/config"}, []string{"HOME=" + service}))
+		kit.Must(t, host.New().Furnish(json.RawMessage(data), own, []backend.ToolFile{{Path: ".aws/config"}}, []string{"HOME=" + service}))
 		content, _ := os.ReadFile(filepath.Join(own, ".aws/config"))
 		info, err := os.Stat(own)
 		kit.Must(t, err)

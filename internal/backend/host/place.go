@@ -174,7 +174,7 @@ func makeFolders(s backend.Spec, as *user) error {
 // the job. Before that it makes copies there of files of tools, whose paths are below HOME:
 // those of the skeleton, if the job has a HOME of its tenant and trust class, or those of
 // the user's HOME. Service is the environment of the runner's service.
-func (*Backend) Furnish(data json.RawMessage, own string, files, service []string) error {
+func (*Backend) Furnish(data json.RawMessage, own string, files []backend.ToolFile, service []string) error {
 	p, err := open(data)
 	if err != nil {
 		return err

@@ -95,6 +95,7 @@ func (p place) script(s backend.Script) script.Script {
 		Stderr: s.Stderr,
 		Grace:  s.Grace,
 		Ended:  s.Ended,
+		Done:   s.Done,
 		Limits: script.Limits{OpenFiles: p.Limits.OpenFiles, Processes: p.Limits.Processes, AddressSpace: p.Limits.Memory >> 10},
 	}
 	if p.User != nil {
@@ -185,6 +186,22 @@ func (b *Backend) User(data json.RawMessage) (*script.User, error) {
 	p, err := open(data)
 	return p.scriptUser(), err
 }
+
+// Users returns the users whose processes scripts may have.
+func (*Backend) Users(data json.RawMessage) ([]backend.Users, error) {
+	p, err := open(data)
+	if err != nil {
+		return nil, err
+	}
+	uid := uint32(os.Geteuid()) //nolint:gosec // a uid has 32 bits
+	if p.User != nil {
+		uid = p.User.UID
+	}
+	return []backend.Users{{First: uid, Count: 1}}, nil
+}
+
+// Network calls do in a thread that is in the network of scripts: that of this process.
+func (*Backend) Network(_ json.RawMessage, do func() error) error { return do() }
 
 // Key returns a name of the job that no other job of this host has: that of its cgroup.
 func (*Backend) Key(data json.RawMessage, id job.ID) (string, error) {

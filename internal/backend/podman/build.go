@@ -52,7 +52,7 @@ func (b *Backend) Build(ctx context.Context, data json.RawMessage, id job.ID, o 
 	}
 	noteUse(e.place.Store, images)
 	var h *hold
-	if len(o.Containers.Services) > 0 {
+	if len(o.Containers.Services) > 0 || o.Endpoint && e.place.Network != hostNetwork {
 		var leave func()
 		if e, h, leave, err = e.serve(ctx, id, o, images[1:]); err != nil {
 			return err
@@ -110,7 +110,7 @@ func (e engine) create(ctx context.Context, o backend.Order, images []image, h *
 	if err != nil {
 		return err
 	}
-	args := slices.Concat([]string{"create", "--name", jobName}, e.common(limits), forScripts(), network(e.place, o.Containers.Services), e.mounts(o.Secrets), start(o.Containers.Image, i, shell()))
+	args := slices.Concat([]string{"create", "--name", jobName}, e.common(limits), forScripts(), network(e.place, o.Containers.Services, h != nil), e.mounts(o), start(o.Containers.Image, i, shell()))
 	made.Images, made.Hold = idsOf(images), h
 	if made.ID, err = e.do(ctx, e.place.onJob(rootDir, args...)); err != nil {
 		e.place.forget(i.id)
@@ -170,15 +170,18 @@ func pidMax() uint64 {
 }
 
 // mounts returns the arguments for what the container sees of the host: the work tree and
-// the job's own folder, at their own paths. In place of the folder of the secrets it has an
-// empty one in memory.
-func (e engine) mounts(secrets string) []string {
+// the job's own folder, at their own paths, and a program of the driver. In place of the
+// folder of the secrets it has an empty one in memory.
+func (e engine) mounts(o backend.Order) []string {
 	var args []string
 	for _, path := range e.place.shared() {
 		args = append(args, "--volume="+path+":"+path)
 	}
-	if secrets != "" {
-		args = append(args, "--tmpfs="+secrets+":rw,nosuid,nodev,noexec,size=1m,mode=1777")
+	if o.Program != "" {
+		args = append(args, "--volume="+o.Program+":"+o.Program+":ro")
+	}
+	if o.Secrets != "" {
+		args = append(args, "--tmpfs="+o.Secrets+":rw,nosuid,nodev,noexec,size=1m,mode=1777")
 	}
 	return args
 }

@@ -61,7 +61,7 @@ func DirOf(data json.RawMessage) string {
 // CreateArgs returns the arguments of the container of a job.
 func CreateArgs(limits backend.Limits) []string {
 	e := engine{place: place{Slot: "/b/slot", Own: "/b/own", Network: "host"}}
-	return slices.Concat(e.common(limits), forScripts(), network(e.place, nil), e.mounts("/run/secret"))
+	return slices.Concat(e.common(limits), forScripts(), network(e.place, nil, false), e.mounts(backend.Order{Secrets: "/run/secret"}))
 }
 
 // Judge says how a script ended that a shell has read, if podman ended with code.

@@ -2,7 +2,9 @@ package podman
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"runtime"
 	"slices"
@@ -13,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rolecall/internal/backend"
+	"rolecall/internal/fault"
 )
 
 // healthPort is the variable of a service that names the port to wait for.
@@ -44,6 +47,11 @@ func joinPorts(ports []int) string {
 
 // listens waits until somebody listens on one of the ports in a network namespace.
 func listens(ctx context.Context, net *os.File, ports []int) error {
+	return inNetwork(net, func() error { return poll(ctx, ports) })
+}
+
+// inNetwork calls do in a thread that is in a network namespace.
+func inNetwork(net *os.File, do func() error) error {
 	done := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread() // the thread ends with the goroutine, since it is in another namespace
@@ -51,9 +59,41 @@ func listens(ctx context.Context, net *os.File, ports []int) error {
 			done <- err
 			return
 		}
-		done <- poll(ctx, ports)
+		done <- do()
 	}()
 	return <-done
+}
+
+// Network calls do in a thread that is in the network of the job's containers.
+func (b *Backend) Network(data json.RawMessage, do func() error) error {
+	e, err := b.newEngine(data)
+	if err != nil {
+		return err
+	}
+	c, err := readContainer(e.place.Dir)
+	if err != nil {
+		return fmt.Errorf("the container of the job: %w", err)
+	}
+	if c.Hold == nil {
+		return do()
+	}
+	e, leave, err := e.within(c.Hold)
+	if err != nil {
+		return fault.New(fault.Engine, err, "")
+	}
+	defer leave()
+	return inNetwork(e.joined[len(e.joined)-1], do)
+}
+
+// Users returns the users whose processes the job's scripts may have: the job's own, and the
+// ids of its containers.
+func (b *Backend) Users(data json.RawMessage) ([]backend.Users, error) {
+	users, err := b.Backend.Users(data)
+	if err != nil {
+		return nil, err
+	}
+	e, err := b.newEngine(data)
+	return append(users, backend.Users{First: e.place.IDs.First, Count: e.place.IDs.Count}), err
 }
 
 // poll tries to connect until it succeeds or ctx is done.

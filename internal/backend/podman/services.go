@@ -65,7 +65,7 @@ func (e engine) startService(ctx context.Context, i int, s backend.Service, of i
 	}
 	defer variables.Close()
 	args := slices.Concat([]string{"run", "--detach", "--name", serviceName(i), "--env-file=/proc/self/fd/3"},
-		e.common(limits), network(e.place, all),
+		e.common(limits), network(e.place, all, true),
 		[]string{"--log-driver=k8s-file", "--log-opt=max-size=1mb", "--log-opt=path=" + e.place.logOf(i)},
 		start(s.Image, of, s.Command))
 	if _, err := e.do(ctx, e.place.onJob(rootDir, args...), variables); err != nil {
@@ -90,13 +90,16 @@ func newVariables(s backend.Service) (*os.File, error) {
 // logOf returns the path of the log of a service.
 func (p place) logOf(i int) string { return filepath.Join(p.Dir, tempDir, serviceName(i)+".log") }
 
+// hostNetwork is the network of a container that has none of its own.
+const hostNetwork = "host"
+
 // network returns the arguments for the network of a container: what the job is alone with,
-// or what it shares with its services, each of which has its aliases.
-func network(p place, services []backend.Service) []string {
-	if len(services) == 0 {
+// or what is shared with its services, each of which has its aliases, and with its endpoint.
+func network(p place, services []backend.Service, shared bool) []string {
+	if !shared {
 		return []string{"--network=" + p.Network}
 	}
-	args := []string{"--network=host"} // that of the process, which is the job's own
+	args := []string{"--network=" + hostNetwork} // that of the process, which is the job's own
 	if p.Network != "none" {
 		args = append(args, "--dns=10.0.2.3") // of slirp4netns
 	}

@@ -26,6 +26,7 @@ const (
 	KeyIDFact           = "access_key_id"
 	RegionFact          = "region"
 	RegionOfFact        = "region_of"          // a RegionOf; absent if the job or its tenant names the region
+	ChainFact           = "chain"              // the roles before the last of a chain, with spaces between them; absent if there is no chain
 	RefusedDurationFact = "shortened_duration" // the duration that the role did not allow, such as 2h0m0s; absent if it allowed it
 )
 
@@ -52,6 +53,11 @@ type Session struct {
 	Name   string // role session name
 	Region string // the region of scripts
 	Named  RegionOf
+	Source string // name of the credential; empty: the tenant's own
+	Before []Role // the roles of a chain before Role
+	// Endpoint says that an endpoint gives the keys to scripts. It always does for keys with
+	// a Source.
+	Endpoint bool
 	// RefusedDuration is the requested duration, if the role did not allow it; the session
 	// is then shorter. 0: the role allowed the duration.
 	RefusedDuration time.Duration
@@ -63,19 +69,14 @@ type Session struct {
 // AWS_CREDENTIAL_EXPIRATION is not among the variables. A script that fetches keys itself
 // sets only the keys; the AWS CLI would then refuse its keys once ours have expired.
 func NewCredential(k Keys, s Session) (creds.Credential, error) {
-	if err := check(k, s.Region); err != nil {
+	if err := k.Check(s.Region); err != nil {
 		return creds.Credential{}, err
 	}
-	region := mask.NewSecret(s.Region)
 	return creds.Credential{
 		Provider: Name,
-		Env: []creds.Variable{
-			{Name: accessKeyID, Value: k.AccessKeyID},
-			{Name: secretAccessKey, Value: k.SecretAccessKey},
-			{Name: sessionToken, Value: k.SessionToken},
-			{Name: "AWS_REGION", Value: region},
-			{Name: "AWS_DEFAULT_REGION", Value: region},
-		},
+		Name:     s.Source,
+		Env:      environ(k, s),
+		Served:   served(k, s),
 		Secrets: []mask.Named{
 			{Kind: kindKeyID, Value: k.AccessKeyID},
 			{Kind: kindSecret, Value: k.SecretAccessKey},
@@ -84,6 +85,35 @@ func NewCredential(k Keys, s Session) (creds.Credential, error) {
 		Facts:   facts(k, s),
 		Expires: k.Expires,
 	}, nil
+}
+
+// environ returns what scripts have in their environment. Keys would win over an endpoint in
+// all tools, so a script has one of the two.
+//
+// https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
+func environ(k Keys, s Session) []creds.Variable {
+	if s.Source != "" {
+		return nil
+	}
+	if s.Endpoint {
+		return regions(s)
+	}
+	return append(k.variables(), regions(s)...)
+}
+
+// variables returns the keys as variables of scripts.
+func (k Keys) variables() []creds.Variable {
+	return []creds.Variable{
+		{Name: accessKeyID, Value: k.AccessKeyID},
+		{Name: secretAccessKey, Value: k.SecretAccessKey},
+		{Name: sessionToken, Value: k.SessionToken},
+	}
+}
+
+// regions returns the region as variables of scripts. Some tools read the one, some the other.
+func regions(s Session) []creds.Variable {
+	region := mask.NewSecret(s.Region)
+	return []creds.Variable{{Name: "AWS_REGION", Value: region}, {Name: "AWS_DEFAULT_REGION", Value: region}}
 }
 
 // facts returns what logs may show. The access key id is one of them, since CloudTrail
@@ -100,16 +130,20 @@ func facts(k Keys, s Session) creds.Facts {
 	if s.Named != "" {
 		known = append(known, creds.Fact{Name: RegionOfFact, Value: string(s.Named)})
 	}
+	if len(s.Before) > 0 {
+		known = append(known, creds.Fact{Name: ChainFact, Value: joinRoles(s.Before)})
+	}
 	if s.RefusedDuration > 0 {
 		known = append(known, creds.Fact{Name: RefusedDurationFact, Value: s.RefusedDuration.String()})
 	}
 	return known
 }
 
-// check fails unless keys and region have the form that AWS's have.
+// Check fails unless keys and region have the form that AWS's have. The error names the key,
+// never its value.
 //
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_Credentials.html
-func check(k Keys, region string) error {
+func (k Keys) Check(region string) error {
 	const upper, lower, digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz", "0123456789"
 	for _, f := range []struct {
 		name, value, letters string

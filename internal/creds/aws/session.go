@@ -28,6 +28,12 @@ func SessionDuration(lifetime, limit time.Duration) time.Duration {
 	return min(max(lifetime, ShortestSession), LongestSession)
 }
 
+// ChainedDuration returns the duration to request of the last role of a chain, as
+// SessionDuration does.
+func ChainedDuration(lifetime, limit time.Duration) time.Duration {
+	return min(SessionDuration(lifetime, limit), LongestChained)
+}
+
 // SessionName returns the role session name of a job, which CloudTrail shows:
 // GitLabRunner-<project>-<pipeline>-<job>. STS allows 64 characters. A longer name is cut
 // at its beginning, so that the ids stay whole.

@@ -10,10 +10,20 @@ import (
 type Terms struct {
 	Role       Role     `json:"role_arn"`
 	ByJob      bool     `json:"by_job,omitempty"`      // the job has named the role, and not a policy file
-	Policy     string   `json:"policy,omitempty"`      // session policy, JSON; empty: none
-	PolicyARNs []string `json:"policy_arns,omitempty"` // managed session policies
+	Policy     string   `json:"policy,omitempty"`      // session policy of what the job gets, JSON; empty: none
+	PolicyARNs []string `json:"policy_arns,omitempty"` // managed session policies, of the same
 	Region     string   `json:"region,omitempty"`      // region of scripts; empty: the region of STS
 	Server     Server   `json:"server,omitzero"`
+	Chain      []Hop    `json:"chain,omitempty"`    // the roles after Role; the job gets a session of the last
+	Endpoint   bool     `json:"endpoint,omitempty"` // an endpoint gives the credential to scripts, and not their environment
+}
+
+// Final returns the role whose session the job gets.
+func (t Terms) Final() Role {
+	if len(t.Chain) > 0 {
+		return t.Chain[len(t.Chain)-1].Role
+	}
+	return t.Role
 }
 
 // Server says where STS is and how to reach it. The AWS SDK takes an empty field from

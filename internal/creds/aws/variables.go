@@ -16,6 +16,9 @@ const (
 	expiration      = "AWS_CREDENTIAL_EXPIRATION"
 )
 
+// configFile is the file with the profiles of tools, below HOME.
+const configFile = ".aws/config"
+
 // prefix begins the name of each setting of AWS's SDKs and tools.
 const prefix = "AWS_"
 
@@ -37,6 +40,9 @@ func (Scripts) Name() string { return Name }
 // Tells is Tells of the package.
 func (Scripts) Tells(facts creds.Facts) (who string, notes []string) { return Tells(facts) }
 
+// Settings is the function Settings.
+func (Scripts) Settings() []string { return Settings() }
+
 // Guards returns the variable that turns the metadata service off.
 func (Scripts) Guards() []string { return []string{metadataOff} }
 
@@ -49,8 +55,18 @@ func (Scripts) ToolFiles() []creds.ToolFile { return ToolFiles() }
 // https://docs.aws.amazon.com/sdkref/latest/guide/file-location.html
 func ToolFiles() []creds.ToolFile {
 	return []creds.ToolFile{
-		{Variable: "AWS_CONFIG_FILE", Value: ".aws/config", File: ".aws/config"},
+		{Variable: "AWS_CONFIG_FILE", Value: configFile, File: configFile},
 		{Variable: "AWS_SHARED_CREDENTIALS_FILE", Value: ".aws/credentials", File: ".aws/credentials"},
+	}
+}
+
+// Settings returns the AWS_ variables of a service's environment that a client of STS obeys.
+//
+// https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
+func Settings() []string {
+	return []string{
+		"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS", "AWS_CA_BUNDLE",
+		"AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT",
 	}
 }
 

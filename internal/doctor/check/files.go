@@ -65,11 +65,12 @@ func (h *host) checkFiles(context.Context) []Finding {
 	}
 	seen := map[string]bool{}
 	for _, t := range h.policy.Tenants() {
-		given, _ := grant.Of(t.Gifts)
-		if !seen[given.SessionPolicyFile] {
-			findings = append(findings, checkFile("session_policy_file", given.SessionPolicyFile, checkSessionPolicy)...)
+		for _, given := range grant.All(t.Gifts) {
+			if !seen[given.SessionPolicyFile] {
+				findings = append(findings, checkFile("session_policy_file", given.SessionPolicyFile, checkSessionPolicy)...)
+			}
+			seen[given.SessionPolicyFile] = true
 		}
-		seen[given.SessionPolicyFile] = true
 	}
 	return findings
 }

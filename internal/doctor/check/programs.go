@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"rolecall/internal/adminfile"
+	"rolecall/internal/endpoint"
 	"rolecall/internal/gate"
 	"rolecall/internal/registry/question"
 	"rolecall/internal/version"
@@ -64,7 +65,7 @@ func (h *host) checkDriver(ctx context.Context) []Finding {
 // checkFolder checks the programs of the driver in one folder.
 func (h *host) checkFolder(ctx context.Context, dir string) []Finding {
 	const area = "driver"
-	names := []string{"config", "prepare", "run", "cleanup", gate.Program, question.Program, "sweep", "doctor"}
+	names := []string{"config", "prepare", "run", "cleanup", gate.Program, question.Program, endpoint.Program, endpoint.Credential, "sweep", "doctor"}
 	findings := gather(len(names), func(i int) []Finding {
 		if problem := checkProgram(ctx, filepath.Join(dir, names[i])); problem != "" {
 			return []Finding{fix(area, problem, "install all programs of one version again: make install")}

@@ -122,17 +122,18 @@ func (h *host) endpoints() []string {
 	}
 	var endpoints []string
 	for _, t := range h.policy.Tenants() {
-		given, _ := grant.Of(t.Gifts)
-		if e := endpoint(given.Role, given.Region); e != "" && !slices.Contains(endpoints, e) {
-			endpoints = append(endpoints, e)
+		for _, given := range grant.All(t.Gifts) {
+			if e := regional(given.Role, given.Region); e != "" && !slices.Contains(endpoints, e) {
+				endpoints = append(endpoints, e)
+			}
 		}
 	}
 	return endpoints
 }
 
-// endpoint returns the regional endpoint of STS for a role, or an empty text if the
+// regional returns the regional endpoint of STS for a role, or an empty text if the
 // role's partition is unknown.
-func endpoint(role aws.Role, region string) string {
+func regional(role aws.Role, region string) string {
 	p, known := aws.LookupPartition(role.Partition)
 	if !known {
 		return ""

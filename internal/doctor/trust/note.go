@@ -57,13 +57,20 @@ func (t Trust) limits(server *url.URL, add func(apply bool, rule, text string, a
 		"IAM accepts no characters beyond U+00FF, and refuses this trust policy")
 	add(t.length() > maxTrustPolicy, "document",
 		"the trust policy has %d characters, IAM's quota is %d: use ** or fewer patterns, split the tenant, or ask AWS for more", t.length(), maxTrustPolicy)
-	add(t.given.Duration > time.Hour, "duration",
+	add(t.seconds() > int64(time.Hour/time.Second), "duration",
 		"sessions of %v need a role that allows them: --max-session-duration %d", t.given.Duration, t.seconds())
+	if len(t.given.Chain) > 0 {
+		add(true, "chain", "the sessions of this role are only to assume the next role of the chain, %s: allow it nothing else but %s on that role",
+			t.given.Chain[0].Role, strings.Join(actions(t.given.Chain[0]), ", "))
+	}
 }
 
 // seconds returns the maximum session duration that the role needs, in seconds. It is at
-// least one hour, IAM's minimum.
+// least one hour, IAM's minimum. The first session of a chain is short.
 func (t Trust) seconds() int64 {
+	if len(t.given.Chain) > 0 {
+		return int64(time.Hour / time.Second)
+	}
 	return int64(max(t.given.Duration, time.Hour) / time.Second)
 }
 

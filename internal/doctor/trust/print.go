@@ -3,6 +3,8 @@ package trust
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -18,12 +20,29 @@ func (t Trust) Commands(file string) string {
 aws iam create-open-id-connect-provider --url %s --client-id-list %s
 # if the provider exists already, add the audience:
 aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn %s --client-id %s
-# the role of tenant %s:
+# the role of %s:
 aws iam create-role %s
 # or, if the role exists already:
 aws iam update-assume-role-policy --role-name %s --policy-document %s
 `, role.Account, shell(t.issuer), shell(t.tenant.Audience), shell(t.provider()), shell(t.tenant.Audience),
-		t.tenant.Name, strings.Join(create, " "), shell(role.Name()), shell("file://"+file))
+		t.whose(), strings.Join(create, " "), shell(role.Name()), shell("file://"+file))
+}
+
+// whose names the tenant, and the source if it is that of one.
+func (t Trust) whose() string {
+	if t.source == "" {
+		return "tenant " + string(t.tenant.Name)
+	}
+	return "source " + t.source + " of tenant " + string(t.tenant.Name)
+}
+
+// label returns the name of a resource of Terraform for the role at a place of a chain.
+func label(name, source string, place int) string {
+	parts := []string{"rolecall", name, source}
+	if place > 1 {
+		parts = append(parts, strconv.Itoa(place))
+	}
+	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "_")
 }
 
 // shell quotes text for a shell if necessary.
@@ -60,7 +79,7 @@ resource "aws_iam_role" %s {
   max_session_duration = %d
   assume_role_policy   = jsonencode(%s)
 }
-`, quote(t.issuer), quote(t.tenant.Audience), quote("rolecall_"+string(t.tenant.Name)), quote(role.Name()), quote(path(role)),
+`, quote(t.issuer), quote(t.tenant.Audience), quote(label(string(t.tenant.Name), t.source, 1)), quote(role.Name()), quote(path(role)),
 		t.seconds(), strings.ReplaceAll(policy, "\n", "\n  "))
 	return text.String()
 }

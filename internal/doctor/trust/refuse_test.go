@@ -28,7 +28,7 @@ func TestRefuses(t *testing.T) {
 		"a path":          {"/gitlab", given("111122223333"), `the issuer "/gitlab" of the policy file is not a URL`},
 		"half an address": {"https://[::1", given("111122223333"), `the issuer "https://[::1" of the policy file is not a URL`},
 	} {
-		result, err := trust.New(test.issuer, tenant.Tenant{Name: "alpha", Gifts: test.gifts})
+		result, err := trust.New(test.issuer, tenant.Tenant{Name: "alpha", Gifts: test.gifts}, "")
 		if err == nil || !strings.Contains(err.Error(), test.want) || result.Notes != nil {
 			t.Errorf("%s: %+v, %v, want %q", name, result, err, test.want)
 		}

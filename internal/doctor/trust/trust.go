@@ -26,6 +26,7 @@ type Trust struct {
 	Notes []Note // differences between the trust policy and the tenant's rules
 
 	tenant   tenant.Tenant
+	source   string // empty: the tenant's own
 	given    grant.Settings
 	issuer   string // URL
 	host     string // the issuer without its scheme, as IAM names it
@@ -33,12 +34,13 @@ type Trust struct {
 	subjects []string
 }
 
-// New returns what the tenant t needs in AWS. Issuer is the URL of the issuer of its ID
-// tokens. A role without an account is an error, since it is not a role of AWS.
-func New(issuer string, t tenant.Tenant) (Trust, error) {
-	given, ok := grant.Of(t.Gifts)
-	if !ok {
-		return Trust{}, fmt.Errorf("tenant %q gives no AWS credentials", t.Name)
+// New returns what the tenant t needs in AWS, or one of its sources. Issuer is the URL of the
+// issuer of its ID tokens. A role without an account is an error, since it is not a role of
+// AWS.
+func New(issuer string, t tenant.Tenant, source string) (Trust, error) {
+	given, err := Given(t, source)
+	if err != nil {
+		return Trust{}, err
 	}
 	if given.Role.Account == "" {
 		return Trust{}, fmt.Errorf("tenant %q: its role %s has no account, so it is not a role of AWS", t.Name, given.Role)
@@ -47,10 +49,23 @@ func New(issuer string, t tenant.Tenant) (Trust, error) {
 	if err != nil || server.Host == "" {
 		return Trust{}, fmt.Errorf("the issuer %q of the policy file is not a URL", issuer)
 	}
-	result := Trust{tenant: t, given: given, issuer: issuer, host: strings.TrimPrefix(issuer, server.Scheme+"://")}
+	result := Trust{tenant: t, source: source, given: given, issuer: issuer, host: strings.TrimPrefix(issuer, server.Scheme+"://")}
 	result.operator, result.subjects = condition(t)
 	result.Notes = result.notes(server)
 	return result, nil
+}
+
+// Given returns what a tenant gives from AWS: its own, or that of a source.
+func Given(t tenant.Tenant, source string) (grant.Settings, error) {
+	for _, given := range grant.All(t.Gifts) {
+		if given.Name == source {
+			return given.Settings, nil
+		}
+	}
+	if source != "" {
+		return grant.Settings{}, fmt.Errorf("tenant %q has no source %.80q of AWS", t.Name, source)
+	}
+	return grant.Settings{}, fmt.Errorf("tenant %q gives no AWS credentials of its own; name a source by --source if it has one", t.Name)
 }
 
 // condition returns the condition on the claim sub that fits the tenant's projects, ref
@@ -139,7 +154,7 @@ func (t Trust) JSON() []byte {
 
 // encode returns a trust policy as indented JSON. It cannot fail: the document consists
 // of texts.
-func encode(d document) []byte {
+func encode(d any) []byte {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)

@@ -35,7 +35,7 @@ func compile(t *testing.T, content string) *tenant.Policy {
 
 func newTrust(t *testing.T, policy *tenant.Policy) trust.Trust {
 	t.Helper()
-	result, err := trust.New(policy.Settings().GitLab.Issuer, policy.Tenants()[0])
+	result, err := trust.New(policy.Settings().GitLab.Issuer, policy.Tenants()[0], "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +216,7 @@ func against(policy *tenant.Policy, claims tenant.Claims) []string {
 func TestRoleWithoutAccount(t *testing.T) {
 	t.Parallel()
 	policy := policyOf(t, "https://"+host, `projects = ["acme/deploy"]`+"\n"+`role_arn = "arn:minio:iam:::role/dummy-internal"`)
-	_, err := trust.New("https://"+host, policy.Tenants()[0])
+	_, err := trust.New("https://"+host, policy.Tenants()[0], "")
 	if err == nil || !strings.Contains(err.Error(), "no account") {
 		t.Errorf("%v, want an error on the account", err)
 	}

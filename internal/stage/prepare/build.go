@@ -3,11 +3,12 @@ package prepare
 import (
 	"context"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"rolecall/internal/backend"
+	"rolecall/internal/creds"
+	"rolecall/internal/endpoint"
 	"rolecall/internal/image"
+	"rolecall/internal/program"
 	"rolecall/internal/tenant"
 )
 
@@ -16,7 +17,7 @@ func (a admitted) build(spec backend.Spec) error {
 	order := backend.Order{
 		Containers: spec.Containers,
 		Logins:     logins(a.s.Logins),
-		Proxy:      proxies(a.Env.Service),
+		Proxy:      program.Proxies(a.Env.Service),
 		Resolve:    a.resolve,
 		Say:        a.say,
 		Warn:       a.warn,
@@ -24,7 +25,21 @@ func (a admitted) build(spec backend.Spec) error {
 	if a.s.Grant.Tenant != tenant.None {
 		order.Secrets = filepath.Dir(a.folder.Path())
 	}
+	if served := servedOf(a.s.Orders); len(served) > 0 {
+		order.Endpoint, order.Program = true, programOf(served)
+	}
 	return a.place.Build(context.Background(), a.folder.Record().Data, a.key.ID, order)
+}
+
+// programOf returns the program that tools start for a credential: it must be in a container
+// too. It is empty if there is none.
+func programOf(orders []creds.Order) string {
+	for _, o := range orders {
+		if len(o.Tools) > 0 {
+			return program.PathBeside(endpoint.Credential)
+		}
+	}
+	return ""
 }
 
 // say shows a line in the job log, with text that is not ours.
@@ -47,20 +62,4 @@ func logins(all []image.Login) []backend.Login {
 		out = append(out, backend.Login(l))
 	}
 	return out
-}
-
-// proxies returns the variables of an environment that name proxies.
-func proxies(environ []string) []string {
-	return only(environ, "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
-}
-
-// certificates returns the variables of an environment that name the CAs of the host.
-func certificates(environ []string) []string { return only(environ, "SSL_CERT_FILE", "SSL_CERT_DIR") }
-
-// only returns the entries of an environment with those names.
-func only(environ []string, names ...string) []string {
-	return slices.DeleteFunc(slices.Clone(environ), func(entry string) bool {
-		name, _, _ := strings.Cut(entry, "=")
-		return !slices.Contains(names, name)
-	})
 }

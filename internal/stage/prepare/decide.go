@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"rolecall/internal/admission"
+	"rolecall/internal/endpoint"
 	"rolecall/internal/fault"
 	"rolecall/internal/idtoken"
 	"rolecall/internal/idtoken/jwks"
@@ -51,7 +52,10 @@ func newCase(c *program.Call, parts Parts, response job.Response, root string) (
 		Request:      c.Env.Request,
 		Read:         reader(c, policy, root),
 		Providers:    parts.orderers(),
-		ReadFile:     policyfile.ReadNamed,
+
+		CredentialProgram: program.PathBeside(endpoint.Credential),
+
+		ReadFile: policyfile.ReadNamed,
 
 		ReadImages: request.Read,
 	}, nil

@@ -31,17 +31,23 @@ const (
 type keeper struct {
 	folder *state.Folder
 	id     job.ID
-	tokens creds.Set // the ID tokens of the job
+	tokens creds.Set     // the ID tokens of the job
+	served []creds.Order // of what an endpoint renews
 }
 
 // newKeeper returns the keeper of a job. The token that was verified comes first.
-func newKeeper(c *program.Call, verified idtoken.Token, folder *state.Folder, response job.Response) keeper {
+func newKeeper(c *program.Call, verified idtoken.Token, orders []creds.Order, folder *state.Folder, response job.Response) keeper {
 	found := tokensOf(c, response)
 	if raw := verified.Raw.Reveal(); raw != "" {
 		found = slices.DeleteFunc(found, func(t idtoken.Token) bool { return t.Raw.Reveal() == raw })
 		found = slices.Insert(found, 0, verified)
 	}
-	return keeper{folder, response.ID, asCredentials(found, response.Timeout, time.Now())}
+	return keeper{folder, response.ID, asCredentials(found, response.Timeout, time.Now()), servedOf(orders)}
+}
+
+// servedOf returns the orders of what an endpoint renews.
+func servedOf(orders []creds.Order) []creds.Order {
+	return slices.DeleteFunc(slices.Clone(orders), func(o creds.Order) bool { return !o.Served })
 }
 
 // keep writes what was issued to the job's folder. The ledger has it first, so that the
@@ -50,7 +56,7 @@ func (k keeper) keep(set creds.Set) error {
 	if err := k.enter(set); err != nil {
 		return err
 	}
-	return k.folder.Write(set)
+	return k.folder.Write(set, k.served...)
 }
 
 // enter writes what was issued, and the ID tokens of the job, into the ledger.

@@ -70,11 +70,6 @@ func (b *box) Ready() { b.ready = true }
 
 func (b *box) Takes(backend.Spec) bool { return !b.none }
 
-func (b *box) Furnish(_ json.RawMessage, dir string, tools, _ []string) error {
-	b.given = append(append(b.given, dir), tools...)
-	return nil
-}
-
 func (b *box) Place(ctx context.Context, s backend.Spec) (backend.State, *backend.Owner, error) {
 	b.asked = append(b.asked, s)
 	state, _, _ := b.Backend.Place(ctx, s)

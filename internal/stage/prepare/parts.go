@@ -31,7 +31,7 @@ type Backend interface {
 	// Furnish gives the empty folder at path own to the user of a placed job. Before that
 	// it makes copies there of the user's files, whose paths are below HOME. Service is
 	// the environment of the runner's service.
-	Furnish(data json.RawMessage, own string, files, service []string) error
+	Furnish(data json.RawMessage, own string, files []backend.ToolFile, service []string) error
 	// Build makes what a job needs beside its folders, such as a container. The record of
 	// the job is written by then: whoever ends the job removes what Build has made.
 	Build(ctx context.Context, data json.RawMessage, id job.ID, o backend.Order) error
@@ -70,20 +70,33 @@ type Provider interface {
 	Report(facts creds.Facts) creds.Report
 }
 
-// toolFiles returns the files of tools, as paths below HOME, of which a job gets copies in
-// its own folder. A job without a tenant has no identity in a cloud, not even one that an
-// earlier job has left in a HOME.
-func (p Parts) toolFiles(of tenant.Name) []string {
-	files := []string{creds.Docker().File}
+// toolFiles returns the files of tools of which a job gets copies in its own folder, with
+// what its orders add to them. A job without a tenant has no identity in a cloud, not even
+// one that an earlier job has left in a HOME.
+func (p Parts) toolFiles(of tenant.Name, orders []creds.Order) []backend.ToolFile {
+	files := []backend.ToolFile{{Path: creds.Docker().File}}
 	if of == tenant.None {
 		return files
 	}
 	for _, one := range p.Providers {
 		for _, file := range one.ToolFiles() {
-			files = append(files, file.File)
+			files = append(files, backend.ToolFile{Path: file.File, End: endOf(orders, file.File)})
 		}
 	}
 	return files
+}
+
+// endOf returns what orders add to the file of a tool.
+func endOf(orders []creds.Order, file string) string {
+	var end strings.Builder
+	for _, o := range orders {
+		for _, text := range o.Tools {
+			if text.File == file {
+				end.WriteString(text.Text)
+			}
+		}
+	}
+	return end.String()
 }
 
 // reportOf returns what the job log shows of a credential.

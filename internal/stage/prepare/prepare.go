@@ -134,7 +134,7 @@ func (a admitted) admit(response job.Response, root string) error {
 	}
 	defer a.folder.Close()
 	a.Warn(a.folder.Before().Tell(audit.Removed, name, nil))
-	return a.serve(spec, newKeeper(a.Call, a.s.Token, a.folder, response))
+	return a.serve(spec, newKeeper(a.Call, a.s.Token, a.s.Orders, a.folder, response))
 }
 
 // serve furnishes the job's own folder, builds its place, and gets the credentials of a job
@@ -162,13 +162,16 @@ func (a admitted) furnish() error {
 	if a.folder.OwnDir() == "" {
 		return nil
 	}
-	return a.place.Furnish(a.folder.Record().Data, a.folder.OwnDir(), a.parts.toolFiles(a.s.Grant.Tenant), a.Env.Service)
+	return a.place.Furnish(a.folder.Record().Data, a.folder.OwnDir(), a.parts.toolFiles(a.s.Grant.Tenant, a.s.Orders), a.Env.Service)
 }
 
 // issue gets the job's credentials, writes them to its folder and reports them in the
 // job log.
 func (a admitted) issue(k keeper) error {
 	if err := a.parts.unsetIgnored(a.Env.Service); err != nil {
+		return err
+	}
+	if err := a.folder.Quota().Take(a.folder.Root(), len(a.s.Orders)); err != nil {
 		return err
 	}
 	issued, err := a.s.Issue(context.Background(), a.parts.issuers(), k.keep)

@@ -238,3 +238,12 @@ func TestServiceEnvironment(t *testing.T) {
 		t.Errorf("%+v, the provider saw %s", got, seen)
 	}
 }
+
+// Furnish notes the folder, and the files with their ends.
+func (b *box) Furnish(_ json.RawMessage, dir string, tools []backend.ToolFile, _ []string) error {
+	b.given = append(b.given, dir)
+	for _, tool := range tools {
+		b.given = append(b.given, tool.Path+tool.End)
+	}
+	return nil
+}

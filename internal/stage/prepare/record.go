@@ -55,6 +55,7 @@ func newRecord(s *session.Session, place Backend, spec backend.Spec, own bool) (
 		Gate:    state.Gate(settings.Gate),
 		Audit:   trail,
 
+		Requests: grant.Requests,
 		Metadata: settings.Metadata,
 		Notes:    notesOf(s.Decision),
 

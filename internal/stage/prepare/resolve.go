@@ -65,7 +65,7 @@ func (a admitted) registry(ctx context.Context) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd.Env = append(proxies(a.Env.Service), certificates(a.Env.Service)...)
+	cmd.Env = append(program.Proxies(a.Env.Service), program.Certificates(a.Env.Service)...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = time.Second
 	return cmd, nil

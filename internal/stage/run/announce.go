@@ -45,11 +45,17 @@ func (p Parts) tells(c creds.Credential) (who string, notes []string) {
 // headline says whose credentials a script has, and until when.
 func headline(tenant, who string, c creds.Credential, now time.Time) string {
 	text := fmt.Sprintf("%s: tenant %s", strings.ToUpper(c.Provider), tenant)
+	if c.Name != "" {
+		text += fmt.Sprintf(", credentials %s", c.Name)
+	}
 	if who != "" {
 		text += ", " + who
 	}
 	if c.Expires.IsZero() {
 		return text
+	}
+	if c.Served != nil {
+		return text + ", renewed while the job runs"
 	}
 	return text + fmt.Sprintf(", until %s UTC (%d min)", c.Expires.UTC().Format("15:04"), int(c.Expires.Sub(now).Round(time.Minute).Minutes()))
 }

@@ -20,9 +20,11 @@ const tokenKind = "ID token"
 
 // given is what a job has. Of a job without a tenant, only secrets may be set.
 type given struct {
-	set     creds.Set
-	secrets []mask.Named // must neither be printed nor uploaded
-	envFile string       // path of the env file as scripts see it; empty: there is none
+	set      creds.Set
+	orders   []creds.Order // of the credentials that an endpoint renews
+	secrets  []mask.Named  // must neither be printed nor uploaded
+	endpoint []string      // variables that say where the endpoint of the script is, as NAME=value
+	envFile  string        // path of the env file as scripts see it; empty: there is none
 }
 
 // openSecrets reads what was issued to the job, and masks it in all that the stage
@@ -51,11 +53,13 @@ func (r running) readIssued() (given, error) {
 	if r.folder.Tenant() == "" {
 		return given{}, nil
 	}
-	set, secrets, err := r.folder.ReadAll()
+	all, err := r.folder.ReadAll()
 	if err != nil {
 		return given{}, r.unreadable(err)
 	}
-	return given{set, secrets, r.place.Visible(r.folder.Record().Data, r.folder.Path())}, nil
+	return given{
+		set: all.Set, orders: all.Orders, secrets: all.Secrets, envFile: r.place.Visible(r.folder.Record().Data, r.folder.Path()),
+	}, nil
 }
 
 // unreadable returns the error that the driver's own copy cannot be read. A job of the
@@ -183,8 +187,9 @@ func (p Parts) guards() []string {
 
 // told returns the variables that tell a script about its credentials.
 func (g given) told() []string {
-	told := []string{job.EnvFileVariable + "=" + g.envFile}
-	if expires := g.set.Expires(); !expires.IsZero() {
+	told := append([]string{job.EnvFileVariable + "=" + g.envFile}, g.endpoint...)
+	fixed := slices.DeleteFunc(slices.Clone(g.set), isServed) // what is not renewed
+	if expires := fixed.Expires(); !expires.IsZero() {
 		told = append(told, job.ExpiresVariable+"="+expires.UTC().Format(time.RFC3339))
 	}
 	return told

@@ -16,8 +16,9 @@ import (
 // second is a provider beside AWS.
 type second struct{}
 
-func (second) Name() string    { return "second" }
-func (second) Hides() []string { return []string{"XAWS_A"} }
+func (second) Name() string       { return "second" }
+func (second) Settings() []string { return nil }
+func (second) Hides() []string    { return []string{"XAWS_A"} }
 func (second) ToolFiles() []creds.ToolFile {
 	return []creds.ToolFile{{Variable: "SECOND_DIR", Value: ".second", File: ".second/file"}}
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"sync"
 	"time"
 
 	"rolecall/internal/backend"
@@ -45,8 +46,13 @@ type Backend interface {
 	// Visible returns the path at which scripts see a file of this host.
 	Visible(data json.RawMessage, path string) string
 	// Start starts cmd, a program of the driver, with the rights of a script and no others.
-	// Begin must have been called, and cmd must have ended before Run is called.
+	// Begin must have been called. Cmd must have ended before Run is called, or start while
+	// Run runs, which then kills it at the end, and may have reaped it before.
 	Start(data json.RawMessage, cmd *exec.Cmd) error
+	// Network calls do in a thread that is in the network of scripts.
+	Network(data json.RawMessage, do func() error) error
+	// Users returns the users whose processes scripts may have.
+	Users(data json.RawMessage) ([]backend.Users, error)
 	// Limits returns the limits of the job's processes. A program that is started by Start
 	// sets them itself, before it touches a file of the job.
 	Limits(data json.RawMessage) (backend.Limits, error)
@@ -61,6 +67,9 @@ type Provider interface {
 	// Guards returns variables, as NAME=value, that keep tools from using the credentials
 	// of the host.
 	Guards() []string
+	// Settings returns the names of the variables of the service's environment that say how to
+	// reach the provider's servers.
+	Settings() []string
 	// ToolFiles returns the files in which the provider's tools keep credentials.
 	ToolFiles() []creds.ToolFile
 	// Name returns the provider's name, such as aws.
@@ -216,17 +225,24 @@ func (r running) runIn(data json.RawMessage) (backend.Result, error) {
 	}
 	r.readyTree()
 	r.announce(given.set)
+	s, err := r.open(&given)
+	if err != nil {
+		return backend.Result{}, err
+	}
 	is := r.parts.identity(job.StageName(r.Args[1]), given, r.rules())
 	if given.envFile != "" {
 		is.files = r.folder.Files(given.set)
 	}
-	return r.execute(clean, is)
+	end := sync.OnceFunc(s.done)
+	defer end() // of a script that did not run
+	return r.execute(clean, is, end)
 }
 
-// execute runs the script in the clean environment, with an identity.
-func (r running) execute(clean []string, is identity) (backend.Result, error) {
+// execute runs the script in the clean environment, with an identity, and calls done when it
+// has ended.
+func (r running) execute(clean []string, is identity, done func()) (backend.Result, error) {
 	return r.place.Run(r.watching(), r.folder.Record().Data, backend.Script{
 		Path: r.Args[0], Stage: r.Args[1], Env: slices.Concat(clean, is.set), Unset: is.unset, Set: is.set, Files: is.files,
-		Stdout: r.Stdout, Stderr: r.Stderr, Grace: grace, Ended: r.folder.Over,
+		Stdout: r.Stdout, Stderr: r.Stderr, Grace: grace, Ended: r.folder.Over, Done: done,
 	})
 }

@@ -32,8 +32,9 @@ type problem struct {
 type compiler struct {
 	content   []byte
 	providers []Provider
-	known     map[string]Keys // keys of the tables at the top, except tenant
-	names     []string        // names of these tables
+	known     map[string]Keys            // keys of the tables at the top, except tenant
+	names     []string                   // names of these tables
+	repeated  map[string]map[string]Keys // keys of the tables that may occur several times, by provider
 	problems  []problem
 }
 
@@ -46,6 +47,7 @@ type compiler struct {
 func Compile(file string, content []byte, providers ...Provider) (*tenant.Policy, error) {
 	c := &compiler{content: content, providers: providers}
 	c.known, c.names = c.tables()
+	c.repeated = c.repeatedTables()
 	policy := c.compile()
 	if len(c.problems) == 0 {
 		return policy, nil
@@ -178,7 +180,7 @@ func (c *compiler) tenants(document map[string]any, all *tenant.Settings) []tena
 	defaults.checkImages(*all)
 	defaults.limitProcesses(all.RunAs, &all.Limits)
 	settings := c.apply(defaults, nil)
-	seen := map[tenant.Name]bool{}
+	seen, counts := map[tenant.Name]bool{}, map[string]int{}
 	list, _ := document["tenant"].([]any)
 	tenants := make([]tenant.Tenant, 0, len(list))
 	for i, item := range list {
@@ -186,6 +188,7 @@ func (c *compiler) tenants(document map[string]any, all *tenant.Settings) []tena
 			break
 		}
 		t := c.tenantTable(i, item)
+		c.nest(&t, counts)
 		t.defaults = defaults.values
 		one := base
 		Set(t, "name", func(text string) (tenant.Name, error) { return readName(text, seen) }, &one.Name)
@@ -194,6 +197,7 @@ func (c *compiler) tenants(document map[string]any, all *tenant.Settings) []tena
 		one.Gifts = c.gifts(t, c.apply(t, settings))
 		t.checkImages(*all)
 		t.checkTenant()
+		t.checkRequests(one)
 		tenants = append(tenants, one)
 	}
 	return tenants

@@ -3,6 +3,7 @@ package policyfile
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2/unstable"
@@ -13,7 +14,7 @@ import (
 // place is a place in a policy file.
 type place struct {
 	table   string // "": before the first table
-	index   int    // of a tenant
+	index   int    // of a table that occurs several times in the file, such as a tenant
 	key     string // "": the table itself
 	element int    // of a list; -1: the list itself
 }
@@ -68,14 +69,13 @@ func hasTexts(array *unstable.Node) bool {
 // checkKeys reports every unknown table and key, and every value of a wrong type. It
 // respects case, since the decoder would take Refs for refs.
 func (c *compiler) checkKeys() {
+	open := map[string]bool{}
 	c.walk(func(at place, node *unstable.Node, offset int) bool {
 		switch {
 		case node.Kind == unstable.KeyValue:
 			c.checkKey(at, node.Value(), offset)
-		case at.table == "tenant":
-			if node.Kind != unstable.ArrayTable {
-				c.failLine(offset, "a tenant begins with [[tenant]], in two brackets")
-			}
+		case c.isRepeated(at.table):
+			c.checkRepeated(at.table, node, offset, open)
 		case node.Kind == unstable.ArrayTable && c.isTable(at.table):
 			c.failLine(offset, fmt.Sprintf("write [%s] with one bracket: there is only one such table", at.table))
 		case !c.isTable(at.table):
@@ -94,8 +94,11 @@ func (c *compiler) checkKey(at place, value *unstable.Node, offset int) {
 	switch {
 	case at.table == "" && (at.key == "tenant" || c.isTable(at.key)):
 		c.failLine(offset, at.key+" is a table: begin it with a line of its own, as in [gitlab] or [[tenant]]")
+	case c.isRepeated(at.table + "." + at.key):
+		c.failLine(offset, fmt.Sprintf("%s is a list of tables: begin each with a line of its own, [[%s.%[1]s]]", at.key, at.table))
 	case at.table != "" && at.table != "tenant" && !c.isTable(at.table):
-		// The unknown table has an error already.
+		// The unknown table has an error already, and tables within tenants are checked when
+		// it is known of which provider they are.
 	case kind == "":
 		c.failLine(offset, fmt.Sprintf("unknown key %s in %s", tenant.Quote(at.key), at))
 	case !hasKind(value, kind):
@@ -108,17 +111,17 @@ func (c *compiler) checkKey(at place, value *unstable.Node, offset int) {
 func (c *compiler) walk(visit func(at place, node *unstable.Node, offset int) bool) {
 	var p unstable.Parser
 	p.Reset(c.content)
-	at, tenants := place{element: -1}, 0
+	at, seen := place{element: -1}, map[string]int{}
 	for p.NextExpression() {
 		node := p.Expression()
 		parts, offset := keyParts(node)
 		here := at
 		switch {
 		case node.Kind != unstable.KeyValue:
-			at = place{table: strings.Join(parts, "."), element: -1}
-			if at.table == "tenant" {
-				at.index = tenants
-				tenants++
+			at = place{table: tableName(parts), element: -1}
+			if c.isRepeated(at.table) {
+				at.index = seen[at.table]
+				seen[at.table]++
 			}
 			here = at
 		case len(parts) == 2 && at.table == "" && c.isTable(parts[0]): // gitlab.issuer = ...
@@ -130,6 +133,14 @@ func (c *compiler) walk(visit func(at place, node *unstable.Node, offset int) bo
 			return
 		}
 	}
+}
+
+// tableName returns the name of a table. A part with a dot in it is none of a known table.
+func tableName(parts []string) string {
+	if slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(part, ".") }) {
+		return fmt.Sprintf("%q", parts)
+	}
+	return strings.Join(parts, ".")
 }
 
 // keyParts returns the parts of a dotted key, and the offset of the first.

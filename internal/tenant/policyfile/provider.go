@@ -22,6 +22,20 @@ type Provider interface {
 	Check(t Table, settings any)
 }
 
+// Sourcer is a Provider of which a tenant may have several credentials: its own, and those of
+// its sources, the tables [[tenant.source]].
+type Sourcer interface {
+	Provider
+	// SourceKeys returns the keys of a source, except its name and its provider.
+	SourceKeys() Keys
+	// Lists returns the lists of tables that a source may have, and a tenant too, by their
+	// names, with their keys.
+	Lists() map[string]Keys
+	// Source compiles a source of a tenant, and reports what is wrong with it. Own is what
+	// Apply has returned for the tenant.
+	Source(t Table, own any) any
+}
+
 // tables returns the keys of the tables at the top, except tenant, by the names of the
 // tables, and these names in the order in which messages list them.
 func (c *compiler) tables() (keys map[string]Keys, names []string) {
@@ -71,8 +85,8 @@ func (c *compiler) apply(t Table, defaults []any) []any {
 	return settings
 }
 
-// gifts returns what a tenant gives. A tenant must request credentials of at least one
-// provider; if it requests none, the first provider reports what is missing.
+// gifts returns what a tenant gives: what it requests of each provider, and its sources. If
+// it gives nothing, the first provider reports what is missing.
 func (c *compiler) gifts(t Table, settings []any) []tenant.Gift {
 	var gifts []tenant.Gift
 	for i, p := range c.providers {
@@ -81,6 +95,7 @@ func (c *compiler) gifts(t Table, settings []any) []tenant.Gift {
 			gifts = append(gifts, tenant.Gift{Provider: p.Name(), Settings: settings[i]})
 		}
 	}
+	gifts = append(gifts, c.sources(t, settings)...)
 	if gifts == nil && len(c.providers) > 0 {
 		c.providers[0].Check(t, settings[0])
 	}

@@ -2,6 +2,8 @@ package policyfile
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 
 	"rolecall/internal/tenant"
@@ -16,6 +18,7 @@ const (
 	Number Kind = "a whole number, without quotes"
 	Switch Kind = "true or false, without quotes"
 	List   Kind = `a list of texts, such as ["a", "b"]`
+	Pairs  Kind = `a table of texts in one line, such as { a = "b" }`
 )
 
 // Keys are the keys that a table may have, with the kinds of their values.
@@ -29,7 +32,25 @@ type Table struct {
 	label    string         // the beginning of messages about the table
 	values   map[string]any // by key
 	defaults map[string]any // of [defaults], for a tenant
+
+	within map[string][]Table // lists of tables in it, by their names
 }
+
+// Tables returns the list of tables of that name within the table, such as the hops of a
+// chain.
+func (t Table) Tables(name string) []Table { return t.within[name] }
+
+// Own reports whether the table itself has a key, whatever [defaults] says.
+func (t Table) Own(key string) bool { return t.values[key] != nil }
+
+// Text returns the text of a key, which is empty if the table does not have that key.
+func (t Table) Text(key string) string {
+	text, _ := t.values[key].(string)
+	return text
+}
+
+// FailTable reports an error about the table as a whole.
+func (t Table) FailTable(err error) { t.compiler.fail(t.at, t.label+err.Error()) }
 
 // Has reports whether the table, or [defaults], has a key.
 func (t Table) Has(key string) bool { return t.values[key] != nil || t.defaults[key] != nil }
@@ -73,6 +94,21 @@ func SetAny[T any](t Table, key string, read func(text string) (T, error), to *[
 		*to = readList(t, key, read, texts)
 	}
 }
+
+// SetPairs hands each pair of a key's table to set, in the order of their names, if the table
+// has that key. An error of set is reported.
+func SetPairs(t Table, key string, set func(name, text string) error) {
+	pairs, _ := t.values[key].(map[string]any)
+	for _, name := range slices.Sorted(maps.Keys(pairs)) {
+		text, _ := pairs[name].(string)
+		if err := set(name, text); err != nil {
+			t.Fail(key, err)
+		}
+	}
+}
+
+// SetSwitch reads the true or false of a key, if the table has that key.
+func SetSwitch(t Table, key string, to *bool) { t.setSwitch(key, to) }
 
 // readList reads the texts of a key's list, and reports those that read refuses.
 func readList[T any](t Table, key string, read func(text string) (T, error), texts []any) []T {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"rolecall/internal/admission"
 	"rolecall/internal/creds"
@@ -55,15 +56,47 @@ func (AWS) Order(a admission.Asker) (creds.Order, error) {
 	if err != nil {
 		return creds.Order{}, err
 	}
-	return creds.Order{
+	tools, err := tools(a, s, region)
+	if err != nil {
+		return creds.Order{}, err
+	}
+	order := creds.Order{
 		Provider: aws.Name,
 		Session:  aws.SessionName(a.Response.Project, a.Response.Pipeline, int64(a.Response.ID)),
 		Lifetime: a.Response.Timeout,
-		Limit:    s.Duration,
+		Limit:    s.limit(),
 		Terms:    terms.Encode(),
-		Facts:    creds.Facts{{Name: aws.RoleFact, Value: s.Role.String()}, {Name: aws.RegionFact, Value: region}},
-		Notes:    unused(a.Request["ROLE_ARN"], s.Role),
-	}, nil
+		Facts:    creds.Facts{{Name: aws.RoleFact, Value: s.final().String()}, {Name: aws.RegionFact, Value: region}},
+		Tools:    tools,
+	}
+	if a.Source == "" {
+		order.Notes = unused(a.Request["ROLE_ARN"], s.final())
+	}
+	if order.Served = a.Source != "" || s.Endpoint; order.Served {
+		order.Renew = s.Renew
+	}
+	return order, nil
+}
+
+// limit returns the longest session to ask for; 0: no limit.
+func (s Settings) limit() time.Duration {
+	if len(s.Chain) > 0 {
+		return s.longest()
+	}
+	return s.Duration
+}
+
+// tools returns the profile of a source, if tools find it as one.
+func tools(a admission.Asker, s Settings, region string) ([]creds.ToolText, error) {
+	if a.Source == "" || s.NoProfile || a.CredentialProgram == "" {
+		return nil, nil
+	}
+	if !aws.IsProgram(a.CredentialProgram) {
+		return nil, fault.New(fault.Programs, errors.New("tools of AWS cannot start the program credential where it lies"),
+			"install the programs of rolecall in a folder such as /usr/libexec/rolecall").
+			Detail("why", tenant.Quote(a.CredentialProgram)+" has other characters than letters, digits and /._-")
+	}
+	return []creds.ToolText{aws.Profile(a.Source, a.CredentialProgram, region)}, nil
 }
 
 // unused returns a note if the job requests another role than it gets.
@@ -75,8 +108,12 @@ func unused(requested string, role aws.Role) []string {
 }
 
 // chooseRegion returns the region of a job's script; empty means the region of the
-// runner's service. Errors are those of Order.
+// runner's service. That of a source is the policy file's, if it has one. Errors are those of
+// Order.
 func chooseRegion(a admission.Asker, s Settings) (string, error) {
+	if a.Source != "" && s.Region != "" {
+		return s.Region, nil
+	}
 	region := cmp.Or(a.Request["AWS_REGION"], a.Request["AWS_DEFAULT_REGION"], s.Region)
 	if aws.IsRegion(region) {
 		return region, nil
@@ -98,7 +135,12 @@ func newTerms(a admission.Asker, s Settings, region string) (aws.Terms, error) {
 		ByJob:      s.ByJob,
 		PolicyARNs: slices.Clone(s.PolicyARNs),
 		Region:     region,
+		Endpoint:   s.Endpoint && a.Source == "",
 		Server:     aws.Server{Region: s.Region, Endpoint: server.Endpoint, Proxy: server.Proxy},
+	}
+	var err error
+	if terms.Chain, err = s.fill(a); err != nil {
+		return aws.Terms{}, err
 	}
 	policy, err := a.ReadFile("session_policy_file", s.SessionPolicyFile)
 	if err != nil {

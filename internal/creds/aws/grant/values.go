@@ -28,6 +28,24 @@ func parseSession(text string) (time.Duration, error) {
 	return d, nil
 }
 
+// readRenew reads how long before its end an endpoint renews a session.
+func readRenew(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil || d < time.Minute || d%time.Second != 0 {
+		return 0, fmt.Errorf(`%s: want a duration of "1m" or more, such as "30m"`, tenant.Quote(text))
+	}
+	return d, nil
+}
+
+// readDelivery reports whether an endpoint gives credentials to scripts, and not their
+// environment.
+func readDelivery(text string) (bool, error) {
+	if text != "env" && text != "endpoint" {
+		return false, fmt.Errorf(`%s: want "env" or "endpoint"`, tenant.Quote(text))
+	}
+	return text == "endpoint", nil
+}
+
 // readRegion reads an AWS region. An empty text means the region of the runner's
 // service.
 func readRegion(text string) (string, error) {

@@ -6,11 +6,11 @@ import (
 	"time"
 
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/middleware"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	awssts "github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/aws-sdk-go-v2/service/sts/types"
+	"github.com/aws/smithy-go/middleware"
 
-	"rolecall/internal/creds"
 	"rolecall/internal/creds/aws"
 	"rolecall/internal/mask"
 )
@@ -18,26 +18,33 @@ import (
 // maxSkew is how much the clocks of this host and of STS may differ.
 const maxSkew = 5 * time.Minute
 
-// check returns the credential in STS's answer. It fails if the answer is not what was
-// requested.
-func check(out *awssts.AssumeRoleWithWebIdentityOutput, s aws.Session, requested time.Duration) (creds.Credential, error) {
-	if out.Credentials == nil || out.Credentials.Expiration == nil {
-		return creds.Credential{}, errors.New("STS returned no credentials, or none with an expiration")
+// answer is what STS answers to one of its calls.
+type answer struct {
+	keys    *types.Credentials
+	assumed *types.AssumedRoleUser
+	data    middleware.Metadata
+}
+
+// answerOf returns the answer to the call with an ID token.
+func answerOf(out *awssts.AssumeRoleWithWebIdentityOutput) answer {
+	return answer{out.Credentials, out.AssumedRoleUser, out.ResultMetadata}
+}
+
+// check returns the keys in STS's answer. It fails if the answer is not what was requested.
+func check(a answer, s aws.Session, requested time.Duration) (aws.Keys, error) {
+	if a.keys == nil || a.keys.Expiration == nil {
+		return aws.Keys{}, errors.New("STS returned no credentials, or none with an expiration")
 	}
-	c, err := aws.NewCredential(keysOf(*out.Credentials), s)
-	if err != nil {
-		return creds.Credential{}, fmt.Errorf("STS returned malformed credentials: %w", err)
+	keys := keysOf(*a.keys)
+	if err := keys.Check(s.Region); err != nil {
+		return aws.Keys{}, fmt.Errorf("STS returned malformed credentials: %w", err)
 	}
-	if out.AssumedRoleUser != nil {
-		err = checkAssumed(s.Role, sdk.ToString(out.AssumedRoleUser.Arn), s.Name)
+	if a.assumed != nil {
+		if err := checkAssumed(s.Role, sdk.ToString(a.assumed.Arn), s.Name); err != nil {
+			return aws.Keys{}, err
+		}
 	}
-	if err == nil {
-		err = checkExpiry(c.Expires, requested, out)
-	}
-	if err != nil {
-		return creds.Credential{}, err
-	}
-	return c, nil
+	return keys, checkExpiry(keys.Expires, requested, a.data)
 }
 
 // keysOf returns the keys in STS's answer, which must have an expiration.
@@ -65,13 +72,13 @@ func checkAssumed(role aws.Role, got, session string) error {
 
 // checkExpiry fails if the credentials expire within a minute or are valid for longer
 // than requested: then the clocks differ, or the answer cannot be trusted.
-func checkExpiry(expires time.Time, requested time.Duration, out *awssts.AssumeRoleWithWebIdentityOutput) error {
+func checkExpiry(expires time.Time, requested time.Duration, data middleware.Metadata) error {
 	left := time.Until(expires)
 	if left > time.Minute && left < requested+maxSkew {
 		return nil
 	}
 	err := fmt.Errorf("STS returned credentials that are valid for %v, requested were %v", left.Round(time.Second), requested)
-	if server, ok := middleware.GetServerTime(out.ResultMetadata); ok {
+	if server, ok := awsmiddleware.GetServerTime(data); ok {
 		err = fmt.Errorf("%w; check NTP: this host's clock is %+.0f s from that of STS", err, time.Since(server).Seconds())
 	}
 	return err

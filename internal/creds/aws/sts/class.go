@@ -39,6 +39,9 @@ func classify(err error) class {
 	if !errors.As(err, &api) {
 		return class{fault.NoAnswer, true}
 	}
+	if isLate(api.ErrorCode()) {
+		return class{fault.Clock, false}
+	}
 	return classOf(api, status(err))
 }
 
@@ -62,6 +65,16 @@ func unread(api smithy.APIError) bool {
 	code := api.ErrorCode()
 	return code == "IDPCommunicationError" ||
 		code == "InvalidIdentityToken" && strings.Contains(api.ErrorMessage(), "retrieve verification key")
+}
+
+// isLate reports whether STS refuses the time of a signed request. The SDK corrects its clock
+// by the answers of STS, but an answer that was changed on the way can mislead it.
+func isLate(code string) bool {
+	switch code {
+	case "RequestExpired", "RequestInTheFuture", "RequestTimeTooSkewed", "SignatureDoesNotMatch", "InvalidSignatureException":
+		return true
+	}
+	return false
 }
 
 // codes returns our code of an error code of STS that is final.

@@ -26,5 +26,8 @@ func (c Client) Issue(ctx context.Context, o creds.Order, token idtoken.Token) (
 		Policy:     terms.Policy,
 		PolicyARNs: terms.PolicyARNs,
 		Region:     terms.Region,
+		Chain:      terms.Chain,
+		Source:     o.Name,
+		Endpoint:   terms.Endpoint,
 	})
 }

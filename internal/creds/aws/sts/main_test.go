@@ -1,7 +1,9 @@
 package sts_test
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -41,7 +43,10 @@ func TestMain(m *testing.M) {
 		}
 	}
 	router := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
 		_ = r.ParseForm()
+		r.Body = io.NopCloser(bytes.NewReader(body)) // the fake STS checks its signature
 		if server, ok := bySession.Load(r.Form.Get("RoleSessionName")); ok {
 			server.(*fakests.Server).ServeHTTP(w, r)
 			return

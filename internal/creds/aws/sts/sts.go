@@ -15,6 +15,7 @@ import (
 	"rolecall/internal/creds"
 	"rolecall/internal/creds/aws"
 	"rolecall/internal/fault"
+	"rolecall/internal/httpguard"
 	"rolecall/internal/idtoken"
 )
 
@@ -40,21 +41,16 @@ type Request struct {
 	Token      idtoken.Token
 	Lifetime   time.Duration // how long the job may run; 0: not known
 	Limit      time.Duration // the longest session to request; 0: no limit
-	Policy     string        // session policy, JSON; empty: none
-	PolicyARNs []string      // managed session policies
+	Policy     string        // session policy of what the job gets, JSON; empty: none
+	PolicyARNs []string      // managed session policies, of the same
 	Region     string        // region of scripts; empty: the region of STS
+	Chain      []aws.Hop     // roles that are then assumed, each with the session before it
+	Source     string        // name of the credential
+	Endpoint   bool          // an endpoint gives the credential to scripts
 }
 
-// Settings returns the AWS_ variables of a service's environment that a Client
-// obeys.
-//
-// https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
-func Settings() []string {
-	return []string{
-		"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS", "AWS_CA_BUNDLE",
-		"AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT",
-	}
-}
+// Settings is aws.Settings.
+func Settings() []string { return aws.Settings() }
 
 // Assume assumes the role. Endpoint, region, proxy and CA come from the Server or the
 // process's environment, never from shared config files or a credential chain. If the
@@ -74,17 +70,37 @@ func (c Client) Assume(ctx context.Context, r Request) (creds.Credential, error)
 		return creds.Credential{}, fault.New(fault.BadServer, fmt.Errorf("the region for %s is not known", r.Role),
 			"set AWS_REGION in the environment of the runner's service")
 	}
+	session := aws.Session{Role: r.Role, Name: r.Session, Region: r.Region, Named: named, Source: r.Source, Endpoint: r.Endpoint}
+	if len(r.Chain) > 0 {
+		return chain(ctx, caller{cfg, client, g}, r, session)
+	}
+	out, err := first(ctx, caller{cfg, client, g}, r, &session)
+	if err != nil {
+		return creds.Credential{}, err
+	}
+	return aws.NewCredential(out, session)
+}
+
+// caller is what calls of STS are made with.
+type caller struct {
+	cfg    sdk.Config
+	client *awssts.Client
+	guard  *httpguard.Guard
+}
+
+// first assumes the first role, for the session that the job gets. It notes in s if the role
+// does not allow the duration.
+func first(ctx context.Context, c caller, r Request, s *aws.Session) (aws.Keys, error) {
 	requested := aws.SessionDuration(r.Lifetime, r.Limit)
-	out, err := assume(ctx, client, r, requested)
-	session := aws.Session{Role: r.Role, Name: r.Session, Region: r.Region, Named: named}
+	out, err := assume(ctx, c.client, r, requested)
 	if refusesDuration(err) && requested > aws.StandardSession {
-		session.RefusedDuration, requested = requested, aws.StandardSession
-		out, err = assume(ctx, client, r, requested)
+		s.RefusedDuration, requested = requested, aws.StandardSession
+		out, err = assume(ctx, c.client, r, requested)
 	}
 	if err != nil {
-		return creds.Credential{}, explain(err, r, g)
+		return aws.Keys{}, explain(err, r, c.guard)
 	}
-	return check(out, session, requested)
+	return check(answerOf(out), *s, requested)
 }
 
 // setRegions fills in the region of STS, if the service names none, and then that of
@@ -126,11 +142,24 @@ func newInput(r Request, d time.Duration) *awssts.AssumeRoleWithWebIdentityInput
 		WebIdentityToken: sdk.String(r.Token.Raw.Reveal()),
 		DurationSeconds:  sdk.Int32(int32(d / time.Second)), //nolint:gosec // at most 12 hours
 	}
-	if r.Policy != "" {
-		input.Policy = sdk.String(r.Policy)
-	}
-	for _, arn := range r.PolicyARNs {
-		input.PolicyArns = append(input.PolicyArns, types.PolicyDescriptorType{Arn: sdk.String(arn)})
+	if len(r.Chain) == 0 {
+		input.Policy, input.PolicyArns = policies(r)
 	}
 	return input
+}
+
+// policies returns the session policies in the form of the SDK.
+func policies(r Request) (policy *string, arns []types.PolicyDescriptorType) {
+	for _, arn := range r.PolicyARNs {
+		arns = append(arns, types.PolicyDescriptorType{Arn: sdk.String(arn)})
+	}
+	return optional(r.Policy), arns
+}
+
+// optional returns a text in the form of the SDK, and nil for an empty one.
+func optional(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return sdk.String(text)
 }

@@ -1,0 +1,116 @@
+package admission
+
+import (
+	"fmt"
+	"slices"
+
+	"rolecall/internal/creds"
+	"rolecall/internal/fault"
+	"rolecall/internal/idtoken"
+	"rolecall/internal/job"
+	"rolecall/internal/tenant"
+)
+
+// Provider knows what can be ordered from one provider of credentials. It asks no
+// server.
+type Provider interface {
+	// Name returns the provider's name, such as aws.
+	Name() string
+	// Overrides reports whether a job variable of that name would win over the
+	// provider's credentials inside the job's script.
+	Overrides(variable string) bool
+	// ByJob returns the settings that a job requests without a policy file.
+	ByJob(a Asker) (settings any, err error)
+	// Order returns what to order for a job.
+	Order(a Asker) (creds.Order, error)
+}
+
+// Asker is a job of a tenant that something is ordered for.
+type Asker struct {
+	Tenant   tenant.Name
+	Source   string // name of the source that something is ordered from; empty: the tenant's own
+	Settings any    // of the tenant or the source, in the provider's type
+	Server   any    // of the policy file, in the provider's type; nil without a policy file
+	Response job.Response
+	Request  job.Request
+	Claims   idtoken.Claims // of the tenant's ID token; empty without a policy file
+	ReadFile FileReader
+
+	CredentialProgram string // as in Case
+}
+
+// giveByJob puts into a grant what the job requests of each provider.
+func (c Case) giveByJob(g *tenant.Grant) error {
+	for _, p := range c.Providers {
+		settings, err := p.ByJob(c.asker(Decision{Grant: *g}, tenant.Gift{}))
+		if err != nil {
+			return err
+		}
+		if settings != nil {
+			g.Gifts = append(g.Gifts, tenant.Gift{Provider: p.Name(), Settings: settings})
+		}
+	}
+	return nil
+}
+
+// orders returns the orders of a decision: one for each gift.
+func (c Case) orders(d Decision) ([]creds.Order, error) {
+	if len(c.Providers) == 0 {
+		return nil, nil
+	}
+	orders := make([]creds.Order, 0, len(d.Grant.Gifts))
+	for _, gift := range d.Grant.Gifts {
+		order, err := c.order(d, gift)
+		if err != nil {
+			return nil, err
+		}
+		orders = append(orders, order)
+	}
+	return orders, nil
+}
+
+// order returns the order of one gift. It has the name of the gift.
+func (c Case) order(d Decision, gift tenant.Gift) (creds.Order, error) {
+	p := c.provider(gift.Provider)
+	if p == nil {
+		return creds.Order{}, fault.New(fault.Programs, fmt.Errorf("tenant %q: this program does not know the provider %q", d.Grant.Tenant, gift.Provider),
+			"install all programs of one version of rolecall")
+	}
+	order, err := p.Order(c.asker(d, gift))
+	if err == nil {
+		order.Name = gift.Name
+	}
+	return order, err
+}
+
+// overrides reports whether a job variable of that name would win over what the job
+// gets. Without providers the job gets nothing.
+func (c Case) overrides(name string) bool {
+	ours := []string{job.EnvFileVariable, job.ExpiresVariable, job.EndpointVariable, job.EndpointTokenVariable}
+	return len(c.Providers) > 0 && slices.Contains(ours, name) || slices.ContainsFunc(c.Providers, func(p Provider) bool { return p.Overrides(name) })
+}
+
+// asker returns the job as the provider of a gift sees it.
+func (c Case) asker(d Decision, gift tenant.Gift) Asker {
+	return Asker{
+		Tenant:            d.Grant.Tenant,
+		Source:            gift.Name,
+		Settings:          gift.Settings,
+		Server:            tenant.Find(d.Settings.Servers, gift.Provider),
+		Response:          c.Response,
+		Request:           c.Request,
+		Claims:            d.Token.Claims,
+		ReadFile:          c.ReadFile,
+		CredentialProgram: c.CredentialProgram,
+	}
+}
+
+// provider returns the provider of that name, or nil.
+func (c Case) provider(name string) Provider {
+	for _, p := range c.Providers {
+		if p.Name() == name {
+			return p
+		}
+	}
+	return nil
+}

@@ -1,0 +1,126 @@
+package doctor_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"rolecall/internal/creds/aws"
+)
+
+// sources are the sources of the tenant beta, which is made the job's.
+const sources = `delivery = "endpoint"
+max_requests_per_minute = 9
+renew_before = "20m"
+[[tenant.source]]
+name = "reader"
+provider = "aws"
+role_arn = "arn:aws:iam::444455556666:role/reader"
+region = "us-east-1"
+profile = false
+[[tenant.source]]
+name = "far"
+provider = "aws"
+role_arn = "arn:aws:iam::444455556666:role/bridge"
+[[tenant.source.chain]]
+role_arn = "arn:aws:iam::777788889999:role/far"
+external_id = "x:1"
+tags = { project = "claim:project_path", team = "a b" }
+transitive = ["team"]
+source_identity = "claim:user_login"
+`
+
+// withSources returns a world whose job is of a tenant with sources.
+func withSources(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t).with(map[string]any{"project_path": "acme/other", "job_project_path": "acme/other", "user_login": "jane"})
+	w.sent = map[string]any{"job_info": map[string]any{"project_id": 42, "pipeline_id": 9, "project_full_path": "acme/other"}}
+	w.policy += sources
+	return w
+}
+
+// TestExplainSources: explain shows each credential, how it is given, and the chain with what
+// the job's claims make of it.
+func TestExplainSources(t *testing.T) {
+	t.Parallel()
+	w := withSources(t)
+	const want = `allowed: tenant beta, role arn:aws:iam::444455556666:role/deploy-beta, region eu-central-1, sessions of the job's timeout
+  delivery: endpoint; renewed before its end by 20m0s
+source reader: role arn:aws:iam::444455556666:role/reader, region us-east-1, sessions of the job's timeout
+  delivery: endpoint; renewed before its end by 20m0s
+source far: role arn:aws:iam::777788889999:role/far, region eu-central-1, sessions of 1h0m0s
+  delivery: endpoint, as profile far; renewed before its end by 20m0s
+  chain 1: arn:aws:iam::444455556666:role/bridge
+  chain 2: arn:aws:iam::777788889999:role/far, external id x:1, tag project="acme/other", tag team="a b" (transitive), source identity jane
+limit: 9 credentials a minute, for the jobs of this tenant and project on a host; explain does not count
+`
+	got := w.explain(t, w.token())
+	if !strings.HasPrefix(got.out, want) || got.code != 0 {
+		t.Errorf("exit code %d, the answer differs:\n%s", got.code, cmp.Diff(want, got.out))
+	}
+	var answer struct {
+		Role  string
+		Given []struct {
+			Source, Role, Delivery, Profile string
+			Renew                           string `json:"renew_before"`
+			Chain                           []struct {
+				Role string
+				Tags []aws.Tag
+			}
+		}
+	}
+	got = w.explain(t, w.token(), "--json")
+	if err := json.Unmarshal([]byte(got.out), &answer); err != nil || len(answer.Given) != 3 || !strings.HasSuffix(answer.Role, "deploy-beta") {
+		t.Fatalf("%v in\n%s", err, got.out)
+	}
+	far := answer.Given[2]
+	if far.Source != "far" || far.Profile != "far" || far.Delivery != "endpoint" || far.Renew != "20m0s" || len(far.Chain) != 2 ||
+		!cmp.Equal(far.Chain[1].Tags, []aws.Tag{{Key: "project", Value: "acme/other"}, {Key: "team", Value: "a b", Transitive: true}}) {
+		t.Errorf("%+v", far)
+	}
+}
+
+// TestExplainChainRefused: a claim that the job lacks refuses it, as prepare does.
+func TestExplainChainRefused(t *testing.T) {
+	t.Parallel()
+	w := withSources(t)
+	w.set("TENANT", "beta")
+	delete(w.claims, "user_login")
+	got := w.explain(t, w.token())
+	for _, says := range []string{`refused [author]: tenant "beta" refuses this job: rule chain; ask the runner's admin`, "the source identity of role far is the claim user_login of the ID token, which this job's token does not have"} {
+		if got.code != 1 || !strings.Contains(got.out, says) {
+			t.Errorf("exit code %d, want %q in\n%s", got.code, says, got.out)
+		}
+	}
+}
+
+// TestTrustPolicyOfHops: the trust policy of each role is printed alone, and the first says
+// how the others are printed.
+func TestTrustPolicyOfHops(t *testing.T) {
+	t.Parallel()
+	w := withSources(t)
+	policy := w.write(t, "rolecall.toml", []byte(w.policy))
+	for _, test := range []struct {
+		args      []string
+		code      int
+		out, says string
+	}{
+		{[]string{"--source", "far"}, 0, "sts:AssumeRoleWithWebIdentity", "# role 2 of the chain, arn:aws:iam::777788889999:role/far: doctor trust-policy --tenant beta --source far --hop 2\n"},
+		{[]string{"--source", "far", "--hop", "2"}, 0, `"sts:ExternalId": "x:1"`, "# warning: chain: arn:aws:iam::444455556666:role/bridge must be allowed sts:AssumeRole, sts:TagSession, sts:SetSourceIdentity"},
+		{[]string{"--source", "far", "--hop", "2", "--terraform"}, 0, `resource "aws_iam_role" "rolecall_beta_far_2"`, ""},
+		{[]string{"--source", "reader"}, 0, "sts:AssumeRoleWithWebIdentity", "# the role of source reader of tenant beta:"},
+		{[]string{"--source", "none"}, 1, "", `tenant "beta" has no source "none" of AWS`},
+		{[]string{"--source", "far", "--hop", "3"}, 1, "", "no role is at place 3"},
+	} {
+		got := run("", append([]string{"trust-policy", "--config", policy, "--tenant", "beta"}, test.args...)...)
+		if got.code != test.code || !strings.Contains(got.out, test.out) || !strings.Contains(got.errors, test.says) {
+			t.Errorf("%q: exit code %d\n%s%s", test.args, got.code, got.out, got.errors)
+		}
+		var one any
+		if err := json.Unmarshal([]byte(got.out), &one); err != nil && got.code == 0 && !strings.HasPrefix(got.out, "#") {
+			t.Errorf("%q: not one document: %v in\n%s", test.args, err, got.out)
+		}
+	}
+}

@@ -1,0 +1,132 @@
+package serve
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/json"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"rolecall/internal/backend"
+	"rolecall/internal/endpoint"
+)
+
+// Bounds of clients.
+const (
+	headerTime = time.Second // until a client has sent its request
+	answerTime = 2 * time.Second
+	idleTime   = time.Minute
+	maxHeader  = 4 << 10 // bytes; net/http adds 4 KiB
+	maxClients = 256     // connections at once
+)
+
+// UserOf returns the uid of the process at the other end of a connection, which is at client
+// for this end, own.
+type UserOf func(client, own netip.AddrPort) (uid uint32, err error)
+
+// server answers the clients of a job.
+type server struct {
+	order   endpoint.Order
+	userOf  UserOf
+	sources map[string]*source // by path
+	clients atomic.Int32
+}
+
+// newServer returns a server of sources, by their paths.
+func newServer(order endpoint.Order, userOf UserOf, sources map[string]*source) *http.Server {
+	s := &server{order: order, userOf: userOf, sources: sources}
+	return &http.Server{
+		Handler:           s,
+		ReadHeaderTimeout: headerTime,
+		ReadTimeout:       headerTime,
+		WriteTimeout:      answerTime,
+		IdleTimeout:       idleTime,
+		MaxHeaderBytes:    maxHeader,
+		ConnContext:       s.meet,
+		ConnState:         s.count,
+		ErrorLog:          log.New(io.Discard, "", 0), // it would print what clients send
+
+		DisableGeneralOptionsHandler: true,
+	}
+}
+
+// count closes connections beyond maxClients.
+func (s *server) count(c net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		if s.clients.Add(1) > maxClients {
+			_ = c.Close()
+		}
+	case http.StateClosed, http.StateHijacked:
+		s.clients.Add(-1)
+	case http.StateActive, http.StateIdle:
+	}
+}
+
+// allowed is the key of a connection's context for whether its client may ask.
+type allowed struct{}
+
+// meet finds out whose a connection is.
+func (s *server) meet(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, allowed{}, s.mayAsk(c))
+}
+
+// mayAsk reports whether the user at the other end of a connection may ask. If the user is
+// not known, the answer is no.
+func (s *server) mayAsk(c net.Conn) bool {
+	client, err := netip.ParseAddrPort(c.RemoteAddr().String())
+	if err != nil {
+		return false
+	}
+	own, err := netip.ParseAddrPort(c.LocalAddr().String())
+	if err != nil {
+		return false
+	}
+	uid, err := s.userOf(client, own)
+	return err == nil && slices.ContainsFunc(s.order.Users, func(u backend.Users) bool { return u.Has(uid) })
+}
+
+// refusal is an answer that is not a credential, in the form of the container credentials.
+type refusal struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+
+	status int
+}
+
+// ServeHTTP answers a client.
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	answer, refused := s.answer(r)
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	if refused == nil {
+		_, _ = io.WriteString(w, answer)
+		return
+	}
+	w.WriteHeader(refused.status)
+	_ = json.NewEncoder(w).Encode(refused)
+}
+
+// answer returns the answer to a request, or why there is none.
+func (s *server) answer(r *http.Request) (string, *refusal) {
+	mine, _ := r.Context().Value(allowed{}).(bool)
+	named := r.Header["Authorization"]
+	source := s.sources[r.RequestURI] // as it was sent: a path that needs to be cleaned is another one
+	switch {
+	case !mine:
+		return "", &refusal{"Forbidden", "rolecall: the credentials are for another unix user", http.StatusForbidden}
+	case len(named) != 1 || subtle.ConstantTimeCompare([]byte(named[0]), []byte(s.order.Token)) != 1:
+		return "", &refusal{"Unauthorized", "rolecall: the request has not the token of this script's endpoint; another script of the job had another token", http.StatusUnauthorized}
+	case source == nil:
+		return "", &refusal{"NotFound", "rolecall: the job has no credentials of that name", http.StatusNotFound}
+	case r.Method != http.MethodGet:
+		return "", &refusal{"MethodNotAllowed", "rolecall: only GET is answered", http.StatusMethodNotAllowed}
+	}
+	return source.answer(time.Now())
+}
