@@ -18,17 +18,23 @@ const renewing = "delivery = \"endpoint\"\nduration = \"15m\"\nrenew_before = \"
 // serve lets the credentials of alpha come from an endpoint, and adds sources.
 func (p *policyWorld) serve(t *testing.T, sources string) {
 	t.Helper()
+	p.serveAs(t, renewing, sources)
+}
+
+// serveAs gives alpha settings and sources.
+func (p *policyWorld) serveAs(t *testing.T, settings, sources string) {
+	t.Helper()
 	text, err := os.ReadFile(p.policy)
 	kit.Must(t, err)
 	const audience, beta = "audience = \"https://alpha.example\"\n", "[[tenant]]\nname = \"beta\""
-	p.write(t, strings.NewReplacer(audience, audience+renewing, beta, sources+beta).Replace(string(text)))
+	p.write(t, strings.NewReplacer(audience, audience+settings, beta, sources+beta).Replace(string(text)))
 }
 
 // keysOf returns the hashes of keys that s3job has printed in a log, without repeats.
 func keysOf(log string) []string {
 	var keys []string
 	for line := range strings.Lines(log) {
-		if _, key, ok := strings.Cut(line, "key "); ok && !contained(keys, key) {
+		if key, ok := strings.CutPrefix(line, "key "); ok && !contained(keys, key) {
 			keys = append(keys, key)
 		}
 	}
@@ -55,7 +61,7 @@ func TestRenewal(t *testing.T) {
 		p.s3("put alpha key text"),
 		p.s3("watch alpha 28"),
 		`env | grep -c AWS_ACCESS_KEY_ID || true`,
-		`curl -s -H "Authorization: $AWS_CONTAINER_AUTHORIZATION_TOKEN" "$AWS_CONTAINER_CREDENTIALS_FULL_URI" | tee answer.json`,
+		`curl -s -H "Authorization: $AWS_CONTAINER_AUTHORIZATION_TOKEN" "$AWS_CONTAINER_CREDENTIALS_FULL_URI"`,
 		`(export $(cat "$ROLECALL_ENV_FILE" | xargs); `+p.s3("get alpha key")+`)`,
 		`(unset AWS_CONTAINER_CREDENTIALS_FULL_URI; set -a; . "$ROLECALL_ENV_FILE"; `+p.s3("get alpha key")+`)`,
 	)
