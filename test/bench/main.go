@@ -2,7 +2,7 @@
 // machine and in the same run, and prints ratios. It exits with 1 where one misses its limit.
 //
 // What is compared takes turns, so that a busy machine slows down both sides. A time is the
-// median of its rounds.
+// median of its rounds. The variable PART, such as endpoint, chooses one part.
 package main
 
 import (
@@ -28,6 +28,10 @@ func main() {
 			os.Exit(1)
 		}
 		return
+	}
+	if len(os.Args) == 2 && os.Args[1] == bareMode {
+		fmt.Fprintln(os.Stderr, "bench:", bareServer())
+		os.Exit(1)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -81,8 +85,12 @@ func measure(ctx context.Context) (all []result, err error) {
 		{"masking", b.masking},
 		{"gate", b.gate},
 		{"whole jobs", b.jobs},
+		{"endpoint", b.endpoint},
 		{"containers", b.containers},
 	} {
+		if !strings.Contains(part.what, os.Getenv("PART")) {
+			continue
+		}
 		fmt.Fprintf(os.Stderr, "measuring: %s\n", part.what)
 		results, err := part.run(ctx)
 		if err != nil {

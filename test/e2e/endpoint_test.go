@@ -71,7 +71,10 @@ func TestRenewal(t *testing.T) {
 	if len(keys) < 3 {
 		t.Errorf("%d keys, want at least two renewals:\n%s", len(keys), log)
 	}
-	contains(t, log, "renewed while the job runs", "texttext", `"AccessKeyId":"[MASKED]"`, "\n0\n")
+	contains(t, log, "renewed while the job runs", `"AccessKeyId":"[MASKED]"`, "\n0\n")
+	if n := strings.Count(log, "\ntext"); n != 2 {
+		t.Errorf("the object was read %d times by the env file, want 2:\n%s", n, log)
+	}
 	if issued := len(p.recorder.Secrets()); issued < 9 {
 		t.Errorf("%d secrets were issued", issued)
 	}

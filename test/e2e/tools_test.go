@@ -41,7 +41,7 @@ func TestToolsOfAWS(t *testing.T) {
 			p := newIsolatedWorld(t)
 			policy, program := p.dir+"/read.json", kit.OpenDir(t)+"/watch.py"
 			kit.Must(t, os.WriteFile(policy, []byte(readOnly), 0o600))
-			kit.Must(t, os.WriteFile(program, []byte(watchKeys), 0o644)) //nolint:gosec // for the users of jobs
+			kit.Must(t, os.WriteFile(program, []byte(watchKeys), 0o644))
 			p.serveAs(t, settings, p.source("audit")+fmt.Sprintf("session_policy_file = %q\n", policy))
 			aws := "/usr/bin/aws --endpoint-url " + p.minio.URL + " "
 			job := p.alpha(

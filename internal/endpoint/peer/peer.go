@@ -2,9 +2,11 @@
 package peer
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"sync"
 	"syscall"
@@ -19,6 +21,7 @@ import (
 const (
 	byFamily  = 20 // SOCK_DIAG_BY_FAMILY
 	anyCookie = ^uint32(0)
+	portsAt   = unix.SizeofNlMsghdr + 4  // of struct inet_diag_msg: id.idiag_sport, id.idiag_dport
 	uidAt     = unix.SizeofNlMsghdr + 64 // of struct inet_diag_msg: idiag_uid
 )
 
@@ -50,7 +53,7 @@ func New(fd int) (*Lookup, error) {
 	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &limit); err != nil {
 		return nil, fmt.Errorf("find the users of connections: %w", err)
 	}
-	return &Lookup{fd: fd}, nil
+	return &Lookup{fd: fd, sequence: rand.Uint32()}, nil //nolint:gosec // it only tells answers apart
 }
 
 // UID returns the uid of the process that has opened the socket at client, which is connected
@@ -79,37 +82,46 @@ func newRequest(client, server netip.AddrPort, sequence uint32) request {
 
 // ask sends a request and reads the answer to it.
 func (l *Lookup) ask(r request) (uint32, error) {
-	message, err := binary.Append(nil, binary.NativeEndian, r)
-	if err != nil {
+	if err := l.send(r); err != nil {
 		return 0, err
 	}
-	if err := unix.Sendto(l.fd, message, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-		return 0, err
-	}
-	return l.receive(r.Seq)
+	return l.receive(r)
 }
 
-// receive reads messages up to the answer to the request with a sequence.
-func (l *Lookup) receive(sequence uint32) (uint32, error) {
+// send sends a request.
+func (l *Lookup) send(r request) error {
+	message, err := binary.Append(nil, binary.NativeEndian, r)
+	if err != nil {
+		return err
+	}
+	return unix.Sendto(l.fd, message, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
+}
+
+// receive reads messages up to the answer to a request. A process that has had the socket
+// before may have left answers to its own requests.
+func (l *Lookup) receive(r request) (uint32, error) {
 	var buffer [512]byte
 	for {
 		n, err := unix.Read(l.fd, buffer[:])
 		if err != nil && !errors.Is(err, unix.EINTR) {
 			return 0, err
 		}
-		if uid, mine, err := parse(buffer[:max(n, 0)], sequence); mine {
+		if uid, mine, err := parse(buffer[:max(n, 0)], r); mine {
 			return uid, err
 		}
 	}
 }
 
-// parse reads an answer, and reports whether it is that to the request with the sequence.
-func parse(answer []byte, sequence uint32) (uid uint32, mine bool, err error) {
-	if len(answer) < unix.SizeofNlMsghdr || binary.NativeEndian.Uint32(answer[8:]) != sequence {
+// parse reads an answer, and reports whether it is that to the request.
+func parse(answer []byte, r request) (uid uint32, mine bool, err error) {
+	if len(answer) < unix.SizeofNlMsghdr || binary.NativeEndian.Uint32(answer[8:]) != r.Seq {
 		return 0, false, nil
 	}
 	switch kind := binary.NativeEndian.Uint16(answer[4:]); {
 	case kind == byFamily && len(answer) >= uidAt+4:
+		if ports := answer[portsAt:]; !bytes.Equal(ports[:4], append(r.SourcePort[:], r.Port[:]...)) {
+			return 0, false, nil
+		}
 		return binary.NativeEndian.Uint32(answer[uidAt:]), true, nil
 	case kind == unix.NLMSG_ERROR && len(answer) >= unix.SizeofNlMsghdr+4:
 		return 0, true, syscall.Errno(-int32(binary.NativeEndian.Uint32(answer[unix.SizeofNlMsghdr:]))) //nolint:gosec // a negative number of an error

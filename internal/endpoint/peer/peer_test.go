@@ -99,6 +99,19 @@ func TestNobody(t *testing.T) {
 	}
 }
 
+// TestLeftAnswer: an answer that a process before has left is not taken for another
+// connection, even if it has the number of the request.
+func TestLeftAnswer(t *testing.T) {
+	t.Parallel()
+	lookup := newLookup(t)
+	client, own := addresses(t, connect(t))
+	kit.Must(t, lookup.Leave(client, own))
+	nobody := netip.AddrPortFrom(client.Addr(), 1)
+	if uid, err := lookup.UID(nobody, own); err == nil {
+		t.Errorf("uid %d of a connection that does not exist", uid)
+	}
+}
+
 func BenchmarkUID(b *testing.B) {
 	lookup := newLookup(b)
 	client, own := addresses(b, connect(b))
