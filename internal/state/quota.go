@@ -3,6 +3,7 @@ package state
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -60,7 +61,10 @@ func (q Quota) change(root string, n int, bounded bool) error {
 		return err
 	}
 	now := time.Now()
-	asked := d.asked(q.name(), now)
+	asked, err := d.asked(q.name(), now)
+	if err != nil {
+		return err
+	}
 	if wait := q.wait(asked, n, now); bounded && wait > 0 {
 		return q.refuse(wait)
 	}
@@ -103,11 +107,12 @@ func (q Quota) refuse(wait time.Duration) error {
 }
 
 // asked returns what a file has of the last minute, the oldest first. A line that is broken
-// does not count, nor does one that lies in the future: the clock was set back.
-func (d dir) asked(name string, now time.Time) []request {
+// does not count, nor does one that lies in the future: the clock was set back. A file that
+// cannot be read is an error, and not one without requests.
+func (d dir) asked(name string, now time.Time) ([]request, error) {
 	content, err := d.read(name, maxQuota)
-	if err != nil {
-		return nil
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
 	}
 	var all []request
 	for line := range strings.Lines(string(content)) {
@@ -120,7 +125,7 @@ func (d dir) asked(name string, now time.Time) []request {
 			all = append(all, r)
 		}
 	}
-	return all
+	return all, nil
 }
 
 // replaceQuota replaces a file in d.
