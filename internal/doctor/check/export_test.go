@@ -13,3 +13,9 @@ func CheckLogin(a account.Account) []Finding {
 
 // NamesIn is namesIn.
 func NamesIn(path string) string { return namesIn(path) }
+
+// CheckProcesses is checkProcesses.
+func CheckProcesses() []Finding { return (&host{}).checkProcesses(context.Background()) }
+
+// CheckIDs is checkIDs.
+func CheckIDs(h Host) []Finding { return (&host{Host: h}).checkIDs(context.Background()) }

@@ -1,9 +1,10 @@
 package check
 
 import (
-	"bufio"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -89,15 +90,14 @@ func (h *host) checkIDs(context.Context) []Finding {
 //
 // https://man7.org/linux/man-pages/man5/subuid.5.html
 func (h *host) checkOthersIDs(file string) []Finding {
-	f, err := os.Open(filepath.Join(h.Root, file))
-	if err != nil {
-		return nil
+	content, err := os.ReadFile(filepath.Join(h.Root, file))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return []Finding{fix(containersArea, fmt.Sprintf("/%s may give ids of containers to somebody: %v", file, err), "let root run doctor, and let root read the file")}
 	}
-	defer f.Close()
 	ids := podman.Ranges()
 	var findings []Finding
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		fields := strings.Split(lines.Text(), ":")
+	for line := range strings.Lines(string(content)) {
+		fields := strings.Split(strings.TrimSuffix(line, "\n"), ":")
 		if len(fields) < 3 {
 			continue
 		}

@@ -1,0 +1,94 @@
+package check_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"rolecall/internal/doctor/check"
+	"rolecall/test/kit"
+)
+
+// TestNoTemp: where nothing can be tried for want of temporary files, nothing is called fine.
+func TestNoTemp(t *testing.T) {
+	h, a := newHost(t), userWithHome(t, "", "")
+	isolate(t, h, alphaUser, betaUser)
+	t.Setenv("TMPDIR", h.path("none"))
+	named(t, h.check(t), want{check.Fix, "issuer's keys", "/none: no such file"}, want{check.Fix, "home_skeleton", "/none: no such file"})
+	if findings := check.CheckLogin(a); len(findings) != 1 || findings[0].State != check.Fix || !strings.Contains(findings[0].What, "/none/") {
+		t.Errorf("%+v", findings)
+	}
+}
+
+// TestLoginDenied: a login shell that could gain privileges is not started. One that cannot be
+// in a cgroup is, and is killed by its session.
+func TestLoginDenied(t *testing.T) {
+	t.Parallel()
+	kit.NeedRoot(t, "shells of other users")
+	for name, test := range map[string]struct {
+		call kit.Call
+		want check.State
+		what string
+	}{
+		"privileges": {kit.Call{Number: unix.SYS_PRCTL, Mask: 1<<32 - 1, Has: unix.PR_SET_NO_NEW_PRIVS}, check.Fix, "input/output error"},
+		"cgroup":     {kit.Call{Number: unix.SYS_MKDIRAT}, check.Look, "prints into every job log: ran"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if !kit.InChild(t, nil) {
+				return
+			}
+			a := userWithHome(t, ".profile", "echo ran\n")
+			kit.Must(t, kit.Deny(unix.EIO, test.call))
+			if got := check.CheckLogin(a); len(got) != 1 || got[0].State != test.want || !strings.Contains(got[0].What, test.what) {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
+// TestNoGroup: a cgroup that cannot be made is named.
+func TestNoGroup(t *testing.T) {
+	t.Parallel()
+	if !kit.InChild(t, nil) {
+		return
+	}
+	kit.Must(t, kit.Deny(unix.EIO, kit.Call{Number: unix.SYS_MKDIRAT}))
+	if got := check.CheckProcesses(); len(got) != 1 || got[0].State != check.Look || !strings.Contains(got[0].What, "found and killed one by one: ") {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestOthersIDs: a file that cannot be read may give ids of containers to somebody, and a long
+// line does not hide the next one.
+func TestOthersIDs(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	ids := func() string { return text(check.CheckIDs(h.Host)) }
+	if got := ids(); !strings.HasPrefix(got, "ok ") {
+		t.Errorf("without files: %s", got)
+	}
+	h.write(t, "root/etc/subuid", "long:"+strings.Repeat("x", 1<<17)+"\nother:1879048192:65536\n", 0o644)
+	if got := ids(); !strings.Contains(got, `/etc/subuid gives "other" ids of containers`) {
+		t.Errorf("after a long line: %.200s", got)
+	}
+	kit.Must(t, os.Remove(h.path("root/etc/subuid")))
+	h.mkdir(t, "root/etc/subuid", 0o755)
+	if got := ids(); !strings.HasPrefix(got, "to fix") || !strings.Contains(got, "/etc/subuid may give ids of containers to somebody: ") || !strings.Contains(got, "is a directory") {
+		t.Errorf("a file that cannot be read: %s", got)
+	}
+}
+
+// TestNoNamespaceFolder: where nothing can be written, no user namespace can be tried.
+func TestNoNamespaceFolder(t *testing.T) {
+	t.Parallel()
+	if !kit.InMounts(t, "a disk that nobody can write to") {
+		return
+	}
+	h := newHost(t)
+	box(t, h)
+	kit.Mount(t, h.path("images"), "size=1m,mode=711", unix.MS_RDONLY)
+	named(t, h.check(t), want{check.Fix, "containers", `no user namespace can be made for user "backup": mkdir `})
+}
