@@ -103,6 +103,7 @@ func TestBrokenDisk(t *testing.T) {
 		want string
 	}{
 		"lock":   {kit.Call{Number: unix.SYS_FLOCK}, "builds/alpha: "},
+		"see":    {kit.Call{Number: unix.SYS_FACCESSAT2}, "builds/alpha/protected.home: "},
 		"list":   {kit.Call{Number: unix.SYS_GETDENTS64}, "skeleton"},
 		"look":   {kit.Call{Number: unix.SYS_NEWFSTATAT, Mask: 1 << 31}, "skeleton/"}, // beside a descriptor, which is not AT_FDCWD
 		"open":   {kit.Call{Number: unix.SYS_OPENAT, Arg: 2, Mask: unix.O_NONBLOCK | unix.O_NOFOLLOW, Has: unix.O_NONBLOCK | unix.O_NOFOLLOW}, "skeleton/"},

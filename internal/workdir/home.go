@@ -48,7 +48,10 @@ func MakeHome(base, names, skeleton string, to Owner) error {
 	}
 	name := filepath.Base(names)
 	err = unix.Faccessat(fd, name, unix.F_OK, unix.AT_SYMLINK_NOFOLLOW)
-	if errors.Is(err, unix.ENOENT) && skeleton != "" {
+	if err != nil && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if err != nil && skeleton != "" {
 		return copyHome(fd, path, skeleton, to)
 	}
 	return makeOwned(fd, name, path, int(to.UID), int(to.GID))
