@@ -59,6 +59,20 @@ func TestDenied(t *testing.T) {
 	}
 }
 
+// TestHalfScript: a script that does not fit in memory does not run, not even its beginning.
+func TestHalfScript(t *testing.T) {
+	t.Parallel()
+	for _, most := range []uint64{8, 64 << 10} {
+		d := newUserDriver(t, "echo the script runs\n"+strings.Repeat("# more\n", 20<<10))
+		d.bounds()
+		d.orders.Size = most
+		d.start(t)
+		if r := d.end(t)[0]; !strings.Contains(r.Err, "prepare the script: ") || !strings.Contains(r.Err, "file too large") || d.stdout.Len() > 0 {
+			t.Errorf("with %d bytes: error %q, output %q", most, r.Err, &d.stdout)
+		}
+	}
+}
+
 // TestFewDescriptors: without descriptors no script runs.
 func TestFewDescriptors(t *testing.T) {
 	t.Parallel()

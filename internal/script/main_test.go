@@ -36,6 +36,7 @@ type orders struct {
 	Limits  script.Limits
 	Deny    []kit.Call // system calls that fail
 	Files   uint64     // how many descriptors the driver may have
+	Size    uint64     // how big a file may be that the driver writes
 	Cancel  bool       // the context has ended from the start
 	Ended   string     // path of a file that is there when the job has ended
 	Report  string     // path of the file for the reports
@@ -107,6 +108,9 @@ func (o orders) obey() error {
 	if o.Files > 0 {
 		_ = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 100, Max: 100})
 	}
+	if o.Size > 0 {
+		_ = limitSize(unix.RLIM_INFINITY)
+	}
 	return os.WriteFile(o.Report, content, 0o600)
 }
 
@@ -117,10 +121,20 @@ func (o orders) bound() error {
 			return err
 		}
 	}
+	if o.Size > 0 {
+		if err := limitSize(o.Size); err != nil {
+			return err
+		}
+	}
 	if len(o.Deny) == 0 {
 		return nil
 	}
 	return kit.Deny(unix.EIO, o.Deny...)
+}
+
+// limitSize bounds how big a file may be that the driver writes.
+func limitSize(most uint64) error {
+	return unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: most, Max: unix.RLIM_INFINITY})
 }
 
 // exists reports whether there is a file.
