@@ -20,7 +20,7 @@ func TestSTSAway(t *testing.T) {
 	p := newIsolatedWorld(t)
 	p.serve(t, "")
 	run := p.enqueue(sharedToken, p.alpha("echo begin", p.s3("put alpha key text"), p.s3("watch alpha 45")))
-	kit.Await(t, "the script", func() bool { return strings.Contains(run.Text(), "key ") })
+	until(t, time.Minute, "the script", func() bool { return strings.Contains(run.Text(), "key ") })
 	p.recorder.Cut(true)
 	time.Sleep(20 * time.Second)
 	p.recorder.Cut(false)
@@ -51,7 +51,7 @@ func TestKilledEndpoint(t *testing.T) {
 		`printf 'URL=%s\n' "$AWS_CONTAINER_CREDENTIALS_FULL_URI" > `+dir+`/where; chmod 0644 `+dir+`/where`,
 		"pkill -9 -x -P $PPID endpoint", p.s3("get alpha key"), "touch "+dir+"/again; chmod 0644 "+dir+"/again", "sleep 1000",
 	))
-	kit.Await(t, "the second endpoint", func() bool {
+	until(t, time.Minute, "the second endpoint", func() bool {
 		_, err := os.Stat(dir + "/again")
 		return err == nil
 	})

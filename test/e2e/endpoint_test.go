@@ -128,7 +128,7 @@ func TestWhoAsks(t *testing.T) {
 		ask, "while [ ! -e "+dir+"/asked ]; do sleep 0.1; done", ask)
 	job.Variables = append(job.Variables, coordinator.Variable{Key: "GIT_STRATEGY", Value: "none"})
 	run := p.enqueue(sharedToken, job)
-	kit.Await(t, "the endpoint", func() bool {
+	until(t, time.Minute, "the endpoint", func() bool {
 		_, err := os.Stat(dir + "/where")
 		return err == nil
 	})
