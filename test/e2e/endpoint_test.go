@@ -124,7 +124,7 @@ func TestWhoAsks(t *testing.T) {
 	dir := kit.OpenDir(t)
 	kit.Must(t, os.Chmod(dir, 0o777))
 	ask := `curl -s -o /dev/null -w '%{http_code} ' -H "Authorization: $AWS_CONTAINER_AUTHORIZATION_TOKEN" "$AWS_CONTAINER_CREDENTIALS_FULL_URI"`
-	job := p.alpha(`printf 'URL=%s\nTOKEN=%s\n' "$AWS_CONTAINER_CREDENTIALS_FULL_URI" "$AWS_CONTAINER_AUTHORIZATION_TOKEN" > `+dir+`/where; chmod 0644 `+dir+`/where`,
+	job := p.alpha(`printf 'URL=%s\nTOKEN=%s\n' "$AWS_CONTAINER_CREDENTIALS_FULL_URI" "$AWS_CONTAINER_AUTHORIZATION_TOKEN" > `+dir+`/new; chmod 0644 `+dir+`/new; mv `+dir+`/new `+dir+`/where`,
 		ask, "while [ ! -e "+dir+"/asked ]; do sleep 0.1; done", ask)
 	job.Variables = append(job.Variables, coordinator.Variable{Key: "GIT_STRATEGY", Value: "none"})
 	run := p.enqueue(sharedToken, job)
@@ -132,6 +132,8 @@ func TestWhoAsks(t *testing.T) {
 		_, err := os.Stat(dir + "/where")
 		return err == nil
 	})
+	where, err := os.ReadFile(dir + "/where") // cleanup removes it: the token is in it
+	kit.Must(t, err)
 	foreign := p.beta(`. ` + dir + `/where; echo "other: $(curl -s -H "Authorization: $TOKEN" "$URL")"; touch ` + dir + `/asked; chmod 0644 ` + dir + `/asked`)
 	other := p.enqueue(sharedToken, foreign)
 	if result := wait(t, other); result.State != "success" {
@@ -142,8 +144,6 @@ func TestWhoAsks(t *testing.T) {
 		t.Errorf("%+v; log:\n%s", result, run.Text())
 	}
 	contains(t, run.Text(), "200 ")
-	where, err := os.ReadFile(dir + "/where")
-	kit.Must(t, err)
 	checkRefused(t, string(where))
 	p.settle(t)
 	p.checkNothingLeft(t)
