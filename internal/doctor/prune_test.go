@@ -40,6 +40,9 @@ func TestPruneArguments(t *testing.T) {
 	if got := newWorld(t).pruneIn(t, "--gone"); got.code != 1 || !strings.Contains(got.errors, `doctor prune needs engine = "podman" in [containers]`) {
 		t.Errorf("without containers: %+v", got)
 	}
+	if got := run("", "prune", "--gone", "--config", w.dir+"/none.toml"); got.code != 1 || !strings.Contains(got.errors, "none.toml: no such file") {
+		t.Errorf("without a policy file: %+v", got)
+	}
 }
 
 // TestPruneNothing: where there are no images, nothing is removed.

@@ -19,3 +19,6 @@ func CheckProcesses() []Finding { return (&host{}).checkProcesses(context.Backgr
 
 // CheckIDs is checkIDs.
 func CheckIDs(h Host) []Finding { return (&host{Host: h}).checkIDs(context.Background()) }
+
+// CheckUser is checkUser.
+func CheckUser(name string) []Finding { return (&host{}).checkUser(context.Background(), name) }
