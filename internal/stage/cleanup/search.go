@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os/exec"
 	"time"
 
@@ -42,10 +44,11 @@ type search struct {
 	secrets []mask.Named
 	began   time.Time
 	trail   audit.Trail
+	unread  error // why it is not known what was issued; nil: it is known
 }
 
 // newSearch reads what was issued to a job, before that is removed. It returns nil if there
-// is nothing to search for: the job has no tenant, or no state in root. Files of the
+// is nothing to search for: the job has no tenant, no state in root, or got nothing. Files of the
 // driver's own user are not searched: the audit log and the state of other jobs are among
 // them.
 func newSearch(c *program.Call, parts Parts, root string, key job.Key) *search {
@@ -59,11 +62,12 @@ func newSearch(c *program.Call, parts Parts, root string, key job.Key) *search {
 		return nil
 	}
 	s := &search{c: c, place: place, data: folder.Record().Data, trail: folder.Record().Audit}
-	s.secrets, err = folder.Secrets()
-	if err == nil {
-		s.began, err = folder.Began()
+	if s.secrets, err = folder.Secrets(); err == nil {
+		s.began, s.unread = folder.Began()
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		s.unread = err
 	}
-	if err != nil || len(s.secrets) == 0 {
+	if s.unread == nil && len(s.secrets) == 0 {
 		return nil
 	}
 	return s
@@ -128,6 +132,9 @@ func (s *search) tellOf(kind audit.Kind, places []audit.Place) {
 
 // ask lets the program gate search, as the job's user, and returns its report.
 func (s *search) ask(ctx context.Context) (report gate.Report, err error) {
+	if s.unread != nil {
+		return report, s.unread
+	}
 	dirs, err := s.place.Leavings(s.data, s.c.Env.Service)
 	if err != nil {
 		return report, err
