@@ -53,7 +53,7 @@ func Serve(args, environ []string, _ io.Reader, out, problems io.Writer) (code i
 
 // get asks for the credential that args name.
 func get(args, environ []string) ([]byte, error) {
-	if len(args) != 1 || strings.Trim(args[0], "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+	if len(args) != 1 || args[0] == "" || strings.Trim(args[0], "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
 		return nil, errors.New("credential has one argument, the name of a credential, such as audit")
 	}
 	port, err := portOf(job.Get(environ, job.EndpointVariable))
