@@ -18,5 +18,10 @@ func Run(order endpoint.Order, in io.Reader, out io.Writer, l net.Listener, by I
 	return service{order, newLink(json.NewDecoder(in), out), []Issuer{by}, me}.run(context.Background(), l)
 }
 
+// RunFor serves an order until in ends, to clients whose users userOf tells.
+func RunFor(order endpoint.Order, in io.Reader, l net.Listener, userOf UserOf) error {
+	return service{order, newLink(json.NewDecoder(in), io.Discard), nil, userOf}.run(context.Background(), l)
+}
+
 // MaxClients is maxClients.
 const MaxClients = maxClients

@@ -58,7 +58,7 @@ func (l *link) write(m endpoint.Message) error {
 func (l *link) warn(text string) { _ = l.write(endpoint.Message{Warning: text}) } // without a run stage there is no log
 
 // keep has the run stage keep a credential, so that it is masked, searched for and in the
-// audit log before anybody can have it.
+// audit log before anybody can have it. It waits until ctx is done, as it is when the link ends.
 func (l *link) keep(ctx context.Context, r endpoint.Renewed) error {
 	l.asking.Lock()
 	defer l.asking.Unlock()
@@ -75,8 +75,6 @@ func (l *link) keep(ctx context.Context, r endpoint.Renewed) error {
 			return errors.New(a.Why)
 		}
 		return nil
-	case <-l.ended:
-		return errors.New("the stage has ended")
 	case <-ctx.Done():
 		return ctx.Err()
 	}
