@@ -20,6 +20,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(childVariable) == "fails" {
 		program.Program{Name: "fails", Run: ends(errors.New("it fails"))}.Main()
 	}
+	if os.Getenv(childVariable) == "denied" {
+		program.Program{Name: "denied", Run: watchDenied}.Main()
+	}
 	os.Exit(m.Run())
 }
 

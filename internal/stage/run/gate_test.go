@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"rolecall/internal/endpoint"
 	"rolecall/internal/gate"
 	"rolecall/internal/gate/inspect"
 	"rolecall/test/kit"
@@ -18,6 +19,9 @@ func TestMain(m *testing.M) {
 	switch filepath.Base(os.Args[0]) {
 	case gate.Program:
 		inspect.Main()
+	case endpoint.Program:
+		actor()
+		return
 	case stageName:
 		stage()
 	case runnerName:
@@ -32,16 +36,22 @@ type treed struct{ *toy.Backend }
 
 func (treed) Tree(_ json.RawMessage, project string) (string, error) { return project, nil }
 
-// besideGate runs the test in a child whose program lies beside a program gate, and
-// returns true in the child.
+// besideGate is beside for the program gate.
 func besideGate(t *testing.T) bool {
+	t.Helper()
+	return beside(t, gate.Program)
+}
+
+// beside runs the test in a child whose program lies beside a program of that name, and
+// returns true in the child.
+func beside(t *testing.T, name string) bool {
 	t.Helper()
 	if kit.IsChild(t) {
 		return true
 	}
 	child := kit.Child(t, nil)
 	child.Path = kit.Executable(t)
-	kit.Must(t, os.Symlink(child.Path, filepath.Join(filepath.Dir(child.Path), gate.Program)))
+	kit.Must(t, os.Symlink(child.Path, filepath.Join(filepath.Dir(child.Path), name)))
 	if out, err := child.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()+" ") {
 		t.Errorf("in a child process: %v\n%s", err, out)
 	}

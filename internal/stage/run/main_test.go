@@ -60,6 +60,12 @@ func token(job, project int, more ...string) string {
 // tenant the job has no credentials.
 func newCall(t *testing.T, tenant, stage string) *call {
 	t.Helper()
+	return newCallWith(t, tenant, stage, issued())
+}
+
+// newCallWith is newCall for a job to which that was issued.
+func newCallWith(t *testing.T, tenant, stage string, set creds.Set, renewed ...creds.Order) *call {
+	t.Helper()
 	dir := t.TempDir()
 	c := &call{dir: dir, root: filepath.Join(dir, "root"), args: []string{filepath.Join(dir, "script"), stage}}
 	c.write(t, "response.json", `{"id":7}`)
@@ -78,7 +84,7 @@ func newCall(t *testing.T, tenant, stage string) *call {
 	kit.Must(t, err)
 	defer f.Close()
 	if tenant != "" {
-		kit.Must(t, f.Write(issued()))
+		kit.Must(t, f.Write(set, renewed...))
 	}
 	return c
 }
