@@ -140,7 +140,7 @@ func tail(path string, lines int) string {
 		return err.Error()
 	}
 	defer dir.Close()
-	f, err := dir.OpenFile(filepath.Base(path), os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
+	f, err := dir.OpenFile(filepath.Base(path), os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return err.Error()
 	}
