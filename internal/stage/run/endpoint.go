@@ -31,7 +31,7 @@ func (r running) open(g *given) (*serving, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &serving{running: r, order: order, ended: make(chan struct{})}
+	s := &serving{running: r, order: order, stopping: make(chan struct{}), ended: make(chan struct{})}
 	if s.stop, s.stopper, err = os.Pipe(); err != nil {
 		return nil, err
 	}

@@ -40,6 +40,7 @@ type serving struct {
 	socket        *endpoint.Socket
 	order         endpoint.Order // what the program serves when it starts
 	stop, stopper *os.File       // a pipe: stop can be read once the endpoint must end
+	stopping      chan struct{}  // closed then
 	ended         chan struct{}  // closed when watch has ended
 }
 
@@ -48,6 +49,7 @@ func (s *serving) done() {
 	if s == nil {
 		return
 	}
+	close(s.stopping)
 	s.Warn(s.stopper.Close())
 	<-s.ended
 	s.Warn(s.stop.Close())
@@ -148,8 +150,10 @@ func (s *serving) start() (*child, error) {
 
 // endIt ends the program when the endpoint must end, or does nothing if it has ended before.
 func (s *serving) endIt(c *child, ended chan struct{}) {
-	waiting := []unix.PollFd{pollFor(s.stop)}
-	for _, err := unix.Poll(waiting, -1); errors.Is(err, unix.EINTR); _, err = unix.Poll(waiting, -1) {
+	select {
+	case <-ended:
+		return
+	case <-s.stopping:
 	}
 	_ = c.answers.Close()
 	select {
