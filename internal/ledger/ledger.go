@@ -22,9 +22,11 @@ import (
 	"rolecall/internal/mask"
 )
 
+// KeyLen is the length of the key of a ledger, and of a hash, in bytes.
+const KeyLen = 32
+
 const (
 	header  = "rolecall ledger 1 " // before the key
-	keyLen  = 32                   // of the key and of a hash, in bytes
 	longest = 16 << 10             // length of a secret, in bytes
 	// margin is how long an entry stays after it has expired: clocks differ.
 	margin = 5 * time.Minute
@@ -71,7 +73,7 @@ func Parse(text []byte) (Ledger, error) {
 	var l Ledger
 	key, ok := strings.CutPrefix(strings.TrimSuffix(lines[0], "\n"), header)
 	l.Key, _ = hex.DecodeString(key)
-	if !ok || len(l.Key) != keyLen {
+	if !ok || len(l.Key) != KeyLen {
 		return Ledger{}, errors.New("line 1 is not that of a ledger of this version")
 	}
 	for i, line := range lines[1 : len(lines)-1] {
@@ -115,7 +117,7 @@ func (e Entry) valid() bool {
 		return len(e.Text) == e.Length
 	}
 	hash, err := hex.DecodeString(e.Text)
-	return err == nil && len(hash) == keyLen && slices.Contains([]string{Base64, Base64URL, Both}, e.Alphabet)
+	return err == nil && len(hash) == KeyLen && slices.Contains([]string{Base64, Base64URL, Both}, e.Alphabet)
 }
 
 // At returns the ledger without the entries that have expired at a time.

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -49,7 +50,23 @@ func (d dir) changeLedger(patience time.Duration, change func(ledger.Ledger) led
 	if err != nil {
 		return err
 	}
-	return d.writeLedger(change(l.At(time.Now())))
+	changed := change(l.At(time.Now()))
+	if err := sameKey(l, changed); err != nil {
+		return d.errorf(ledgerName, err)
+	}
+	return d.writeLedger(changed)
+}
+
+// sameKey fails unless a ledger has still its key after a change: nobody could find the
+// secrets of entries by another one, and none can read a ledger without a key.
+func sameKey(before, after ledger.Ledger) error {
+	switch {
+	case len(after.Entries) > 0 && len(after.Key) == 0:
+		return errors.New("the list of what was issued has no key")
+	case len(before.Key) > 0 && !bytes.Equal(before.Key, after.Key):
+		return errors.New("the list of what was issued was replaced by another one while the job ran")
+	}
+	return nil
 }
 
 // readLedger reads the ledger in d.
@@ -71,23 +88,32 @@ func (d dir) readLedger() (ledger.Ledger, error) {
 
 // writeLedger replaces the ledger in d. An empty ledger is removed.
 func (d dir) writeLedger(l ledger.Ledger) error {
-	if err := d.unlink(ledgerNew); err != nil {
-		return err
-	}
 	if len(l.Entries) == 0 {
-		return d.unlink(ledgerName)
+		return errors.Join(d.unlink(ledgerNew), d.unlink(ledgerName))
 	}
 	text := l.Encode()
 	if len(text) > maxLedger {
 		return d.errorf(ledgerName, fmt.Errorf("the list of what was issued has no room: %d entries have not expired", len(l.Entries)))
 	}
-	if err := d.create(ledgerNew, text); err != nil {
+	if err := d.replace(ledgerName, ledgerNew, text); err != nil {
 		return err
 	}
-	if err := unix.Renameat(d.fd, ledgerNew, d.fd, ledgerName); err != nil {
-		return errors.Join(d.errorf(ledgerName, err), d.unlink(ledgerNew))
-	}
 	return d.errorf(ledgerName, unix.Fsync(d.fd))
+}
+
+// replace gives the file name a new content through the file spare. The file is there as a
+// whole with the new content, or as it was.
+func (d dir) replace(name, spare string, content []byte) error {
+	if err := d.unlink(spare); err != nil {
+		return err
+	}
+	if err := d.create(spare, content); err != nil {
+		return err
+	}
+	if err := unix.Renameat(d.fd, spare, d.fd, name); err != nil {
+		return errors.Join(d.errorf(name, err), d.unlink(spare))
+	}
+	return nil
 }
 
 // sweepLedger drops what has expired from a ledger that nobody has written for a while. If

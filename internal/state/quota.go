@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -68,7 +69,7 @@ func (q Quota) change(root string, n int, bounded bool) error {
 	if wait := q.wait(asked, n, now); bounded && wait > 0 {
 		return q.refuse(wait)
 	}
-	return d.replaceQuota(q.name(), append(asked, request{now, n}))
+	return d.replace(q.name(), quotaNew, encode(append(asked, request{now, n})))
 }
 
 // name returns the name of the file. The name of a tenant is that of a file.
@@ -128,19 +129,13 @@ func (d dir) asked(name string, now time.Time) ([]request, error) {
 	return all, nil
 }
 
-// replaceQuota replaces a file in d.
-func (d dir) replaceQuota(name string, all []request) error {
-	var content strings.Builder
+// encode returns the content of a file, as asked reads it.
+func encode(all []request) []byte {
+	var content bytes.Buffer
 	for _, r := range all {
 		fmt.Fprintf(&content, "%d %d\n", r.at.UnixMilli(), r.n)
 	}
-	if err := d.unlink(quotaNew); err != nil {
-		return err
-	}
-	if err := d.create(quotaNew, []byte(content.String())); err != nil {
-		return err
-	}
-	return d.errorf(name, unix.Renameat(d.fd, quotaNew, d.fd, name))
+	return content.Bytes()
 }
 
 // forgetQuotas removes the files of tenants and projects that have asked for nothing in the

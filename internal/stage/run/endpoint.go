@@ -16,6 +16,7 @@ import (
 	"rolecall/internal/endpoint"
 	"rolecall/internal/idtoken"
 	"rolecall/internal/job"
+	"rolecall/internal/ledger"
 	"rolecall/internal/mask"
 	"rolecall/internal/program"
 )
@@ -63,7 +64,9 @@ func (r running) endpointOrder(g given) (endpoint.Order, error) {
 	order := endpoint.Order{IDToken: raw, Ends: endOf(raw), Job: int64(r.key.ID), Early: rand.Float64()} //nolint:gosec // it only spreads renewals
 	issued, err := r.folder.Ledger()
 	if err == nil {
-		order.Key = issued.Key
+		order.Key, err = keyOf(issued)
+	}
+	if err == nil {
 		order.Token, err = newToken()
 	}
 	if err == nil {
@@ -100,13 +103,27 @@ func sources(g given) ([]endpoint.Source, error) {
 	return all, nil
 }
 
+// keyOf returns the key of a ledger, and a new one for a ledger that is not there.
+func keyOf(l ledger.Ledger) ([]byte, error) {
+	if len(l.Key) > 0 {
+		return l.Key, nil
+	}
+	return random(ledger.KeyLen)
+}
+
 // newToken returns 24 random bytes as a text of 32 letters, digits, - and _.
 func newToken() (string, error) {
-	var random [24]byte
-	if _, err := unix.Getrandom(random[:], 0); err != nil {
-		return "", fmt.Errorf("a token for the endpoint: %w", err)
+	token, err := random(24)
+	return base64.RawURLEncoding.EncodeToString(token), err
+}
+
+// random returns n random bytes. It links no cryptography.
+func random(n int) ([]byte, error) {
+	bytes := make([]byte, n)
+	if _, err := unix.Getrandom(bytes, 0); err != nil {
+		return nil, fmt.Errorf("random bytes for the endpoint: %w", err)
 	}
-	return base64.RawURLEncoding.EncodeToString(random[:]), nil
+	return bytes, nil
 }
 
 // tell masks the token of the endpoint, and puts it and the URL where the script and its env

@@ -217,7 +217,7 @@ func (s *serving) keep(r endpoint.Renewed) error {
 	s.Warn(s.folder.Quota().Count(s.folder.Root(), 1))
 	here := s.here(c)
 	err := s.folder.Replace(here, func(l ledger.Ledger) ledger.Ledger {
-		l.Entries = append(l.Entries, r.Entries...)
+		l.Key, l.Entries = s.order.Key, append(l.Entries, r.Entries...)
 		return l
 	})
 	if err == nil {
