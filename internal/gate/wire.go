@@ -3,29 +3,22 @@ package gate
 import (
 	"encoding/json"
 
-	"rolecall/internal/mask"
+	"rolecall/internal/creds/clear"
 )
 
 // wire is an Order with unmasked secrets, for the pipe. In JSON, its Secrets replace
 // those of the embedded order.
 type wire struct {
 	plain
-	Secrets []wireSecret
+	Secrets []clear.Secret
 }
 
 // plain is an Order without methods: MarshalJSON would call itself.
 type plain Order
 
-// wireSecret is an unmasked mask.Named.
-type wireSecret struct{ Kind, Value string }
-
 // MarshalJSON returns the order as JSON, with unmasked secrets.
 func (o Order) MarshalJSON() ([]byte, error) {
-	out := wire{plain: plain(o)}
-	for _, s := range o.Secrets {
-		out.Secrets = append(out.Secrets, wireSecret{s.Kind, s.Value.Reveal()})
-	}
-	return json.Marshal(out)
+	return json.Marshal(wire{plain(o), clear.RevealSecrets(o.Secrets)})
 }
 
 // UnmarshalJSON reads the JSON of MarshalJSON. Errors are those of encoding/json. They
@@ -36,8 +29,6 @@ func (o *Order) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	*o = Order(in.plain)
-	for _, s := range in.Secrets {
-		o.Secrets = append(o.Secrets, mask.Named{Kind: s.Kind, Value: mask.NewSecret(s.Value)})
-	}
+	o.Secrets = clear.HideSecrets(in.Secrets)
 	return nil
 }

@@ -15,11 +15,11 @@ import (
 // Beside returns the command of another program of the driver, which lies beside this one. It
 // starts in the root, since this one's folder is not for the users of jobs.
 func Beside(ctx context.Context, name string, args ...string) (*exec.Cmd, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
+	path := PathBeside(name)
+	if path == "" {
+		return nil, errors.New("the folder of the driver's programs is not known")
 	}
-	cmd := exec.CommandContext(ctx, filepath.Join(filepath.Dir(self), name), args...)
+	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Dir = "/"
 	return cmd, nil
 }
