@@ -13,6 +13,7 @@ DRIVER  := $(addprefix bin/,$(PROGRAMS))
 PARTS   := $(addprefix bin/test/,gitlab-runner minio s3job)
 # Only root can make it; without it, a test that needs it is skipped.
 DEBIAN  := $(if $(and $(filter 0,$(shell id -u)),$(shell command -v debootstrap)),bin/test/debian.tar)
+JS      := $(if $(and $(shell command -v node),$(shell command -v npm)),bin/test/js/s3.js)
 SOURCES := $(shell find cmd internal -name '*.go' ! -name '*_test.go') go.mod go.sum
 TESTS   := $(shell find test -name '*.go' -o -name 'go.*' -not -path '*/testdata/*')
 PACKAGES = $(shell go list ./... | grep -v /test/e2e)
@@ -25,7 +26,7 @@ $(DRIVER): bin/%: $(SOURCES)
 	$(GO) build -trimpath -ldflags='-s -w' -o $@ ./cmd/$*
 
 # The parts that the driver is tested against: each is built once.
-parts: $(PARTS) $(DEBIAN)
+parts: $(PARTS) $(DEBIAN) $(JS)
 
 bin/test/gitlab-runner: $(shell find test/runner -type f)
 	@echo "building GitLab Runner: about two minutes, once"
@@ -48,6 +49,18 @@ bin/test/debian.tar:
 	then tar -C bin/test/debian --numeric-owner -cf $@ .; \
 	else tail -n 3 bin/test/debian.log; echo "NOT FETCHED: Debian 12"; fi
 	rm -rf bin/test/debian bin/test/debian.log
+
+# The AWS SDK for JavaScript, of the versions in the lock file, in one file. Without a network,
+# as above.
+bin/test/js/s3.js: $(wildcard test/js/*)
+	@echo "fetching the AWS SDK for JavaScript: half a minute, once"
+	rm -rf bin/test/js
+	mkdir -p bin/test/js
+	cp test/js/* bin/test/js
+	if cd bin/test/js && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error > npm.log; \
+	then npm run --silent build -- --outfile=s3.js; \
+	else tail -n 3 npm.log; echo "NOT FETCHED: the AWS SDK for JavaScript"; fi
+	rm -rf bin/test/js/node_modules
 
 bin/tools/govulncheck: tools/go.mod tools/go.sum
 	cd tools && $(GO) build -trimpath -o ../$@ golang.org/x/vuln/cmd/govulncheck

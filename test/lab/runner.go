@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -26,6 +27,11 @@ type RunnerOptions struct {
 	Concurrent int    // default: 4 more than there are runners
 	LogLevel   string // default "info"; "debug" shows what the cleanup stage prints
 	Settings   string // more lines of TOML for the top of the configuration
+	// User is the unix user of the shell executor's scripts; empty: the test's own.
+	User string
+	// Under is the beginning of a command line that runs the runner, such as nsenter and
+	// its flags. What it names must start the runner in its own process.
+	Under []string
 }
 
 // Runner is one [[runners]] block of the configuration.
@@ -73,7 +79,7 @@ func StartRunner(ctx context.Context, opts RunnerOptions) (*RunnerService, error
 	if err := r.install(programs); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(r.openPath(), r.handOver(opts.Runners)); err != nil {
+	if err := errors.Join(r.openPath(), r.handOver(opts)); err != nil {
 		return nil, err
 	}
 	config, err := r.configuration(opts)
@@ -84,8 +90,7 @@ func StartRunner(ctx context.Context, opts RunnerOptions) (*RunnerService, error
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(programs.GitLabRunner,
-		"--log-format", "text", "--log-level", cmp.Or(opts.LogLevel, "info"), "run", "--config", path)
+	cmd := opts.command(programs.GitLabRunner, path)
 	cmd.Dir = r.HomeDir
 	cmd.Env = environment(r.binDir, r.HomeDir,
 		append([]string{"TMPDIR=" + r.TempDir}, opts.Env...))
@@ -97,6 +102,15 @@ func StartRunner(ctx context.Context, opts RunnerOptions) (*RunnerService, error
 		return nil, errors.Join(r.service.fail(err), r.Close())
 	}
 	return r, nil
+}
+
+// command returns the command that starts the runner with that configuration.
+func (o RunnerOptions) command(program, config string) *exec.Cmd {
+	argv := slices.Concat(o.Under, []string{program, "--log-format", "text", "--log-level", cmp.Or(o.LogLevel, "info"), "run", "--config", config})
+	if o.User != "" {
+		argv = append(argv, "--user", o.User)
+	}
+	return exec.Command(argv[0], argv[1:]...)
 }
 
 // newRunnerService returns a service with its folders below dir.

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -42,10 +43,10 @@ func (r *RunnerService) openPath() error {
 	return err
 }
 
-// handOver makes the user of --run-as, if a runner has one, the owner of the folders of
-// jobs.
-func (r *RunnerService) handOver(runners []Runner) error {
-	name := userOf(runners)
+// handOver makes the user of the options, or of --run-as, if there is one, the owner of the
+// folders of jobs.
+func (r *RunnerService) handOver(opts RunnerOptions) error {
+	name := cmp.Or(opts.User, userOf(opts.Runners))
 	if name == "" || os.Geteuid() != 0 {
 		return nil
 	}

@@ -26,6 +26,7 @@ const usage = `usage: s3job [-endpoint URL] COMMAND
   get BUCKET KEY        print an object
   presign BUCKET KEY    print a URL that gives an object to whoever has it
   ls BUCKET             print the keys of a bucket, one a line
+  use BUCKET            print a hash of the access key id, then the keys of a bucket
   mkbucket BUCKET       make a bucket
   watch BUCKET SECONDS  list a bucket once a second, and print a hash of each access key id
 
@@ -76,6 +77,8 @@ func run(ctx context.Context, endpoint string, args []string) error {
 		return presign(ctx, client, args[1], args[2])
 	case command == "ls" && len(args) == 2:
 		return list(ctx, client, args[1], os.Stdout)
+	case command == "use" && len(args) == 2:
+		return use(ctx, cfg, client, args[1])
 	case command == "watch" && len(args) == 3:
 		return watch(ctx, cfg, client, args[1], args[2])
 	case command == "mkbucket" && len(args) == 2:
@@ -110,6 +113,16 @@ func watch(ctx context.Context, cfg aws.Config, client *s3.Client, bucket, secon
 		time.Sleep(time.Second)
 	}
 	return nil
+}
+
+// use prints a hash of the access key id, then the keys of a bucket.
+func use(ctx context.Context, cfg aws.Config, client *s3.Client, bucket string) error {
+	c, err := cfg.Credentials.Retrieve(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("key %x\n", sha256.Sum256([]byte(c.AccessKeyID)))
+	return list(ctx, client, bucket, os.Stdout)
 }
 
 func put(ctx context.Context, client *s3.Client, bucket, key, text string) error {
