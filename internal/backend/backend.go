@@ -53,6 +53,7 @@ type State struct {
 	Backend string          // the name of the backend
 	Data    json.RawMessage // in a form that only the backend knows
 	OwnDirs string          // the folder for the own folders of jobs; empty: an own folder is beside the job's credentials
+	Caches  string          // the folder of the local caches, on this host; empty: unknown
 }
 
 // Owner is the unix user and group that a job's files must belong to, so that its

@@ -20,8 +20,12 @@ import (
 const Program = "gate"
 
 // OpenTree is the program's first argument if it is not to search: it then gives its user
-// back the rights to the folders of the work tree that the second argument names.
+// back the rights to the folders of the work tree that the second argument names, and removes
+// FIFOs, which git and the runner would wait at.
 const OpenTree = "open-tree"
+
+// OpenCaches is as OpenTree, for the folder of local caches.
+const OpenCaches = "open-caches"
 
 // ClearWay is the program's first argument if it makes way for the first script of a job,
 // where earlier jobs have put something in the place of the folder that the second argument

@@ -9,8 +9,9 @@ import "strings"
 // https://docs.gitlab.com/runner/executors/custom/#run
 type StageName string
 
-// Names of the stages that upload files.
+// Names of the stages that move caches or upload files.
 const (
+	restoreCache             StageName = "restore_cache"
 	archiveCache             StageName = "archive_cache"
 	archiveCacheOnFailure    StageName = "archive_cache_on_failure"
 	uploadArtifactsOnSuccess StageName = "upload_artifacts_on_success"
@@ -28,6 +29,9 @@ func (s StageName) IsFirst() bool { return s == "prepare_script" }
 
 // GetsSources reports whether the stage clones the repository into the work tree.
 func (s StageName) GetsSources() bool { return s == "get_sources" }
+
+// UsesCaches reports whether the stage reads or writes the runner's local caches.
+func (s StageName) UsesCaches() bool { return s == restoreCache || s.ArchivesCaches() }
 
 // IsScript reports whether the script is the job's own, from script: in .gitlab-ci.yml. A
 // job has one such stage.

@@ -7,7 +7,7 @@ import (
 )
 
 // kinds has the answers of all methods of a StageName.
-type kinds struct{ script, userScript, sources, mayUpload, caches, artifacts, afterFailure, first bool }
+type kinds struct{ script, userScript, sources, mayUpload, caches, artifacts, afterFailure, first, usesCaches bool }
 
 func TestStageName(t *testing.T) {
 	t.Parallel()
@@ -17,15 +17,15 @@ func TestStageName(t *testing.T) {
 		"step_script":                 {script: true, userScript: true},
 		"step_release":                {userScript: true},
 		"step_upload_":                {userScript: true},
-		"archive_cache":               {mayUpload: true, caches: true},
-		"archive_cache_on_failure":    {mayUpload: true, caches: true, afterFailure: true},
+		"archive_cache":               {mayUpload: true, caches: true, usesCaches: true},
+		"archive_cache_on_failure":    {mayUpload: true, caches: true, afterFailure: true, usesCaches: true},
 		"upload_artifacts_on_success": {mayUpload: true, artifacts: true},
 		"upload_artifacts_on_failure": {mayUpload: true, artifacts: true, afterFailure: true},
 		"upload_what_comes_next":      {mayUpload: true},
 		"archive_what_comes_next":     {mayUpload: true},
 		"prepare_script":              {first: true},
 		"get_sources":                 {sources: true},
-		"restore_cache":               {},
+		"restore_cache":               {usesCaches: true},
 		"download_artifacts":          {},
 		"cleanup_file_variables":      {},
 		"build_script2":               {},
@@ -35,7 +35,7 @@ func TestStageName(t *testing.T) {
 		"STEP_script":                 {},
 		"":                            {},
 	} {
-		got := kinds{stage.IsScript(), stage.IsUserScript(), stage.GetsSources(), stage.MayUpload(), stage.ArchivesCaches(), stage.UploadsArtifacts(), stage.IsAfterFailure(), stage.IsFirst()}
+		got := kinds{stage.IsScript(), stage.IsUserScript(), stage.GetsSources(), stage.MayUpload(), stage.ArchivesCaches(), stage.UploadsArtifacts(), stage.IsAfterFailure(), stage.IsFirst(), stage.UsesCaches()}
 		if got != want {
 			t.Errorf("%q: %+v, want %+v", stage, got, want)
 		}

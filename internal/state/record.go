@@ -62,6 +62,8 @@ type Record struct {
 	// Own is the job's own folder: its path, or OwnHere; empty: the job has none. For Create
 	// it is the absolute path of the folder that has those of several jobs, or OwnHere.
 	Own string `json:"own,omitempty"`
+
+	Caches string `json:"caches,omitempty"` // folder of the local caches that scripts use; empty: unknown
 }
 
 // Owner is the unix user and group that the files of a job belong to.

@@ -1,6 +1,6 @@
 // Package worktree gives a user back its own work tree. A job may leave folders that its own
-// user can neither read nor change, and links, FIFOs or files in the place of folders; the
-// scripts of every later job would fail there.
+// user can neither read nor change, links, FIFOs or files in the place of folders, and FIFOs in
+// the place of files; the scripts of every later job would fail there, or wait without end.
 package worktree
 
 import (
@@ -23,37 +23,43 @@ const (
 // ErrTooDeep is the error about folders that are nested too deep.
 var ErrTooDeep = errors.New("the folders of the work tree are nested too deep")
 
+// Done says what Open has done.
+type Done struct {
+	Opened int // folders whose mode has changed
+	Traps  int // entries that it has removed, since a program that reads them would wait
+}
+
 // Open gives the calling user the rights to read, change and enter each of its folders in
-// the tree at path, an absolute path, and each of its folders on the way there. It returns
-// how many folders it has changed. It needs no rights of root, and must not have them:
-// the calling user is the one whose jobs have made the tree.
+// the tree at path, an absolute path, and each of its folders on the way there. It removes
+// FIFOs in the tree, and links that lead to one. It needs no rights of root, and must not have
+// them: the calling user is the one whose jobs have made the tree.
 //
 // Open goes from folder to folder by descriptors, and follows no link below a folder of
 // the user. It leaves out what belongs to others and what vanishes meanwhile; without a
 // tree it does nothing. It fails if ctx ends. Beside ErrTooDeep it has changed all other
 // folders.
-func Open(ctx context.Context, path string) (changed int, err error) {
+func Open(ctx context.Context, path string) (Done, error) {
 	w := &walk{ctx: ctx, own: os.Geteuid()}
 	fd, err := w.enter(path)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) {
-		return w.changed, nil
+		return w.done, nil
 	}
 	if err != nil {
-		return w.changed, fmt.Errorf("%s: %w", path, err)
+		return w.done, fmt.Errorf("%s: %w", path, err)
 	}
 	if err = w.tree(fd, 1); err == nil && w.deep {
 		err = ErrTooDeep
 	}
-	return w.changed, err
+	return w.done, err
 }
 
 // walk is one call of Open.
 type walk struct {
 	ctx     context.Context // ends the walk
 	own     int             // user id
-	changed int             // folders
-	deep    bool            // there are folders below maxDepth
-	cleared []string        // paths of what Clear has removed or moved
+	done    Done
+	deep    bool     // there are folders below maxDepth
+	cleared []string // paths of what Clear has removed or moved
 }
 
 // enter opens the folder at path, from the root of the file system on.
@@ -112,7 +118,7 @@ func (w *walk) open(above int, name string) (int, error) {
 // restore gives the user all rights to an open folder of its own.
 func (w *walk) restore(fd int) {
 	if Restore(fd, rights) {
-		w.changed++
+		w.done.Opened++
 	}
 }
 
@@ -153,6 +159,7 @@ func (w *walk) below(fd int, entry os.DirEntry, depth int) error {
 		return context.Cause(w.ctx)
 	}
 	if !entry.IsDir() {
+		w.disarm(fd, entry)
 		return nil
 	}
 	inside, err := w.open(fd, entry.Name())

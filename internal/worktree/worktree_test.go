@@ -51,9 +51,9 @@ func TestOpen(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "slot")
 		kit.Must(t, os.Mkdir(dir, 0o700))
 		closeAll(t, dir, test.closed...)
-		changed, err := worktree.Open(t.Context(), filepath.Join(dir, "p"))
-		if err != nil || changed != test.want {
-			t.Errorf("%q: %d folders, %v, want %d", test.closed, changed, err, test.want)
+		done, err := worktree.Open(t.Context(), filepath.Join(dir, "p"))
+		if want := (worktree.Done{Opened: test.want}); err != nil || done != want {
+			t.Errorf("%q: %+v, %v, want %+v", test.closed, done, err, want)
 		}
 		if err := os.RemoveAll(dir); err != nil {
 			t.Errorf("%q: %v", test.closed, err)
@@ -78,8 +78,8 @@ func TestOpenLeaves(t *testing.T) {
 	kit.Must(t, os.Symlink(aside, filepath.Join(dir, "p/link")))
 	kit.Must(t, os.Symlink(aside, filepath.Join(dir, "way")))
 	for _, path := range []string{"p", "way", "way/x", "none", "p/a/file", "p/a/file/x"} {
-		if changed, err := worktree.Open(t.Context(), filepath.Join(dir, path)); err != nil || changed != 0 {
-			t.Errorf("%s: %d folders, %v", path, changed, err)
+		if done, err := worktree.Open(t.Context(), filepath.Join(dir, path)); err != nil || done != (worktree.Done{}) {
+			t.Errorf("%s: %+v, %v", path, done, err)
 		}
 	}
 	for path, want := range map[string]os.FileMode{aside: os.ModeDir, filepath.Join(dir, "p/a/file"): 0o400} {
@@ -87,8 +87,8 @@ func TestOpenLeaves(t *testing.T) {
 			t.Errorf("%s has the mode %v, %v, want %v", path, info.Mode(), err, want)
 		}
 	}
-	if changed, err := worktree.Open(t.Context(), "/root"); !errors.Is(err, fs.ErrPermission) || changed != 0 {
-		t.Errorf("a folder of root: %d folders, %v", changed, err)
+	if done, err := worktree.Open(t.Context(), "/root"); !errors.Is(err, fs.ErrPermission) || done != (worktree.Done{}) {
+		t.Errorf("a folder of root: %+v, %v", done, err)
 	}
 	kit.Must(t, os.Chmod(aside, 0o700))
 }

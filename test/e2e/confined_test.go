@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"rolecall/internal/cgroup"
 	"rolecall/test/coordinator"
@@ -80,6 +81,7 @@ func TestClosedFolders(t *testing.T) {
 func TestPlantedFolders(t *testing.T) {
 	t.Parallel()
 	p := newIsolatedWorld(t)
+	const fifos = " FIFOs in the work tree, or links to FIFOs, which this job would wait at; they are removed\n"
 	const temp, said = "$CI_PROJECT_DIR.tmp", "rolecall: an earlier job has put something in the place of the folder "
 	for plant, want := range map[string]string{
 		"rm -rf " + temp + "; touch " + temp:                                                                           said,
@@ -91,6 +93,10 @@ func TestPlantedFolders(t *testing.T) {
 		"cd " + temp + "; rm -f gitlab_runner_env; mkdir -p SETTINGS/x gitlab_runner_env masking.db; chmod 0 SETTINGS": "",
 		"cd " + temp + "; ln -s none SETTINGS; chmod 0 .":                                                              "",
 		"cd " + temp + "; rm -rf git-template; touch git-template":                                                     "",
+		"cd .git; rm -f HEAD; mkfifo HEAD packed-refs refs/fifo .gitmodules":                                           fifos,
+		"cd .git; mkfifo ~/fifo; ln -sf ~/fifo HEAD":                                                                   fifos,
+		"cd .git; mkfifo config.fifo; ln -sf config.fifo config; chmod 0 .":                                            fifos,
+		"mkfifo .gitattributes .gitmodules":                                                                            fifos,
 	} {
 		p.settle(t)
 		run := p.enqueue(sharedToken, p.alpha("mkdir -p "+temp, plant, "echo planted"))
@@ -100,6 +106,30 @@ func TestPlantedFolders(t *testing.T) {
 		job := p.alpha(`cat "$SETTINGS"`, `echo X=1 >> "$GITLAB_ENV"`, "ls -d $CI_PROJECT_DIR/.git")
 		job.Variables = append(job.Variables, coordinator.Variable{Key: "SETTINGS", Value: "the settings\n", File: true})
 		contains(t, p.succeed(t, sharedToken, job), want, "the settings\n")
+	}
+	p.checkNothingLeft(t)
+}
+
+// TestPlantedCaches: what a job leaves in the place of its cache does not stop the next job that
+// has the same cache, and the log says what was done.
+func TestPlantedCaches(t *testing.T) {
+	t.Parallel()
+	p := newIsolatedWorld(t)
+	cached := func(said string) {
+		job := p.alpha("date > kept")
+		job.Cache, job.Timeout = []coordinator.Cache{{Key: "k", Paths: []string{"kept"}}}, time.Minute
+		contains(t, p.succeed(t, sharedToken, job), said, "\nCreated cache\n")
+		p.settle(t)
+	}
+	cached("Checking cache for k")
+	find := "zip=$(find " + filepath.Join(p.dir, "cache/alpha/protected") + " -name cache.zip); "
+	for _, plant := range []string{
+		"rm $zip; mkfifo $zip; chmod 0 ${zip%/*}",
+		"mkfifo ~/cache; ln -sf ~/cache $zip",
+	} {
+		contains(t, p.succeed(t, sharedToken, p.alpha(find+plant, "echo planted")), "\nplanted\n")
+		p.settle(t)
+		cached("rolecall: an earlier job has left 1 FIFOs in the caches, or links to FIFOs, which this job would wait at; they are removed\n")
 	}
 	p.checkNothingLeft(t)
 }

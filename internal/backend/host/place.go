@@ -53,7 +53,7 @@ func (b *Backend) Place(_ context.Context, s backend.Spec) (backend.State, *back
 		return backend.State{}, nil, fault.New(fault.BadHome, err, "")
 	}
 	data, err := json.Marshal(p)
-	return backend.State{Backend: Name, Data: data, OwnDirs: p.ownDirs(s)}, owner, err
+	return backend.State{Backend: Name, Data: data, OwnDirs: p.ownDirs(s), Caches: below(s.CacheDir, s.Folder)}, owner, err
 }
 
 // markOf returns the mark of a job's cgroup. Other services of this host, and runners of

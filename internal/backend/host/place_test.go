@@ -55,6 +55,9 @@ func TestPlaceOfUser(t *testing.T) {
 			if want := strings.Replace(test.want, "DIR", dir, 1); test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 				t.Errorf("error %v, want %q", err, want)
 			}
+			if test.made != "" && state.Caches != dir+"/c/a/protected" {
+				t.Errorf("caches are at %q", state.Caches)
+			}
 			if (err == nil) != (owner != nil && owner.UID != 0 && state.Backend == host.Name) {
 				t.Errorf("Place = %+v, %v, %v", state, owner, err)
 			}

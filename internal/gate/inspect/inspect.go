@@ -35,9 +35,10 @@ func Main() { process.Exit(Serve) }
 
 // Serve reads an order from in, writes the report to out, and prints on progress how far
 // the search is. SIGTERM and SIGINT end it early. With --version as the only argument it
-// writes its version instead, with gate.OpenTree it opens a work tree, with gate.ClearWay it
-// makes way for one, and with gate.Left it searches what a job has left. It ignores environ. It returns the exit code: 0 if it
-// has written a report, else 1, with the reason on progress.
+// writes its version instead, with gate.OpenTree it opens a work tree, with gate.OpenCaches
+// the folder of caches, with gate.ClearWay it makes way for a work tree, and with gate.Left it
+// searches what a job has left. It ignores environ. It returns the exit code: 0 if it has written a
+// report, else 1, with the reason on progress.
 func Serve(args, _ []string, in io.Reader, out, progress io.Writer) (code int) {
 	if slices.Equal(args, []string{"--version"}) {
 		_, _ = fmt.Fprintf(out, "rolecall gate %s\n", version.Version) // there is nobody else to tell
@@ -45,11 +46,8 @@ func Serve(args, _ []string, in io.Reader, out, progress io.Writer) (code int) {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	if len(args) == 2 && args[0] == gate.OpenTree {
-		return openTree(ctx, args[1], progress)
-	}
-	if len(args) == 2 && args[0] == gate.ClearWay {
-		return clearWay(ctx, args[1], progress)
+	if code, done := ready(ctx, args, progress); done {
+		return code
 	}
 	order, err := read(in)
 	var report gate.Report

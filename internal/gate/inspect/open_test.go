@@ -1,10 +1,12 @@
 package inspect_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"rolecall/internal/gate"
@@ -26,12 +28,28 @@ func TestOpenTree(t *testing.T) {
 	if code, log := open(); code != 0 || log != "rolecall: an earlier job has closed 1 folders of the work tree to its own user; they are open again\n" {
 		t.Errorf("exit code %d, %q", code, log)
 	}
+	kit.Must(t, syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o600))
+	if code, log := open(); code != 0 || log != "rolecall: an earlier job has left 1 FIFOs in the work tree, or links to FIFOs, which this job would wait at; they are removed\n" {
+		t.Errorf("a FIFO: exit code %d, %q", code, log)
+	}
 	if code, log := open(); code != 0 || log != "" {
 		t.Errorf("a second time: exit code %d, %q", code, log)
 	}
 	kit.Must(t, os.MkdirAll(filepath.Join(dir, strings.Repeat("x/", 600)), 0o700))
 	if code, log := open(); code != 1 || !strings.Contains(log, "may be closed still: the folders of the work tree are nested too deep") {
 		t.Errorf("too deep: exit code %d, %q", code, log)
+	}
+}
+
+// TestOpenCaches: the program does the same in the folder of caches.
+func TestOpenCaches(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	kit.Must(t, errors.Join(os.Mkdir(filepath.Join(dir, "closed"), 0), syscall.Mkfifo(filepath.Join(dir, "cache.zip"), 0o600)))
+	var log strings.Builder
+	code := inspect.Serve([]string{gate.OpenCaches, dir}, nil, strings.NewReader(""), &log, &log)
+	if code != 0 || strings.Count(log.String(), " of the caches ") != 1 || strings.Count(log.String(), " in the caches, ") != 1 {
+		t.Errorf("exit code %d, %q", code, log.String())
 	}
 }
 

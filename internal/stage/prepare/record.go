@@ -63,6 +63,7 @@ func newRecord(s *session.Session, place Backend, spec backend.Spec, own bool) (
 		Data:    placed.Data,
 		Owner:   (*state.Owner)(owner),
 		Own:     ownOf(placed, own),
+		Caches:  placed.Caches,
 	}, nil
 }
 
