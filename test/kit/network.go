@@ -85,6 +85,26 @@ func (n *Network) Forward(t testing.TB, address string) {
 		}
 		return err
 	}))
+	serve(t, listener, address)
+}
+
+// Relay lets others reach at an address of this process's network, such as AddressEKS and a
+// port, what listens at a loopback address. It takes host:port, or a URL of that, and returns
+// the new address in the same form.
+func Relay(t testing.TB, host, loopback string) string {
+	t.Helper()
+	to := strings.TrimPrefix(loopback, "http://")
+	_, port, err := net.SplitHostPort(to)
+	Must(t, err)
+	listener, err := net.Listen("tcp", net.JoinHostPort(host, port))
+	Must(t, err)
+	serve(t, listener, to)
+	return strings.Replace(loopback, to, listener.Addr().String(), 1)
+}
+
+// serve forwards the connections of a listener to an address until the test ends.
+func serve(t testing.TB, listener net.Listener, address string) {
+	t.Helper()
 	t.Cleanup(func() { _ = listener.Close() })
 	go func() {
 		for {

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"os/exec"
+	"strings"
 	"testing"
 
 	"rolecall/test/kit"
@@ -32,6 +33,7 @@ func TestNetwork(t *testing.T) {
 	serveText(t, kit.AddressECS+":80", "of ECS")
 	serveText(t, kit.AddressEKS+":80", "of EKS")
 	open, closed := serveText(t, "127.0.0.1:0", "forwarded").String(), serveText(t, "127.0.0.1:0", "not forwarded").String()
+	relayed := strings.TrimPrefix(kit.Relay(t, kit.AddressEKS, "http://"+open), "http://")
 	one, two := kit.NewNetwork(t), kit.NewNetwork(t)
 	one.Forward(t, "http://"+open)
 	tests := []struct {
@@ -44,6 +46,7 @@ func TestNetwork(t *testing.T) {
 		{one, closed, ""},
 		{two, kit.AddressEKS, "of EKS"},
 		{two, open, ""},
+		{two, relayed, "forwarded"},
 	}
 	for _, test := range tests {
 		argv := append(test.from.Under(), "curl", "-s", "http://"+test.address)

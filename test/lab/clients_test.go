@@ -17,9 +17,9 @@ import (
 )
 
 // exchange answers as a server of the container-credentials protocol does: it lets STS judge
-// the ID token that is the client's authorization. It answers only to kit.NewNetwork's networks.
-func exchange(w http.ResponseWriter, r *http.Request, minio *lab.MinIO) {
-	if !strings.HasPrefix(r.RemoteAddr, "10.23.") {
+// the ID token that is the client's authorization. It answers only to addresses that begin so.
+func exchange(w http.ResponseWriter, r *http.Request, minio *lab.MinIO, from string) {
+	if !strings.HasPrefix(r.RemoteAddr, from) {
 		http.Error(w, "asked from "+r.RemoteAddr, http.StatusForbidden)
 		return
 	}
@@ -39,12 +39,12 @@ func exchange(w http.ResponseWriter, r *http.Request, minio *lab.MinIO) {
 	})
 }
 
-// startExchange serves exchange at both link-local addresses.
-func startExchange(t *testing.T, minio *lab.MinIO) {
+// startExchange serves exchange at link-local addresses.
+func startExchange(t *testing.T, minio *lab.MinIO, from string, addresses ...string) {
 	t.Helper()
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { exchange(w, r, minio) })}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { exchange(w, r, minio, from) })}
 	t.Cleanup(func() { _ = server.Close() })
-	for _, address := range []string{kit.AddressECS, kit.AddressEKS} {
+	for _, address := range addresses {
 		listener, err := net.Listen("tcp", address+":80")
 		kit.Must(t, err)
 		go func() { _ = server.Serve(listener) }()
@@ -64,6 +64,30 @@ func startAlpha(t *testing.T, server *coordinator.Server) *lab.MinIO {
 	return minio
 }
 
+// useAlpha returns a job that says who it is, and lists the bucket with a client. All that it
+// gets for that are an ID token and variables.
+func useAlpha(client, address, minio string) coordinator.Job {
+	return coordinator.Job{
+		Script:   []string{"id -un", client + " alpha"},
+		IDTokens: map[string]string{"AWS_CONTAINER_AUTHORIZATION_TOKEN": "https://alpha.example"},
+		Variables: []coordinator.Variable{
+			{Key: "AWS_CONTAINER_CREDENTIALS_FULL_URI", Value: "http://" + address + "/v1/aws/alpha"},
+			{Key: "AWS_REGION", Value: "eu-central-1"},
+			{Key: "AWS_DEFAULT_REGION", Value: "eu-central-1"},
+			{Key: "AWS_ENDPOINT_URL_S3", Value: minio},
+		},
+	}
+}
+
+// checkUse fails the test unless a job of useAlpha ran as a user and listed the bucket.
+func checkUse(t *testing.T, run *coordinator.Run, user string) {
+	t.Helper()
+	result, text := wait(t, run), run.Text()
+	if result.State != "success" || !strings.Contains(text, "\n"+user) || !strings.Contains(text, "\nkey ") || !strings.Contains(text, "\nobject") {
+		t.Errorf("got %+v; log:\n%s", result, text)
+	}
+}
+
 // TestClients: jobs of the shell executor, in a network of their own and as a user without
 // rights, give each client credentials by an ID token and two variables alone.
 func TestClients(t *testing.T) {
@@ -78,7 +102,7 @@ func TestClients(t *testing.T) {
 	}
 	server := startCoordinator(t)
 	minio := startAlpha(t, server)
-	startExchange(t, minio)
+	startExchange(t, minio, "10.23.", kit.AddressECS, kit.AddressEKS)
 	network := kit.NewNetwork(t)
 	network.Forward(t, server.URL())
 	network.Forward(t, minio.URL)
@@ -88,23 +112,12 @@ func TestClients(t *testing.T) {
 	})
 	kit.Must(t, err)
 	t.Cleanup(func() { kit.Must(t, runner.Close()) })
-	runs := map[string]*coordinator.Run{}
+	runs := map[string]*coordinator.Run{} // they run at the same time
 	for _, c := range clients {
-		runs[c.Name] = server.Enqueue(shellToken, coordinator.Job{
-			Script:   []string{"id -un", c.Command + " alpha"},
-			IDTokens: map[string]string{"AWS_CONTAINER_AUTHORIZATION_TOKEN": "https://alpha.example"},
-			Variables: []coordinator.Variable{
-				{Key: "AWS_CONTAINER_CREDENTIALS_FULL_URI", Value: "http://" + c.Address + "/v1/aws/alpha"},
-				{Key: "AWS_REGION", Value: "eu-central-1"},
-				{Key: "AWS_DEFAULT_REGION", Value: "eu-central-1"},
-				{Key: "AWS_ENDPOINT_URL_S3", Value: minio.URL},
-			},
-		})
+		runs[c.Name] = server.Enqueue(shellToken, useAlpha(c.Command, c.Address, minio.URL))
 	}
 	for name, run := range runs {
-		result := wait(t, run)
-		if text := run.Text(); result.State != "success" || !strings.Contains(text, "\nwww-data") || !strings.Contains(text, "\nkey ") || !strings.Contains(text, "\nobject") {
-			t.Errorf("%s: got %+v; log:\n%s", name, result, text)
-		}
+		t.Log(name)
+		checkUse(t, run, "www-data")
 	}
 }

@@ -111,7 +111,10 @@ func startService(ctx context.Context, cmd *exec.Cmd, logPath string) (*service,
 	defer log.Close()
 	cmd.Stdout, cmd.Stderr = log, log
 	// If the test dies, the process dies too, even if no clean-up runs.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Setsid, cmd.SysProcAttr.Pdeathsig = true, syscall.SIGKILL
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}

@@ -38,7 +38,7 @@ type RunnerOptions struct {
 type Runner struct {
 	Name     string
 	Token    string
-	Executor string // "custom", the default, or "shell"
+	Executor string // "custom", the default, "shell", or "docker", see Docker.Runner
 	// Driver has the custom executor's command lines, rolecall's binaries where empty.
 	Driver Driver
 	// Args are added to each of the driver's command lines.

@@ -2,8 +2,9 @@
 // commands and executors that the tests reach and no others.
 //
 // Besides "run" it needs the helper commands, because the scripts that the runner generates
-// call them by the name gitlab-runner to move artifacts and caches. The shell executor is
-// there for comparison with the custom one.
+// call them by the name gitlab-runner to move artifacts and caches. The shell and the docker
+// executor are there for comparison with the custom one; in the helper image of the docker
+// executor this program is gitlab-runner-helper.
 //
 // Five modules of GitLab's that the runner imports are not public. The folder stubs holds
 // their type signatures; no job that has a script reaches them.
@@ -21,6 +22,7 @@ import (
 	"gitlab.com/gitlab-org/gitlab-runner/common"
 	"gitlab.com/gitlab-org/gitlab-runner/executors"
 	"gitlab.com/gitlab-org/gitlab-runner/executors/custom"
+	"gitlab.com/gitlab-org/gitlab-runner/executors/docker"
 	"gitlab.com/gitlab-org/gitlab-runner/executors/shell"
 	cli_helpers "gitlab.com/gitlab-org/gitlab-runner/helpers/cli"
 	"gitlab.com/gitlab-org/gitlab-runner/log"
@@ -50,6 +52,7 @@ func subcommands(self string) []cli.Command {
 	providers := executors.NewProviderRegistry(map[string]common.ExecutorProvider{
 		"custom": custom.NewProvider("gitlab-runner"),
 		"shell":  shell.NewProvider(self),
+		"docker": docker.NewProvider(),
 	})
 	requests := network.NewAPIRequestsCollector()
 	client := network.NewGitLabClient(
@@ -65,5 +68,8 @@ func subcommands(self string) []cli.Command {
 		helpers.NewArtifactsUploaderCommand(),
 		helpers.NewCacheArchiverCommand(),
 		helpers.NewCacheExtractorCommand(),
+		helpers.NewCacheInitCommand(),
+		helpers.NewHealthCheckCommand(),
+		helpers.NewReadLogsCommand(),
 	}
 }
