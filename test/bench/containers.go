@@ -10,9 +10,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/sys/unix"
 
 	"rolecall/test/kit"
 	"rolecall/test/lab"
@@ -48,6 +50,8 @@ func (b bencher) containers(ctx context.Context) ([]result, error) {
 	var out bytes.Buffer
 	cmd := exec.CommandContext(ctx, "/proc/self/exe", containerMode)
 	cmd.Stdout, cmd.Stderr = &out, os.Stderr
+	cmd.Env = append(os.Environ(), "TMPDIR="+b.dir)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
 	if err := cmd.Run(); err != nil {
 		return nil, err
 	}
@@ -76,6 +80,9 @@ func containerPart(ctx context.Context) error {
 		return errors.Join(err, exitCode(code))
 	}
 	programs, err := lab.Binaries()
+	if err == nil {
+		err = ownTemp()
+	}
 	if err != nil {
 		return err
 	}
@@ -99,6 +106,22 @@ func containerPart(ctx context.Context) error {
 		return err
 	}
 	return json.NewEncoder(os.Stdout).Encode(rows)
+}
+
+// ownTemp gives this process a /tmp of its own, in its own mount namespace: cleanup searches
+// all of /tmp, and what others have left there is no part of a job.
+func ownTemp() error {
+	const temp = "/tmp"
+	own, err := os.MkdirTemp("", "tmp")
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		os.Chmod(own, 0o777|os.ModeSticky),
+		unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""),
+		unix.Mount(own, temp, "", unix.MS_BIND, ""),
+		os.Setenv("TMPDIR", temp),
+	)
 }
 
 // exitCode returns an error for an exit code that is not 0.

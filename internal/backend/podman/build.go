@@ -37,7 +37,7 @@ func (b *Backend) Build(ctx context.Context, data json.RawMessage, id job.ID, o 
 		return err
 	}
 	defer func() { err = errors.Join(err, end()) }()
-	e.proxy = o.Proxy
+	e.more = o.Proxy
 	if err := e.makeSlot(ctx); err != nil {
 		return err
 	}
@@ -114,8 +114,10 @@ func (e engine) create(ctx context.Context, o backend.Order, images []image, h *
 	made.Images, made.Hold = idsOf(images), h
 	if made.ID, err = e.do(ctx, e.place.onJob(rootDir, args...)); err != nil {
 		e.place.forget(i.id)
+		e.place.forgetFeatures()
 		return engineFault("create the container of the job", err)
 	}
+	e.place.learnFeatures()
 	return made.write(e.place.Dir)
 }
 

@@ -31,11 +31,14 @@ const (
 	tempDir  = "tmp"
 )
 
-// environ returns the environment of podman.
+// environ returns the environment of podman. It is a Go program whose memory is not much
+// more than what it starts with: it collects garbage when that is five times as much (GOGC),
+// which for a container is hardly ever.
 func (p place) environ(as script.User) []string {
 	return []string{
 		"PATH=" + path,
 		"LANG=C",
+		"GOGC=400",
 		"HOME=" + filepath.Join(p.Dir, homeDir),
 		"TMPDIR=" + filepath.Join(p.Dir, tempDir),
 		"XDG_RUNTIME_DIR=" + filepath.Join(p.Dir, runDir),
@@ -75,7 +78,7 @@ type engine struct {
 	place  place
 	data   json.RawMessage
 	as     script.User
-	proxy  []string                                 // variables of proxies, for podman to pull through
+	more   []string                                 // further variables of podman, such as those of proxies, to pull through
 	start  func(*exec.Cmd, *script.Namespace) error // starts a program in a namespace
 	joined []*os.File                               // the namespaces to run in; nil: new ones for each program
 }
@@ -152,7 +155,7 @@ func (e engine) tool(ctx context.Context, args []string, files ...*os.File) (str
 	}
 	var out, says bytes.Buffer
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
-	cmd.Dir, cmd.Env = "/", append(e.place.environ(e.as), e.proxy...)
+	cmd.Dir, cmd.Env = "/", append(e.place.environ(e.as), e.more...)
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = limited(&out), limited(&says), files
 	cmd.Cancel = func() error { return cmd.Process.Signal(unix.SIGTERM) }
 	cmd.WaitDelay = 2 * time.Second

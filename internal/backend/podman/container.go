@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rolecall/internal/backend"
+	"rolecall/internal/workdir"
 )
 
 // container is what Build has found out about the container of a job.
@@ -53,6 +54,9 @@ func readContainer(dir string) (container, error) {
 // that in the image, for which the container must have been made ready to start. It lies in
 // an engine root of its own, and ends with Build.
 func (e engine) probe(ctx context.Context, asked backend.Image, i image) (container, error) {
+	if err := workdir.Make(e.place.images(), filepath.Join(jobsDir, filepath.Base(e.place.Dir), probeDir), e.as.UID, e.as.GID); err != nil {
+		return container{}, err
+	}
 	args := slices.Concat([]string{"create", "--name", jobName}, e.common(backend.Limits{}), forScripts(), []string{"--network=none"}, start(asked, i, shell()))
 	id, err := e.do(ctx, e.place.onJob(probeDir, args...))
 	if err != nil {

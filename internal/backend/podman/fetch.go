@@ -210,6 +210,7 @@ func (e engine) pull(ctx context.Context, asked backend.Image, name string, o ba
 		return err
 	}
 	defer logins.Close()
+	e.more = append(slices.Clip(e.more), "GOGC=100") // a pull needs much memory
 	defer sayWhile(o.Say, "still pulling "+asked.Name)()
 	id, err := e.do(ctx, e.place.onStore(append(args, "--authfile=/proc/self/fd/3", "--", name)...), logins)
 	if err != nil || strings.Contains(asked.Name, "@") {

@@ -78,6 +78,16 @@ func TestPullEnds(t *testing.T) {
 	expect(t, "its time is over", err, fault.Engine, "not done after 1m0s")
 }
 
+// TestMemory: podman collects garbage seldom, but not while it pulls, which needs memory.
+func TestMemory(t *testing.T) {
+	f := newFaked(t, says{pull: "echo $GOGC >&2; exit 125", create: "echo $GOGC >&2; exit 125"}.podman())
+	o := orderOf(backend.Image{Name: "r/x:1"})
+	expect(t, "a pull", f.pull(t.Context(), o.Containers.Image, "r/x@sha256:x", o), "", "podman ended with 125: 100")
+	f.startTime = startTime
+	err := f.create(t.Context(), o, []image{{id: idOne}}, nil)
+	expect(t, "a container", errors.Unwrap(errors.Unwrap(err)), "", "podman ended with 125: 400")
+}
+
 // TestAll: no job starts with fewer images than it has asked for.
 func TestAll(t *testing.T) {
 	f := newFaked(t, says{inspect: `case "$*" in *r/x:1) ` + isThere + `;; *) exit 125;; esac`, exists: "exit 1"}.podman())

@@ -57,7 +57,10 @@ func (p place) make(of note, uid, gid uint32) error {
 	if err := p.configure(name, uid, gid); err != nil {
 		return err
 	}
-	for _, folder := range []string{rootDir, probeDir, runDir, homeDir, tempDir} {
+	if err := p.giveFeatures(name, uid, gid); err != nil {
+		return err
+	}
+	for _, folder := range []string{rootDir, runDir, homeDir, tempDir} {
 		if err := workdir.Make(base, filepath.Join(name, folder), uid, gid); err != nil {
 			return err
 		}
@@ -78,11 +81,7 @@ func (p place) configure(name string, uid, gid uint32) error {
 	if err := workdir.MakePassage(p.images(), filepath.Join(name, dir, "containers")); err != nil {
 		return err
 	}
-	path := filepath.Join(p.Dir, dir, "containers", "containers.conf")
-	if err := os.WriteFile(path, []byte(settings), 0o600); err != nil {
-		return err
-	}
-	if err := os.Chown(path, int(uid), int(gid)); err != nil {
+	if err := give(filepath.Join(p.Dir, dir, "containers", "containers.conf"), settings, uid, gid); err != nil {
 		return err
 	}
 	return workdir.Make(p.images(), filepath.Join(name, dir), uid, gid)

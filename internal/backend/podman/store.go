@@ -163,7 +163,7 @@ func (s store) empty(gone bool) error {
 		return fault.New(fault.LeftBehind, err, "remove the folder while no job of the tenant runs\nrm -rf "+s.place.Store)
 	}
 	err = errors.Join(
-		os.RemoveAll(usedDir(s.place.Store)), removeFile(s.place.knownFile()), removeFile(sizesFile(s.place.Store)))
+		os.RemoveAll(usedDir(s.place.Store)), removeFile(s.place.knownFile()), removeFile(sizesFile(s.place.Store)), removeFile(s.place.featuresFile()))
 	if !gone {
 		return errors.Join(err, workdir.Make(s.images, s.name, s.as.UID, s.as.GID))
 	}

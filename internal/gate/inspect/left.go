@@ -8,7 +8,6 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -144,7 +143,7 @@ func (l *leavings) entry(path string, entry fs.DirEntry, depth int, yield func(s
 	case entry.IsDir():
 		return l.below(path, depth+1, yield)
 	}
-	if !l.isOwn(entry) {
+	if !entry.Type().IsRegular() || !l.isOwn(path) {
 		return true
 	}
 	restore(path, 0o400)
@@ -159,18 +158,14 @@ func restore(path string, rights uint32) {
 	}
 }
 
-// isOwn reports whether a file is one that the job may have written: a regular file of this
-// user that has changed since the job began.
-func (l *leavings) isOwn(entry fs.DirEntry) bool {
-	if !entry.Type().IsRegular() {
-		return false
-	}
-	info, err := entry.Info()
-	if err != nil {
+// isOwn reports whether a file is one that the job may have written: one of this user that
+// has changed since the job began.
+func (l *leavings) isOwn(path string) bool {
+	var stat unix.Stat_t
+	if unix.Lstat(path, &stat) != nil {
 		return true // the scan cannot look at it either, and says why
 	}
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	return ok && int(stat.Uid) == os.Geteuid() && !time.Unix(stat.Ctim.Unix()).Before(l.order.Leavings.Since)
+	return int(stat.Uid) == os.Geteuid() && !time.Unix(stat.Ctim.Unix()).Before(l.order.Leavings.Since)
 }
 
 // remove overwrites and removes the file of a place, once.
