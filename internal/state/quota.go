@@ -11,26 +11,19 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"rolecall/internal/fault"
+	"rolecall/internal/quota"
 )
 
 const (
 	// quotaName is the folder of a root that has when credentials were asked for, in a file
 	// for each tenant and project.
 	quotaName = "requests"
-	quotaNew  = "new" // the next content of a file
-	quotaTime = time.Minute
+	quotaNew  = "new"   // the next content of a file
 	maxQuota  = 1 << 20 // of a file, in bytes
 )
 
-// Quota bounds how many credentials the jobs of a tenant and a project ask for on this host:
-// a loop of jobs that are tried again and again must not use up what a server takes of an
-// account.
-type Quota struct {
-	Tenant    string
-	Project   int64
-	PerMinute uint64 // 0: no bound, and nothing is counted
-}
+// Quota is the bound of a tenant and a project on this host.
+type Quota quota.Quota
 
 // Quota returns the quota of the job's tenant and project.
 func (f *Folder) Quota() Quota { return Quota{f.record.Tenant, f.record.Project, f.record.Requests} }
@@ -66,63 +59,31 @@ func (q Quota) change(root string, n int, bounded bool) error {
 	if err != nil {
 		return err
 	}
-	if wait := q.wait(asked, n, now); bounded && wait > 0 {
-		return q.refuse(wait)
+	if wait := quota.Quota(q).Wait(asked, n, now); bounded && wait > 0 {
+		return quota.Quota(q).Refuse(wait)
 	}
-	return d.replace(q.name(), quotaNew, encode(append(asked, request{now, n})))
+	return d.replace(q.name(), quotaNew, encode(append(asked, quota.Request{At: now, N: n})))
 }
 
 // name returns the name of the file. The name of a tenant is that of a file.
 func (q Quota) name() string { return fmt.Sprintf("%s.%d", q.Tenant, q.Project) }
 
-// request is how many credentials were asked for at a time.
-type request struct {
-	at time.Time
-	n  int
-}
-
-// wait returns how long n more credentials must wait; 0: they need not. More than the bound
-// itself need an empty minute.
-func (q Quota) wait(asked []request, n int, now time.Time) time.Duration {
-	sum := uint64(max(n, 0))
-	for _, r := range asked {
-		sum += uint64(r.n) //nolint:gosec // not negative
-	}
-	wait := time.Duration(0)
-	for _, r := range asked {
-		if sum <= q.PerMinute {
-			break
-		}
-		sum -= uint64(r.n) //nolint:gosec // not negative
-		wait = max(wait, r.at.Add(quotaTime).Sub(now))
-	}
-	return wait
-}
-
-// refuse returns the refusal to ask for more credentials before a time is over.
-func (q Quota) refuse(wait time.Duration) error {
-	return fault.New(fault.TooMany, errors.New("too many credentials were asked for in a minute"),
-		"let jobs that are tried again wait; or let the runner's admin raise max_requests_per_minute of the policy file").
-		Detail("limit", fmt.Sprintf("%d a minute, for tenant %q and project %d on this host", q.PerMinute, q.Tenant, q.Project)).
-		With("try again", fmt.Sprintf("in %v", max(wait.Round(time.Second), time.Second)))
-}
-
 // asked returns what a file has of the last minute, the oldest first. A line that is broken
 // does not count, nor does one that lies in the future: the clock was set back. A file that
 // cannot be read is an error, and not one without requests.
-func (d dir) asked(name string, now time.Time) ([]request, error) {
+func (d dir) asked(name string, now time.Time) ([]quota.Request, error) {
 	content, err := d.read(name, maxQuota)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	var all []request
+	var all []quota.Request
 	for line := range strings.Lines(string(content)) {
 		var at int64
 		var n int
 		if _, err := fmt.Sscanf(line, "%d %d\n", &at, &n); err != nil || n < 1 {
 			continue
 		}
-		if r := (request{time.UnixMilli(at), n}); now.Sub(r.at).Abs() < quotaTime {
+		if r := (quota.Request{At: time.UnixMilli(at), N: n}); r.Counts(now) {
 			all = append(all, r)
 		}
 	}
@@ -130,10 +91,10 @@ func (d dir) asked(name string, now time.Time) ([]request, error) {
 }
 
 // encode returns the content of a file, as asked reads it.
-func encode(all []request) []byte {
+func encode(all []quota.Request) []byte {
 	var content bytes.Buffer
 	for _, r := range all {
-		fmt.Fprintf(&content, "%d %d\n", r.at.UnixMilli(), r.n)
+		fmt.Fprintf(&content, "%d %d\n", r.At.UnixMilli(), r.N)
 	}
 	return content.Bytes()
 }
@@ -151,7 +112,7 @@ func (h host) forgetQuotas(top dir) {
 	}
 	entries, _ := os.ReadDir(procPath(d.fd))
 	for _, entry := range entries {
-		if info, err := entry.Info(); err == nil && h.now.Sub(info.ModTime()) > 2*quotaTime {
+		if info, err := entry.Info(); err == nil && h.now.Sub(info.ModTime()) > 2*quota.Window {
 			_ = unix.Unlinkat(d.fd, entry.Name(), 0)
 		}
 	}

@@ -3,7 +3,6 @@ package serve
 import (
 	"context"
 	"crypto/subtle"
-	"encoding/json"
 	"io"
 	"log"
 	"net"
@@ -13,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"rolecall/internal/answer"
 	"rolecall/internal/backend"
 	"rolecall/internal/endpoint"
 )
@@ -92,41 +92,29 @@ func (s *server) mayAsk(c net.Conn) bool {
 	return err == nil && slices.ContainsFunc(s.order.Users, func(u backend.Users) bool { return u.Has(uid) })
 }
 
-// refusal is an answer that is not a credential, in the form of the container credentials.
-type refusal struct {
-	Code    string `json:"code"`
-	Message string `json:"message"`
-
-	status int
-}
-
 // ServeHTTP answers a client.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	answer, refused := s.answer(r)
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	if refused == nil {
-		_, _ = io.WriteString(w, answer)
-		return
+	if credential, refused := s.answer(r); refused != nil {
+		answer.Refuse(w, *refused)
+	} else {
+		answer.Credential(w, credential)
 	}
-	w.WriteHeader(refused.status)
-	_ = json.NewEncoder(w).Encode(refused)
 }
 
 // answer returns the answer to a request, or why there is none.
-func (s *server) answer(r *http.Request) (string, *refusal) {
+func (s *server) answer(r *http.Request) (string, *answer.Refusal) {
 	mine, _ := r.Context().Value(allowed{}).(bool)
 	named := r.Header["Authorization"]
 	source := s.sources[r.RequestURI] // as it was sent: a path that needs to be cleaned is another one
 	switch {
 	case !mine:
-		return "", &refusal{"Forbidden", "rolecall: the credentials are for another unix user", http.StatusForbidden}
+		return "", &answer.Refusal{Code: "Forbidden", Message: "rolecall: the credentials are for another unix user", Status: http.StatusForbidden}
 	case len(named) != 1 || subtle.ConstantTimeCompare([]byte(named[0]), []byte(s.order.Token)) != 1:
-		return "", &refusal{"Unauthorized", "rolecall: the request has not the token of this script's endpoint; another script of the job had another token", http.StatusUnauthorized}
+		return "", &answer.Refusal{Code: "Unauthorized", Message: "rolecall: the request has not the token of this script's endpoint; another script of the job had another token", Status: http.StatusUnauthorized}
 	case source == nil:
-		return "", &refusal{"NotFound", "rolecall: the job has no credentials of that name", http.StatusNotFound}
+		return "", &answer.Refusal{Code: "NotFound", Message: "rolecall: the job has no credentials of that name", Status: http.StatusNotFound}
 	case r.Method != http.MethodGet:
-		return "", &refusal{"MethodNotAllowed", "rolecall: only GET is answered", http.StatusMethodNotAllowed}
+		return "", &answer.Refusal{Code: "MethodNotAllowed", Message: "rolecall: only GET is answered", Status: http.StatusMethodNotAllowed}
 	}
 	return source.answer(time.Now())
 }

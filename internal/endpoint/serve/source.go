@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"rolecall/internal/answer"
 	"rolecall/internal/creds"
 	"rolecall/internal/creds/clear"
 	"rolecall/internal/endpoint"
@@ -40,7 +41,7 @@ type source struct {
 }
 
 // answer returns the answer to a client, or why there is none.
-func (s *source) answer(now time.Time) (string, *refusal) {
+func (s *source) answer(now time.Time) (string, *answer.Refusal) {
 	s.mu.Lock()
 	c, failed := s.now.Credential, s.failed
 	s.mu.Unlock()
@@ -52,7 +53,7 @@ func (s *source) answer(now time.Time) (string, *refusal) {
 	if !s.mayRenew(now) || failed != nil && fault.SideOf(failed) != fault.Infrastructure {
 		status = http.StatusBadRequest
 	}
-	return "", &refusal{"ExpiredToken", "rolecall: " + s.why(), status}
+	return "", &answer.Refusal{Code: "ExpiredToken", Message: "rolecall: " + s.why(), Status: status}
 }
 
 // mayRenew reports whether the ID token can still be exchanged.
