@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"rolecall/internal/backend"
 	"rolecall/internal/creds"
@@ -32,9 +33,20 @@ type Case struct {
 
 	ReadImages ImageReader // nil: Decide does not say what the job gets of containers
 
+	// Bearer says that the job is known by its ID token alone; nil: it is a job of a runner.
+	Bearer *Bearer
+
 	// CredentialProgram is the absolute path of the program that prints a credential of the
 	// job for the tools of a cloud; empty: it is not known, and no tool is told of it.
 	CredentialProgram string
+}
+
+// Bearer is a client that shows the ID token of a job, of which nothing else is known. Response
+// and Request must be what the token says.
+type Bearer struct {
+	Provider string    // of the credential that it asks for
+	Source   string    // the source whose credential it asks for, and no other; empty: the tenant's own
+	Now      time.Time // when it asks
 }
 
 // FileReader reads the file at path, which a policy file names under key. It returns
@@ -62,8 +74,8 @@ type Decision struct {
 // Decide decides which tenant a job is and what is ordered for it. With a policy file
 // it checks in this order: the ID tokens belong to this very job, the policy allows the
 // job, the job works in its folder and has a unix user, its image and its services are
-// allowed, an order can be made for it, and no variable of the job would win over what the
-// job gets. No other code knows that order. Errors are of package fault. Beside an error, the Decision holds what is known
+// allowed, the token of a Bearer is young enough, an order can be made for it, and no variable of
+// the job would win over what the job gets. No other code knows that order. Errors are of package fault. Beside an error, the Decision holds what is known
 // so far.
 func Decide(c Case) (Decision, error) {
 	decide := c.byPolicy
@@ -94,6 +106,9 @@ func (c Case) byPolicy() (Decision, error) {
 		return d, err
 	}
 	d.Token = tokens[d.Grant.IDToken]
+	if err := c.checkAge(d); err != nil {
+		return d, err
+	}
 	if d.Orders, err = c.orders(d); err != nil {
 		return d, err
 	}
@@ -161,4 +176,15 @@ func (c Case) checkUser(g tenant.Grant) error {
 		return c.NotAs(g.RunAs)
 	}
 	return nil
+}
+
+// checkAge refuses the token of a Bearer that was issued longer ago than its tenant allows.
+func (c Case) checkAge(d Decision) error {
+	most := d.Grant.MaxTokenAge
+	if c.Bearer == nil || most == 0 || c.Bearer.Now.Sub(time.Unix(d.Token.Claims.IssuedAt, 0)) < most {
+		return nil
+	}
+	what := fmt.Sprintf("tenant %q refuses this job: rule max_token_age: the ID token was issued at %s, and is good for %v", d.Grant.Tenant, time.Unix(d.Token.Claims.IssuedAt, 0).UTC().Format(time.RFC3339), most)
+	return fault.New(fault.Refused, &tenant.Refusal{Tenant: d.Grant.Tenant, Rule: "max_token_age", What: what},
+		"run the job again; if its work takes longer, ask the admin to raise max_token_age")
 }

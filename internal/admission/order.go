@@ -36,6 +36,7 @@ type Asker struct {
 	Claims   idtoken.Claims // of the tenant's ID token; empty without a policy file
 	ReadFile FileReader
 
+	Served            bool   // the credential is given by HTTP, and not to scripts
 	CredentialProgram string // as in Case
 }
 
@@ -53,13 +54,18 @@ func (c Case) giveByJob(g *tenant.Grant) error {
 	return nil
 }
 
-// orders returns the orders of a decision: one for each gift.
+// orders returns the orders of a decision: one for each gift, or for the one that a Bearer
+// asks for.
 func (c Case) orders(d Decision) ([]creds.Order, error) {
 	if len(c.Providers) == 0 {
 		return nil, nil
 	}
-	orders := make([]creds.Order, 0, len(d.Grant.Gifts))
-	for _, gift := range d.Grant.Gifts {
+	gifts, err := c.asked(d.Grant)
+	if err != nil {
+		return nil, err
+	}
+	orders := make([]creds.Order, 0, len(gifts))
+	for _, gift := range gifts {
 		order, err := c.order(d, gift)
 		if err != nil {
 			return nil, err
@@ -67,6 +73,22 @@ func (c Case) orders(d Decision) ([]creds.Order, error) {
 		orders = append(orders, order)
 	}
 	return orders, nil
+}
+
+// asked returns the gifts that are asked for.
+func (c Case) asked(g tenant.Grant) ([]tenant.Gift, error) {
+	if c.Bearer == nil {
+		return g.Gifts, nil
+	}
+	one := slices.DeleteFunc(slices.Clone(g.Gifts), func(gift tenant.Gift) bool { return gift.Provider != c.Bearer.Provider || gift.Name != c.Bearer.Source })
+	if len(one) > 0 {
+		return one, nil
+	}
+	what := fmt.Sprintf("tenant %q gives nothing of %s itself", g.Tenant, c.Bearer.Provider)
+	if c.Bearer.Source != "" {
+		what = fmt.Sprintf("tenant %q has no source %s", g.Tenant, tenant.Quote(c.Bearer.Source))
+	}
+	return nil, fault.New(fault.Refused, &tenant.Refusal{Tenant: g.Tenant, Rule: "source", What: what}, "correct the end of "+tenant.URLVariable)
 }
 
 // order returns the order of one gift. It has the name of the gift.
@@ -101,6 +123,7 @@ func (c Case) asker(d Decision, gift tenant.Gift) Asker {
 		Request:           c.Request,
 		Claims:            d.Token.Claims,
 		ReadFile:          c.ReadFile,
+		Served:            c.Bearer != nil,
 		CredentialProgram: c.CredentialProgram,
 	}
 }

@@ -40,6 +40,7 @@ const (
 	CopiesLeft    Kind = "copies_left"    // such files may be left
 	Renewed       Kind = "renewed"        // a credential of the job was renewed while a script ran
 	Ended         Kind = "ended"          // a job that had credentials has ended
+	Withdrawn     Kind = "withdrawn"      // a job that had credentials gets none any more: the policy file has changed, or its token is too old
 	Removed       Kind = "removed"        // a job that had credentials was dead, and was removed
 )
 
@@ -60,6 +61,8 @@ type Event struct {
 	Host    string    `json:"host,omitempty"`    // empty: this host
 	Program string    `json:"program,omitempty"` // of rolecall, which has written the line
 	Version string    `json:"version,omitempty"` // of rolecall
+
+	Client string `json:"client,omitempty"` // the IP address that has asked, of a broker
 
 	Allowed *bool      `json:"allowed,omitempty"` // of a Decision, and of Issued
 	Code    fault.Code `json:"code,omitempty"`    // of an error

@@ -44,6 +44,9 @@ func New(transport *http.Transport, attempt time.Duration) *Guard {
 	return &Guard{base: transport, attempt: attempt, max: MaxAnswer}
 }
 
+// Again returns a guard over the same connections, which has made no request yet.
+func (g *Guard) Again() *Guard { return &Guard{base: g.base, attempt: g.attempt, max: g.max} }
+
 // Bound bounds the size of an answer to max bytes instead of MaxAnswer, and returns the
 // guard.
 func (g *Guard) Bound(max int64) *Guard {

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"errors"
 	"strconv"
 
@@ -24,9 +25,16 @@ type log struct {
 	mask  func(string) string
 }
 
-// newLog returns the log at path for a job whose ID token has the claims c.
-func newLog(path string, response job.Response, c idtoken.Claims) log {
-	return log{Log: audit.Log{Path: path}, event: audit.Event{
+// newLog returns the log of a case, in which voice speaks.
+func newLog(c admission.Case, d admission.Decision, voice Voice) log {
+	l := log{Log: audit.Log{Path: cmp.Or(voice.Log, d.Settings.AuditLog)}, event: eventOf(c.Response, d.Claims), mask: voice.Mask}
+	l.event.Program, l.event.Client = voice.Program, voice.Client
+	return l
+}
+
+// eventOf describes a job whose ID token has the claims c.
+func eventOf(response job.Response, c idtoken.Claims) audit.Event {
+	return audit.Event{
 		Version:        version.Version,
 		JobID:          response.ID.String(),
 		PipelineID:     strconv.FormatInt(response.Pipeline, 10),
@@ -43,16 +51,13 @@ func newLog(path string, response job.Response, c idtoken.Claims) log {
 		RunnerID:       string(c.RunnerID),
 		Issuer:         c.Issuer,
 		TokenID:        c.ID,
-	}}
+	}
 }
-
-// program is the one that decides and issues.
-const program = "prepare"
 
 // of returns an event of that kind about a job that is what d says.
 func (l log) of(kind audit.Kind, d admission.Decision) audit.Event {
 	e := l.event
-	e.Event, e.Program, e.Tenant = kind, program, string(d.Grant.Tenant)
+	e.Event, e.Tenant = kind, string(d.Grant.Tenant)
 	for _, o := range d.Orders {
 		if role := o.Facts.Get(audit.RoleFact); role != "" && e.RoleARN == "" { // other providers have no role session
 			e.RoleARN, e.RoleSessionName = role, o.Session
@@ -63,7 +68,12 @@ func (l log) of(kind audit.Kind, d admission.Decision) audit.Event {
 
 // decided writes the decision: what the job gets, or why it gets nothing.
 func (l log) decided(d admission.Decision, refused error) error {
-	e := l.of(audit.Decision, d)
+	return l.judged(audit.Decision, d, refused)
+}
+
+// judged writes a decision as an event of that kind.
+func (l log) judged(kind audit.Kind, d admission.Decision, refused error) error {
+	e := l.of(kind, d)
 	e.Allowed, e.Rule = new(refused == nil), d.Grant.Why
 	e.Image = d.Asked.Image.Name
 	for _, s := range d.Asked.Services[:min(len(d.Asked.Services), maxServices)] {
@@ -113,10 +123,10 @@ func reason(err error) string {
 	return text
 }
 
-// issued writes that a provider has issued a credential. The line is about the role whose
-// session the job gets.
-func (l log) issued(d admission.Decision, c creds.Credential) error {
-	e := l.of(audit.Issued, d)
+// issued writes that a provider has issued a credential, in an event of that kind. The line is
+// about the role whose session the job gets.
+func (l log) issued(kind audit.Kind, d admission.Decision, c creds.Credential) error {
+	e := l.of(kind, d)
 	e.Allowed, e.Rule = new(true), d.Grant.Why
 	e.Source = c.Name
 	e.Give(c.Facts.Get, c.Expires)

@@ -30,12 +30,16 @@ type Issuer interface {
 type Session struct {
 	admission.Decision
 
-	log log
+	log  log
+	kind audit.Kind // of the events about what is issued
 }
 
 // Voice is how a session speaks of errors.
 type Voice struct {
-	Warn func(error) // gets errors that change nothing
+	Program string      // that speaks, such as prepare
+	Client  string      // the address of whom it serves; empty: it is not known
+	Log     string      // path of the audit log; empty: that of the policy file
+	Warn    func(error) // gets errors that change nothing
 	// Mask returns a text for the audit log without the job's ID tokens: an error can quote
 	// them.
 	Mask func(string) string
@@ -47,8 +51,7 @@ type Voice struct {
 // of the audit log is a warning.
 func Open(c admission.Case, voice Voice) (*Session, error) {
 	d, err := admission.Decide(c)
-	s := &Session{d, newLog(d.Settings.AuditLog, c.Response, d.Claims)}
-	s.log.mask = voice.Mask
+	s := &Session{d, newLog(c, d, voice), audit.Issued}
 	refused := cmp.Or(err, d.Grant.Unserved)
 	if refused == nil && d.Grant.Tenant == tenant.None {
 		return s, nil
@@ -61,6 +64,22 @@ func Open(c admission.Case, voice Voice) (*Session, error) {
 		voice.Warn(told)
 	}
 	return s, err
+}
+
+// Resume decides anew about a job that has got credentials before, such as when they are
+// renewed. Only a refusal is written to the audit log, as withdrawn, and is returned as an error;
+// so is that no tenant serves the job.
+func Resume(c admission.Case, voice Voice) (*Session, error) {
+	d, err := admission.Decide(c)
+	s := &Session{d, newLog(c, d, voice), audit.Renewed}
+	refused := cmp.Or(err, d.Grant.Unserved)
+	if refused == nil {
+		return s, nil
+	}
+	if told := s.log.judged(audit.Withdrawn, d, refused); told != nil {
+		voice.Warn(told)
+	}
+	return s, refused
 }
 
 // Trail returns what later stages need to write to the audit log about the job.
@@ -104,7 +123,7 @@ func (s *Session) issue(ctx context.Context, issuers []Issuer, o creds.Order) (c
 	if c.Served != nil {
 		c.Served.Since = time.Now()
 	}
-	return c, s.log.issued(s.Decision, c)
+	return c, s.log.issued(s.kind, s.Decision, c)
 }
 
 // issue gets a credential from the issuer that an order names.

@@ -26,7 +26,7 @@ func masked(text string) string { return strings.ReplaceAll(text, secret, "[MASK
 // voice fails where a session warns.
 func voice(t *testing.T) session.Voice {
 	t.Helper()
-	return session.Voice{Warn: func(err error) { t.Errorf("warning: %v", err) }, Mask: masked}
+	return session.Voice{Program: "prepare", Warn: func(err error) { t.Errorf("warning: %v", err) }, Mask: masked}
 }
 
 // TestOpen: the audit log has a line for each decision about a job that has or wants a
@@ -94,7 +94,7 @@ func TestOpenWithoutLog(t *testing.T) {
 	refused := newCase(t, path, aws())
 	refused.Request["OVERRIDES"] = ""
 	var warned []string
-	_, err := session.Open(refused, session.Voice{Warn: func(err error) { warned = append(warned, err.Error()) }, Mask: masked})
+	_, err := session.Open(refused, session.Voice{Program: "prepare", Warn: func(err error) { warned = append(warned, err.Error()) }, Mask: masked})
 	if err == nil || fault.SideOf(err) != fault.Author || !strings.HasPrefix(err.Error(), "variables of the job would override") {
 		t.Errorf("a job that is refused: %v, want the refusal", err)
 	}

@@ -17,6 +17,7 @@ type Subject struct {
 	Project   string            // path of the project that runs the job, as GitLab sent it; empty on old servers
 	Protected bool              // whether its ref is protected, as GitLab sent it
 	Tokens    map[string]Claims // of its ID tokens, by the name of their variables
+	Bearer    bool              // the job is known by its ID token alone: messages must not speak of its variables
 }
 
 // Claims are what an ID token says of a job, as texts.
@@ -99,7 +100,7 @@ func (p *Policy) pinned(t *Tenant, s Subject) (Grant, error) {
 // unknown decides about a job that requests a tenant which the policy does not have. Its
 // variable TENANT may mean something else.
 func (p *Policy) unknown(s Subject) (Grant, error) {
-	why := refuseUnknown(s.Requested)
+	why := s.refuseUnknown()
 	if !p.settings.UnknownNone && p.meant(s) {
 		return Grant{}, why
 	}
@@ -121,7 +122,7 @@ func (p *Policy) choose(s Subject) (Grant, error) {
 	case len(grants) == 1:
 		return grants[0], nil
 	case len(grants) > 1:
-		return Grant{}, refuseMany(grants)
+		return Grant{}, s.refuseMany(grants)
 	}
 	if t := p.requiring(s); t != nil {
 		return t.judge(s)
@@ -223,8 +224,11 @@ func (t *Tenant) grant(v *view) Grant {
 		RunAs:     t.RunAs,
 		Limits:    t.Limits,
 		Requests:  t.MaxRequests,
-		Images:    t.Images.Clone(),
-		Gifts:     slices.Clone(t.Gifts),
-		Why:       t.why(v),
+
+		MaxTokenAge: t.MaxTokenAge,
+
+		Images: t.Images.Clone(),
+		Gifts:  slices.Clone(t.Gifts),
+		Why:    t.why(v),
 	}
 }

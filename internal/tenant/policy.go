@@ -92,8 +92,9 @@ type Tenant struct {
 	Protected    bool
 	Environments []Pattern // empty: any environment, or none
 	Required     bool
-	MaxRequests  uint64 // of credentials in a minute, of all jobs of a project; 0: no limit
-	RunAs        string // unix user of its jobs; empty: the runner's user
+	MaxTokenAge  time.Duration // as in Grant
+	MaxRequests  uint64        // of credentials in a minute, of all jobs of a project; 0: no limit
+	RunAs        string        // unix user of its jobs; empty: the runner's user
 	Limits       Limits
 	Images       image.Rules
 

@@ -35,13 +35,13 @@ func refuse(what, next string) *fault.Error {
 const noDefaults = "\n  inherit:\n    default: false   # or a list of the defaults that the job keeps"
 
 // refuseMany refuses a job that several tenants allow.
-func refuseMany(grants []Grant) error {
+func (s Subject) refuseMany(grants []Grant) error {
 	names := make([]string, len(grants))
 	for i, g := range grants {
 		names[i] = string(g.Tenant)
 	}
 	slices.Sort(names)
-	return refuse("several tenants allow the job", "set TENANT to one of them; or, if the job needs no AWS and has the ID token by default:"+noDefaults).
+	return refuse("several tenants allow the job", s.many()).
 		With("tenants", joinNames(names))
 }
 
@@ -50,7 +50,7 @@ func (p *Policy) refuseAll(s Subject, seen *view) error {
 	if err := p.refuseAudience(s); err != nil {
 		return err
 	}
-	return refuse("no tenant of this runner allows this job", "set TENANT to learn which rule of a tenant refuses, or ask the runner's admin").
+	return refuse("no tenant of "+s.here()+" allows this job", "set "+s.by()+" to learn which rule of a tenant refuses, or ask the runner's admin").
 		With("this job", seen.String())
 }
 
@@ -73,12 +73,12 @@ func (p *Policy) refuseAudience(s Subject) error {
 		}
 		variable = t.IDToken
 	}
-	return refuse(foreign(variable, newView(s, s.Tokens[variable]), takes), "give a token for another service a variable of its own under id_tokens:")
+	return refuse(s.foreign(variable, newView(s, s.Tokens[variable]), takes), "give a token for another service a variable of its own under id_tokens:")
 }
 
 // foreign says that the token in a variable is for another audience than it must be.
-func foreign(variable string, v *view, takes string) string {
-	return fmt.Sprintf("%s is for the audience %s; this runner takes %s", variable, cmp.Or(strings.Trim(v.audiences(), "[]"), `""`), takes)
+func (s Subject) foreign(variable string, v *view, takes string) string {
+	return fmt.Sprintf("%s is for the audience %s; %s takes %s", s.token(variable), cmp.Or(strings.Trim(v.audiences(), "[]"), `""`), s.here(), takes)
 }
 
 // refuseEmpty refuses a job that names no tenant, and sets the variable for it.
@@ -93,9 +93,8 @@ func refuseOther(requested string, pinned Name) error {
 }
 
 // refuseUnknown refuses a job that requests a tenant which the runner does not have.
-func refuseUnknown(requested string) error {
-	return refuse(fmt.Sprintf("this runner has no tenant %s", Quote(requested)),
-		"correct TENANT in .gitlab-ci.yml; if it means something else, and the job has its ID token by default:"+noDefaults)
+func (s Subject) refuseUnknown() error {
+	return refuse(fmt.Sprintf("%s has no tenant %s", s.here(), Quote(s.Requested)), s.unknown())
 }
 
 // refuseName refuses a job whose variable TENANT is no name of a tenant.
@@ -128,7 +127,7 @@ func (t *Tenant) reason(rule string, s Subject, v *view) (reason, next string) {
 	const admin = "or ask the runner's admin"
 	switch rule {
 	case "audience":
-		return foreign(t.IDToken, v, Quote(t.Audience)), fmt.Sprintf("set aud: of %s under id_tokens: to %s alone", t.IDToken, t.Audience)
+		return s.foreign(t.IDToken, v, Quote(t.Audience)), fmt.Sprintf("set aud: of %s under id_tokens: to %s alone", s.token(t.IDToken), t.Audience)
 	case "projects":
 		reason, next = v.projectReason(s)
 		return reason, next + ", " + admin

@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
+	"time"
 
 	"rolecall/internal/image"
 )
@@ -55,8 +56,11 @@ type Grant struct {
 	Limits    Limits
 	Requests  uint64      // how many credentials the jobs of the project may ask for in a minute; 0: no limit
 	Images    image.Rules // what the job may ask for of containers
-	Gifts     []Gift      // what the tenant gives the job; empty without a policy file
-	Why       string      // the rules that allowed the job, for the audit log; empty without a policy file
+
+	MaxTokenAge time.Duration // how long ago the token of a job may have been issued that is known by it alone; 0: any time
+
+	Gifts []Gift // what the tenant gives the job; empty without a policy file
+	Why   string // the rules that allowed the job, for the audit log; empty without a policy file
 
 	// Unserved is why a job that could have meant to have a tenant has none: a fault.Author.
 	// It is nil for a job that has a tenant, or that asks for none and has no ID token.

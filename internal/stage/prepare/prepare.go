@@ -63,7 +63,7 @@ func maskTokens(c *program.Call) error {
 
 // voiceOf returns how errors are spoken of. Masked masks the tokens of the job.
 func voiceOf(c *program.Call, masked func() error) session.Voice {
-	return session.Voice{Warn: c.Warn, Mask: func(text string) string {
+	return session.Voice{Program: "prepare", Warn: c.Warn, Mask: func(text string) string {
 		if masked() != nil {
 			return "" // the stage ends with that error, too
 		}

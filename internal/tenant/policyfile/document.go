@@ -31,7 +31,7 @@ func ownKeys() Keys {
 	return Keys{
 		"audience": Text, "id_token": Text, "run_as": Text, "protected": Switch, "required": Switch,
 		"projects": List, "refs": List, "ref_types": List, "environments": List,
-		"max_open_files": Number, "max_processes": Number, "max_memory": Number, "max_requests_per_minute": Number,
+		"max_open_files": Number, "max_processes": Number, "max_memory": Number, "max_requests_per_minute": Number, "max_token_age": Text,
 		"images": List, "services": List, "image_users": List, "pull_policies": List, "digest_only": Switch, "docker_auth_config": Switch,
 	}
 }
@@ -112,6 +112,7 @@ func setTenant(t Table, to *tenant.Tenant) {
 	t.setLimit("max_processes", &to.Limits.Processes)
 	t.setLimit("max_memory", &to.Limits.Memory)
 	t.setLimit("max_requests_per_minute", &to.MaxRequests)
+	Set(t, "max_token_age", readDuration, &to.MaxTokenAge)
 	t.setSwitch("required", &to.Required)
 	setImages(t, &to.Images)
 }

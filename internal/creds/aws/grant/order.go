@@ -72,7 +72,7 @@ func (AWS) Order(a admission.Asker) (creds.Order, error) {
 	if a.Source == "" {
 		order.Notes = unused(a.Request["ROLE_ARN"], s.final())
 	}
-	if order.Served = a.Source != "" || s.Endpoint; order.Served {
+	if order.Served = a.Served || a.Source != "" || s.Endpoint; order.Served {
 		order.Renew = s.Renew
 	}
 	return order, nil
@@ -135,7 +135,7 @@ func newTerms(a admission.Asker, s Settings, region string) (aws.Terms, error) {
 		ByJob:      s.ByJob,
 		PolicyARNs: slices.Clone(s.PolicyARNs),
 		Region:     region,
-		Endpoint:   s.Endpoint && a.Source == "",
+		Endpoint:   (s.Endpoint || a.Served) && a.Source == "",
 		Server:     aws.Server{Region: s.Region, Endpoint: server.Endpoint, Proxy: server.Proxy},
 	}
 	var err error

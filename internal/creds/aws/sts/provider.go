@@ -20,6 +20,13 @@ type Provider struct {
 // NewProvider returns a provider with the client of NewClient.
 func NewProvider() Provider { return Provider{client: NewClient()} }
 
+// Lasting returns the provider for a program that calls STS often: the calls share what they read
+// of the process's environment, and their connections.
+func (p Provider) Lasting() Provider {
+	p.client.loaded = &loaded{all: map[string]configured{}}
+	return p
+}
+
 // Issue is Client.Issue.
 func (p Provider) Issue(ctx context.Context, o creds.Order, token idtoken.Token) (creds.Credential, error) {
 	return p.client.Issue(ctx, o, token)

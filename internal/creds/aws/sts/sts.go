@@ -25,6 +25,8 @@ type Client struct {
 	// requests may take.
 	Deadline, Attempt time.Duration
 	aws.Server
+
+	loaded *loaded // nil: each call reads its configuration, and makes connections of its own
 }
 
 // NewClient returns a client with bounds for the prepare stage. They are short because
