@@ -7,7 +7,7 @@ SHELL := bash
 .DELETE_ON_ERROR:
 .PHONY: build parts demo demo-image check fmt vet lint modules vuln test e2e fuzz soak bench tidy clean install
 
-PROGRAMS := config prepare run cleanup gate registry endpoint credential sweep doctor
+PROGRAMS := config prepare run cleanup gate registry endpoint credential sweep doctor rolecall-broker
 GO      := CGO_ENABLED=0 go
 DRIVER  := $(addprefix bin/,$(PROGRAMS))
 PARTS   := $(addprefix bin/test/,gitlab-runner minio s3job)

@@ -1,17 +1,19 @@
 package tenant
 
+import "strings"
+
 // URLVariable is the variable by which a job that is known by its ID token alone says which
 // tenant and which source it asks for.
 //
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
 const URLVariable = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 
-// here names the place that refuses a job.
-func (s Subject) here() string {
+// here returns a text about this runner. For a Bearer it is about this broker.
+func (s Subject) here(text string) string {
 	if s.Bearer {
-		return "this broker"
+		return strings.Replace(text, "this runner", "this broker", 1)
 	}
-	return "this runner"
+	return text
 }
 
 // by names what says which tenant a job asks for.

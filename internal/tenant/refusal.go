@@ -50,7 +50,7 @@ func (p *Policy) refuseAll(s Subject, seen *view) error {
 	if err := p.refuseAudience(s); err != nil {
 		return err
 	}
-	return refuse("no tenant of "+s.here()+" allows this job", "set "+s.by()+" to learn which rule of a tenant refuses, or ask the runner's admin").
+	return refuse(s.here("no tenant of this runner allows this job"), "set "+s.by()+" to learn which rule of a tenant refuses, or ask the runner's admin").
 		With("this job", seen.String())
 }
 
@@ -78,7 +78,7 @@ func (p *Policy) refuseAudience(s Subject) error {
 
 // foreign says that the token in a variable is for another audience than it must be.
 func (s Subject) foreign(variable string, v *view, takes string) string {
-	return fmt.Sprintf("%s is for the audience %s; %s takes %s", s.token(variable), cmp.Or(strings.Trim(v.audiences(), "[]"), `""`), s.here(), takes)
+	return s.here(fmt.Sprintf("%s is for the audience %s; this runner takes %s", s.token(variable), cmp.Or(strings.Trim(v.audiences(), "[]"), `""`), takes))
 }
 
 // refuseEmpty refuses a job that names no tenant, and sets the variable for it.
@@ -94,7 +94,7 @@ func refuseOther(requested string, pinned Name) error {
 
 // refuseUnknown refuses a job that requests a tenant which the runner does not have.
 func (s Subject) refuseUnknown() error {
-	return refuse(fmt.Sprintf("%s has no tenant %s", s.here(), Quote(s.Requested)), s.unknown())
+	return refuse(s.here(fmt.Sprintf("this runner has no tenant %s", Quote(s.Requested))), s.unknown())
 }
 
 // refuseName refuses a job whose variable TENANT is no name of a tenant.

@@ -39,16 +39,17 @@ func linksOf(deps []string) links {
 func TestLinks(t *testing.T) {
 	t.Parallel()
 	want := map[string]links{
-		"config":     {Policy: true},
-		"prepare":    {SDK: true, HTTP: true, Crypto: true, Policy: true, Names: true},
-		"registry":   {HTTP: true, Crypto: true, Unpack: true, Names: true},
-		"run":        {Policy: true},
-		"endpoint":   {SDK: true, HTTP: true, Crypto: true, Policy: true},
-		"credential": {},
-		"cleanup":    {Policy: true},
-		"gate":       {Crypto: true, Unpack: true}, // klauspost/compress/zstd imports crypto/rand
-		"sweep":      {Policy: true},
-		"doctor":     {HTTP: true, Crypto: true, Policy: true, Names: true},
+		"config":          {Policy: true},
+		"prepare":         {SDK: true, HTTP: true, Crypto: true, Policy: true, Names: true},
+		"registry":        {HTTP: true, Crypto: true, Unpack: true, Names: true},
+		"run":             {Policy: true},
+		"endpoint":        {SDK: true, HTTP: true, Crypto: true, Policy: true},
+		"credential":      {},
+		"cleanup":         {Policy: true},
+		"gate":            {Crypto: true, Unpack: true}, // klauspost/compress/zstd imports crypto/rand
+		"sweep":           {Policy: true},
+		"rolecall-broker": {SDK: true, HTTP: true, Crypto: true, Policy: true},
+		"doctor":          {HTTP: true, Crypto: true, Policy: true, Names: true},
 	}
 	got := map[string]links{}
 	for _, p := range list(t, "./cmd/...") {

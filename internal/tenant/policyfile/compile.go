@@ -36,6 +36,7 @@ type compiler struct {
 	names     []string                   // names of these tables
 	repeated  map[string]map[string]Keys // keys of the tables that may occur several times, by provider
 	problems  []problem
+	unplaced  bool // no scripts run by the policy: tenants need no unix users
 }
 
 // Compile reads the content of a policy file: strict TOML, in which everything that is
@@ -45,7 +46,16 @@ type compiler struct {
 //
 // https://toml.io/en/v1.0.0
 func Compile(file string, content []byte, providers ...Provider) (*tenant.Policy, error) {
-	c := &compiler{content: content, providers: providers}
+	return (&compiler{content: content, providers: providers}).run(file)
+}
+
+// compileUnplaced is Compile for a program that runs no scripts.
+func compileUnplaced(file string, content []byte, providers ...Provider) (*tenant.Policy, error) {
+	return (&compiler{content: content, providers: providers, unplaced: true}).run(file)
+}
+
+// run reads the content.
+func (c *compiler) run(file string) (*tenant.Policy, error) {
 	c.known, c.names = c.tables()
 	c.repeated = c.repeatedTables()
 	policy := c.compile()
@@ -85,7 +95,7 @@ func (c *compiler) compile() *tenant.Policy {
 	}
 	settings := c.settings(document)
 	tenants := c.tenants(document, &settings)
-	if len(c.problems) == 0 {
+	if len(c.problems) == 0 && !c.unplaced {
 		c.checkUsers(settings, tenants)
 	}
 	return tenant.NewPolicy(settings, tenants, hashOf(c.content))
@@ -96,27 +106,6 @@ func hashOf(content []byte) string {
 	hash := fnv.New128a()
 	_, _ = hash.Write(content)
 	return hex.EncodeToString(hash.Sum(nil))
-}
-
-// checkUsers reports tenants that share a unix user with another tenant or with the
-// jobs without a tenant: such jobs can read each other's credentials. It also reports a
-// user who would have no folder to work in.
-func (c *compiler) checkUsers(settings tenant.Settings, tenants []tenant.Tenant) {
-	const unsafe = `; or set shared_user = "unsafe" at the top of the file, for tenants that may read each other's credentials`
-	users := map[string]string{settings.RunAs: "the jobs without a tenant"}
-	for i, t := range tenants {
-		at := Table{compiler: c, at: place{table: "tenant", index: i}, label: "tenant " + tenant.Quote(string(t.Name)) + ": "}
-		switch other, taken := users[t.RunAs]; {
-		case t.RunAs != "" && (settings.BuildsDir == "" || settings.CacheDir == ""):
-			at.Fail("run_as", errors.New("this user needs folders to work in; set builds_dir and cache_dir at the top of the file"))
-		case settings.SharedUser:
-		case t.RunAs == "" && len(tenants) > 1:
-			at.Fail("run_as", errors.New("it is missing, and there are other tenants; name a unix user for this tenant alone"+unsafe))
-		case t.RunAs != "" && taken:
-			at.Fail("run_as", fmt.Errorf("it is also the user of %s; name a unix user for this tenant alone%s", other, unsafe))
-		}
-		users[t.RunAs] = "tenant " + tenant.Quote(string(t.Name))
-	}
 }
 
 // checkBytes reports whether the file is a text.

@@ -20,11 +20,21 @@ const (
 // Load reads and compiles the policy file at an absolute path. A file that is missing,
 // broken or writable by others is a fault.Admin; a missing file is fs.ErrNotExist too.
 func Load(path string, providers ...Provider) (*tenant.Policy, error) {
+	return load(path, Compile, providers)
+}
+
+// LoadUnplaced is Load for a program that runs no scripts: tenants need no unix users.
+func LoadUnplaced(path string, providers ...Provider) (*tenant.Policy, error) {
+	return load(path, compileUnplaced, providers)
+}
+
+// load reads the policy file, and has it compiled.
+func load(path string, compile func(file string, content []byte, providers ...Provider) (*tenant.Policy, error), providers []Provider) (*tenant.Policy, error) {
 	content, err := adminfile.Read(path, maxPolicy)
 	if err != nil {
 		return nil, fault.New(fault.BadPolicy, fmt.Errorf("policy file: %w", err), "")
 	}
-	policy, err := Compile(path, content, providers...)
+	policy, err := compile(path, content, providers...)
 	if err != nil {
 		return nil, fault.New(fault.BadPolicy, fmt.Errorf("policy file: %w", err), "run doctor check on the runner's host")
 	}

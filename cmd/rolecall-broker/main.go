@@ -1,0 +1,10 @@
+// Command rolecall-broker gives the jobs of any executor credentials for their ID token.
+package main
+
+import (
+	"rolecall/internal/broker"
+	_ "rolecall/internal/crash"
+	"rolecall/internal/creds/aws/sts"
+)
+
+func main() { broker.Main(sts.NewProvider().Lasting()) }

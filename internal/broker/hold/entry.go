@@ -1,0 +1,133 @@
+package hold
+
+import (
+	"container/list"
+	"context"
+	"time"
+
+	"rolecall/internal/fault"
+	"rolecall/internal/renewal"
+)
+
+const (
+	// used is how long ago a session must have been asked for to be renewed ahead.
+	used = 15 * time.Minute
+	// remembered is how long a refusal is the answer before it is looked into again.
+	remembered = time.Minute
+	// firstPause and longestPause are the times between two tries after an error of
+	// infrastructure. The SDKs try again after a second.
+	firstPause   = 500 * time.Millisecond
+	longestPause = 30 * time.Second
+)
+
+// entry is what is kept for a token and what it asks for.
+type entry struct {
+	id    key
+	ask   Ask
+	early float64       // as renewal.Session has it
+	place *list.Element // in Keeper.without; nil: there is a session
+
+	asked   time.Time     // when a client has asked last
+	session *Session      // nil: there is none
+	policy  string        // by which the session or the error came
+	err     error         // of the last try; nil: it went well
+	again   time.Time     // when the next try may follow
+	pause   time.Duration // before it
+	done    chan struct{} // closed when the work has ended; nil: nobody works
+}
+
+// ended reports whether the token has ceased to serve.
+func (e *entry) ended(now time.Time) bool { return e.session != nil && !now.Before(e.session.Ends) }
+
+// has reports whether the entry has a session that clients may get.
+func (e *entry) has(now time.Time, policy string) bool {
+	return e.session != nil && e.policy == policy && now.Before(e.session.Expires) && now.Before(e.session.Ends)
+}
+
+// rests reports whether the last try has failed, and it is too early for another one.
+func (e *entry) rests(now time.Time, policy string) bool {
+	return e.err != nil && e.policy == policy && now.Before(e.again)
+}
+
+// over reports whether nobody needs the entry any more.
+func (e *entry) over(now time.Time) bool {
+	idle := now.Sub(e.asked)
+	if e.session == nil {
+		return idle >= remembered && !now.Before(e.again)
+	}
+	return e.ended(now) || idle >= used && !now.Before(e.session.Expires)
+}
+
+// due reports whether the entry is worked on although nobody asks.
+func (e *entry) due(now time.Time, policy string) bool {
+	switch {
+	case e.session == nil || e.rests(now, policy):
+		return false
+	case e.policy != policy:
+		return true
+	case now.Sub(e.asked) >= used:
+		return false
+	}
+	due, ok := renewal.Session{Since: e.session.Since, Expires: e.session.Expires, Before: e.session.Before, Ends: e.session.Ends, Early: e.early}.Due()
+	return ok && !now.Before(due)
+}
+
+// begin begins to work on an entry, unless too many are worked on. The caller holds the lock,
+// and nobody works on the entry.
+func (k *Keeper) begin(e *entry, policy string) bool {
+	if k.working >= k.limits.Working || k.ctx.Err() != nil {
+		return false
+	}
+	k.working++
+	e.done = make(chan struct{})
+	work := k.workOn(*e, policy)
+	k.work.Go(func() {
+		s, err := work(k.ctx)
+		k.end(e, policy, s, err)
+	})
+	return true
+}
+
+// workOn returns what is done for an entry.
+func (k *Keeper) workOn(e entry, policy string) func(context.Context) (Session, error) {
+	switch {
+	case e.session == nil:
+		return func(ctx context.Context) (Session, error) { return k.source.Get(ctx, e.ask) }
+	case e.policy != policy:
+		return func(ctx context.Context) (Session, error) { return k.source.Check(ctx, e.ask, *e.session) }
+	}
+	return func(ctx context.Context) (Session, error) { return k.source.Renew(ctx, e.ask) }
+}
+
+// end ends the work on an entry.
+func (k *Keeper) end(e *entry, policy string, s Session, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.working--
+	close(e.done)
+	e.done = nil
+	if err != nil {
+		k.fail(e, policy, err)
+		return
+	}
+	e.session, e.policy, e.err, e.pause = &s, policy, nil, 0
+	if e.place != nil {
+		k.without.Remove(e.place)
+		e.place = nil
+	}
+}
+
+// fail notes an error. A session that another policy file has allowed is not kept: the one in
+// force does not allow it, or orders something else.
+func (k *Keeper) fail(e *entry, policy string, err error) {
+	if e.session != nil && e.policy != policy {
+		e.session = nil
+		e.place = k.without.PushBack(e)
+	}
+	e.policy, e.err, e.pause = policy, err, min(max(2*e.pause, firstPause), longestPause)
+	wait := e.pause
+	if fault.SideOf(err) != fault.Infrastructure {
+		wait = remembered
+	}
+	e.again = k.now().Add(wait)
+}
