@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"runtime"
@@ -56,15 +57,22 @@ func NewNetwork(t testing.TB) *Network {
 	}))
 	t.Cleanup(func() { _ = n.namespace.Close() })
 	fd := n.namespace.Fd()
-	here, host := fmt.Sprintf("10.23.%d.1", fd), fmt.Sprintf("host%d", fd)
+	first := [4]byte{10, 23, byte(fd >> 6), byte(fd << 2)} // of four addresses: the second is the host's, the third the network's
+	here, there, host := address(first, 1), address(first, 2), fmt.Sprintf("host%d", fd)
 	Must(t, ip("link", "add", host, "type", "veth", "peer", "name", "eth0", "netns", n.path()))
 	Must(t, ip("address", "add", here+"/30", "dev", host))
 	Must(t, ip("link", "set", host, "up"))
 	Must(t, n.ip("link", "set", "lo", "up"))
-	Must(t, n.ip("address", "add", fmt.Sprintf("10.23.%d.2/30", fd), "dev", "eth0"))
+	Must(t, n.ip("address", "add", there+"/30", "dev", "eth0"))
 	Must(t, n.ip("link", "set", "eth0", "up"))
 	Must(t, n.ip("route", "add", "default", "via", here))
 	return n
+}
+
+// address returns an address by its distance from the first one.
+func address(first [4]byte, plus byte) string {
+	first[3] += plus
+	return netip.AddrFrom4(first).String()
 }
 
 // Under returns the beginning of a command line whose program runs in the network.
