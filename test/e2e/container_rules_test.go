@@ -57,7 +57,13 @@ func TestRulesOfImages(t *testing.T) {
 	w.rule(t, "max_open_files = 777", "max_open_files = 777\nmax_memory = 314572800")
 	contains(t, w.succeed(t, sharedToken, w.in("ci/tool:1", limited)), "files 777, memory 307200", "not so much")
 
+	// GitLab Runner drops an image whose name is a variable that has no value.
+	nameless := func(script string) coordinator.Job {
+		return w.in("", w.alpha(script), func(image map[string]any) { image["name"] = "$NO_SUCH_IMAGE" })
+	}
+	contains(t, w.succeed(t, sharedToken, nameless("echo in $(cat /proc/$PPID/comm)")), "\nin run\n")
 	w.rule(t, "network = \"none\"", "network = \"none\"\nrequire_image = true")
+	w.refused(t, nameless("echo NEVER"), "require_image", "RC112", "refuses this job without an image: rule require_image")
 	w.refused(t, w.alpha("echo NEVER"), "require_image", "RC112", "refuses this job without an image: rule require_image")
 	w.succeed(t, sharedToken, w.in("ci/tool:1", w.alpha("true")))
 
