@@ -60,6 +60,9 @@ func (f Flags) Policy(providers ...policyfile.Provider) (*tenant.Policy, error) 
 		return nil, fault.New(fault.NoPolicy, err,
 			"write one; or, if jobs shall name their tenant and role themselves, "+paste(Flags{NoPolicy: true, RunAs: "NAME", Tenant: f.Tenant}))
 	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.New(fault.BadPolicy, err, "write it; or, if it has another name, correct --config in the four *_args of the runner's config.toml")
+	}
 	return policy, err
 }
 

@@ -88,7 +88,7 @@ func TestPolicy(t *testing.T) {
 		"none":    {program.Flags{NoPolicy: true}, -1, ""},
 		"good":    {program.Flags{Config: write("good.toml", policyText)}, 1, ""},
 		"broken":  {program.Flags{Config: write("broken.toml", "tenant = 1\n")}, -1, "broken.toml"},
-		"missing": {program.Flags{Config: filepath.Join(dir, "none.toml")}, -1, "none.toml: no such file"},
+		"missing": {program.Flags{Config: filepath.Join(dir, "none.toml")}, -1, "none.toml: no such file or directory; write it; or, if it has another name, correct --config"},
 	} {
 		policy, err := test.flags.Policy(grant.AWS{})
 		checkError(t, name, err, fault.Admin, test.says)

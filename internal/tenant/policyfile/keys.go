@@ -100,7 +100,7 @@ func (c *compiler) checkKey(at place, value *unstable.Node, offset int) {
 		// The unknown table has an error already, and tables within tenants are checked when
 		// it is known of which provider they are.
 	case kind == "":
-		c.failLine(offset, fmt.Sprintf("unknown key %s in %s", tenant.Quote(at.key), at))
+		c.failLine(offset, fmt.Sprintf("unknown key %s in %s%s", tenant.Quote(at.key), at, c.hint(at)))
 	case !hasKind(value, kind):
 		c.failLine(offset, fmt.Sprintf("%s: want %s", at.key, kind))
 	}
