@@ -9,15 +9,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"syscall"
 	"time"
-
-	"github.com/google/go-containerregistry/pkg/name"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/tarball"
 )
 
 // DockerProgram is the program that StartDocker starts, and DockerPackage the package of
@@ -68,7 +65,7 @@ exec "$2" --data-root "$1/root" --exec-root "$1/exec" --pidfile "$1/pid" -H "uni
 	if d.service, err = startService(ctx, cmd, filepath.Join(dir, "docker.log")); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(d.waitReady(ctx), d.loadHelper(ctx)); err != nil {
+	if err := errors.Join(d.waitReady(ctx), d.importHelper(ctx)); err != nil {
 		return nil, errors.Join(d.service.fail(err), d.Close())
 	}
 	return d, nil
@@ -121,20 +118,19 @@ func (d *Docker) call(ctx context.Context, method, path string, body io.Reader) 
 	return nil
 }
 
-// Load gives an image to the engine, by a name with a tag.
-func (d *Docker) Load(ctx context.Context, image string, what v1.Image) error {
-	tag, err := name.NewTag(image)
+// Import makes an image of files, with a name that has a tag. It has no configuration; jobs may
+// also name images of a Registry. The engine hashes the files: in a test that would take long.
+func (d *Docker) Import(ctx context.Context, image string, files ...ImageFile) error {
+	packed, err := PackImage(files...)
 	if err != nil {
 		return err
 	}
-	r, w := io.Pipe()
-	go func() { _ = w.CloseWithError(tarball.Write(tag, what, w)) }()
-	defer r.Close() //nolint:errcheck // it ends the writer
-	return d.call(ctx, http.MethodPost, "/images/load?quiet=1", r)
+	query := url.Values{"fromSrc": {"-"}, "repo": {image}}
+	return d.call(ctx, http.MethodPost, "/images/create?"+query.Encode(), bytes.NewReader(packed))
 }
 
-// loadHelper loads the image in which GitLab Runner's own scripts of a job run.
-func (d *Docker) loadHelper(ctx context.Context) error {
+// importHelper makes the image in which GitLab Runner's own scripts of a job run.
+func (d *Docker) importHelper(ctx context.Context) error {
 	programs, err := Parts()
 	if err != nil {
 		return err
@@ -151,14 +147,10 @@ func (d *Docker) loadHelper(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	image, err := NewImage(v1.Config{}, append(append(files, git...),
+	return d.Import(ctx, helperImage, append(append(files, git...),
 		ImageFile{Path: "usr/bin/gitlab-runner-helper", Content: string(runner)},
 		ImageFile{Path: "usr/bin/gitlab-runner-build", Content: "#!/bin/sh\numask 0000\nexec /bin/sh\n"},
 	)...)
-	if err != nil {
-		return err
-	}
-	return d.Load(ctx, helperImage, image)
 }
 
 // Runner returns a runner of the docker executor whose jobs run in an image of the engine

@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-
 	"rolecall/test/coordinator"
 	"rolecall/test/kit"
 	"rolecall/test/lab"
@@ -28,9 +26,7 @@ func startDocker(t *testing.T, dir string) *lab.Docker {
 	kit.Must(t, err)
 	files, err := lab.BusyboxFiles()
 	kit.Must(t, err)
-	image, err := lab.NewImage(v1.Config{}, append(files, lab.ImageFile{Path: "usr/bin/s3job", Content: string(client)})...)
-	kit.Must(t, err)
-	kit.Must(t, docker.Load(t.Context(), "lab/tool:1", image))
+	kit.Must(t, docker.Import(t.Context(), "lab/tool:1", append(files, lab.ImageFile{Path: "usr/bin/s3job", Content: string(client)})...))
 	return docker
 }
 
