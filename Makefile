@@ -140,4 +140,4 @@ install: build
 	install -d -m 0711 $(DESTDIR)/var/lib/rolecall
 	install -d $(DESTDIR)/etc/rolecall $(DESTDIR)/usr/share/rolecall $(DESTDIR)/usr/lib/systemd/system
 	install -m 0644 systemd/gitlab-runner.conf $(DESTDIR)/usr/share/rolecall
-	install -m 0644 systemd/rolecall-sweep.service systemd/rolecall-sweep.timer systemd/run-rolecall.mount $(DESTDIR)/usr/lib/systemd/system
+	install -m 0644 systemd/rolecall-sweep.service systemd/rolecall-sweep.timer systemd/run-rolecall.mount systemd/rolecall-broker.service $(DESTDIR)/usr/lib/systemd/system

@@ -98,7 +98,7 @@ func (c Case) checkOverrides() error {
 	if c.Bearer != nil {
 		return nil // its variables are not known
 	}
-	names := slices.DeleteFunc(c.variables(), func(name string) bool { return !c.overrides(name) })
+	names := slices.DeleteFunc(c.variables(), func(name string) bool { return !c.overrides(name) || c.isSent(name) })
 	if len(names) == 0 {
 		return nil
 	}

@@ -25,6 +25,12 @@ type Provider interface {
 	Order(a Asker) (creds.Order, error)
 }
 
+// Sender is a Provider whose tools can send an ID token themselves, to a broker.
+type Sender interface {
+	// Sends reports whether the tools send the value of a job variable of that name as a token.
+	Sends(variable string) bool
+}
+
 // Asker is a job of a tenant that something is ordered for.
 type Asker struct {
 	Tenant   tenant.Name
@@ -110,6 +116,20 @@ func (c Case) order(d Decision, gift tenant.Gift) (creds.Order, error) {
 func (c Case) overrides(name string) bool {
 	ours := []string{job.EnvFileVariable, job.ExpiresVariable, job.EndpointVariable, job.EndpointTokenVariable}
 	return len(c.Providers) > 0 && slices.Contains(ours, name) || slices.ContainsFunc(c.Providers, func(p Provider) bool { return p.Overrides(name) })
+}
+
+// isSent reports whether a variable has an ID token of this very job, which tools send as it is:
+// it wins over nothing. Its signature is for who gets it.
+func (c Case) isSent(name string) bool {
+	sends := slices.ContainsFunc(c.Providers, func(p Provider) bool {
+		s, ok := p.(Sender)
+		return ok && s.Sends(name)
+	})
+	if !sends || len(c.Response.Values(name)) > 1 {
+		return false
+	}
+	token, err := idtoken.Parse(c.Request[name])
+	return err == nil && token.CheckJob(int64(c.Response.ID), c.Response.Project) == nil
 }
 
 // asker returns the job as the provider of a gift sees it.

@@ -46,6 +46,7 @@ func Path(c creds.Credential) string {
 // secrets in the clear. Answers follow it there.
 type Order struct {
 	Token   string          // what clients send as Authorization
+	Also    []string        // what they may send as well: ID tokens of the job that its variables have in the place of Token
 	Users   []backend.Users // whose processes may ask
 	IDToken string          // of the job
 	Job     int64           // id of the job

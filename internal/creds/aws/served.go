@@ -27,6 +27,9 @@ type answer struct {
 	AccountID       string `json:"AccountId,omitempty"`
 }
 
+// Sends reports whether AWS's SDKs send the value of a variable to the endpoint of a container.
+func Sends(variable string) bool { return variable == containerToken }
+
 // served returns how an endpoint gives keys to scripts, and nil if none does. The variables
 // are for the tenant's own keys only: tools take one endpoint.
 func served(k Keys, s Session) *creds.Served {

@@ -18,7 +18,7 @@ import (
 // TestRequests: only the request that SDKs send is answered with a credential.
 func TestRequests(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, nil, issued("", 0, time.Hour, 0), issued("audit", 0, time.Hour, 0))
+	w := newWorld(t, func(o *endpoint.Order) { o.Also = []string{idToken} }, issued("", 0, time.Hour, 0), issued("audit", 0, time.Hour, 0))
 	for name, test := range map[string]struct {
 		method, path string
 		tokens       []string
@@ -27,6 +27,7 @@ func TestRequests(t *testing.T) {
 	}{
 		"the default":          {"GET", "/cloud/default", []string{token}, 200, `{"word":"secret-word-0000-"}`},
 		"another":              {"GET", "/cloud/audit", []string{token}, 200, `{"word":"secret-word-0000-audit"}`},
+		"what a variable has":  {"GET", "/cloud/default", []string{idToken}, 200, `{"word":"secret-word-0000-"}`},
 		"no token":             {"GET", "/cloud/default", nil, 401, `"code":"Unauthorized"`},
 		"an empty token":       {"GET", "/cloud/default", []string{""}, 401, `"code":"Unauthorized"`},
 		"a wrong token":        {"GET", "/cloud/default", []string{token[1:] + "x"}, 401, `"code":"Unauthorized"`},

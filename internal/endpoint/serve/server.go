@@ -101,6 +101,13 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// knows reports whether a client shows a token that counts.
+func (s *server) knows(shown string) bool {
+	return slices.ContainsFunc(append([]string{s.order.Token}, s.order.Also...), func(token string) bool {
+		return subtle.ConstantTimeCompare([]byte(shown), []byte(token)) == 1
+	})
+}
+
 // answer returns the answer to a request, or why there is none.
 func (s *server) answer(r *http.Request) (string, *answer.Refusal) {
 	mine, _ := r.Context().Value(allowed{}).(bool)
@@ -109,7 +116,7 @@ func (s *server) answer(r *http.Request) (string, *answer.Refusal) {
 	switch {
 	case !mine:
 		return "", &answer.Refusal{Code: "Forbidden", Message: "rolecall: the credentials are for another unix user", Status: http.StatusForbidden}
-	case len(named) != 1 || subtle.ConstantTimeCompare([]byte(named[0]), []byte(s.order.Token)) != 1:
+	case len(named) != 1 || !s.knows(named[0]):
 		return "", &answer.Refusal{Code: "Unauthorized", Message: "rolecall: the request has not the token of this script's endpoint; another script of the job had another token", Status: http.StatusUnauthorized}
 	case source == nil:
 		return "", &answer.Refusal{Code: "NotFound", Message: "rolecall: the job has no credentials of that name", Status: http.StatusNotFound}

@@ -75,7 +75,20 @@ func (r running) endpointOrder(g given) (endpoint.Order, error) {
 	if err == nil {
 		order.Sources, err = sources(g)
 	}
+	order.Also = also(g.set, r.Env.Request)
 	return order, err
+}
+
+// also returns the values of job variables that a script exports in the place of the endpoint's
+// token. prepare has refused all but ID tokens of the job there.
+func also(set creds.Set, request job.Request) []string {
+	var tokens []string
+	for _, c := range set {
+		if isServed(c) && c.Served.Token != "" && request[c.Served.Token] != "" {
+			tokens = append(tokens, request[c.Served.Token])
+		}
+	}
+	return tokens
 }
 
 // endOf returns when an ID token ends, which prepare has verified.

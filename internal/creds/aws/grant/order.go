@@ -19,6 +19,9 @@ import (
 // credentials inside the job's script.
 func (AWS) Overrides(variable string) bool { return aws.Overrides(variable) }
 
+// Sends reports whether AWS's SDKs send the value of a variable to who gives them credentials.
+func (AWS) Sends(variable string) bool { return aws.Sends(variable) }
+
 // ByJob returns the Settings that a job without a policy file requests by its variable
 // ROLE_ARN. Errors are a fault.Author.
 func (AWS) ByJob(a admission.Asker) (any, error) {
