@@ -106,11 +106,7 @@ func (e engine) create(ctx context.Context, o backend.Order, images []image, h *
 			return err
 		}
 	}
-	limits, err := e.Limits(e.data)
-	if err != nil {
-		return err
-	}
-	args := slices.Concat([]string{"create", "--name", jobName}, e.common(limits), forScripts(), network(e.place, o.Containers.Services, h != nil), e.mounts(o), start(o.Containers.Image, i, shell()))
+	args := slices.Concat([]string{"create", "--name", jobName}, e.common(e.limits), forScripts(), network(e.place, o.Containers.Services, h != nil), e.mounts(o), start(o.Containers.Image, i, shell()))
 	made.Images, made.Hold = idsOf(images), h
 	if made.ID, err = e.do(ctx, e.place.onJob(rootDir, args...)); err != nil {
 		e.place.forget(i.id)

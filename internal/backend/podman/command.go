@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"rolecall/internal/backend"
 	"rolecall/internal/script"
 )
 
@@ -78,6 +79,7 @@ type engine struct {
 	place  place
 	data   json.RawMessage
 	as     script.User
+	limits backend.Limits
 	more   []string                                 // further variables of podman, such as those of proxies, to pull through
 	start  func(*exec.Cmd, *script.Namespace) error // starts a program in a namespace
 	joined []*os.File                               // the namespaces to run in; nil: new ones for each program
@@ -96,8 +98,9 @@ func (b *Backend) newEngine(data json.RawMessage) (engine, error) {
 	if err != nil {
 		return engine{}, err
 	}
+	limits, err := b.Limits(data)
 	start := func(cmd *exec.Cmd, own *script.Namespace) error { return b.StartIn(data, cmd, own) }
-	return engine{Backend: b, place: p, data: data, as: *as, start: start}, nil
+	return engine{Backend: b, place: p, data: data, as: *as, limits: limits, start: start}, err
 }
 
 // outside returns an engine that starts programs in no cgroup: that of the job is killed

@@ -7,7 +7,10 @@ import (
 	"path/filepath"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"rolecall/internal/backend"
+	"rolecall/internal/backend/host"
 	"rolecall/internal/fault"
 	"rolecall/test/kit"
 )
@@ -19,12 +22,10 @@ func TestCreate(t *testing.T) {
 	for name, test := range map[string]struct {
 		says says
 		user string
-		data string
 		code fault.Code
 		want string
 	}{
 		"podman fails":         {says: says{create: "echo why >&2; exit 125"}, code: fault.Engine, want: "podman cannot create the container of the job"},
-		"data of others":       {data: `{`, want: "unexpected end of JSON input"},
 		"the user is not seen": {says: says{create: created, init: "echo no user >&2; exit 126"}, user: "app", code: fault.ImageFails, want: "the image cannot run as its user"},
 		"podman is killed":     {says: says{create: created, init: "kill -9 $$"}, user: "app", code: fault.Engine, want: "podman cannot look into the image"},
 		"podman's own error":   {says: says{create: created, init: "exit 1"}, user: "app", code: fault.Engine, want: "podman cannot look into the image"},
@@ -34,9 +35,6 @@ func TestCreate(t *testing.T) {
 	} {
 		f := newFaked(t, test.says.podman())
 		f.startTime = startTime
-		if test.data != "" {
-			f.data = json.RawMessage(test.data)
-		}
 		one := image{id: idOne, digest: "sha256:x", user: test.user}
 		kit.Must(t, os.MkdirAll(filepath.Join(f.place.Store, "overlay-images", idOne), 0o700))
 		kit.Must(t, os.MkdirAll(filepath.Join(f.place.Dir, probeDir, "overlay-containers", idTwo, "userdata"), 0o700))
@@ -72,6 +70,7 @@ func TestIDs(t *testing.T) {
 		"whole":        {func() { kit.Must(t, os.WriteFile(path, []byte(whole), 0o600)) }, root, idOne, true},
 		"half":         {func() { kit.Must(t, os.WriteFile(path, []byte(whole[:30]), 0o600)) }, root, idOne, false},
 		"no file":      {func() {}, root, idOne, false},
+		"a pipe":       {func() { kit.Must(t, unix.Mkfifo(path, 0o600)) }, root, idOne, false}, // nobody writes to it
 		"a link out":   {func() { kit.Must(t, os.Symlink(out, path)) }, root, idOne, false},
 		"no folder":    {func() {}, root + "/none", idOne, false},
 		"no id":        {func() {}, root, "", false},
@@ -113,24 +112,38 @@ func TestService(t *testing.T) {
 	for name, test := range map[string]struct {
 		run       string
 		variables []string
-		data      string
 		code      fault.Code
 		want      string
 	}{
-		"its command":     {run: "exit 127", code: fault.ImageFails, want: "a service cannot be started"},
-		"podman is ill":   {run: "exit 1", code: fault.Engine, want: "podman cannot start a service"},
-		"a line break":    {variables: []string{"A=x\nB=y"}, code: fault.BadVariable, want: "the variable A of a service has a line break"},
-		"a zero":          {variables: []string{"A=x\x00"}, code: fault.BadVariable, want: "the variable A of a service has a line break"},
-		"data of another": {data: "{", want: "unexpected end of JSON input"},
+		"its command":   {run: "exit 127", code: fault.ImageFails, want: "a service cannot be started"},
+		"podman is ill": {run: "exit 1", code: fault.Engine, want: "podman cannot start a service"},
+		"a line break":  {variables: []string{"A=x\nB=y"}, code: fault.BadVariable, want: "the variable A of a service has a line break"},
+		"a zero":        {variables: []string{"A=x\x00"}, code: fault.BadVariable, want: "the variable A of a service has a line break"},
 	} {
 		f := newFaked(t, says{run: test.run}.podman())
-		if test.data != "" {
-			f.data = json.RawMessage(test.data)
-		}
 		err := f.startService(t.Context(), 0, backend.Service{Variables: test.variables}, image{id: idOne}, nil)
 		expect(t, name, err, test.code, test.want)
 		if n := f.calls(" run "); (n > 0) != (test.run != "") {
 			t.Errorf("%s: podman was started %d times", name, n)
 		}
+	}
+}
+
+// TestLimits: the containers of a job have the limits that its record has.
+func TestLimits(t *testing.T) {
+	data := json.RawMessage("{" + nobody + `"limits":{"open_files":7,"processes":8},"podman":{}}`)
+	e, err := New(host.New()).newEngine(data)
+	kit.Must(t, err)
+	f := newFaked(t, says{create: "echo " + idTwo}.podman())
+	f.limits, f.startTime = e.limits, startTime
+	kit.Must(t, f.create(t.Context(), orderOf(backend.Image{}), []image{{id: idOne}}, nil))
+	kit.Must(t, f.startService(t.Context(), 0, backend.Service{}, image{id: idOne}, nil))
+	for _, command := range []string{" create ", " run "} {
+		if f.calls(command) != 1 {
+			t.Errorf("podman%s was called %d times", command, f.calls(command))
+		}
+	}
+	if n := f.calls(" --ulimit=nofile=7:7 --ulimit=nproc=8:8 "); n != 2 {
+		t.Errorf("%d containers have the limits of the record", n)
 	}
 }

@@ -78,7 +78,6 @@ func TestNotLent(t *testing.T) {
 		"no folder for the note": {func(f *faked, _ *backend.Script) { f.place.Dir += "/none" }, "/lent: no such file"},
 		"no own folder":          {func(f *faked, _ *backend.Script) { f.place.Own += "/none" }, "/.rolecall-began-"},
 		"no credentials":         {func(_ *faked, s *backend.Script) { s.Files = []string{"/none/env"} }, "/none/env: no such file"},
-		"data of another":        {func(f *faked, _ *backend.Script) { f.data = []byte("{") }, "unexpected end of JSON input"},
 	} {
 		f := newFaked(t, says{}.podman())
 		s := backend.Script{}
@@ -91,6 +90,11 @@ func TestNotLent(t *testing.T) {
 		if left, _ := filepath.Glob(f.place.Own + "/.rolecall-began-*"); len(left) > 0 {
 			t.Errorf("%s: left %q", name, left)
 		}
+	}
+	f := newFaked(t, map[string]string{"chown": ""})
+	f.place.Dir += "/none"
+	if expect(t, "files", f.lend(t.Context(), container{UID: 1000, GID: 1000}), "", "/lent: no such file"); f.calls("chown") > 0 {
+		t.Error("files are lent, and nothing says so")
 	}
 }
 

@@ -88,11 +88,11 @@ func (b *Backend) Network(data json.RawMessage, do func() error) error {
 // Users returns the users whose processes the job's scripts may have: the job's own, and the
 // ids of its containers.
 func (b *Backend) Users(data json.RawMessage) ([]backend.Users, error) {
-	users, err := b.Backend.Users(data)
+	e, err := b.newEngine(data)
 	if err != nil {
 		return nil, err
 	}
-	e, err := b.newEngine(data)
+	users, err := b.Backend.Users(data)
 	return append(users, backend.Users{First: e.place.IDs.First, Count: e.place.IDs.Count}), err
 }
 

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"rolecall/internal/backend/host"
 	"rolecall/internal/fault"
@@ -35,20 +38,22 @@ func TestNotInNetwork(t *testing.T) {
 	if err := inNetwork(null(t, 1)[0], called); err == nil || err.Error() != "invalid argument" {
 		t.Errorf("no namespace: %v", err)
 	}
-	data := func(user string) json.RawMessage {
-		return json.RawMessage(fmt.Sprintf(`{%s"podman":{"dir":%q}}`, user, dir))
-	}
+	data := func(user string) string { return fmt.Sprintf(`{%s"podman":{"dir":%q}}`, user, dir) }
 	b := New(host.New())
-	_, err := b.Users(json.RawMessage(`{`))
-	expect(t, "users of no record", err, "", "unexpected end of JSON input")
+	for record, want := range map[string]string{`{`: "cannot be read from its record", "{" + nobody + `"cgroup":"x"}`: "cannot be read from its record", data(`"as_root":true,`): "names no unix user"} {
+		users, err := b.Users(json.RawMessage(record))
+		if expect(t, "users of "+record, err, "", want); len(users) > 0 {
+			t.Errorf("users of %s: %+v", record, users)
+		}
+	}
 	for name, test := range map[string]struct {
-		data json.RawMessage
+		data string
 		file string // content of the file of the container; empty: there is none
 		code fault.Code
 		want string
 	}{
-		"no record":    {json.RawMessage(`{`), "", "", "the container of the job cannot be read from its record"},
-		"no container": {json.RawMessage(`{"cgroup":"x"}`), "", "", "the container of the job cannot be read from its record"},
+		"no record":    {`{`, "", "", "the container of the job cannot be read from its record"},
+		"no container": {`{"cgroup":"x"}`, "", "", "the container of the job cannot be read from its record"},
 		"no user":      {data(`"as_root":true,`), "", "", "the record of a job with an image names no unix user"},
 		"no file":      {data(nobody), "", "", "the container of the job: "},
 		"a broken one": {data(nobody), "{", "", "the container of the job: "},
@@ -59,10 +64,21 @@ func TestNotInNetwork(t *testing.T) {
 		if test.file != "" {
 			kit.Must(t, os.WriteFile(filepath.Join(dir, containerFile), []byte(test.file), 0o600))
 		}
-		expect(t, name, b.Network(test.data, called), test.code, test.want)
+		expect(t, name, b.Network(json.RawMessage(test.data), called), test.code, test.want)
 	}
 	kit.Must(t, os.WriteFile(filepath.Join(dir, containerFile), []byte(`{}`), 0o600))
-	expect(t, "a job without a network of its own", b.Network(data(nobody), called), "", "it was done on the host")
+	expect(t, "a job without a network of its own", b.Network(json.RawMessage(data(nobody)), called), "", "it was done on the host")
+}
+
+// dead returns the id of a process that has ended and is not reaped. It still has a user
+// namespace, but no other.
+func dead(t *testing.T) int {
+	t.Helper()
+	cmd := exec.Command("true")
+	kit.Must(t, cmd.Start())
+	t.Cleanup(func() { kit.Must(t, cmd.Wait()) })
+	kit.Must(t, unix.Waitid(unix.P_PID, cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil))
+	return cmd.Process.Pid
 }
 
 // TestHold: only the process that was started for the job keeps its network. A hold that is
@@ -81,6 +97,7 @@ func TestHold(t *testing.T) {
 	first, err := (&hold{os.Getpid(), stat.Ino}).open() // the runtime opens what it needs for files
 	kit.Must(t, err)
 	kit.Must(t, closeAll(first))
+	zombie := dead(t)
 	before := open()
 	for name, test := range map[string]struct {
 		hold hold
@@ -88,6 +105,7 @@ func TestHold(t *testing.T) {
 	}{
 		"it is gone":         {hold{999_999_999, stat.Ino}, "the network of the job is gone: open /proc/999999999/ns/user"},
 		"another process":    {hold{os.Getpid(), stat.Ino + 1}, "the network of the job is gone"},
+		"it is not reaped":   {hold{zombie, stat.Ino}, "the network of the job is gone: open /proc/"},
 		"the process itself": {hold{os.Getpid(), stat.Ino}, ""},
 	} {
 		files, err := test.hold.open()
@@ -105,11 +123,15 @@ func TestHold(t *testing.T) {
 
 // TestNoHold: a process that does not start, or that is not known, keeps no network.
 func TestNoHold(t *testing.T) {
-	for name, sh := range map[string]string{
-		"it fails": "exit 1", "no id": "echo x", "nothing": "", "two": "echo 1; echo 2", "a process that is gone": "echo 999999999",
+	for name, test := range map[string]struct{ sh, want string }{
+		"it fails":               {"exit 1", "sh ended with 1"},
+		"no id":                  {"echo x", `strconv.Atoi: parsing "x"`},
+		"nothing":                {"", `strconv.Atoi: parsing ""`},
+		"two":                    {"echo 1; echo 2", `strconv.Atoi: parsing "1\n2"`},
+		"a process that is gone": {"echo 999999999", "no such file or directory"},
 	} {
-		h, err := newFaked(t, map[string]string{"sh": sh}).newHold(t.Context())
-		if expect(t, name, err, fault.Engine, "podman cannot make the network of the job"); h != nil {
+		h, err := newFaked(t, map[string]string{"sh": test.sh}).newHold(t.Context())
+		if expect(t, name, err, fault.Engine, "podman cannot make the network of the job: "+test.want); h != nil {
 			t.Errorf("%s: %+v", name, h)
 		}
 	}
@@ -144,7 +166,7 @@ func TestRanges(t *testing.T) {
 		"garbage":            {func(dir string) { owned(dir, 1000, "nobody") }, 0, `which is no uid; remove it`},
 		"a number too large": {func(dir string) { owned(dir, 1000, "4294968296") }, 0, `which is no uid; remove it`},
 		"a file":             {func(dir string) { kit.Must(t, os.WriteFile(dir+"/1000", nil, 0o600)) }, 0, "invalid argument"},
-		"no folder":          {func(dir string) { kit.Must(t, os.Remove(dir)) }, 0, "no such file or directory"},
+		"no folder":          {func(dir string) { kit.Must(t, os.Remove(dir)) }, 0, "symlink "},
 		"all are taken": {func(dir string) {
 			for i := range ranges {
 				owned(dir, i, "2000")

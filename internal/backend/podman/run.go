@@ -70,11 +70,7 @@ func (e engine) lendAndRun(ctx context.Context, s backend.Script, c container, s
 
 // attach starts the container with the script on its standard input.
 func (e engine) attach(ctx context.Context, s backend.Script, sign string) (script.Result, error) {
-	limits, err := e.Limits(e.data)
-	if err != nil {
-		return script.Result{}, err
-	}
-	text, err := opening(sign, s, limits)
+	text, err := opening(sign, s, e.limits)
 	if err != nil {
 		return script.Result{}, err
 	}

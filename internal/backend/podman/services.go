@@ -55,17 +55,13 @@ func serviceName(i int) string { return "service" + strconv.Itoa(i) }
 // startService creates and starts the container of a service. What it prints goes to a file
 // of the job.
 func (e engine) startService(ctx context.Context, i int, s backend.Service, of image, all []backend.Service) error {
-	limits, err := e.Limits(e.data)
-	if err != nil {
-		return err
-	}
 	variables, err := newVariables(s)
 	if err != nil {
 		return err
 	}
 	defer variables.Close()
 	args := slices.Concat([]string{"run", "--detach", "--name", serviceName(i), "--env-file=/proc/self/fd/3"},
-		e.common(limits), network(e.place, all, true),
+		e.common(e.limits), network(e.place, all, true),
 		[]string{"--log-driver=k8s-file", "--log-opt=max-size=1mb", "--log-opt=path=" + e.place.logOf(i)},
 		start(s.Image, of, s.Command))
 	if _, err := e.do(ctx, e.place.onJob(rootDir, args...), variables); err != nil {

@@ -38,6 +38,7 @@ func TestParseImages(t *testing.T) {
 		"one too many":   {inspected(idOne) + "\n" + inspected(idTwo), 1, "podman tells of 2 images instead of 1"},
 		"no JSON":        {"x", 1, unread},
 		"half of it":     {inspected(idOne)[:80], 1, unread},
+		"another form":   {strings.Replace(inspected(idOne), `"digest":"d"`, `"digest":5`, 1), 1, unread},
 		"a path as id":   {inspected("../" + idOne), 1, unread},
 		"no id":          {inspected(""), 1, unread},
 		"no layers":      {strings.Replace(inspected(idOne), "UpperDir", "Other", 1), 1, noLayer},
@@ -67,15 +68,20 @@ func TestList(t *testing.T) {
 	for i := range atOnce + 1 {
 		many += fmt.Sprintf("echo sha256:%064x\n", i)
 	}
-	for name, says := range map[string]says{
-		"no images":         {images: "exit 125"},
-		"the first image":   {images: "echo " + idOne, inspect: "exit 125"},
-		"no answer":         {images: "echo " + idOne},
-		"an image after 20": {images: many, inspect: `case "$*" in *` + fmt.Sprintf("%064x", atOnce) + `) exit 125;; esac; for id in $*; do case $id in 0000*) echo "{\"id\":\"$id\",\"layers\":{\"UpperDir\":\"/x/$id/diff\"}}";; esac; done`},
+	const failed = "podman ended with 125"
+	for name, test := range map[string]struct {
+		says says
+		want string
+	}{
+		"no images":         {says{images: "exit 125"}, failed},
+		"the first image":   {says{images: "echo " + idOne, inspect: "exit 125"}, failed},
+		"no answer":         {says{images: "echo " + idOne}, "podman tells of 0 images instead of 1"},
+		"an image after 20": {says{images: many, inspect: `case "$*" in *` + fmt.Sprintf("%064x", atOnce) + `) exit 125;; esac; for id in $*; do case $id in 0000*) echo "{\"id\":\"$id\",\"layers\":{\"UpperDir\":\"/x/$id/diff\"}}";; esac; done`}, failed},
 	} {
-		s, f := newFakeStore(t, says)
-		if images, err := s.list(t.Context()); err == nil || images != nil {
-			t.Errorf("%s: %+v, %v", name, images, err)
+		s, f := newFakeStore(t, test.says)
+		images, err := s.list(t.Context())
+		if expect(t, name, err, "", test.want); images != nil {
+			t.Errorf("%s: %+v beside the error", name, images)
 		}
 		if name == "an image after 20" && f.calls("image inspect") != 2 {
 			t.Errorf("%s: asked %d times", name, f.calls("image inspect"))

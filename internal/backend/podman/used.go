@@ -44,9 +44,7 @@ func touch(store, id string) error {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := os.Mkdir(usedDir(store), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
+	_ = os.Mkdir(usedDir(store), 0o700) // it may be there
 	return os.WriteFile(path, nil, 0o600)
 }
 

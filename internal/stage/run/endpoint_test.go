@@ -118,13 +118,14 @@ func TestKilledTooOften(t *testing.T) {
 	}
 }
 
-// TestNoProgram: if the endpoint cannot be started, a warning says so, and its clients are
-// refused.
+// TestNoProgram: if the endpoint cannot be started, one warning says so, it is not tried again,
+// and its clients are refused.
 func TestNoProgram(t *testing.T) {
 	t.Parallel()
 	c := newCallWith(t, "alpha", "build_script", creds.Set{served(0)}, order())
 	got := c.with(client{&toy.Backend{}})
-	if got.code != 0 || !strings.Contains(got.log, "rolecall: warning: the job's credentials are not given to its script: the job's user cannot start ") {
+	if got.code != 0 || !strings.Contains(got.log, "rolecall: warning: the job's credentials are not given to its script: the job's user cannot start ") ||
+		strings.Count(got.log, "given to its script") != 1 {
 		t.Errorf("%+v", got)
 	}
 }
