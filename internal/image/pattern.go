@@ -19,8 +19,7 @@ const maxName = 1024
 
 // Match reports whether the pattern matches the whole of a full name.
 func (p Pattern) Match(name string) bool {
-	ok, err := doublestar.Match(string(p), name)
-	return ok && err == nil
+	return doublestar.MatchUnvalidated(string(p), name) // ParsePattern has validated it
 }
 
 // ParsePattern reads a pattern. An error says why the pattern can match no full name.

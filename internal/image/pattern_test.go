@@ -34,6 +34,8 @@ func TestMatch(t *testing.T) {
 		{"docker.io/library/postgres:16", []string{"docker.io/library/postgres:16"}, []string{"docker.io/library/postgres:16.1", "docker.io/library/postgres:latest"}},
 		{"*.example.com/a:*", []string{"r.example.com/a:1"}, []string{"example.com/a:1", "r.example.com/b/a:1", "evil.org/r.example.com/a:1"}},
 		{"localhost:5000/**/base:1", []string{"localhost:5000/base:1", "localhost:5000/x/y/base:1"}, []string{"localhost:5000/xbase:1"}},
+		{"localhost/base:1", []string{"localhost/base:1"}, []string{"localhost:5000/base:1"}},
+		{"docker.io/**", []string{"docker.io/library/alpine:3", "docker.io/a/b:1"}, []string{"r.example.com/a:1"}},
 		{"**", []string{"docker.io/library/alpine:3", "r:5000/a@" + digest}, nil},
 	} {
 		p, err := image.ParsePattern(test.pattern)
@@ -107,7 +109,7 @@ func TestParseName(t *testing.T) {
 			t.Errorf("%s: %q, %v", text, name, err)
 		}
 	}
-	for text, want := range map[string]string{"alpine": "in full", "r.example.com/**": "without *", "r.example.com/a:*": "without *"} {
+	for text, want := range map[string]string{"alpine": "in full", "r.example.com/**": "without *", "r.example.com/a:*": "without *", "r.example.com/a b*": "no name of an image has such characters"} {
 		if _, err := image.ParseName(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want an error with %q", text, err, want)
 		}

@@ -1,6 +1,7 @@
 package image_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,6 +56,10 @@ func TestJudge(t *testing.T) {
 		"a policy that is allowed":  {with(func(r *image.Rules) { r.Policies = []backend.PullPolicy{"never"} }), image.Host{}, change(asked(alpine), func(q *image.Request) { q.Image.Policies = []backend.PullPolicy{"never"} }), "", ""},
 		"no digest":                 {with(func(r *image.Rules) { r.DigestOnly = true }), image.Host{}, asked(alpine), "digest_only", alpine},
 		"no digest of a service":    {image.Rules{Images: []image.Pattern{"**"}, Services: []image.Pattern{"**"}, DigestOnly: true}, image.Host{MaxServices: 1}, asked("r.example.com/a@"+digest, postgres), "digest_only", postgres},
+		"a service alone, a digest": {image.Rules{Services: []image.Pattern{"**"}, DigestOnly: true}, image.Host{MaxServices: 1}, asked("", "r.example.com/a@"+digest), "", ""},
+		"two services":              {all, image.Host{MaxServices: 9}, asked(alpine, "r.example.com/x:1", "r.example.com/y:1"), "services", "r.example.com/x:1"},
+		"two users":                 {all, image.Host{MaxServices: 1}, change(asked(alpine, postgres), func(q *image.Request) { q.Image.User, q.Services[0].User = "0", "1" }), "image_users", `"0" of ` + alpine},
+		"two policies":              {all, image.Host{}, change(asked(alpine), func(q *image.Request) { q.Image.Policies = []backend.PullPolicy{"never", "if-not-present"} }), "pull_policies", `"never" of ` + alpine},
 		"a digest":                  {image.Rules{Images: []image.Pattern{"**"}, DigestOnly: true}, image.Host{}, asked("r.example.com/a@" + digest), "", ""},
 		"that of the policy file":   {image.Rules{DigestOnly: true, Users: []string{"1000"}}, image.Host{}, change(asked(alpine), func(q *image.Request) { q.Default = true }), "", ""},
 		"its services are not":      {image.Rules{}, image.Host{MaxServices: 1}, change(asked(alpine, postgres), func(q *image.Request) { q.Default = true }), "services", postgres},
@@ -74,6 +79,17 @@ func TestJudge(t *testing.T) {
 			if c.Want == "" || c.Got == "" {
 				t.Errorf("%s: the rule %s says nothing: %+v", name, c.Rule, c)
 			}
+		}
+	}
+}
+
+// TestManyPatterns: of a long list a rule tells the first ones, and how many more there are.
+func TestManyPatterns(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]string{10: "**, **", 11: "** and 1 more", 12: "** and 2 more"} {
+		checks := image.Rules{Images: slices.Repeat([]image.Pattern{"**"}, n)}.Judge(asked("a"), image.Host{})
+		if got := checks[0].Want; !strings.HasSuffix(got, want) || strings.Count(got, "**") != 10 {
+			t.Errorf("%d patterns: %s", n, got)
 		}
 	}
 }

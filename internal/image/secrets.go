@@ -27,12 +27,10 @@ type dockerConfig struct {
 }
 
 // ConfigSecrets returns what must not be printed of a text in the form of docker's
-// config.json, whether or not its logins are used.
+// config.json, whether or not its logins are used. Of a broken one it is what can be read.
 func ConfigSecrets(text string) []mask.Named {
 	var config dockerConfig
-	if text == "" || json.Unmarshal([]byte(text), &config) != nil {
-		return nil
-	}
+	_ = json.Unmarshal([]byte(text), &config)
 	var texts []string
 	for _, host := range slices.Sorted(maps.Keys(config.Auths)) {
 		a := config.Auths[host]

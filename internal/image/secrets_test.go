@@ -21,6 +21,7 @@ func TestConfigSecrets(t *testing.T) {
 		`{"auths":{"a":{"identitytoken":"identity-token","registrytoken":"registry-token"}}}`:             {"identity-token", "registry-token"},
 		`{"auths":{"a":{"auth":"dTpw"},"b":{"username":"u","password":"short"},"c":{}},"credsStore":"x"}`: {"dTpzaG9ydA=="},
 		`{"auths":{"a":{"auth":"what this is, is not known"}}}`:                                           {"what this is, is not known"},
+		`{"auths":{"a":5,"b":{"auth":"` + encoded + `"}}}`:                                                {encoded, "hunter2:hunter2"},
 		`{"auths":[]}`: nil, `x`: nil, ``: nil,
 	} {
 		if got := reveal(image.ConfigSecrets(text)); !slices.Equal(got, want) {
@@ -40,6 +41,9 @@ func TestLoginSecrets(t *testing.T) {
 		if err := mask.NewMasks().Add(got...); err != nil {
 			t.Errorf("%q: %v", password, err)
 		}
+	}
+	if got := image.LoginSecrets("a long name", mask.NewSecret("")); len(got) > 0 {
+		t.Errorf("a login without a password: %q", reveal(got))
 	}
 }
 

@@ -104,6 +104,16 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// TestUserAndPlatform: what is well formed is taken. That the author has written the user of
+// another executor too changes nothing.
+func TestUserAndPlatform(t *testing.T) {
+	t.Parallel()
+	got, err := request.Read(job.Response{Image: job.Container{Name: "a", User: "1000", OtherUser: "5", Platform: "linux/arm64"}}, nil)
+	if err != nil || got.Image.User != "1000" || got.Image.Platform != "linux/arm64" {
+		t.Errorf("%+v, %v", got.Image, err)
+	}
+}
+
 // TestReadRefuses: whatever else is wrong with an image or a service is its author's
 // mistake, and names what is wrong.
 func TestReadRefuses(t *testing.T) {

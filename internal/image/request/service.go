@@ -43,9 +43,9 @@ func aliases(name, more string) ([]string, error) {
 	if parts := reference.ReferenceRegexp.FindStringSubmatch(name); parts != nil {
 		name = parts[1]
 	}
-	host, path, _ := strings.Cut(name, "/")
-	if bare, port, ok := cutLast(host, ":"); ok && path != "" && strings.Trim(port, "0123456789") == "" {
-		name = bare + "/" + path
+	if host, path, ok := strings.Cut(name, "/"); ok {
+		host, _, _ = strings.Cut(host, ":")
+		name = host + "/" + path
 	}
 	all := []string{strings.ReplaceAll(name, "/", "__"), strings.ReplaceAll(name, "/", "-")}
 	for _, alias := range strings.Fields(strings.ReplaceAll(more, ",", " ")) {
@@ -59,15 +59,6 @@ func aliases(name, more string) ([]string, error) {
 		return nil, errors.New("it has too many aliases")
 	}
 	return unique(all), nil
-}
-
-// cutLast cuts a text at the last separator.
-func cutLast(text, separator string) (before, after string, found bool) {
-	i := strings.LastIndex(text, separator)
-	if i < 0 {
-		return text, "", false
-	}
-	return text[:i], text[i+len(separator):], true
 }
 
 // isHost reports whether a text can stand as a name in /etc/hosts.

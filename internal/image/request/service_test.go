@@ -2,6 +2,7 @@ package request_test
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -36,7 +37,7 @@ func TestAliases(t *testing.T) {
 		"service": "service", "namespace/service": "namespace__service namespace-service",
 		"domain.tld/service": "domain.tld__service domain.tld-service", "domain.tld/namespace/service": "domain.tld__namespace__service domain.tld-namespace-service",
 		"domain.tld:8080/service": "domain.tld__service domain.tld-service", "sub.domain.tld:8080/namespace/service": "sub.domain.tld__namespace__service sub.domain.tld-namespace-service",
-		"localhost": "localhost",
+		"localhost": "localhost", "[::1]:5000/service": "", "[::1]/service": "",
 	} {
 		for _, version := range []string{"", ":version", hex} {
 			got, err := request.Read(job.Response{Services: []job.Container{{Name: name + version}}}, nil)
@@ -46,6 +47,40 @@ func TestAliases(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestExpanded: what a name after $ stands for is what GitLab Runner has it stand for.
+func TestExpanded(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{"a$$b": "a$b", "$1": "", "${1}": "", "${12}": "twelve", "$A": "a", "${}": "", "$*": ""} {
+		service := job.Container{Name: "a", Variables: []job.Variable{{Key: "V", Value: text}}}
+		got, err := request.Read(job.Response{Services: []job.Container{service}}, job.Request{"1": "one", "12": "twelve", "A": "a", "*": "all"})
+		if err != nil || got.Services[0].Variables[0] != "V="+want {
+			t.Errorf("%s: %+v, %v, want %q", text, got.Services, err, want)
+		}
+	}
+}
+
+// TestMuchExpanded: once too much was expanded, nothing is, and it is an error, wherever in a
+// job that happens.
+func TestMuchExpanded(t *testing.T) {
+	const half = 1 << 19
+	variables := job.Request{"HALF": strings.Repeat(" ", half), "LESS": strings.Repeat(" ", half-20), "NAME": "r.example.com/x"}
+	before := allocated()
+	_, err := request.Read(job.Response{Services: []job.Container{{Name: "a", Alias: strings.Repeat("$HALF", 200)}}}, variables)
+	checkBad(t, err, "its variables have more than 1 MiB")
+	if used := allocated() - before; used > 50*half {
+		t.Errorf("it needs %d bytes", used)
+	}
+	_, err = request.Read(job.Response{Services: []job.Container{{Name: "a", Alias: "$HALF$LESS"}, {Name: "$NAME"}}}, variables)
+	checkBad(t, err, "its variables have more than 1 MiB")
+}
+
+// allocated returns how many bytes this process has allocated.
+func allocated() uint64 {
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.TotalAlloc
 }
 
 // TestAuthConfig: of DOCKER_AUTH_CONFIG only the logins in it are read, and no program that
