@@ -39,7 +39,7 @@ func TestLoad(t *testing.T) {
 	if err != nil || len(policy.Tenants()) != 1 || policy.Hash() != compile(t, minimal).Hash() {
 		t.Errorf("%+v, %v, want the policy that the file compiles to", policy, err)
 	}
-	const doctor = "; run doctor check on the runner's host"
+	const doctor = "; correct it; doctor check on the runner's host names all mistakes"
 	for name, test := range map[string]struct {
 		path, want string
 		missing    bool
