@@ -37,7 +37,7 @@ func openFolder(path string) (folder, error) {
 		return folder{}, err
 	}
 	var stat unix.Stat_t
-	if err = unix.Fstat(fd, &stat); err == nil && (int(stat.Uid) != os.Geteuid() || stat.Mode&0o077 != 0) {
+	if err = unix.Fstat(fd, &stat); int(stat.Uid) != os.Geteuid() || stat.Mode&0o077 != 0 {
 		err = fmt.Errorf("other users than %d can open it", os.Geteuid())
 	}
 	if err != nil {
@@ -55,7 +55,7 @@ func (d folder) close() { _ = unix.Close(d.fd) }
 func (d folder) lock(ctx context.Context) error {
 	for {
 		err := unix.Flock(d.fd, unix.LOCK_EX|unix.LOCK_NB)
-		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
+		if !errors.Is(err, unix.EWOULDBLOCK) {
 			return err
 		}
 		select {
@@ -84,7 +84,8 @@ func (s Source) read(d folder) cache {
 	file := os.NewFile(uintptr(fd), s.name())
 	defer file.Close()
 	var stat unix.Stat_t
-	if unix.Fstat(fd, &stat) != nil || stat.Mode != unix.S_IFREG|0o600 || int(stat.Uid) != os.Geteuid() {
+	_ = unix.Fstat(fd, &stat) // of a file that cannot be asked the mode is 0
+	if stat.Mode != unix.S_IFREG|0o600 || int(stat.Uid) != os.Geteuid() {
 		return cache{}
 	}
 	content, err := io.ReadAll(io.LimitReader(file, maxCache+1))

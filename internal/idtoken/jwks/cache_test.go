@@ -136,6 +136,36 @@ func TestCacheCannotBeKept(t *testing.T) {
 	if len(*warnings) != 1 || !strings.Contains((*warnings)[0], "cannot be kept in "+s.Dir) {
 		t.Errorf("warnings %q", *warnings)
 	}
+	if left, err := os.ReadDir(s.Dir); err != nil || len(left) != 1 {
+		t.Errorf("left in the folder: %v, %v", left, err)
+	}
+}
+
+// TestCacheOfNoTime: the clock of a host that has none can be past what JSON can say.
+func TestCacheOfNoTime(t *testing.T) {
+	t.Parallel()
+	server := start(t)
+	s, warnings := later(source(t, server.Issuer()), 0)
+	far := time.Date(10_001, 1, 1, 0, 0, 0, 0, time.UTC)
+	s.Now = func() time.Time { return far }
+	verified(t, s, server.SignToken(claims(s.Issuer, map[string]any{"exp": far.Unix() + 60})))
+	left, err := os.ReadDir(s.Dir)
+	if err != nil || len(left) > 0 || len(*warnings) != 1 {
+		t.Errorf("left %v, %v, warnings %q", left, err, *warnings)
+	}
+}
+
+// TestCacheWithoutKeys: a cache that has no keys is none: nobody waits because of it.
+func TestCacheWithoutKeys(t *testing.T) {
+	t.Parallel()
+	server := start(t)
+	s, _ := later(source(t, server.Issuer()), 0)
+	content := bytes.Replace(poison(t, s.Issuer, s.Now(), s.Now()), []byte(`"evil"`), []byte(`""`), 1)
+	kit.Must(t, os.WriteFile(cachePath(s), content, 0o600))
+	s, waited := waiting(s, nil)
+	if verified(t, s, server.SignToken(claims(s.Issuer, nil))); *waited > 0 {
+		t.Errorf("waited for %v", *waited)
+	}
 }
 
 // TestCacheCannotBeMade: the warning says why no file can be made.
@@ -158,22 +188,25 @@ func TestFolder(t *testing.T) {
 	t.Parallel()
 	server := start(t)
 	raw := server.SignToken(claims(server.Issuer(), nil))
-	for name, spoil := range map[string]func(t *testing.T, s *jwks.Source){
-		"missing":   func(_ *testing.T, s *jwks.Source) { s.Dir += "/x" },
-		"not set":   func(_ *testing.T, s *jwks.Source) { s.Dir = "" },
-		"mode 0755": func(t *testing.T, s *jwks.Source) { kit.Must(t, os.Chmod(s.Dir, 0o755)) },
-		"a file":    func(t *testing.T, s *jwks.Source) { s.Dir += "/x"; kit.Must(t, os.WriteFile(s.Dir, nil, 0o600)) },
-		"a link":    func(t *testing.T, s *jwks.Source) { kit.Must(t, os.Symlink(s.Dir, s.Dir+"2")); s.Dir += "2" },
-		"another user's": func(t *testing.T, s *jwks.Source) {
+	for name, test := range map[string]struct {
+		spoil func(t *testing.T, s *jwks.Source)
+		why   string
+	}{
+		"missing":   {func(_ *testing.T, s *jwks.Source) { s.Dir += "/x" }, "no such file or directory"},
+		"not set":   {func(_ *testing.T, s *jwks.Source) { s.Dir = "" }, "no such file or directory"},
+		"mode 0755": {func(t *testing.T, s *jwks.Source) { kit.Must(t, os.Chmod(s.Dir, 0o755)) }, "other users than"},
+		"a file":    {func(t *testing.T, s *jwks.Source) { s.Dir += "/x"; kit.Must(t, os.WriteFile(s.Dir, nil, 0o600)) }, "not a directory"},
+		"a link":    {func(t *testing.T, s *jwks.Source) { kit.Must(t, os.Symlink(s.Dir, s.Dir+"2")); s.Dir += "2" }, "not a directory"},
+		"another user's": {func(t *testing.T, s *jwks.Source) {
 			kit.NeedRoot(t, "folders of other users")
 			kit.Must(t, os.Chown(s.Dir, 65534, 65534))
-		},
+		}, "other users than"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := source(t, server.Issuer())
-			spoil(t, &s)
-			refused(t, s, raw, fault.Admin, "the folder of the issuer's keys, "+s.Dir+":", "mode 0700 that belongs to the user who runs the driver")
+			test.spoil(t, &s)
+			refused(t, s, raw, fault.Admin, "the folder of the issuer's keys, "+s.Dir+": "+test.why, "mode 0700 that belongs to the user who runs the driver")
 		})
 	}
 }

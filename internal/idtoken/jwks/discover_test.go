@@ -85,8 +85,10 @@ func TestNamedURL(t *testing.T) {
 		t.Error("the keys of two addresses share a cache")
 	}
 	s = source(t, s.Issuer)
-	s.URL = "ftp://127.0.0.1/keys"
-	refused(t, s, token(t, s.Issuer), fault.Admin, "correct jwks_url")
+	for _, url := range []string{"ftp://127.0.0.1/keys", "http://[::1", "%zz"} {
+		s.URL = url
+		refused(t, s, token(t, s.Issuer), fault.Admin, "the URL of the keys is not an https URL", "correct jwks_url")
+	}
 	s = source(t, "gitlab.invalid")
 	refused(t, s, token(t, s.Issuer), fault.Admin, `the issuer "gitlab.invalid" is not an https URL`)
 	s = source(t, "http://192.0.2.1")

@@ -163,3 +163,13 @@ func TestOfIDToken(t *testing.T) {
 		t.Error("a token of another form costs a request")
 	}
 }
+
+// TestNameTwice: a header that says a thing twice can say one to us and another to others.
+func TestNameTwice(t *testing.T) {
+	t.Parallel()
+	s := source(t, "https://gitlab.invalid")
+	_, err := s.Verify(t.Context(), byHand(t, `{"alg":"RS256","kid":"k","kid":"l"}`, nil, claims(s.Issuer, nil)))
+	if err == nil || !strings.Contains(err.Error(), "it is not a JSON Web Token") || fault.SideOf(err) != fault.Author {
+		t.Errorf("error %v", err)
+	}
+}

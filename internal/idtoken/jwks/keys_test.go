@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"encoding/json"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 
@@ -65,6 +66,18 @@ func TestTwoKeysOfAName(t *testing.T) {
 	refused(t, s, forge(t, third, withKid("k"), claims("i", nil)), fault.Author, "its signature does not verify with the key")
 }
 
+// TestManyKeys: of more than 100 keys, the first ones count.
+func TestManyKeys(t *testing.T) {
+	t.Parallel()
+	first, last := ecKey(elliptic.P256()), ecKey(elliptic.P256())
+	keys := slices.Repeat([]jose.JSONWebKey{{Key: first.Public(), KeyID: "first"}}, 100)
+	s := jwks.Source{Issuer: "i", File: keySet(t, append(keys, jose.JSONWebKey{Key: last.Public(), KeyID: "last"})...)}
+	verified(t, s, forge(t, jose.SigningKey{Algorithm: jose.ES256, Key: first}, withKid("first"), claims("i", nil)))
+	refused(t, s, forge(t, jose.SigningKey{Algorithm: jose.ES256, Key: last}, withKid("last"), claims("i", nil)), fault.Author, "no key of i has signed this token")
+	s.File = keySet(t, append(keys[1:], jose.JSONWebKey{Key: last.Public(), KeyID: "last"})...)
+	verified(t, s, forge(t, jose.SigningKey{Algorithm: jose.ES256, Key: last}, withKid("last"), claims("i", nil)))
+}
+
 // TestBadFile: a bad jwks_file is the admin's error and causes no request.
 func TestBadFile(t *testing.T) {
 	t.Parallel()
@@ -74,9 +87,11 @@ func TestBadFile(t *testing.T) {
 		"": "no JSON Web Key Set", "<html>": "no JSON Web Key Set", `{"keys":{}}`: "no JSON Web Key Set", `{}`: "no key that may sign",
 		`{"keys":[]}`: "no key that may sign",
 		string(keySet(t, jose.JSONWebKey{Key: attacker().Public()})): "no key that may sign",
-		// More bits than 8192 only cost time.
-		string(keySet(t, jose.JSONWebKey{Key: &rsa.PublicKey{N: new(big.Int).Lsh(attacker().N, 8192), E: 65537}, KeyID: "k"})): "no key that may sign",
-		`{"keys":[null,1,{},{"kty":"oct","kid":"k","k":"AAAA"}]}`:                                                              "no key that may sign",
+		// More bits than 4096 only cost time.
+		string(keySet(t, jose.JSONWebKey{Key: &rsa.PublicKey{N: new(big.Int).Lsh(attacker().N, 2049), E: 65537}, KeyID: "k"})): "no key that may sign",
+		// Of a key that contradicts itself nothing counts.
+		strings.Replace(string(keySet(t, jose.JSONWebKey{Key: attacker().Public(), KeyID: "k"})), `"kid"`, `"x5u":"%zz","kid"`, 1): "no key that may sign",
+		`{"keys":[null,1,{},{"kty":"oct","kid":"k","k":"AAAA"}]}`:                                                                  "no key that may sign",
 	} {
 		s := source(t, server.Issuer())
 		s.File = []byte(content)

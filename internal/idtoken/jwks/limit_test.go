@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,5 +65,23 @@ func TestWait(t *testing.T) {
 	_, err := s.Verify(ctx, server.SignToken(claims(s.Issuer, nil)))
 	if err == nil || fault.SideOf(err) != fault.Infrastructure || time.Since(began) > 3*time.Second {
 		t.Errorf("after %v: %v, want an error of infrastructure's", time.Since(began), err)
+	}
+}
+
+// TestNoSecondTry: if there is no time for a second request, the error says why the first one
+// failed.
+func TestNoSecondTry(t *testing.T) {
+	t.Parallel()
+	server := start(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	s := source(t, server.Issuer())
+	keys := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		time.AfterFunc(20*time.Millisecond, cancel)
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	defer keys.Close()
+	s.URL = keys.URL
+	if _, err := s.Verify(ctx, server.SignToken(claims(s.Issuer, nil))); err == nil || !strings.Contains(err.Error(), "HTTP status 503") {
+		t.Errorf("error %v", err)
 	}
 }
