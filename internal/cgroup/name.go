@@ -25,8 +25,8 @@ func NameOf(job int64, mark string) Name {
 // valid reports whether NameOf can have made the name.
 func (n Name) valid() bool {
 	id, mark, _ := strings.Cut(strings.TrimPrefix(string(n), prefix), "-")
-	job, err := strconv.ParseInt(id, 10, 64)
-	return err == nil && job > 0 && n == NameOf(job, mark) && (mark == "" || isMark(mark))
+	job, _ := strconv.ParseInt(id, 10, 64)
+	return job > 0 && n == NameOf(job, mark) && (mark == "" || isMark(mark))
 }
 
 // isMark reports whether a text has the form of a mark.

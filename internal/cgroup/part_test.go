@@ -44,6 +44,18 @@ func play(name string) error {
 		}
 		return parent.Remove(ctx, job)
 	}
+	if name == "create" {
+		parent, err := cgroup.OwnOf(cgroup.V1)
+		if err == nil {
+			_, err = parent.Create(ctx, job)
+		}
+		return err
+	}
+	if name == "kill without descriptors" {
+		if err := kit.Deny(unix.ENOSYS, kit.Call{Number: unix.SYS_PIDFD_OPEN}); err != nil {
+			return err
+		}
+	}
 	parent, err := cgroup.OwnOf(cgroup.V2)
 	if err != nil {
 		return err

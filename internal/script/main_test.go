@@ -193,8 +193,20 @@ func (d *driver) start(t *testing.T) {
 	})
 }
 
-// end waits for the driver and returns its reports.
+// end waits for the driver and returns its reports. No process of a script may be left.
 func (d *driver) end(t *testing.T) []report {
+	t.Helper()
+	reports := d.reports(t)
+	for _, r := range reports {
+		if len(r.Left)+len(r.Alive) > 0 {
+			t.Errorf("after Run these still live: %v %v", r.Left, r.Alive)
+		}
+	}
+	return reports
+}
+
+// reports waits for the driver and returns its reports.
+func (d *driver) reports(t *testing.T) []report {
 	t.Helper()
 	if err := d.Wait(); err != nil {
 		t.Fatalf("driver: %v\n%s", err, &d.stderr)
@@ -203,11 +215,6 @@ func (d *driver) end(t *testing.T) []report {
 	kit.Must(t, err)
 	var reports []report
 	kit.Must(t, json.Unmarshal(content, &reports))
-	for _, r := range reports {
-		if len(r.Left)+len(r.Alive) > 0 {
-			t.Errorf("after Run these still live: %v %v", r.Left, r.Alive)
-		}
-	}
 	return reports
 }
 

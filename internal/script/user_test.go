@@ -190,3 +190,16 @@ func TestUserWithoutCapabilities(t *testing.T) {
 		}
 	}
 }
+
+// TestLeft: what cannot be killed does not hold the driver for ever, and is named.
+func TestLeft(t *testing.T) {
+	t.Parallel()
+	d := newUserDriver(t, "setsid -f sleep 1000 <&- >&- 2>&-\n")
+	setpriv, err := exec.LookPath("setpriv")
+	kit.Must(t, err)
+	d.Path, d.Args = setpriv, []string{setpriv, "--bounding-set=-kill", "--inh-caps=-kill", d.Path}
+	d.start(t)
+	if r := d.reports(t)[0]; len(r.Left) != 1 || len(r.Alive) != 1 || r.Left[0] != r.Alive[0].ID || r.Err != "" {
+		t.Errorf("%+v, want one process that is left", r)
+	}
+}
