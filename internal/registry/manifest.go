@@ -148,6 +148,10 @@ func (q query) read(d *remote.Descriptor) (Resolved, error) {
 	if !ok {
 		return Resolved{}, errBroken("manifest")
 	}
+	if slices.ContainsFunc(doc.Layers, isElsewhere) {
+		return Resolved{}, unfit(errors.New("a layer of the image is not in its registry, but on another server"),
+			"push the image with all its layers, such as by skopeo copy, or build it on another base image")
+	}
 	image, err := d.Image()
 	if err != nil {
 		return Resolved{}, err
@@ -160,9 +164,24 @@ func (q query) read(d *remote.Descriptor) (Resolved, error) {
 	if json.Unmarshal(raw, &c) != nil {
 		return Resolved{}, errBroken("configuration")
 	}
+	if n := len(c.Config.Env); n > maxVariables {
+		return Resolved{}, unfit(fmt.Errorf("the image sets %d variables", n), fmt.Sprintf("build it with no more than %d variables (ENV)", maxVariables))
+	}
 	resolved := c.resolved()
 	resolved.Manifest, resolved.Size = d.Digest.String(), size
 	return resolved, q.suits(c)
+}
+
+// maxVariables bounds how many variables an image may set. podman needs a time that grows with
+// the square of their number: half a minute for 100,000.
+const maxVariables = 10_000
+
+// isElsewhere reports whether a layer is, or may be, on another server, whose address the
+// manifest has. Podman would ask that server, and the policy allows registries.
+//
+// https://github.com/opencontainers/image-spec/blob/v1.1.0/descriptor.md (urls)
+func isElsewhere(layer v1.Descriptor) bool {
+	return len(layer.URLs) > 0 || layer.MediaType.IsLayer() && !layer.MediaType.IsDistributable()
 }
 
 // suits returns an error if an image says that it is for another platform than the caller

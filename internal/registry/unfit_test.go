@@ -53,7 +53,16 @@ const (
 	ociConfig   = "application/vnd.oci.image.config.v1+json"
 )
 
-// TestBroken: documents that contradict themselves, which no registry takes, are refused.
+// maxVariables is how many variables an image may set.
+const maxVariables = 10_000
+
+// variables returns a configuration with so many variables.
+func variables(n int) string {
+	return `{"os":"linux","architecture":"amd64","config":{"User":"x","Env":["A=b"` + strings.Repeat(`,"A=b"`, n-1) + `]}}`
+}
+
+// TestBroken: documents that contradict themselves, or that no engine can use well, are
+// refused.
 func TestBroken(t *testing.T) {
 	t.Parallel()
 	of := func(config string) string {
@@ -81,6 +90,11 @@ func TestBroken(t *testing.T) {
 		"no digest in an index":  {ociIndex, `{"manifests":[{"platform":{"os":"linux","architecture":"amd64"}}]}`, fine, "the index of the image is broken"},
 		"an index no JSON":       {ociIndex, `{"SECRET`, fine, "the manifest of the image is broken"},
 		"an index of others":     {ociIndex, `{"manifests":[{"mediaType":"x","digest":"sha256:` + strings.Repeat("0", 64) + `"}]}`, fine, "is not for the platform linux/amd64"},
+		"a layer elsewhere":      {ociManifest, "{" + of(fine) + `,"layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","urls":["https://example.com/x"],"digest":"sha256:` + strings.Repeat("0", 64) + `"}]}`, fine, "is not in its registry"},
+		"an OCI layer elsewhere": {ociManifest, "{" + of(fine) + `,"layers":[{"mediaType":"application/vnd.oci.image.layer.nondistributable.v1.tar+gzip","digest":"sha256:` + strings.Repeat("0", 64) + `"}]}`, fine, "is not in its registry"},
+		"a foreign layer":        {ociManifest, "{" + of(fine) + `,"layers":[{"mediaType":"application/vnd.docker.image.rootfs.foreign.diff.tar.gzip","digest":"sha256:` + strings.Repeat("0", 64) + `"}]}`, fine, "is not in its registry"},
+		"many variables":         {ociManifest, "{" + of(variables(maxVariables)) + "}", variables(maxVariables), ""},
+		"too many variables":     {ociManifest, "{" + of(variables(maxVariables+1)) + "}", variables(maxVariables + 1), "the image sets 10001 variables"},
 		"less than nothing":      {ociManifest, "{" + of(fine) + "," + layers(-1, 2) + "}", fine, "the manifest of the image is broken"},
 		"more than all":          {ociManifest, "{" + of(fine) + "," + layers(1<<62, 1<<62) + "}", fine, "the manifest of the image is broken"},
 		"configuration no JSON":  {ociManifest, "{" + of("[1]") + "}", "[1]", "the configuration of the image is broken"},

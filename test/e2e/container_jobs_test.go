@@ -39,3 +39,19 @@ func TestJobsInImages(t *testing.T) { //nolint:tparallel // the jobs must be ove
 	})
 	w.checkNothingLeft(t)
 }
+
+// TestTokenAlone: with default: id_tokens in .gitlab-ci.yml a job of a project without a tenant
+// has a token too. It runs in its image, without credentials.
+func TestTokenAlone(t *testing.T) {
+	t.Parallel()
+	if !kit.InUnified(t, "jobs in containers") {
+		return
+	}
+	w := newContainerWorld(t, "")
+	job := w.alpha(`echo "GOT=${#AWS_SECRET_ACCESS_KEY}, token ${GITLAB_OIDC_TOKEN:+there}, user $(id -u)"`)
+	job.Project, job.Variables = coordinator.Project{ID: 43, Path: "other/lint"}, nil
+	log := w.succeed(t, sharedToken, w.in("ci/tool:1", job))
+	contains(t, log, "this job has no tenant and no credentials: no tenant of this runner allows this job", "GOT=0, token there, user 0")
+	w.settle(t)
+	w.checkNoContainer(t, "a token alone")
+}

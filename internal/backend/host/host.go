@@ -57,12 +57,16 @@ func below(dir, folder string) string {
 }
 
 // Reap kills the processes in the job's cgroup, and removes the cgroup. It takes at most
-// ten seconds. If the record names no cgroup, there is nothing to do: run has killed the
-// processes that it could find.
+// ten seconds. Where the data cannot be read, only an admin can tell what is left. If the
+// record names no cgroup, there is nothing to do: run has killed the processes that it could
+// find.
 func (*Backend) Reap(ctx context.Context, data json.RawMessage, id job.ID) error {
 	p, err := parse(data)
-	if err != nil || p.Cgroup == "" {
-		return err
+	if err != nil {
+		return fault.New(fault.LeftBehind, err, "kill what is left of the job on the runner's host, then remove its folder, which is named before this")
+	}
+	if p.Cgroup == "" {
+		return nil
 	}
 	return cgroup.Reap(ctx, p.Cgroup, p.group(id))
 }

@@ -122,6 +122,9 @@ func TestBadData(t *testing.T) {
 		_, begun := b.Begin(data, 7)
 		_, limits := b.Limits(data)
 		_, leavings := b.Leavings(data, nil)
+		if reaped := b.Reap(t.Context(), data, 7); string(data) != "{}" && (fault.CodeOf(reaped) != fault.LeftBehind || !strings.Contains(reaped.Error(), "then remove its folder")) {
+			t.Errorf("Reap with data %q: %v", data, reaped)
+		}
 		for what, err := range map[string]error{"Environ": environ, "Run": ran, "Begin": begun, "Start": b.Start(data, exec.Command("true")), "Limits": limits, "Leavings": leavings} {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s with data %q: %v, want %q", what, data, err, want)
