@@ -45,7 +45,7 @@ bin/test/debian.tar:
 	@echo "fetching Debian 12: about two minutes, once"
 	rm -rf bin/test/debian
 	mkdir -p bin/test/debian
-	if debootstrap --variant=minbase --include=systemd-sysv,dbus,cron,sudo,git bookworm bin/test/debian > bin/test/debian.log; \
+	if debootstrap --variant=minbase --include=systemd-sysv,dbus,cron,sudo,git,iproute2 bookworm bin/test/debian > bin/test/debian.log; \
 	then tar -C bin/test/debian --numeric-owner -cf $@ .; \
 	else tail -n 3 bin/test/debian.log; echo "NOT FETCHED: Debian 12"; fi
 	rm -rf bin/test/debian bin/test/debian.log

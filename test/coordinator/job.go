@@ -42,6 +42,8 @@ type Job struct {
 	Mutate func(job map[string]any)
 	// MutateClaims changes the claims of each ID token before it is signed.
 	MutateClaims func(claims map[string]any)
+	// SignedBy is the server whose key signs the ID tokens; nil: the job's own.
+	SignedBy *Server
 }
 
 // Project identifies a project.

@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"cmp"
 	"crypto/rand"
 	"fmt"
 	"net/http"
@@ -48,6 +49,25 @@ func (r *Run) Claims(audience string) map[string]any {
 	addProjectClaims(claims, "job_", project)
 	addEnvironmentClaims(claims, r.job)
 	return claims
+}
+
+// SignIDToken returns a token as the job has it in a variable of its IDTokens, also if no runner
+// ever takes the job.
+func (r *Run) SignIDToken(variable string) (string, error) {
+	aud, ok := r.job.IDTokens[variable]
+	if !ok {
+		return "", fmt.Errorf("job %d has no ID token %s", r.id, variable)
+	}
+	return r.idToken(aud), nil
+}
+
+// idToken signs an ID token of the job.
+func (r *Run) idToken(audience string) string {
+	claims := r.Claims(audience)
+	if r.job.MutateClaims != nil {
+		r.job.MutateClaims(claims)
+	}
+	return cmp.Or(r.job.SignedBy, r.server).SignToken(claims)
 }
 
 // addProjectClaims adds the claims about a project. Their names begin with prefix.

@@ -51,11 +51,7 @@ func (r *Run) persistedVariables() []Variable {
 func (r *Run) tokenVariables() []Variable {
 	var variables []Variable
 	for _, name := range slices.Sorted(maps.Keys(r.job.IDTokens)) {
-		claims := r.Claims(r.job.IDTokens[name])
-		if r.job.MutateClaims != nil {
-			r.job.MutateClaims(claims)
-		}
-		variables = append(variables, secret(name, r.server.SignToken(claims)))
+		variables = append(variables, secret(name, r.idToken(r.job.IDTokens[name])))
 	}
 	return variables
 }

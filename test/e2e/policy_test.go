@@ -1,8 +1,10 @@
 package e2e_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -178,11 +180,15 @@ func (p *policyWorld) checkAudit(t *testing.T) {
 type refusal struct {
 	token  string
 	change func(*coordinator.Job)
+	code   string // such as RC103
 	rule   string
 	log    []string
 }
 
-func refusals(t *testing.T, p *policyWorld) map[string]refusal {
+// tokenRefusals are jobs that are refused for what their ID token says, by the driver and by a
+// broker.
+func tokenRefusals(t *testing.T) map[string]refusal {
+	t.Helper()
 	claim := func(name string, value any) func(*coordinator.Job) {
 		return func(j *coordinator.Job) {
 			j.MutateClaims = func(claims map[string]any) { claims[name] = value }
@@ -191,39 +197,51 @@ func refusals(t *testing.T, p *policyWorld) map[string]refusal {
 	ref := func(name string) func(*coordinator.Job) {
 		return func(j *coordinator.Job) { j.Ref = name }
 	}
+	forger := startGitLab(t)
 	return map[string]refusal{
-		"a ref of another case":  {change: ref("Main"), rule: "refs"},
-		"a ref below":            {change: ref("main/x"), rule: "refs"},
-		"a ref that climbs":      {change: ref("release/../main"), rule: "refs"},
-		"a tag":                  {change: func(j *coordinator.Job) { j.RefType = "tag" }, rule: "ref_types"},
-		"not protected":          {change: func(j *coordinator.Job) { j.Protected = false }, rule: "protected", log: []string{"not protected"}},
-		"another environment":    {change: func(j *coordinator.Job) { j.Environment = "beta" }, rule: "environments"},
-		"no environment":         {change: func(j *coordinator.Job) { j.Environment = "" }, rule: "environments"},
-		"another project":        {change: func(j *coordinator.Job) { j.Project = coordinator.Project{ID: 43, Path: "acme/other"} }, rule: "projects"},
-		"a fork's merge request": {change: claim("project_path", "mallory/deploy"), rule: "projects", log: []string{"mallory/deploy"}},
-		"another audience":       {change: claim("aud", []string{"https://alpha.example", "https://beta.example"}), rule: "audience"},
-		"a token that is over":   {change: claim("exp", time.Now().Add(-2*time.Minute).Unix())},
-		"a token of another job": {change: claim("job_id", "1"), log: []string{`its claim job_id is "1"`}},
-		"another issuer":         {change: claim("iss", "https://gitlab.example.org"), log: []string{"https://gitlab.example.org"}},
+		"a ref of another case":  {change: ref("Main"), code: "RC103", rule: "refs"},
+		"a ref below":            {change: ref("main/x"), code: "RC103", rule: "refs"},
+		"a ref that climbs":      {change: ref("release/../main"), code: "RC103", rule: "refs"},
+		"a tag":                  {change: func(j *coordinator.Job) { j.RefType = "tag" }, code: "RC103", rule: "ref_types"},
+		"not protected":          {change: func(j *coordinator.Job) { j.Protected = false }, code: "RC103", rule: "protected", log: []string{"not protected"}},
+		"another environment":    {change: func(j *coordinator.Job) { j.Environment = "beta" }, code: "RC103", rule: "environments"},
+		"no environment":         {change: func(j *coordinator.Job) { j.Environment = "" }, code: "RC103", rule: "environments"},
+		"another project":        {change: func(j *coordinator.Job) { j.Project = coordinator.Project{ID: 43, Path: "acme/other"} }, code: "RC103", rule: "projects"},
+		"a fork's merge request": {change: claim("project_path", "mallory/deploy"), code: "RC103", rule: "projects", log: []string{"mallory/deploy"}},
+		"another audience":       {change: claim("aud", []string{"https://alpha.example", "https://beta.example"}), code: "RC103", rule: "audience"},
+		"a token that is over":   {change: claim("exp", time.Now().Add(-2*time.Minute).Unix()), code: "RC102"},
+		"another issuer":         {change: claim("iss", "https://gitlab.example.org"), code: "RC102", log: []string{"https://gitlab.example.org"}},
+		"a forged token":         {change: func(j *coordinator.Job) { j.SignedBy = forger }, code: "RC102", log: []string{"has signed this token"}},
+	}
+}
+
+// jobRefusals are jobs that the driver refuses, and that a broker cannot know.
+func jobRefusals(t *testing.T, p *policyWorld) map[string]refusal {
+	t.Helper()
+	return map[string]refusal{
+		"a token of another job": {
+			change: func(j *coordinator.Job) { j.MutateClaims = func(claims map[string]any) { claims["job_id"] = "1" } },
+			code:   "RC102", log: []string{`its claim job_id is "1"`},
+		},
 		"no such tenant": {
 			change: func(j *coordinator.Job) { j.Variables = []coordinator.Variable{{Key: "TENANT", Value: "delta"}} },
-			log:    []string{`"delta"`},
+			code:   "RC104", log: []string{`"delta"`},
 		},
 		"the tenant of another runner": {
 			token:  alphaToken,
 			change: func(j *coordinator.Job) { j.Variables = []coordinator.Variable{{Key: "TENANT", Value: "beta"}} },
-			log:    []string{`the job asks for tenant "beta", this runner serves tenant "alpha" only`},
+			code:   "RC1", log: []string{`the job asks for tenant "beta", this runner serves tenant "alpha" only`},
 		},
 		"no token, and the tenant is required": {
 			token:  alphaToken,
 			change: func(j *coordinator.Job) { j.IDTokens, j.Variables = nil, nil },
-			log:    []string{"GITLAB_OIDC_TOKEN", "  id_tokens:\n", "      aud: https://alpha.example"},
+			code:   "RC101", log: []string{"GITLAB_OIDC_TOKEN", "  id_tokens:\n", "      aud: https://alpha.example"},
 		},
 		"a stale key": {
 			change: func(j *coordinator.Job) {
 				j.Variables = append(j.Variables, coordinator.Variable{Key: "AWS_PROFILE", Value: "old"})
 			},
-			log: []string{"variables of the job would override its tenant's credentials; ", "  variables  AWS_PROFILE"},
+			code: "RC1", log: []string{"variables of the job would override its tenant's credentials; ", "  variables  AWS_PROFILE"},
 		},
 		"a token of an earlier job": {
 			change: func(j *coordinator.Job) {
@@ -232,7 +250,7 @@ func refusals(t *testing.T, p *policyWorld) map[string]refusal {
 				j.IDTokens = nil
 				j.Variables = append(j.Variables, coordinator.Variable{Key: "GITLAB_OIDC_TOKEN", Value: earlier.IDToken("GITLAB_OIDC_TOKEN")})
 			},
-			log: []string{"its claim job_id is "},
+			code: "RC102", log: []string{"its claim job_id is "},
 		},
 	}
 }
@@ -242,30 +260,32 @@ func refusals(t *testing.T, p *policyWorld) map[string]refusal {
 func TestPolicyRefuses(t *testing.T) { //nolint:tparallel // one job after another, as each is counted
 	t.Parallel()
 	p := newPolicyWorld(t)
-	for name, r := range refusals(t, p) {
-		t.Run(name, func(t *testing.T) {
-			job := p.alpha("echo THE SCRIPT RUNS")
-			r.change(&job)
-			issued := len(p.recorder.Issued())
-			token := r.token
-			if token == "" {
-				token = sharedToken
-			}
-			run := p.enqueue(token, job)
-			if result := wait(t, run); result.FailureReason != "script_failure" {
-				t.Errorf("%+v", result)
-			}
-			contains(t, run.Text(), append(r.log, "· RC1")...)
-			if strings.Contains(run.Text(), "THE SCRIPT RUNS") || len(p.recorder.Issued()) != issued {
-				t.Errorf("the script ran, or STS was asked; log:\n%s", run.Text())
-			}
-			events := p.events(t, run)
-			if len(events) != 1 || events[0]["allowed"] != false || r.rule != "" && events[0]["rule"] != r.rule {
-				t.Errorf("audit log: %v, want one refusal by rule %q", events, r.rule)
-			}
-		})
+	all := tokenRefusals(t)
+	maps.Copy(all, jobRefusals(t, p))
+	for name, r := range all {
+		t.Run(name, func(t *testing.T) { p.checkRefused(t, r) })
 	}
 	p.checkNothingLeft(t)
+}
+
+// checkRefused fails the test unless the driver refuses a job.
+func (p *policyWorld) checkRefused(t *testing.T, r refusal) {
+	t.Helper()
+	job := p.alpha("echo THE SCRIPT RUNS")
+	r.change(&job)
+	issued := len(p.recorder.Issued())
+	run := p.enqueue(cmp.Or(r.token, sharedToken), job)
+	if result := wait(t, run); result.FailureReason != "script_failure" {
+		t.Errorf("%+v", result)
+	}
+	contains(t, run.Text(), append(r.log, "· "+r.code)...)
+	if strings.Contains(run.Text(), "THE SCRIPT RUNS") || len(p.recorder.Issued()) != issued {
+		t.Errorf("the script ran, or STS was asked; log:\n%s", run.Text())
+	}
+	events := p.events(t, run)
+	if len(events) != 1 || events[0]["allowed"] != false || r.rule != "" && events[0]["rule"] != r.rule {
+		t.Errorf("audit log: %v, want one refusal by rule %q", events, r.rule)
+	}
 }
 
 // TestPolicyFaults breaks what the policy stands on, one after another.

@@ -49,7 +49,7 @@ func copyClients(dir string) error {
 	if err := find(&script, root, "bin/test/js/s3.js", "make parts"); err != nil {
 		return err
 	}
-	for _, from := range []string{script, filepath.Join(root, "test/clients/s3.py"), filepath.Join(root, "test/clients/s3.sh")} {
+	for _, from := range []string{script, filepath.Join(root, "test/clients/s3.py"), filepath.Join(root, "test/clients/watch.py"), filepath.Join(root, "test/clients/s3.sh")} {
 		content, err := os.ReadFile(from)
 		if err != nil {
 			return err
