@@ -37,11 +37,13 @@ type entry struct {
 }
 
 // ended reports whether the token has ceased to serve.
-func (e *entry) ended(now time.Time) bool { return e.session != nil && !now.Before(e.session.Ends) }
+func (e *entry) ended(now time.Time) bool {
+	return e.session != nil && e.session.over(e.session.Ends, now)
+}
 
 // has reports whether the entry has a session that clients may get.
 func (e *entry) has(now time.Time, policy string) bool {
-	return e.session != nil && e.policy == policy && now.Before(e.session.Expires) && now.Before(e.session.Ends)
+	return e.session != nil && e.policy == policy && !e.session.over(e.session.Expires, now) && !e.ended(now)
 }
 
 // rests reports whether the last try has failed, and it is too early for another one.
@@ -55,7 +57,7 @@ func (e *entry) over(now time.Time) bool {
 	if e.session == nil {
 		return idle >= remembered && !now.Before(e.again)
 	}
-	return e.ended(now) || idle >= used && !now.Before(e.session.Expires)
+	return e.ended(now) || idle >= used && e.session.over(e.session.Expires, now)
 }
 
 // due reports whether the entry is worked on although nobody asks.

@@ -25,6 +25,12 @@ type Session struct {
 	Terms          [32]byte      // hash of what was ordered
 }
 
+// over reports whether a time of the session has come: by the clock, or by how long ago the session
+// was issued. A clock that was set back does not make it last.
+func (s *Session) over(end, now time.Time) bool {
+	return !now.Before(end) || now.Sub(s.Since) >= end.Sub(s.Since)
+}
+
 // Source gets sessions. It is called once at a time for an Ask.
 type Source interface {
 	// Policy returns the hash of the policy file in force.

@@ -49,9 +49,11 @@ func newKeeper(source Source, limits Limits, now func() time.Time) *Keeper {
 	return k
 }
 
-// Close ends all work, and waits for its end.
+// Close ends all work, and waits for its end. Nothing is begun any more.
 func (k *Keeper) Close() {
+	k.mu.Lock() // who begins work has looked at ctx
 	k.stop()
+	k.mu.Unlock()
 	k.work.Wait()
 }
 
@@ -167,7 +169,8 @@ func (k *Keeper) watch() {
 	}
 }
 
-// look renews and decides anew what is due, and removes what is not needed.
+// look renews and decides anew what is due, and removes what is not needed. It leaves half of the
+// work to those who ask.
 func (k *Keeper) look() {
 	policy := k.source.Policy()
 	k.mu.Lock()
@@ -178,7 +181,7 @@ func (k *Keeper) look() {
 		case e.done != nil:
 		case e.over(now):
 			k.remove(e)
-		case e.due(now, policy):
+		case k.working < (k.limits.Working+1)/2 && e.due(now, policy):
 			k.begin(e, policy)
 		}
 	}

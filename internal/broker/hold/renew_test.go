@@ -1,0 +1,198 @@
+package hold_test
+
+import (
+	"errors"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+	"unsafe"
+
+	"rolecall/internal/broker/hold"
+)
+
+// TestRenewed: what is asked for is renewed at half of its life, or up to a tenth of that before;
+// what nobody has asked for in 15 minutes is not, until somebody does.
+func TestRenewed(t *testing.T) {
+	t.Parallel()
+	run(t, plenty(), func(t *testing.T, s *source, k *hold.Keeper) {
+		gets(t, k, "idle", "idle 1")
+		gets(t, k, "used", "used 2")
+		time.Sleep(15*time.Minute + time.Second)
+		gets(t, k, "used", "used 2")
+		time.Sleep(11 * time.Minute)
+		s.wants(t, "get idle", "get used")
+		time.Sleep(5 * time.Minute)
+		s.wants(t, "get idle", "get used", "renew used")
+		gets(t, k, "used", "used 3")
+		if got, ok := k.Kept(ask("idle")); !ok || got != "idle 1" {
+			t.Errorf("%q, %v is kept", got, ok)
+		}
+		time.Sleep(2 * time.Second)
+		s.wants(t, "get idle", "get used", "renew used", "renew idle")
+		gets(t, k, "idle", "idle 4")
+	})
+}
+
+// TestRenewalFails: the old session is the answer until it expires. Then the error is, as long as
+// it is fresh.
+func TestRenewalFails(t *testing.T) {
+	t.Parallel()
+	for _, failure := range []error{errPassing, errAuthor} {
+		run(t, plenty(), func(t *testing.T, s *source, k *hold.Keeper) {
+			gets(t, k, "a", "a 1")
+			s.set(func(s *source) { s.err = failure })
+			for range 3600 {
+				gets(t, k, "a", "a 1")
+				time.Sleep(time.Second - time.Millisecond/2)
+			}
+			tries := len(s.called()) - 1
+			if least, most := 30, 75; tries < least || tries > most {
+				t.Errorf("it was tried %d times, want %d to %d", tries, least, most)
+			}
+			counts(t, k, hold.Count{Sessions: 1})
+			time.Sleep(2 * time.Second)
+			fails(t, k, "a", failure)
+			s.set(func(s *source) { s.err = nil })
+			time.Sleep(time.Minute)
+			if _, err := k.Get(t.Context(), ask("a")); err != nil {
+				t.Error(err)
+			}
+			counts(t, k, hold.Count{Sessions: 1})
+		})
+	}
+}
+
+// TestExpired: a session that has expired while nobody asked is renewed for the next one, who
+// does not get the old one.
+func TestExpired(t *testing.T) {
+	t.Parallel()
+	run(t, plenty(), func(t *testing.T, s *source, k *hold.Keeper) {
+		s.life = 12 * time.Minute // it is due after 4
+		gets(t, k, "a", "a 1")
+		s.set(func(s *source) { s.err = errPassing })
+		time.Sleep(12 * time.Minute)
+		s.set(func(s *source) { s.err = nil })
+		if _, ok := k.Kept(ask("a")); ok {
+			t.Error("a session is kept that has expired")
+		}
+		time.Sleep(time.Minute)
+		got, err := k.Get(t.Context(), ask("a"))
+		if err != nil || got == "a 1" {
+			t.Errorf("%q, %v", got, err)
+		}
+	})
+}
+
+// TestEnded: a token that has ceased to serve gets nothing, and is forgotten.
+func TestEnded(t *testing.T) {
+	t.Parallel()
+	run(t, plenty(), func(t *testing.T, s *source, k *hold.Keeper) {
+		s.token = 20*time.Minute + time.Second/2
+		gets(t, k, "a", "a 1")
+		time.Sleep(10 * time.Minute)
+		gets(t, k, "a", "a 1")
+		time.Sleep(9*time.Minute + 59*time.Second)
+		gets(t, k, "a", "a 2") // the last renewal is a minute before the end
+		time.Sleep(time.Second + time.Second/2)
+		if _, ok := k.Kept(ask("a")); ok {
+			t.Error("the session of a token is kept that has ended")
+		}
+		_, err := k.Get(t.Context(), ask("a"))
+		var ended hold.Ended
+		if !errors.As(err, &ended) || !time.Time(ended).Equal(s.began.Add(s.token)) || err.Error() != "the ID token served until 2000-01-01T00:20:00Z" {
+			t.Errorf("%v", err)
+		}
+		time.Sleep(time.Second)
+		counts(t, k, hold.Count{})
+		s.wants(t, "get a", "renew a")
+	})
+}
+
+// TestForgotten: what nobody asks for is forgotten: an error after a minute, a session when it
+// has expired.
+func TestForgotten(t *testing.T) {
+	t.Parallel()
+	run(t, plenty(), func(t *testing.T, s *source, k *hold.Keeper) {
+		gets(t, k, "a", "a 1")
+		s.set(func(s *source) { s.err = errAuthor })
+		fails(t, k, "b", errAuthor)
+		counts(t, k, hold.Count{Sessions: 1, Refused: 1})
+		time.Sleep(59 * time.Second)
+		counts(t, k, hold.Count{Sessions: 1, Refused: 1})
+		time.Sleep(2 * time.Second)
+		counts(t, k, hold.Count{Sessions: 1})
+		time.Sleep(58 * time.Minute)
+		counts(t, k, hold.Count{Sessions: 1})
+		time.Sleep(2 * time.Minute)
+		counts(t, k, hold.Count{})
+		s.wants(t, "get a", "get b")
+	})
+}
+
+// clock returns a time as time.Now does, with a monotonic clock that shows how much has passed since
+// the bubble began: inside of a bubble time.Now has none.
+func clock(wall time.Time, passed time.Duration) time.Time {
+	const monotonic = 1 << 63
+	since := wall.Unix() - time.Date(1885, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
+	t := struct {
+		wall uint64
+		ext  int64
+		loc  *time.Location
+	}{monotonic | uint64(since)<<30 | uint64(wall.Nanosecond()), int64(passed) + 1, time.UTC}
+	return *(*time.Time)(unsafe.Pointer(&t))
+}
+
+// runClocked is run with a clock that the test can set.
+func runClocked(t *testing.T, test func(t *testing.T, s *source, k *hold.Keeper, set func(time.Duration))) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		var off atomic.Int64
+		s := newSource()
+		s.now = func() time.Time { return clock(time.Now().Add(time.Duration(off.Load())), time.Since(s.began)) }
+		k := hold.NewByClock(s, plenty(), s.now)
+		defer k.Close()
+		test(t, s, k, func(d time.Duration) { off.Store(int64(d)) })
+	})
+}
+
+// TestClockBack: if the clock is set back, nothing lasts longer: no session, and no refusal.
+func TestClockBack(t *testing.T) {
+	t.Parallel()
+	runClocked(t, func(t *testing.T, s *source, k *hold.Keeper, set func(time.Duration)) {
+		s.token = 90 * time.Minute
+		gets(t, k, "a", "a 1")
+		s.set(func(s *source) { s.err = errAuthor })
+		fails(t, k, "b", errAuthor)
+		set(-24 * time.Hour)
+		s.set(func(s *source) { s.err = nil })
+		time.Sleep(61 * time.Second)
+		gets(t, k, "b", "b 3")
+		gets(t, k, "a", "a 1")
+		s.set(func(s *source) { s.err = errPassing })
+		time.Sleep(time.Hour)
+		fails(t, k, "a", errPassing)
+		time.Sleep(30 * time.Minute)
+		counts(t, k, hold.Count{Sessions: 1})
+	})
+}
+
+// TestClockForward: if the clock is set forward, what it says has ended is over. Set right again,
+// all goes on.
+func TestClockForward(t *testing.T) {
+	t.Parallel()
+	runClocked(t, func(t *testing.T, s *source, k *hold.Keeper, set func(time.Duration)) {
+		gets(t, k, "a", "a 1")
+		s.set(func(s *source) { s.err = errAuthor })
+		fails(t, k, "b", errAuthor)
+		s.set(func(s *source) { s.err = nil })
+		set(24 * time.Hour)
+		fails(t, k, "a", hold.Ended(s.began.Add(10*time.Hour)))
+		fails(t, k, "b", errAuthor)
+		time.Sleep(2 * time.Minute)
+		counts(t, k, hold.Count{})
+		set(0)
+		gets(t, k, "a", "a 3")
+		gets(t, k, "b", "b 4")
+	})
+}
