@@ -43,7 +43,11 @@ func (l Log) Write(e Event) error {
 	if l.Path == "" {
 		return nil
 	}
-	err := l.write(e)
+	return l.explain(l.write(e))
+}
+
+// explain returns an error with the path of the log and what to do, and nil for none.
+func (l Log) explain(err error) error {
 	if err == nil {
 		return nil
 	}
@@ -57,24 +61,19 @@ func (l Log) write(e Event) error {
 	if err != nil {
 		return err
 	}
-	return l.append(line)
+	return l.locked(func(f *os.File) error { return appendLine(f, line) })
 }
 
-// append opens the log and appends line to it.
-func (l Log) append(line []byte) error {
+// locked opens the log, locks it, and calls do.
+func (l Log) locked(do func(*os.File) error) error {
 	f, err := l.open()
 	if err != nil {
 		return err
 	}
-	return errors.Join(appendLocked(f, line, cmp.Or(l.wait, lockTime)), f.Close())
-}
-
-// appendLocked locks the log and appends line to it.
-func appendLocked(f *os.File, line []byte, wait time.Duration) error {
-	if err := lock(f, wait); err != nil {
-		return err
+	if err = lock(f, cmp.Or(l.wait, lockTime)); err == nil {
+		err = do(f)
 	}
-	return appendLine(f, line)
+	return errors.Join(err, f.Close())
 }
 
 // open opens the log, or creates it, and checks it and its folder.

@@ -31,6 +31,10 @@ type Source struct {
 	// closed to all others: whoever can write to it can make tokens.
 	Dir string
 
+	// Patience is how long Verify waits for newer keys if it has one of the last day that would do;
+	// 0: as long as its context lasts.
+	Patience time.Duration
+
 	Warn func(text string) // gets problems that do not stop a job, such as old keys; may be nil
 	Now  func() time.Time  // the clock; nil is the host's
 

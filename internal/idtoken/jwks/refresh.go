@@ -30,8 +30,7 @@ func (s Source) keys(ctx context.Context, kid string) ([]jose.JSONWebKey, error)
 	}
 	d, err := openFolder(s.Dir)
 	if err != nil {
-		return nil, fault.New(fault.BadIssuer, fmt.Errorf("the folder of the issuer's keys, %s: %w", s.Dir, err),
-			"it must be a folder with mode 0700 that belongs to the user who runs the driver")
+		return nil, s.closedFolder(err)
 	}
 	defer d.close()
 	began := s.now()
@@ -39,6 +38,8 @@ func (s Source) keys(ctx context.Context, kid string) ([]jose.JSONWebKey, error)
 	if s.good(c, kid) {
 		return c.Keys.Key(kid), nil
 	}
+	ctx, cancel := s.bound(ctx, c, kid)
+	defer cancel()
 	c, err = s.refresh(ctx, d, kid, began)
 	found := c.Keys.Key(kid)
 	age := s.now().Sub(c.Fetched).Round(time.Second)
@@ -56,6 +57,39 @@ func (s Source) keys(ctx context.Context, kid string) ([]jose.JSONWebKey, error)
 	}
 	return nil, fault.New(fault.NoKeys,
 		fmt.Errorf("none of the keys of %s, fetched %v ago, has signed this token: %w", s.Issuer, age, err), "")
+}
+
+// bound bounds the time for newer keys if the kept ones would do.
+func (s Source) bound(ctx context.Context, c cache, kid string) (context.Context, context.CancelFunc) {
+	if s.Patience == 0 || len(c.Keys.Key(kid)) == 0 || s.now().Sub(c.Fetched) >= oldest {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, s.Patience)
+}
+
+// Refresh requests the keys if the kept ones are older than half of the time in which they are
+// fresh: then Verify need not. Its errors are those of the request.
+func (s Source) Refresh(ctx context.Context) error {
+	if s.File != nil {
+		return nil
+	}
+	d, err := openFolder(s.Dir)
+	if err != nil {
+		return s.closedFolder(err)
+	}
+	defer d.close()
+	began := s.now()
+	if c := s.read(d); began.Sub(c.Fetched) < fresh/2 {
+		return nil
+	}
+	_, err = s.refresh(ctx, d, "", began)
+	return err
+}
+
+// closedFolder returns the error that the folder of the keys cannot be used.
+func (s Source) closedFolder(err error) error {
+	return fault.New(fault.BadIssuer, fmt.Errorf("the folder of the issuer's keys, %s: %w", s.Dir, err),
+		"it must be a folder with mode 0700 that belongs to the user who runs the driver")
 }
 
 // keysCode returns the code of the error that there are no keys, because of err.
