@@ -60,9 +60,18 @@ func (c Case) token(name string, claims *idtoken.Claims) (idtoken.Token, error) 
 		err = token.CheckJob(int64(c.Response.ID), c.Response.Project)
 	}
 	if err != nil {
-		return idtoken.Token{}, refuseToken(name, err)
+		return idtoken.Token{}, refuseToken(c.called(name), err)
 	}
 	return token, nil
+}
+
+// called returns what messages call the ID token in the variable name. The variable of a Bearer is
+// not known.
+func (c Case) called(name string) string {
+	if c.Bearer != nil {
+		return "this"
+	}
+	return name
 }
 
 // refuseToken returns the error about the token in the variable name, which err says is

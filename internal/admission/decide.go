@@ -184,7 +184,11 @@ func (c Case) checkAge(d Decision) error {
 	if c.Bearer == nil || most == 0 || c.Bearer.Now.Sub(time.Unix(d.Token.Claims.IssuedAt, 0)) < most {
 		return nil
 	}
-	what := fmt.Sprintf("tenant %q refuses this job: rule max_token_age: the ID token was issued at %s, and is good for %v", d.Grant.Tenant, time.Unix(d.Token.Claims.IssuedAt, 0).UTC().Format(time.RFC3339), most)
+	issued := "has no claim iat"
+	if iat := d.Token.Claims.IssuedAt; iat > 0 {
+		issued = "was issued at " + time.Unix(iat, 0).UTC().Format(time.RFC3339)
+	}
+	what := fmt.Sprintf("tenant %q refuses this job: rule max_token_age: the ID token %s, and is good for %v", d.Grant.Tenant, issued, most)
 	return fault.New(fault.Refused, &tenant.Refusal{Tenant: d.Grant.Tenant, Rule: "max_token_age", What: what},
 		"run the job again; if its work takes longer, ask the admin to raise max_token_age")
 }

@@ -2,17 +2,18 @@ package broker
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
 	"strconv"
+	"syscall"
 	"time"
 
-	"github.com/sirupsen/logrus"
-
 	"rolecall/internal/adminfile"
+	"rolecall/internal/idtoken"
 	"rolecall/internal/idtoken/jwks"
 	"rolecall/internal/tenant"
 	"rolecall/internal/tenant/policyfile"
@@ -44,7 +45,7 @@ func (f *force) expires() time.Time {
 }
 
 // loadForce reads the policy file, and the files that it and the flags name.
-func (p Program) loadForce(f flags, log *logrus.Logger) (*force, error) {
+func (p Program) loadForce(f flags, warn func(string)) (*force, error) {
 	policy, err := policyfile.LoadUnplaced(f.config, parts[policyfile.Provider](p)...)
 	if err != nil {
 		return nil, err
@@ -52,7 +53,7 @@ func (p Program) loadForce(f flags, log *logrus.Logger) (*force, error) {
 	if f.auditLog == "" && policy.Settings().AuditLog == "" {
 		return nil, errors.New("there is no audit log: set audit_log in the policy file, or --audit-log; what a broker gives must be told somewhere")
 	}
-	out := &force{policy: policy, keys: keysOf(policy.Settings().GitLab, f.state, log)}
+	out := &force{policy: policy, keys: keysOf(policy.Settings().GitLab, f.state, warn)}
 	if out.keys.File, err = policyfile.ReadNamed("gitlab.jwks_file", policy.Settings().GitLab.JWKSFile); err != nil {
 		return nil, err
 	}
@@ -63,9 +64,16 @@ func (p Program) loadForce(f flags, log *logrus.Logger) (*force, error) {
 	return out, out.loadPair(f)
 }
 
+// verify reads an ID token, and checks that the issuer has signed it.
+func (f *force) verify(ctx context.Context, raw string) (idtoken.Token, error) {
+	ctx, cancel := context.WithTimeout(ctx, verifyTime)
+	defer cancel()
+	return f.keys.Verify(ctx, raw)
+}
+
 // keysOf returns the source of the issuer's keys, which are kept in a folder.
-func keysOf(gitlab tenant.GitLab, dir string, log *logrus.Logger) jwks.Source {
-	return jwks.Source{Issuer: gitlab.Issuer, URL: gitlab.JWKSURL, Dir: dir, Warn: func(text string) { log.Warn(text) }}
+func keysOf(gitlab tenant.GitLab, dir string, warn func(string)) jwks.Source {
+	return jwks.Source{Issuer: gitlab.Issuer, URL: gitlab.JWKSURL, Dir: dir, Patience: patience, Warn: warn}
 }
 
 // maxPEM bounds the size of a certificate and of a key, in bytes.
@@ -95,11 +103,20 @@ func (f *force) loadPair(from flags) error {
 	return nil
 }
 
-// makeState makes the folder of the keys, if it is not there.
+// makeState makes the folder of the keys, if it is not there. Whoever can write to it can make
+// tokens, so it must be closed to all others.
 func makeState(path string) error {
 	err := os.Mkdir(path, 0o700)
 	if err != nil && !errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("--state: %w", err)
+	}
+	info, err := os.Lstat(path)
+	if err != nil {
+		return fmt.Errorf("--state: %w", err)
+	}
+	owner, _ := info.Sys().(*syscall.Stat_t) // it is one on Linux
+	if !info.IsDir() || info.Mode().Perm()&0o077 != 0 || int(owner.Uid) != os.Geteuid() {
+		return fmt.Errorf("--state: %s must be a folder with mode 0700 that belongs to user %d", path, os.Geteuid())
 	}
 	return nil
 }

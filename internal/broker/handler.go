@@ -28,9 +28,6 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		status = refused.Status
 		answer.Refuse(w, *refused)
 	}
-	if status == http.StatusUnauthorized || status == http.StatusForbidden {
-		s.clients.fail(client, began)
-	}
 	s.metrics.Answered(status, time.Since(began))
 }
 
@@ -60,7 +57,7 @@ func (s *service) answer(r *http.Request, client netip.Addr) (string, *answer.Re
 		return kept, nil
 	}
 	if !s.clients.mayTry(client, time.Now()) {
-		r := refuse(http.StatusTooManyRequests, "TooManyRequests", "too many requests of your address were refused; wait, and mend what the answers said")
+		r := refuse(http.StatusTooManyRequests, "TooManyRequests", "too many ID tokens of your address were refused; wait, and mend what the answers said")
 		r.After = retryTime
 		return "", r
 	}

@@ -9,7 +9,9 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -17,6 +19,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"golang.org/x/time/rate"
 
+	"rolecall/internal/audit"
 	"rolecall/internal/broker/hold"
 	"rolecall/internal/broker/metrics"
 	"rolecall/internal/version"
@@ -48,26 +51,38 @@ func newService(p Program, f flags, log *logrus.Logger) (*service, error) {
 	if err := makeState(f.state); err != nil {
 		return nil, err
 	}
-	first, err := p.loadForce(f, log)
-	if err != nil {
-		return nil, err
-	}
 	s := &service{flags: f, clients: newClients(), source: &source{
 		program: p, auditLog: f.auditLog, log: log, quotas: newQuotas(), calls: make(chan struct{}, maxCalls), lines: rate.NewLimiter(10, 100),
 	}}
+	first, err := p.loadForce(f, s.warn)
+	if err != nil {
+		return nil, err
+	}
 	s.force.Store(first)
+	if err := s.told(audit.Log{Path: s.auditPath()}.Ready()); err != nil {
+		log.Errorf("nothing is given until the audit log can be written: %s", oneLine(err))
+	}
 	s.keeper = hold.New(s.source, hold.Limits{Sessions: 50_000, Refused: 10_000, Working: 1_000})
 	s.metrics = metrics.New(func() (sessions, refused, working int) {
 		n := s.keeper.Count()
 		return n.Sessions, n.Refused, n.Working
 	})
 	s.tried = s.metrics.Tried
+	s.refused = func(client string) {
+		a, _ := netip.ParseAddr(client) // clientOf has made it
+		s.clients.fail(a, time.Now())
+	}
 	s.metrics.Loaded(nil, first.expires())
 	return s, nil
 }
 
 // serve answers clients until a signal ends the broker, or a server fails.
 func (s *service) serve(servers []server, signals <-chan os.Signal) error {
+	ctx, stop := context.WithCancel(context.Background())
+	var freshening sync.WaitGroup
+	freshening.Go(func() { s.freshen(ctx) })
+	defer freshening.Wait()
+	defer stop()
 	failed := make(chan error, len(servers))
 	for _, one := range servers {
 		go func() { failed <- one.Serve(one.listener) }()
@@ -105,7 +120,7 @@ func (s *service) wait(signals <-chan os.Signal, failed <-chan error) error {
 // reload reads policy file and certificate again. What was broken changes nothing. If it is
 // forced, what is kept is decided anew also if nothing has changed.
 func (s *service) reload(forced bool) {
-	next, err := s.program.loadForce(s.flags, s.log)
+	next, err := s.program.loadForce(s.flags, s.warn)
 	if err != nil {
 		s.metrics.Loaded(err, time.Time{})
 		s.log.Errorf("nothing is reloaded, and what was in force stays: %s", oneLine(err))

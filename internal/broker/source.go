@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -24,8 +25,12 @@ import (
 )
 
 const (
-	// verifyTime bounds how long the keys of the issuer may take.
+	// verifyTime bounds how long the keys of the issuer may take, and patience how long where older
+	// ones would do.
 	verifyTime = 15 * time.Second
+	patience   = 300 * time.Millisecond
+	// freshenTime is the time between two looks at how old the keys are.
+	freshenTime = time.Minute
 	// maxCalls bounds how many calls of STS are made at once.
 	maxCalls = 64
 	// name is that of the program in the audit log.
@@ -41,7 +46,8 @@ type source struct {
 	quotas   *quotas
 	calls    chan struct{} // has room for the calls that may be made
 	tried    func(why, result string)
-	lines    *rate.Limiter // of the log, about clients: each can make many
+	refused  func(client string) // notes that a token of a client was refused
+	lines    *rate.Limiter       // of the log, about clients: each can make many
 
 	force atomic.Pointer[force]
 	sick  atomic.Pointer[error] // why the last line could not be written to the audit log; nil: it could
@@ -53,19 +59,24 @@ func (s *source) Policy() string { return s.force.Load().id() }
 // Get is that of a hold.Source.
 func (s *source) Get(ctx context.Context, a hold.Ask) (hold.Session, error) {
 	out, err := s.get(ctx, a)
+	if fault.SideOf(err) == fault.Author {
+		s.refused(a.Client)
+	}
 	return out, s.ended("first", a, err)
 }
 
 // get verifies a token, decides, and gets a session.
 func (s *source) get(ctx context.Context, a hold.Ask) (hold.Session, error) {
 	f := s.force.Load()
-	limited, cancel := context.WithTimeout(ctx, verifyTime)
-	defer cancel()
-	token, err := f.keys.Verify(limited, a.Token)
+	token, err := f.verify(ctx, a.Token)
 	if err != nil {
 		return hold.Session{}, err
 	}
-	one, err := s.open(f, a, token, session.Open)
+	c, err := s.caseOf(f, a, token)
+	if err != nil {
+		return hold.Session{}, err
+	}
+	one, err := s.open(c, a)
 	if err != nil {
 		return hold.Session{}, err
 	}
@@ -81,7 +92,7 @@ func (s *source) get(ctx context.Context, a hold.Ask) (hold.Session, error) {
 
 // Renew is that of a hold.Source.
 func (s *source) Renew(ctx context.Context, a hold.Ask) (hold.Session, error) {
-	one, err := s.resume(a)
+	one, err := s.resume(ctx, a)
 	if err != nil {
 		return hold.Session{}, s.ended("renewal", a, err)
 	}
@@ -91,7 +102,7 @@ func (s *source) Renew(ctx context.Context, a hold.Ask) (hold.Session, error) {
 
 // Check is that of a hold.Source.
 func (s *source) Check(ctx context.Context, a hold.Ask, old hold.Session) (hold.Session, error) {
-	one, err := s.resume(a)
+	one, err := s.resume(ctx, a)
 	if err != nil {
 		return hold.Session{}, s.ended("reload", a, err)
 	}
@@ -110,35 +121,47 @@ type admitted struct {
 	project int64
 }
 
-// resume decides anew about a token that was verified before.
-func (s *source) resume(a hold.Ask) (admitted, error) {
+// open decides about a job, and tells of it.
+func (s *source) open(c admission.Case, a hold.Ask) (admitted, error) {
+	one, err := session.Open(c, s.voice(a))
+	if err == nil && one.Grant.Tenant == tenant.None {
+		err = cmp.Or(one.Grant.Unserved, errors.New("no tenant of this broker allows this job"))
+	}
+	return admitted{one, c.Response.Project}, s.told(err)
+}
+
+// resume decides anew about a token that was verified before. If its key is not the issuer's any
+// more, it is refused; if that cannot be known now, it is what it was.
+func (s *source) resume(ctx context.Context, a hold.Ask) (admitted, error) {
+	f := s.force.Load()
 	token, err := idtoken.Parse(a.Token)
 	if err != nil {
 		return admitted{}, err
 	}
-	return s.open(s.force.Load(), a, token, session.Resume)
-}
-
-// open decides about a token.
-func (s *source) open(f *force, a hold.Ask, token idtoken.Token, open func(admission.Case, session.Voice) (*session.Session, error)) (admitted, error) {
-	target, _ := bearer.ParsePath(a.Path) // who has made the Ask has read it
-	c, err := target.Case(f.policy, token, time.Now())
+	c, err := s.caseOf(f, a, token)
 	if err != nil {
 		return admitted{}, err
 	}
-	c.Providers, c.ReadFile = parts[admission.Provider](s.program), policyfile.ReadNamed
-	one, err := open(c, s.voice(a))
-	if err == nil && one.Grant.Tenant == tenant.None {
-		err = one.Grant.Unserved
+	if _, err := f.verify(ctx, a.Token); fault.SideOf(err) == fault.Author {
+		c.Read = func(string) (idtoken.Token, error) { return token, err }
 	}
-	return admitted{one, c.Response.Project}, s.told(err)
+	one, err := session.Resume(c, s.voice(a))
+	return admitted{one, c.Response.Project}, err
+}
+
+// caseOf returns what the decision about a token rests on.
+func (s *source) caseOf(f *force, a hold.Ask, token idtoken.Token) (admission.Case, error) {
+	target, _ := bearer.ParsePath(a.Path) // who has made the Ask has read it
+	c, err := target.Case(f.policy, token, time.Now())
+	c.Providers, c.ReadFile = parts[admission.Provider](s.program), policyfile.ReadNamed
+	return c, err
 }
 
 // voice returns how a session speaks of the client of a.
 func (s *source) voice(a hold.Ask) session.Voice {
 	return session.Voice{
 		Program: name, Client: a.Client, Log: s.auditLog,
-		Warn: func(err error) { s.log.Warn(s.told(err)) },
+		Warn: func(err error) { s.warn(oneLine(s.told(err))) },
 		Mask: func(text string) string { return strings.ReplaceAll(text, a.Token, "[MASKED]") },
 	}
 }
@@ -181,29 +204,4 @@ func termsOf(o creds.Order) [sha256.Size]byte {
 	o.Lifetime = 0
 	content, _ := json.Marshal(o) // cannot fail: an order has texts, numbers and JSON
 	return sha256.Sum256(content)
-}
-
-// told notes whether the audit log can be written, by the error of a step that writes to it, and
-// returns the error.
-func (s *source) told(err error) error {
-	switch code := fault.CodeOf(err); {
-	case err == nil:
-		s.sick.Store(nil)
-	case code == fault.BadAuditLog || code == fault.LogLocked || code == fault.Shortage:
-		s.sick.Store(&err)
-	}
-	return err
-}
-
-// ended counts a try, and logs its error. It returns the error.
-func (s *source) ended(why string, a hold.Ask, err error) error {
-	if err == nil {
-		s.tried(why, "ok")
-		return nil
-	}
-	s.tried(why, string(fault.CodeOf(err)))
-	if s.lines.Allow() {
-		s.log.WithFields(logrus.Fields{"client": a.Client, "path": a.Path, "code": fault.CodeOf(err)}).Warn(oneLine(err))
-	}
-	return err
 }

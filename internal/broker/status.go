@@ -30,8 +30,8 @@ func (s *service) ready() error {
 	if s.ending.Load() {
 		return errors.New("the broker is ending")
 	}
-	if sick := s.sick.Load(); sick != nil {
-		return *sick
+	if err := s.tellable(); err != nil {
+		return err
 	}
 	if ends := s.force.Load().expires(); !ends.IsZero() && time.Now().After(ends) {
 		return errors.New("the certificate has expired")

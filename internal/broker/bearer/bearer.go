@@ -45,11 +45,15 @@ func ParsePath(path string) (t Target, ok bool) {
 
 // Case returns what the decision about a job rests on that shows a verified token and asks for
 // t. The caller adds the policy's providers, and how files are read. A token without the ids of
-// a job is a fault.Author.
+// a job is a fault.Author, and so is one that has expired: who verifies tokens lets a minute pass.
 func (t Target) Case(policy *tenant.Policy, token idtoken.Token, now time.Time) (admission.Case, error) {
 	response, err := responseOf(token.Claims, now)
 	if err != nil {
 		return admission.Case{}, fault.New(fault.ForeignToken, err, "send an ID token of GitLab")
+	}
+	if ends := time.Unix(token.Claims.Expiry, 0); !now.Before(ends) {
+		return admission.Case{}, fault.New(fault.ForeignToken, fmt.Errorf("the ID token expired at %s", ends.UTC().Format(time.RFC3339)),
+			"run the job again; GitLab gives a token the time of the job's timeout")
 	}
 	request := job.Request{}
 	if t.Tenant != tenant.None {
