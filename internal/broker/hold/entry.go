@@ -95,7 +95,7 @@ func (k *Keeper) workOn(e entry, policy string) func(context.Context) (Session, 
 	switch {
 	case e.session == nil:
 		return func(ctx context.Context) (Session, error) { return k.source.Get(ctx, e.ask) }
-	case e.policy != policy:
+	case e.policy != policy && !e.session.over(e.session.Expires, k.now()):
 		return func(ctx context.Context) (Session, error) { return k.source.Check(ctx, e.ask, *e.session) }
 	}
 	return func(ctx context.Context) (Session, error) { return k.source.Renew(ctx, e.ask) }
@@ -108,6 +108,9 @@ func (k *Keeper) end(e *entry, policy string, s Session, err error) {
 	k.working--
 	close(e.done)
 	e.done = nil
+	if err == nil && s.over(s.Expires, k.now()) {
+		err = errStale // else all who wait would ask again at once
+	}
 	if err != nil {
 		k.fail(e, policy, err)
 		return

@@ -108,6 +108,13 @@ func TestPauses(t *testing.T) {
 		time.Sleep(10 * sec)
 		s.wants(t, slices.Repeat([]string{"get a"}, 9)...)
 		gets(t, k, "a", "a 10")
+		s.change(errPassing, false)
+		fails(t, k, "a", errPassing)
+		time.Sleep(500 * ms)
+		fails(t, k, "a", errPassing)
+		if n := len(s.called()); n != 12 {
+			t.Errorf("after a success the pause is another one: %q", s.called())
+		}
 	})
 }
 

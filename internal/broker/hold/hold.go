@@ -50,6 +50,9 @@ var ErrBusy = errors.New("too many ID tokens are waited for")
 // ErrLater says that the answer is still worked on.
 var ErrLater = errors.New("the credentials are being fetched")
 
+// errStale says that a session has expired before anybody could get it.
+var errStale = errors.New("the credentials had expired when they came; check NTP")
+
 // Ended is the error of a token that has ceased to serve, with the time of that.
 type Ended time.Time
 

@@ -67,6 +67,25 @@ func TestRefusedThenAllowed(t *testing.T) {
 	})
 }
 
+// TestChangedAndExpired: a session that has expired meanwhile is renewed by the policy file in force.
+func TestChangedAndExpired(t *testing.T) {
+	t.Parallel()
+	run(t, plenty(), func(t *testing.T, s *source, k *hold.Keeper) {
+		s.life = 12 * time.Minute
+		gets(t, k, "a", "a 1")
+		s.set(func(s *source) { s.err = errPassing })
+		time.Sleep(12*time.Minute - time.Second/2)
+		s.change(nil, false)
+		time.Sleep(time.Second / 2)
+		if got, err := k.Get(t.Context(), ask("a")); err != nil || got == "a 1" {
+			t.Errorf("%q, %v", got, err)
+		}
+		if all := s.called(); all[len(all)-1] != "renew a" {
+			t.Errorf("the calls are %q", all)
+		}
+	})
+}
+
 // TestChangedMeanwhile: what was decided by an old policy file is decided anew before anybody
 // gets it.
 func TestChangedMeanwhile(t *testing.T) {

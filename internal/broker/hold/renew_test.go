@@ -2,6 +2,8 @@ package hold_test
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -81,6 +83,9 @@ func TestExpired(t *testing.T) {
 		if err != nil || got == "a 1" {
 			t.Errorf("%q, %v", got, err)
 		}
+		if all := s.called(); all[len(all)-1] != "renew a" {
+			t.Errorf("it was asked for by %q", all)
+		}
 	})
 }
 
@@ -117,16 +122,56 @@ func TestForgotten(t *testing.T) {
 		gets(t, k, "a", "a 1")
 		s.set(func(s *source) { s.err = errAuthor })
 		fails(t, k, "b", errAuthor)
-		counts(t, k, hold.Count{Sessions: 1, Refused: 1})
+		s.set(func(s *source) { s.err = errPassing })
+		fails(t, k, "c", errPassing)
+		counts(t, k, hold.Count{Sessions: 1, Refused: 2})
 		time.Sleep(59 * time.Second)
-		counts(t, k, hold.Count{Sessions: 1, Refused: 1})
+		counts(t, k, hold.Count{Sessions: 1, Refused: 2})
 		time.Sleep(2 * time.Second)
 		counts(t, k, hold.Count{Sessions: 1})
 		time.Sleep(58 * time.Minute)
 		counts(t, k, hold.Count{Sessions: 1})
 		time.Sleep(2 * time.Minute)
 		counts(t, k, hold.Count{})
-		s.wants(t, "get a", "get b")
+		s.wants(t, "get a", "get b", "get c")
+	})
+}
+
+// TestSpread: jobs that have begun together are not renewed together.
+func TestSpread(t *testing.T) {
+	t.Parallel()
+	run(t, plenty(), func(t *testing.T, s *source, k *hold.Keeper) {
+		for i := range 50 {
+			gets(t, k, fmt.Sprint(i), fmt.Sprintf("%d %d", i, i+1))
+		}
+		time.Sleep(20 * time.Minute)
+		for i := range 50 {
+			gets(t, k, fmt.Sprint(i), fmt.Sprintf("%d %d", i, i+1))
+		}
+		time.Sleep(10*time.Minute + 2*time.Second)
+		at := map[time.Duration]bool{}
+		for _, c := range s.calls[50:] {
+			at[c.at.Truncate(time.Second)] = true
+			if c.at < 27*time.Minute {
+				t.Errorf("%s %s after %v", c.what, c.token, c.at)
+			}
+		}
+		if len(s.calls) != 100 || len(at) < 10 {
+			t.Errorf("%d calls, renewals in %d different seconds", len(s.calls), len(at))
+		}
+	})
+}
+
+// TestStale: a session that has expired when it comes is an error, and not asked for again at once.
+func TestStale(t *testing.T) {
+	t.Parallel()
+	run(t, plenty(), func(t *testing.T, s *source, k *hold.Keeper) {
+		s.life = 0
+		_, err := k.Get(t.Context(), ask("a"))
+		if err == nil || !strings.HasPrefix(err.Error(), "the credentials had expired when they came") {
+			t.Errorf("%v", err)
+		}
+		s.wants(t, "get a")
 	})
 }
 
