@@ -4,8 +4,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-
-	"rolecall/test/fakests"
 )
 
 // TestCredentials: a token gets the credential of its tenant, and of its sources, by one call of
@@ -43,11 +41,4 @@ func TestCredentials(t *testing.T) {
 	if !slices.Equal(events, want) {
 		t.Errorf("the audit log has %q", events)
 	}
-}
-
-// TestSecretsNowhere: neither the token nor a secret is in a log.
-func TestSecretsNowhere(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, fakests.OK(fakests.Credentials{SecretAccessKey: "hunter2hunter2hunter2"})).start(tenants)
-	w.ask("/v1/aws/alpha", w.token(7, nil)).keyOf(t)
 }
