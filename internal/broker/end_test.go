@@ -84,7 +84,7 @@ func TestNoStart(t *testing.T) {
 	kit.Must(t, err)
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	kit.Must(t, err)
-	defer taken.Close()
+	defer func() { _ = taken.Close() }()
 	open := filepath.Join(w.dir, "open")
 	kit.Must(t, os.Mkdir(open, 0o755))
 	kit.Must(t, os.WriteFile(w.file("text"), []byte("text"), 0o600))

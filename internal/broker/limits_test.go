@@ -69,7 +69,7 @@ func TestSlowHeaders(t *testing.T) {
 	w := newWorld(t).start(tenants)
 	connection, err := w.dial("127.0.0.1")
 	kit.Must(t, err)
-	defer connection.Close()
+	defer func() { _ = connection.Close() }()
 	began := time.Now()
 	go func() {
 		for _, c := range "GET /v1/aws/alpha HTTP/1.1\r\nX: " + strings.Repeat("x", 1000) {

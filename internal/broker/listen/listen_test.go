@@ -73,7 +73,7 @@ func TestListen(t *testing.T) {
 	kit.Must(t, err)
 	l, err := a.Listen(none)
 	kit.Must(t, err)
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	taken, err := listen.Parse("http://" + l.Addr().String())
 	kit.Must(t, err)
 	if _, err := taken.Listen(none); err == nil || !strings.HasPrefix(err.Error(), "listen at http://"+l.Addr().String()+": ") || !strings.HasSuffix(err.Error(), "; another program, such as an agent of AWS, has the address: choose another one") {
