@@ -57,7 +57,7 @@ func (s *service) answer(r *http.Request, client netip.Addr) (string, *answer.Re
 		return kept, nil
 	}
 	if !s.clients.mayTry(client, time.Now()) {
-		r := refuse(http.StatusTooManyRequests, "TooManyRequests", "too many ID tokens of your address were refused; wait, and mend what the answers said")
+		r := refuse(http.StatusTooManyRequests, "TooManyRequests", "too many requests of your address were refused; wait, and mend what the answers said")
 		r.After = retryTime
 		return "", r
 	}
