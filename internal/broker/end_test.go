@@ -21,7 +21,10 @@ func TestEnd(t *testing.T) {
 	w := newWorld(t, fakests.Slow(400*time.Millisecond, fakests.OK(fakests.Credentials{}))).start(tenants)
 	token := w.token(7, nil)
 	got := make(chan reply)
-	go func() { got <- w.ask("/v1/aws/alpha", token) }()
+	go func() {
+		defer close(got) // also if there is no answer
+		got <- w.ask("/v1/aws/alpha", token)
+	}()
 	kit.Await(t, "a call of STS", func() bool { return len(w.sts.Requests()) == 1 })
 	w.Signal(syscall.SIGTERM)
 	if r := <-got; r.status != 200 && !strings.Contains(r.body, "Later") {
