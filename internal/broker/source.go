@@ -101,7 +101,7 @@ func (s *source) Renew(ctx context.Context, a hold.Ask) (hold.Session, error) {
 }
 
 // Check is that of a hold.Source.
-func (s *source) Check(ctx context.Context, a hold.Ask, old hold.Session) (hold.Session, error) {
+func (s *source) Check(ctx context.Context, a hold.Ask, old hold.Session, used bool) (hold.Session, error) {
 	one, err := s.resume(ctx, a)
 	if err != nil {
 		return hold.Session{}, s.ended("reload", a, err)
@@ -109,6 +109,9 @@ func (s *source) Check(ctx context.Context, a hold.Ask, old hold.Session) (hold.
 	if termsOf(one.Orders[0]) == old.Terms {
 		old.Ends = bearer.Ends(one.Token.Claims, one.Grant)
 		return old, nil
+	}
+	if !used {
+		return hold.Session{}, hold.ErrUnused
 	}
 	out, err := s.renew(ctx, one)
 	return out, s.ended("reload", a, err)

@@ -3,6 +3,7 @@ package hold
 import (
 	"container/list"
 	"context"
+	"errors"
 	"time"
 
 	"rolecall/internal/fault"
@@ -51,13 +52,15 @@ func (e *entry) rests(now time.Time, policy string) bool {
 	return e.err != nil && e.policy == policy && now.Before(e.again)
 }
 
+// used reports whether a client has asked lately.
+func (e *entry) used(now time.Time) bool { return now.Sub(e.asked) < used }
+
 // over reports whether nobody needs the entry any more.
 func (e *entry) over(now time.Time) bool {
-	idle := now.Sub(e.asked)
 	if e.session == nil {
-		return idle >= remembered && !now.Before(e.again)
+		return now.Sub(e.asked) >= remembered && !now.Before(e.again)
 	}
-	return e.ended(now) || idle >= used && e.session.over(e.session.Expires, now)
+	return e.ended(now) || !e.used(now) && e.session.over(e.session.Expires, now)
 }
 
 // due reports whether the entry is worked on although nobody asks.
@@ -67,7 +70,7 @@ func (e *entry) due(now time.Time, policy string) bool {
 		return false
 	case e.policy != policy:
 		return true
-	case now.Sub(e.asked) >= used:
+	case !e.used(now):
 		return false
 	}
 	due, ok := renewal.Session{Since: e.session.Since, Expires: e.session.Expires, Before: e.session.Before, Ends: e.session.Ends, Early: e.early}.Due()
@@ -92,11 +95,12 @@ func (k *Keeper) begin(e *entry, policy string) bool {
 
 // workOn returns what is done for an entry.
 func (k *Keeper) workOn(e entry, policy string) func(context.Context) (Session, error) {
+	now := k.now()
 	switch {
 	case e.session == nil:
 		return func(ctx context.Context) (Session, error) { return k.source.Get(ctx, e.ask) }
-	case e.policy != policy && !e.session.over(e.session.Expires, k.now()):
-		return func(ctx context.Context) (Session, error) { return k.source.Check(ctx, e.ask, *e.session) }
+	case e.policy != policy && !e.session.over(e.session.Expires, now):
+		return func(ctx context.Context) (Session, error) { return k.source.Check(ctx, e.ask, *e.session, e.used(now)) }
 	}
 	return func(ctx context.Context) (Session, error) { return k.source.Renew(ctx, e.ask) }
 }
@@ -123,14 +127,17 @@ func (k *Keeper) end(e *entry, policy string, s Session, err error) {
 }
 
 // fail notes an error. A session that another policy file has allowed is not kept: the one in
-// force does not allow it, or orders something else.
+// force does not allow it, or orders something else. Nor is that of a job that is refused now.
 func (k *Keeper) fail(e *entry, policy string, err error) {
-	if e.session != nil && e.policy != policy {
+	if e.session != nil && (e.policy != policy || fault.SideOf(err) == fault.Author) {
 		e.session = nil
 		e.place = k.without.PushBack(e)
 	}
 	e.policy, e.err, e.pause = policy, err, min(max(2*e.pause, firstPause), longestPause)
 	wait := e.pause
+	if errors.Is(err, ErrUnused) {
+		e.err = nil // who asks now gets another one
+	}
 	if fault.SideOf(err) != fault.Infrastructure {
 		wait = remembered
 	}

@@ -40,9 +40,12 @@ type Source interface {
 	// Renew decides anew about a token that Get has verified, and gets a new session.
 	Renew(ctx context.Context, a Ask) (Session, error)
 	// Check decides anew by the policy file in force. It returns old if that orders the same,
-	// else a new session.
-	Check(ctx context.Context, a Ask, old Session) (Session, error)
+	// else a new session; or ErrUnused, if nobody has asked for it lately.
+	Check(ctx context.Context, a Ask, old Session, used bool) (Session, error)
 }
+
+// ErrUnused says that nobody needs a session, and none was got.
+var ErrUnused = errors.New("nobody asks for the credentials any more")
 
 // ErrBusy says that nothing new is taken: too much is waited for or kept.
 var ErrBusy = errors.New("too many ID tokens are waited for")

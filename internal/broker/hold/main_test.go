@@ -17,6 +17,7 @@ import (
 // errAuthor and errPassing are errors of a source: one that stays, and one that can pass.
 var (
 	errAuthor  = fault.New(fault.Refused, errors.New("refused"), "")
+	errAccount = fault.New(fault.AccessDenied, errors.New("denied"), "")
 	errAdmin   = fault.New(fault.BadAuditLog, errors.New("no log"), "")
 	errPassing = fault.New(fault.NoAnswer, errors.New("no answer"), "")
 )
@@ -70,12 +71,15 @@ func (s *source) Renew(_ context.Context, a hold.Ask) (hold.Session, error) {
 }
 
 // Check is that of a hold.Source.
-func (s *source) Check(_ context.Context, a hold.Ask, old hold.Session) (hold.Session, error) {
+func (s *source) Check(_ context.Context, a hold.Ask, old hold.Session, used bool) (hold.Session, error) {
 	out, err := s.answer("check", a)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err == nil && !s.replaces {
 		return old, nil
+	}
+	if err == nil && !used {
+		return hold.Session{}, hold.ErrUnused
 	}
 	return out, err
 }

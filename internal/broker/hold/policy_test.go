@@ -67,6 +67,25 @@ func TestRefusedThenAllowed(t *testing.T) {
 	})
 }
 
+// TestChangedUnused: what nobody has asked for lately is not got anew, until somebody does.
+func TestChangedUnused(t *testing.T) {
+	t.Parallel()
+	run(t, plenty(), func(t *testing.T, s *source, k *hold.Keeper) {
+		gets(t, k, "a", "a 1")
+		time.Sleep(16 * time.Minute)
+		s.change(nil, true)
+		time.Sleep(time.Second + time.Millisecond)
+		synctest.Wait()
+		s.wants(t, "get a", "check a")
+		if n := k.Count(); n.Sessions != 0 {
+			t.Errorf("%+v is kept", n)
+		}
+		gets(t, k, "a", "a 3")
+		s.wants(t, "get a", "check a", "get a")
+		counts(t, k, hold.Count{Sessions: 1})
+	})
+}
+
 // TestChangedAndExpired: a session that has expired meanwhile is renewed by the policy file in force.
 func TestChangedAndExpired(t *testing.T) {
 	t.Parallel()
