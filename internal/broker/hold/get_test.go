@@ -97,7 +97,7 @@ func TestPauses(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 		}
 		var at []time.Duration
-		for _, c := range s.calls {
+		for _, c := range s.all() {
 			at = append(at, c.at)
 		}
 		const ms, sec = time.Millisecond, time.Second

@@ -96,12 +96,17 @@ func (s *source) answer(what string, a hold.Ask) (hold.Session, error) {
 	return hold.Session{Answer: fmt.Sprintf("%s %d", a.Token, n), Since: s.now(), Expires: time.Now().Add(s.life), Ends: s.began.Add(s.token)}, s.err
 }
 
-// called returns which calls were made, such as "get a".
-func (s *source) called() []string {
+// all returns the calls.
+func (s *source) all() []call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return slices.Clone(s.calls)
+}
+
+// called returns which calls were made, such as "get a".
+func (s *source) called() []string {
 	var all []string
-	for _, c := range s.calls {
+	for _, c := range s.all() {
 		all = append(all, c.what+" "+c.token)
 	}
 	return all

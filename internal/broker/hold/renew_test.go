@@ -164,14 +164,14 @@ func TestSpread(t *testing.T) {
 		}
 		time.Sleep(10*time.Minute + 2*time.Second)
 		at := map[time.Duration]bool{}
-		for _, c := range s.calls[50:] {
+		for _, c := range s.all()[50:] {
 			at[c.at.Truncate(time.Second)] = true
 			if c.at < 27*time.Minute {
 				t.Errorf("%s %s after %v", c.what, c.token, c.at)
 			}
 		}
-		if len(s.calls) != 100 || len(at) < 10 {
-			t.Errorf("%d calls, renewals in %d different seconds", len(s.calls), len(at))
+		if len(s.all()) != 100 || len(at) < 10 {
+			t.Errorf("%d calls, renewals in %d different seconds", len(s.all()), len(at))
 		}
 	})
 }
