@@ -102,6 +102,20 @@ func TestMaxTokenAge(t *testing.T) {
 	}
 }
 
+// TestMaxTokenAgeLater: a reload can shorten how long a token serves that has a session.
+func TestMaxTokenAgeLater(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t).start(tenants)
+	token := w.token(7, map[string]any{"iat": time.Now().Add(-30*time.Minute + 10*time.Second).Unix()})
+	w.settled("/v1/aws/alpha", token).keyOf(t)
+	w.write(strings.Replace(tenants, `name = "alpha"`, "name = \"alpha\"\nmax_token_age = \"30m\"", 1))
+	w.Reload()
+	kit.Await(t, "the end of the token", func() bool { return w.ask("/v1/aws/alpha", token).status != 200 })
+	if n := len(w.sts.Requests()); n != 1 {
+		t.Errorf("STS was asked %d times", n)
+	}
+}
+
 // TestExpiredWithinSkew: a token is verified for a minute more than it lasts, and gets nothing then.
 func TestExpiredWithinSkew(t *testing.T) {
 	t.Parallel()
