@@ -48,6 +48,9 @@ func Start(t *testing.T, p Program, log *kit.Buffer, args ...string) *Running {
 // Reload reads the files again, as SIGHUP does.
 func (r *Running) Reload() { r.s.reload(true) }
 
+// Look reads the files again, as --reload-every does.
+func (r *Running) Look() { r.s.reload(false) }
+
 // Signal sends a signal.
 func (r *Running) Signal(s os.Signal) { r.signals <- s }
 

@@ -35,6 +35,9 @@ func TestManyFail(t *testing.T) {
 			t.Errorf("after %d tokens a kept session is no answer", i)
 		}
 	}
+	if n := strings.Count(w.log.String(), "\n"); n < 10 || n > 5000 {
+		t.Errorf("the log has %d lines", n)
+	}
 	if grown := (int64(heap()) - int64(before)) >> 20; grown > 40 {
 		t.Errorf("%d MiB more", grown)
 	}

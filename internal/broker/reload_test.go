@@ -1,12 +1,15 @@
 package broker_test
 
 import (
+	"fmt"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
 
+	"rolecall/test/coordinator"
 	"rolecall/test/kit"
 )
 
@@ -92,6 +95,48 @@ func TestBrokenReload(t *testing.T) {
 	if n := w.metric("rolecall_broker_reloads_total", "result", "failed"); n != 5 {
 		t.Errorf("the metric says %v", n)
 	}
+}
+
+// TestReloadUnchanged: a look at files that have not changed does nothing, and a signal decides anew
+// all the same.
+func TestReloadUnchanged(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t).start(tenants)
+	for range 3 {
+		w.Look()
+	}
+	if log := w.log.String(); strings.Contains(log, "are reloaded") {
+		t.Errorf("the log:\n%s", log)
+	}
+	w.Reload()
+	if n := strings.Count(w.log.String(), "are reloaded"); n != 1 || w.metric("rolecall_broker_reloads_total", "result", "ok") != 2 {
+		t.Errorf("%d reloads:\n%s", n, w.log.String())
+	}
+}
+
+// TestReloadKeys: a key that the file of keys does not have any more withdraws what it has signed.
+func TestReloadKeys(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t).start(tenants)
+	other, err := coordinator.Start()
+	kit.Must(t, err)
+	defer other.Close()
+	content, err := os.ReadFile(w.policy())
+	kit.Must(t, err)
+	kit.Must(t, os.WriteFile(w.policy(), []byte(strings.Replace(string(content), "[gitlab]\n", fmt.Sprintf("[gitlab]\njwks_file = %q\n", w.file("keys")), 1)), 0o600))
+	keys := func(of *coordinator.Server) {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, of.URL()+"/oauth/discovery/keys", nil)
+		kit.Must(t, err)
+		kit.Must(t, os.WriteFile(w.file("keys"), []byte(w.do(request).body), 0o600))
+	}
+	keys(w.gitlab)
+	w.Look()
+	token := w.token(7, nil)
+	w.settled("/v1/aws/alpha", token).keyOf(t)
+	keys(other)
+	w.Look()
+	w.settled("/v1/aws/alpha", token).refused(t, "another key", 401, "RC102", "this is not an ID token of this job: no key of")
+	w.settled("/v1/aws/alpha", w.token(8, nil)).refused(t, "a new token", 401, "RC102", "no key of")
 }
 
 // TestForeignIssuer: a token of an issuer or a key that is not the policy file's any more gets
