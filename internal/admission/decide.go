@@ -58,6 +58,7 @@ type Decision struct {
 	Grant    tenant.Grant
 	Settings tenant.Settings // of the policy file; the defaults without a policy file
 	Token    idtoken.Token   // empty for a job without a tenant
+	Tokens   idtoken.ByName  // of sources that have one of their own
 	Orders   []creds.Order   // empty for a job without a tenant
 	Notes    []Note          // what the author must know; empty for a job that is refused
 
@@ -107,6 +108,9 @@ func (c Case) byPolicy() (Decision, error) {
 	}
 	d.Token = tokens[d.Grant.IDToken]
 	if err := c.checkAge(d); err != nil {
+		return d, err
+	}
+	if d.Tokens, err = c.sourceTokens(d); err != nil {
 		return d, err
 	}
 	if d.Orders, err = c.orders(d); err != nil {

@@ -39,7 +39,7 @@ type Asker struct {
 	Server   any    // of the policy file, in the provider's type; nil without a policy file
 	Response job.Response
 	Request  job.Request
-	Claims   idtoken.Claims // of the tenant's ID token; empty without a policy file
+	Claims   idtoken.Claims // of the ID token that pays: the tenant's, or the source's own; empty without a policy file
 	ReadFile FileReader
 
 	Served            bool   // the credential is given by HTTP, and not to scripts
@@ -106,7 +106,7 @@ func (c Case) order(d Decision, gift tenant.Gift) (creds.Order, error) {
 	}
 	order, err := p.Order(c.asker(d, gift))
 	if err == nil {
-		order.Name = gift.Name
+		order.Name, order.IDToken = gift.Name, gift.IDToken
 	}
 	return order, err
 }
@@ -134,6 +134,10 @@ func (c Case) isSent(name string) bool {
 
 // asker returns the job as the provider of a gift sees it.
 func (c Case) asker(d Decision, gift tenant.Gift) Asker {
+	claims := d.Token.Claims
+	if gift.IDToken != "" {
+		claims = d.Tokens[gift.IDToken].Claims
+	}
 	return Asker{
 		Tenant:            d.Grant.Tenant,
 		Source:            gift.Name,
@@ -141,7 +145,7 @@ func (c Case) asker(d Decision, gift tenant.Gift) Asker {
 		Server:            tenant.Find(d.Settings.Servers, gift.Provider),
 		Response:          c.Response,
 		Request:           c.Request,
-		Claims:            d.Token.Claims,
+		Claims:            claims,
 		ReadFile:          c.ReadFile,
 		Served:            c.Bearer != nil,
 		CredentialProgram: c.CredentialProgram,

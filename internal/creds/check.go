@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"rolecall/internal/mask"
@@ -22,7 +23,7 @@ const (
 	lower  = "abcdefghijklmnopqrstuvwxyz"
 	digits = "0123456789"
 	signs  = "+/=._-:,@%"
-	// plain has the characters that the readers of an env file read alike: ". FILE" of a
+	// plain has the characters that all readers of an env file read alike: ". FILE" of a
 	// shell, "export $(cat FILE | xargs)", and "docker run --env-file FILE". None has a
 	// meaning to a shell or to xargs, which remove quotes and backslashes; docker does not.
 	//
@@ -30,8 +31,8 @@ const (
 	plain = upper + lower + digits + signs
 )
 
-// Check fails unless the set can be written for a job. Every variable must need no quotes
-// in an env file, every file must have a safe name, every secret must be long enough to
+// Check fails unless the set can be written for a job. Every variable must be one line of
+// text, every file must have a safe name, every secret must be long enough to
 // be masked, and no credential, variable or file may occur twice. The error has the name
 // or the kind of what is wrong, never the value.
 func (s Set) Check() error {
@@ -88,30 +89,31 @@ func (v Variable) check() error {
 	if len(value) < 1 || len(value) > maxValue {
 		return fmt.Errorf("the value of %s has %d bytes, and must have 1 to %d", v.Name, len(value), maxValue)
 	}
-	if odd := strings.Trim(value, plain); odd != "" {
-		return fmt.Errorf("the value of %s has %s, which readers of an env file do not read alike; it must have only letters, digits and %s", v.Name, kindOf(odd[0]), signs)
+	if odd := oddIn(value); odd != "" {
+		return fmt.Errorf("the value of %s has %s; a variable is one line of text: give such a value in a file", v.Name, odd)
 	}
 	return nil
 }
 
-// kindOf says what kind of character begins with a byte that is not plain, since the
-// value that it is in must not be shown.
-func kindOf(first byte) string {
-	switch {
-	case first == '\n' || first == '\r':
-		return "a line break"
-	case first == ' ' || first == '\t':
-		return "a blank"
-	case first == '"' || first == '\'' || first == '`':
-		return "a quote"
-	case first == '\\':
-		return "a backslash"
-	case first < ' ' || first == 0x7f:
-		return "a control character"
-	case first > 0x7f:
-		return "a character that is not ASCII"
+// Apart reports whether a variable cannot be in the env file, since not all readers of such a
+// file read its value alike.
+func (v Variable) Apart() bool { return strings.Trim(v.Value.Reveal(), plain) != "" }
+
+// oddIn names what no variable may have, since the value must not be shown. It is empty if
+// there is nothing.
+func oddIn(value string) string {
+	if !utf8.ValidString(value) {
+		return "bytes that are not UTF-8"
 	}
-	return "a sign that is special to shells"
+	for _, c := range value {
+		switch {
+		case c == '\n' || c == '\r' || c == '\u2028' || c == '\u2029' || c == '\u0085':
+			return "a line break"
+		case unicode.IsControl(c) && c != '\t':
+			return "a control character"
+		}
+	}
+	return ""
 }
 
 // check checks a file.

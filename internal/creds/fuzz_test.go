@@ -35,11 +35,13 @@ func FuzzEnvFile(f *testing.F) {
 			return
 		}
 		checkInDocker(t, set)
-		checkInShells(t, []creds.Set{set})
+		if len(inFile(t, set)) > 0 {
+			checkInShells(t, []creds.Set{set})
+		}
 	})
 }
 
 // rule has the words of Check's errors.
-const rule = "the value of has bytes, and must have 1 to 16384 which readers of an env file do not read alike; it must have only letters, digits and +/=._-:,@% " +
-	"a line break a blank a quote a backslash a control character a character that is not ASCII a sign that is special to shells " +
+const rule = "the value of has bytes, and must have 1 to 16384; a variable is one line of text: give such a value in a file " +
+	"a line break a control character bytes that are not UTF-8 " +
 	"the name of a variable is not made of letters A-Z, digits and _ variable occurs twice has a meaning to shells or the loader"

@@ -12,6 +12,7 @@ import (
 type Order struct {
 	Provider string          `json:"provider"`           // such as aws
 	Name     string          `json:"name,omitempty"`     // that of the credential; empty: the tenant's own
+	IDToken  string          `json:"id_token,omitempty"` // name of the variable of the ID token that pays; empty: the tenant's
 	Session  string          `json:"session"`            // name of the job in the provider's own log
 	Lifetime time.Duration   `json:"lifetime,omitempty"` // how long the job may run; in JSON nanoseconds; 0: not known
 	Limit    time.Duration   `json:"limit,omitempty"`    // how long credentials may be valid at most; 0: no limit

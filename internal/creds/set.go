@@ -22,15 +22,30 @@ func (s Set) Environ() []string {
 	return environ
 }
 
-// EnvFile returns the content of the env file: one line for each entry of Environ. If the
-// set passes Check, a shell's ". FILE", xargs and "docker run --env-file FILE" read the
-// same values from it.
+// EnvFile returns the content of the env file: one line for each entry of Environ, except
+// those of Apart. If the set passes Check, a shell's ". FILE", xargs and "docker run
+// --env-file FILE" read the same values from it.
 func (s Set) EnvFile() []byte {
 	var content strings.Builder
-	for _, entry := range s.Environ() {
-		content.WriteString(entry + "\n")
+	for _, c := range s {
+		for _, v := range c.Env {
+			if !v.Apart() {
+				content.WriteString(v.Name + "=" + v.Value.Reveal() + "\n")
+			}
+		}
 	}
 	return []byte(content.String())
+}
+
+// Apart returns the names of the variables of a credential that are not in the env file.
+func (c Credential) Apart() []string {
+	var names []string
+	for _, v := range c.Env {
+		if v.Apart() {
+			names = append(names, v.Name)
+		}
+	}
+	return names
 }
 
 // Secrets returns the texts to mask, and to keep out of uploads, each with its kind.

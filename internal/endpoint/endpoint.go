@@ -60,6 +60,7 @@ type Order struct {
 type Source struct {
 	Order      creds.Order
 	Credential clear.Credential
+	IDToken    string // of the source alone; empty: that of the Order. All tokens of a job end together
 }
 
 // Is reports whether a credential is that of the source, or takes its place.

@@ -28,6 +28,9 @@ type Token struct {
 	Claims Claims
 }
 
+// ByName are ID tokens of one job by the names of their variables.
+type ByName map[string]Token
+
 // Parse reads an ID token. It does not check its signature and its times. It accepts
 // only the form in which GitLab signs: RS256 or ES256, compact, no duplicate members of
 // a JSON object, and no key in the token itself. Errors never hold a part of the token.

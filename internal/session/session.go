@@ -113,7 +113,7 @@ func (s *Session) Issue(ctx context.Context, issuers []Issuer, keep func(creds.S
 
 // issue gets the credential of one order, and writes it to the audit log.
 func (s *Session) issue(ctx context.Context, issuers []Issuer, o creds.Order) (creds.Credential, error) {
-	c, err := issue(ctx, issuers, o, s.Token)
+	c, err := issue(ctx, issuers, o, s.tokenOf(o))
 	switch {
 	case err != nil && o.Name != "":
 		return c, fmt.Errorf("tenant %q, source %q: %w", s.Grant.Tenant, o.Name, err)
@@ -124,6 +124,14 @@ func (s *Session) issue(ctx context.Context, issuers []Issuer, o creds.Order) (c
 		c.Served.Since = time.Now()
 	}
 	return c, s.log.issued(s.kind, s.Decision, c)
+}
+
+// tokenOf returns the ID token that pays for an order.
+func (s *Session) tokenOf(o creds.Order) idtoken.Token {
+	if o.IDToken == "" {
+		return s.Token
+	}
+	return s.Tokens[o.IDToken]
 }
 
 // issue gets a credential from the issuer that an order names.

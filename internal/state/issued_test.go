@@ -87,11 +87,11 @@ func TestWriteRefuses(t *testing.T) {
 		huge[i] = mask.Named{Kind: "long", Value: mask.NewSecret(strings.Repeat("x", 64<<10))}
 	}
 	for want, change := range map[string]func(c *creds.Credential){
-		"the value of CLOUD_ID has a sign that is special to shells": func(c *creds.Credential) { c.Env[0] = variable("CLOUD_ID", secret+"$(id)") },
-		"variable CLOUD_ID occurs twice":                             func(c *creds.Credential) { c.Files[0].Variable = "CLOUD_ID" },
-		"the name of the file for VAULT_FILE":                        func(c *creds.Credential) { c.Files[0].Name = "../x" },
-		"the credentials cannot be written":                          func(c *creds.Credential) { c.Expires = time.Date(20000, 1, 1, 0, 0, 0, 0, time.UTC) },
-		"the credentials take more than":                             func(c *creds.Credential) { c.Secrets = huge },
+		"the value of CLOUD_ID has a control character": func(c *creds.Credential) { c.Env[0] = variable("CLOUD_ID", secret+"\x1b[0m") },
+		"variable CLOUD_ID occurs twice":                func(c *creds.Credential) { c.Files[0].Variable = "CLOUD_ID" },
+		"the name of the file for VAULT_FILE":           func(c *creds.Credential) { c.Files[0].Name = "../x" },
+		"the credentials cannot be written":             func(c *creds.Credential) { c.Expires = time.Date(20000, 1, 1, 0, 0, 0, 0, time.UTC) },
+		"the credentials take more than":                func(c *creds.Credential) { c.Secrets = huge },
 	} {
 		p := newPlace(t)
 		f := create(t, p, 7)
@@ -142,7 +142,7 @@ func TestReadRefuses(t *testing.T) {
 		"key in capitals":  {replace(`"provider"`, `"Provider"`), notOurs},
 		"another order":    {replace(`"provider":"vault","name":"ci"`, `"name":"ci","provider":"vault"`), notOurs},
 		"escaped":          {replace("eu-central", `\u0065u-central`), notOurs},
-		"shell in a value": {replace(`"value":"`+secret, `"value":"`+secret+"$(id)"), notOurs},
+		"shell in a value": {replace(`"value":"`+secret, `"value":"`+secret+"\x1b[0m"), notOurs},
 		"variable twice":   {replace("CLOUD_SECRET", "CLOUD_ID"), notOurs},
 		"loader":           {replace("CLOUD_SECRET", "LD_PRELOAD"), notOurs},
 		"path as a name":   {replace("vault.json", "../vault.json"), notOurs},

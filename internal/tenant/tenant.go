@@ -72,6 +72,8 @@ type Gift struct {
 	Provider string // the name of the provider, such as aws
 	Name     string // of the source in the policy file; empty: the tenant's own
 	Settings any    // of a type that only the provider knows; it never changes
+	IDToken  string // name of the variable of an ID token that is for this gift alone; empty: the tenant's
+	Audience string // of that token
 }
 
 // Folder returns the folder of the job's tenant and trust class, relative to the

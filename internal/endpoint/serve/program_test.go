@@ -32,7 +32,11 @@ func TestNothingToServe(t *testing.T) {
 	t.Parallel()
 	whole, err := json.Marshal(endpoint.Order{Token: token, IDToken: idToken})
 	kit.Must(t, err)
-	noToken, err := json.Marshal(endpoint.Order{Token: token, IDToken: "none"})
+	one := issued("", 0, time.Hour, 0)
+	noToken, err := json.Marshal(endpoint.Order{Token: token, IDToken: "none", Sources: []endpoint.Source{one}})
+	kit.Must(t, err)
+	one.IDToken = "none"
+	noOwn, err := json.Marshal(endpoint.Order{Token: token, IDToken: idToken, Sources: []endpoint.Source{one}})
 	kit.Must(t, err)
 	listener, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	kit.Must(t, err)
@@ -52,6 +56,7 @@ func TestNothingToServe(t *testing.T) {
 		"broken order": {"{", []*os.File{s.Listener, s.Sockets}, "endpoint: unexpected EOF\n"},
 		"no listener":  {string(whole), []*os.File{null, s.Sockets}, "endpoint: listen for the job: "},
 		"no users":     {string(whole), []*os.File{s.Listener, null}, "endpoint: find the users of connections: socket operation on non-socket\n"},
+		"no own token": {string(noOwn), []*os.File{s.Listener, s.Sockets}, "endpoint: the ID token of the job cannot be read\n"},
 		"no ID token":  {string(noToken), []*os.File{s.Listener, s.Sockets}, "endpoint: the ID token of the job cannot be read\n"},
 	} {
 		child := kit.Child(t, nil, "PROGRAM=endpoint")

@@ -3,6 +3,7 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -92,13 +93,9 @@ type service struct {
 func (s service) run(ctx context.Context, listener net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	token, err := idtoken.Parse(s.order.IDToken)
+	sources, err := s.sources()
 	if err != nil {
-		return errors.New("the ID token of the job cannot be read")
-	}
-	sources := map[string]*source{}
-	for _, one := range s.order.Sources {
-		sources[endpoint.Path(one.Credential.Hide())] = &source{order: s.order, token: token, link: s.link, issuers: s.issuers, now: one}
+		return err
 	}
 	renewed := keepFresh(ctx, sources)
 	server := newServer(s.order, s.userOf, sources)
@@ -111,6 +108,19 @@ func (s service) run(ctx context.Context, listener net.Listener) error {
 	cancel()
 	renewed()
 	return errors.Join(err, server.Close())
+}
+
+// sources returns what is served, by path. A source has the ID token of the order, or its own.
+func (s service) sources() (map[string]*source, error) {
+	sources := map[string]*source{}
+	for _, one := range s.order.Sources {
+		token, err := idtoken.Parse(cmp.Or(one.IDToken, s.order.IDToken))
+		if err != nil {
+			return nil, errors.New("the ID token of the job cannot be read")
+		}
+		sources[endpoint.Path(one.Credential.Hide())] = &source{order: s.order, token: token, link: s.link, issuers: s.issuers, now: one}
+	}
+	return sources, nil
 }
 
 // keepFresh renews sources until ctx is done. The function that it returns waits for that.

@@ -52,6 +52,9 @@ func table(c creds.Credential, r creds.Report, now time.Time) string {
 	if !c.Expires.IsZero() {
 		text += fmt.Sprintf("  until:    %s (%v from now)\n", c.Expires.UTC().Format(time.RFC3339), c.Expires.Sub(now).Round(time.Second))
 	}
+	if apart := c.Apart(); len(apart) > 0 {
+		r.Notes = append(r.Notes, "Not in the env file, but in the environment of scripts: "+strings.Join(apart, ", ")+". Readers of env files would not read their values alike.")
+	}
 	for _, note := range r.Notes {
 		text += "  " + note + "\n"
 	}

@@ -73,7 +73,7 @@ func (r running) endpointOrder(g given) (endpoint.Order, error) {
 		order.Users, err = r.place.Users(r.folder.Record().Data)
 	}
 	if err == nil {
-		order.Sources, err = sources(g)
+		order.Sources, err = sources(g, r.Env.Request)
 	}
 	order.Also = also(g.set, r.Env.Request)
 	return order, err
@@ -101,7 +101,7 @@ func endOf(raw string) time.Time {
 }
 
 // sources returns the credentials that are served, with their orders.
-func sources(g given) ([]endpoint.Source, error) {
+func sources(g given, request job.Request) ([]endpoint.Source, error) {
 	var all []endpoint.Source
 	for _, c := range g.set {
 		if !isServed(c) {
@@ -111,7 +111,11 @@ func sources(g given) ([]endpoint.Source, error) {
 		if i < 0 {
 			return nil, fmt.Errorf("the order of the credential %s is not in the state of the job", c)
 		}
-		all = append(all, endpoint.Source{Order: g.orders[i], Credential: clear.Reveal(c)})
+		one := endpoint.Source{Order: g.orders[i], Credential: clear.Reveal(c)}
+		if name := one.Order.IDToken; name != "" {
+			one.IDToken = request[name]
+		}
+		all = append(all, one)
 	}
 	return all, nil
 }

@@ -109,11 +109,22 @@ func (c *compiler) sources(t Table, own []any) []tenant.Gift {
 		Set(s, "name", func(text string) (string, error) { return readSource(text, seen) }, &name)
 		if provider := c.sourceOf(s); provider >= 0 {
 			settings := c.providers[provider].(Sourcer).Source(s, own[provider])
-			gifts = append(gifts, tenant.Gift{Provider: c.providers[provider].Name(), Name: name, Settings: settings})
+			gift := tenant.Gift{Provider: c.providers[provider].Name(), Name: name, Settings: settings}
+			s.setToken(&gift)
+			gifts = append(gifts, gift)
 		}
 	}
 	t.checkLists(c)
 	return gifts
+}
+
+// setToken reads which ID token a source has of its own.
+func (t Table) setToken(to *tenant.Gift) {
+	Set(t, "id_token", readVariable, &to.IDToken)
+	Set(t, "audience", readAudience, &to.Audience)
+	if t.Own("id_token") != t.Own("audience") {
+		t.FailTable(errors.New("id_token and audience go together: an ID token of its own has an audience of its own; set both, or none"))
+	}
 }
 
 // checkRequests reports a limit below what each job of the tenant asks for.
@@ -162,7 +173,7 @@ func (c *compiler) sourceOf(s Table) int {
 // checkSource reports the keys and lists of a source that the provider does not know.
 func (t Table) checkSource(provider string) {
 	keys := maps.Clone(t.compiler.repeated[sourceTable][provider])
-	keys["name"], keys["provider"] = Text, Text
+	keys["name"], keys["provider"], keys["id_token"], keys["audience"] = Text, Text, Text, Text
 	t.checkKeys(keys)
 	for list, tables := range t.within {
 		t.compiler.checkList(tables, list, provider)

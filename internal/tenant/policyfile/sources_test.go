@@ -65,6 +65,15 @@ func TestSourcesAlone(t *testing.T) {
 	}
 }
 
+// TestSourceToken: a source may have an ID token of its own.
+func TestSourceToken(t *testing.T) {
+	t.Parallel()
+	gifts := compile(t, minimal+audit+"id_token = \"VAULT_ID_TOKEN\"\naudience = \"https://vault\"\n").Tenants()[0].Gifts
+	if len(gifts) != 2 || gifts[0].IDToken != "" || gifts[1].IDToken != "VAULT_ID_TOKEN" || gifts[1].Audience != "https://vault" {
+		t.Errorf("%+v", gifts)
+	}
+}
+
 // TestSourcesRefused adds to a right policy of 7 lines. Each error has the line that it is
 // about.
 func TestSourcesRefused(t *testing.T) {
@@ -106,6 +115,9 @@ func TestSourcesRefused(t *testing.T) {
 		"a text for a list":       {audit + "policy_arns = \"x\"\n", "12: " + of + "policy_arns: want a list of texts"},
 		"no role":                 {strings.Join(strings.SplitAfter(audit, "\n")[:3], ""), "8: " + of + "role_arn is missing; a source does not inherit it"},
 		"no role, of the second":  {audit + "[[tenant.source]]\nname = \"two\"\nprovider = \"aws\"\n", `12: tenant "alpha": source "two": role_arn is missing`},
+		"a token, no audience":    {audit + "id_token = \"VAULT_ID_TOKEN\"\n", "8: " + of + "id_token and audience go together"},
+		"an audience, no token":   {audit + "audience = \"https://vault\"\n", "8: " + of + "id_token and audience go together"},
+		"a token's name":          {audit + "audience = \"https://vault\"\nid_token = \"1-X\"\n", "13: " + of + "id_token: "},
 		"unknown key of a hop":    {audit + hop + "region = \"x\"\n", `14: unknown key "region" in [[tenant.source.chain]]`},
 		"tags as a list":          {audit + hop + "tags = [\"a\"]\n", "14: " + of + "chain 1: tags: want a table of texts in one line"},
 		"a number as a tag":       {audit + hop + "tags = { a = 1 }\n", "14: " + of + "chain 1: tags: want a table of texts"},
