@@ -5,7 +5,8 @@ package main
 import (
 	_ "rolecall/internal/crash"
 	"rolecall/internal/creds/aws/grant"
+	"rolecall/internal/creds/static"
 	"rolecall/internal/doctor"
 )
 
-func main() { doctor.Doctor{grant.AWS{}}.Main() }
+func main() { doctor.Doctor{grant.AWS{}, static.Provider{}}.Main() }

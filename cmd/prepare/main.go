@@ -6,6 +6,7 @@ import (
 	"rolecall/internal/backend/podman"
 	_ "rolecall/internal/crash"
 	"rolecall/internal/creds/aws/sts"
+	"rolecall/internal/creds/static"
 	"rolecall/internal/stage/prepare"
 )
 
@@ -13,6 +14,6 @@ func main() {
 	on := host.New()
 	prepare.New(prepare.Parts{
 		Backends:  []prepare.Backend{on, podman.New(on)},
-		Providers: []prepare.Provider{sts.NewProvider()},
+		Providers: []prepare.Provider{sts.NewProvider(), static.Provider{}},
 	}).Main()
 }

@@ -5,6 +5,7 @@ import (
 	"rolecall/internal/broker"
 	_ "rolecall/internal/crash"
 	"rolecall/internal/creds/aws/sts"
+	"rolecall/internal/creds/static"
 )
 
-func main() { broker.Main(sts.NewProvider().Lasting()) }
+func main() { broker.Main(sts.NewProvider().Lasting(), static.Provider{}) }

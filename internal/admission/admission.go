@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"rolecall/internal/creds"
 	"rolecall/internal/fault"
 	"rolecall/internal/idtoken"
 	"rolecall/internal/tenant"
@@ -103,11 +104,13 @@ func claimsOf(t idtoken.Token) tenant.Claims {
 
 // checkOverrides refuses a job whose variables would win over its credentials inside
 // its script.
-func (c Case) checkOverrides() error {
+func (c Case) checkOverrides(d Decision) error {
 	if c.Bearer != nil {
 		return nil // its variables are not known
 	}
-	names := slices.DeleteFunc(c.variables(), func(name string) bool { return !c.overrides(name) || c.isSent(name) })
+	names := slices.DeleteFunc(c.variables(), func(name string) bool {
+		return (!c.overrides(name) || c.isSent(name)) && !isSet(d.Orders, name)
+	})
 	if len(names) == 0 {
 		return nil
 	}
@@ -115,6 +118,11 @@ func (c Case) checkOverrides() error {
 	return fault.New(fault.Override, errors.New("variables of the job would override its tenant's credentials"),
 		"remove them where they are set: .gitlab-ci.yml, CI/CD settings of project or group, secrets:, a dotenv report of an earlier job; RC106 in docs/errors.md says more").
 		Detail("variables", strings.Join(slices.Compact(names), ", "))
+}
+
+// isSet reports whether what is ordered brings a variable of that name.
+func isSet(orders []creds.Order, name string) bool {
+	return slices.ContainsFunc(orders, func(o creds.Order) bool { return slices.Contains(o.Sets, name) })
 }
 
 // variables returns the names of the job's variables: those that GitLab sent and those

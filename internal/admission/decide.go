@@ -116,7 +116,7 @@ func (c Case) byPolicy() (Decision, error) {
 	if d.Orders, err = c.orders(d); err != nil {
 		return d, err
 	}
-	return d, c.checkOverrides()
+	return d, c.checkOverrides(d)
 }
 
 // byJob decides without a policy file.
@@ -138,7 +138,7 @@ func (c Case) byJob() (Decision, error) {
 
 // orderByJob puts into a decision what the job requests, and the token that pays for it.
 func (c Case) orderByJob(d *Decision) error {
-	err := c.checkOverrides()
+	err := c.checkOverrides(*d)
 	if err != nil {
 		return err
 	}

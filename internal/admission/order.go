@@ -21,7 +21,7 @@ type Provider interface {
 	Overrides(variable string) bool
 	// ByJob returns the settings that a job requests without a policy file.
 	ByJob(a Asker) (settings any, err error)
-	// Order returns what to order for a job.
+	// Order returns what to order for a job; an Order without a provider for nothing.
 	Order(a Asker) (creds.Order, error)
 }
 
@@ -76,9 +76,35 @@ func (c Case) orders(d Decision) ([]creds.Order, error) {
 		if err != nil {
 			return nil, err
 		}
-		orders = append(orders, order)
+		if order.Provider != "" {
+			orders = append(orders, order)
+		}
 	}
-	return orders, nil
+	return orders, c.checkSets(d, orders)
+}
+
+// checkSets refuses orders that bring one variable twice, or one that would win over what a
+// provider gives.
+func (c Case) checkSets(d Decision, orders []creds.Order) error {
+	seen := map[string]string{}
+	for _, o := range orders {
+		for _, name := range o.Sets {
+			other, twice := seen[name]
+			seen[name] = o.Name
+			switch {
+			case twice:
+				return badSets(d, "the sources %q and %q both set %s for this job", other, o.Name, name)
+			case c.overrides(name):
+				return badSets(d, "source %q sets %s, which would win over other credentials", o.Name, name)
+			}
+		}
+	}
+	return nil
+}
+
+// badSets returns the error about variables that sources set.
+func badSets(d Decision, format string, args ...any) error {
+	return fault.New(fault.BadPolicy, fmt.Errorf("tenant %q: "+format, append([]any{d.Grant.Tenant}, args...)...), "correct the sources in the policy file")
 }
 
 // asked returns the gifts that are asked for.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"rolecall/internal/admission"
 	"rolecall/internal/answer"
 	"rolecall/internal/broker/bearer"
 	"rolecall/internal/broker/hold"
@@ -65,10 +66,10 @@ func (s *service) answer(r *http.Request, client netip.Addr) (string, *answer.Re
 	return got, refusalOf(err)
 }
 
-// serves reports whether a provider of that name is known.
+// serves reports whether the tools of a provider of that name send their token here.
 func (s *service) serves(provider string) bool {
 	for _, p := range s.program {
-		if p.Name() == provider {
+		if _, sends := p.(admission.Sender); sends && p.Name() == provider {
 			return true
 		}
 	}

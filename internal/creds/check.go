@@ -80,7 +80,12 @@ func (c Credential) check(once func(string) error) error {
 	return nil
 }
 
-// check checks a variable of the env file.
+// CheckVariable fails unless scripts can have a variable. The error does not hold the value.
+func CheckVariable(name, value string) error {
+	return Variable{name, mask.NewSecret(value)}.check()
+}
+
+// check checks a variable of scripts.
 func (v Variable) check() error {
 	if err := checkName(v.Name); err != nil {
 		return err

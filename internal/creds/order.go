@@ -20,6 +20,7 @@ type Order struct {
 	Renew    time.Duration   `json:"renew,omitempty"`    // how long before its end an endpoint renews the credential; 0: half of its life, or 15 minutes if that is more
 	Terms    json.RawMessage `json:"terms"`              // what is granted and where, in the provider's own format
 	Facts    Facts           `json:"facts,omitempty"`    // what logs may show about the terms
+	Sets     []string        `json:"sets,omitempty"`     // names of the variables that the credential brings, as far as they are not the provider's own
 	Notes    []string        `json:"notes,omitempty"`    // what the job's author must know about the terms, without secrets
 	Tools    []ToolText      `json:"-"`                  // what the provider's tools must find in their files
 }

@@ -36,6 +36,12 @@ type Sourcer interface {
 	Source(t Table, own any) any
 }
 
+// Setter is what settings of a source are that know which variables they bring.
+type Setter interface {
+	// Sets returns the names of the variables, and whether every job of the tenant gets them.
+	Sets() (names []string, always bool)
+}
+
 // tables returns the keys of the tables at the top, except tenant, by the names of the
 // tables, and these names in the order in which messages list them.
 func (c *compiler) tables() (keys map[string]Keys, names []string) {

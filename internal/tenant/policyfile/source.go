@@ -99,7 +99,7 @@ func labelOf(list string, index int, values map[string]any) string {
 // sources compiles the sources of a tenant, whose settings of each provider are own.
 func (c *compiler) sources(t Table, own []any) []tenant.Gift {
 	var gifts []tenant.Gift
-	seen := map[string]bool{}
+	seen, sets := map[string]bool{}, map[string]string{}
 	for i, s := range t.Tables("source") {
 		if i == maxSources {
 			s.FailTable(fmt.Errorf("a tenant has at most %d sources", maxSources))
@@ -111,20 +111,12 @@ func (c *compiler) sources(t Table, own []any) []tenant.Gift {
 			settings := c.providers[provider].(Sourcer).Source(s, own[provider])
 			gift := tenant.Gift{Provider: c.providers[provider].Name(), Name: name, Settings: settings}
 			s.setToken(&gift)
+			s.checkSets(settings, sets)
 			gifts = append(gifts, gift)
 		}
 	}
 	t.checkLists(c)
 	return gifts
-}
-
-// setToken reads which ID token a source has of its own.
-func (t Table) setToken(to *tenant.Gift) {
-	Set(t, "id_token", readVariable, &to.IDToken)
-	Set(t, "audience", readAudience, &to.Audience)
-	if t.Own("id_token") != t.Own("audience") {
-		t.FailTable(errors.New("id_token and audience go together: an ID token of its own has an audience of its own; set both, or none"))
-	}
 }
 
 // checkRequests reports a limit below what each job of the tenant asks for.

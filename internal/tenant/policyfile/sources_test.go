@@ -12,7 +12,10 @@ import (
 
 	"rolecall/internal/creds/aws"
 	"rolecall/internal/creds/aws/grant"
+	"rolecall/internal/creds/static"
 	"rolecall/internal/tenant"
+	"rolecall/internal/tenant/policyfile"
+	"rolecall/test/kit"
 )
 
 // audit is a source, of 4 lines.
@@ -145,7 +148,13 @@ func TestExampleSources(t *testing.T) {
 	}
 	shown := regexp.MustCompile(`(?m)^# {3}(\[\[|[a-z_]+ = )|^# (renew_before = |max_requests_per_minute = )`)
 	content := strings.Replace(shown.ReplaceAllString(string(text), "$1$2"), `delivery = "env"`, `delivery = "endpoint"`, 1)
-	alpha := compile(t, content).Tenants()[0]
+	policy, err := policyfile.Compile("/p", []byte(content), grant.AWS{}, static.Provider{})
+	kit.Must(t, err)
+	alpha := policy.Tenants()[0]
+	values, _ := alpha.Gifts[len(alpha.Gifts)-1].Settings.(static.Settings)
+	if names, always := values.Sets(); always || len(names) != 2 {
+		t.Errorf("%v, %v", names, always)
+	}
 	given := grant.All(alpha.Gifts)
 	if len(given) != 3 || given[1].Name != "audit" || !given[1].NoProfile || len(given[2].Chain) != 1 || given[2].Renew != 10*time.Minute || alpha.MaxRequests != 60 {
 		t.Errorf("%+v, of %d requests", given, alpha.MaxRequests)

@@ -1,0 +1,59 @@
+package admission_test
+
+import (
+	"strings"
+	"testing"
+
+	"rolecall/internal/admission"
+	"rolecall/internal/creds"
+	"rolecall/internal/fault"
+	"rolecall/internal/job"
+	"rolecall/internal/tenant"
+)
+
+// setter is a provider whose orders bring the variables that its settings name.
+type setter struct{ toy }
+
+func (p setter) Order(a admission.Asker) (creds.Order, error) {
+	names := strings.Fields(a.Settings.(string))
+	if len(names) == 0 {
+		return creds.Order{}, nil
+	}
+	return creds.Order{Provider: p.name, Sets: names}, nil
+}
+
+// newSetCase returns a case whose tenant has sources that bring these variables.
+func newSetCase(t *testing.T, request job.Request, sources ...string) admission.Case {
+	t.Helper()
+	c := newCase(t, request)
+	of := tenant.Tenant{Name: "alpha", IDToken: "GITLAB_OIDC_TOKEN", Audience: "https://gitlab.example.com", RefTypes: []string{"branch"}, Projects: compile(t, policy).Tenants()[0].Projects}
+	for i, names := range sources {
+		of.Gifts = append(of.Gifts, tenant.Gift{Provider: "a", Name: "s" + string(rune('0'+i)), Settings: names})
+	}
+	c.Policy = tenant.NewPolicy(tenant.Settings{}, []tenant.Tenant{of}, "")
+	c.Providers = []admission.Provider{setter{toy{name: "a"}}}
+	return c
+}
+
+// TestSets: what sources bring is brought once, and no variable of the job wins over it. A source
+// that gives a job nothing is passed over.
+func TestSets(t *testing.T) {
+	t.Parallel()
+	if d, err := admission.Decide(newSetCase(t, job.Request{"OTHER": "x"}, "A B", "", "C")); err != nil || len(d.Orders) != 2 || d.Orders[1].Name != "s2" {
+		t.Errorf("%+v, %v", d.Orders, err)
+	}
+	for name, test := range map[string]struct {
+		c    admission.Case
+		code fault.Code
+		want string
+	}{
+		"twice":              {newSetCase(t, nil, "A B", "C B"), fault.BadPolicy, `tenant "alpha": the sources "s0" and "s1" both set B for this job; correct the sources`},
+		"the driver's own":   {newSetCase(t, nil, "A", "ROLECALL_ENV_FILE"), fault.BadPolicy, `tenant "alpha": source "s1" sets ROLECALL_ENV_FILE, which would win over other credentials`},
+		"one of the job's":   {newSetCase(t, job.Request{"B": ""}, "A B"), fault.Override, "variables of the job would override its tenant's credentials: B; remove"},
+		"one that was added": {newSetCase(t, job.Request{"A": "", "B": ""}, "A B"), fault.Override, "variables of the job would override its tenant's credentials: A, B; remove"},
+	} {
+		if _, err := refused(t, name, test.c); err.Code != test.code || !strings.HasPrefix(err.What.Error(), test.want) {
+			t.Errorf("%s: %s %v, want %s %q", name, err.Code, err.What, test.code, test.want)
+		}
+	}
+}
