@@ -52,7 +52,7 @@ func (w *containerWorld) endings() []ending {
 		{"cancel", nil, cancel, "canceled", "", []string{"after kept alpha"}},
 		{"abort", nil, func(_ *testing.T, run *coordinator.Run) { run.Abort() }, "canceled", "", nil},
 		{"timeout", func(j *coordinator.Job) { j.Timeout = 12 * time.Second }, nil, "failed", "job_execution_timeout", nil},
-		w.killing("run", "runner_system_failure"),
+		w.killing("run", "runner_system_failure", "rolecall was killed while it ran the script before this one, and the container ended with it"),
 		w.killing("podman", "runner_system_failure", "podman was killed before the script ended"),
 		w.killing("conmon", "runner_system_failure", "the container engine ended before the script"),
 		w.killing("init", "script_failure", "after kept alpha"), // with it the container ends, and says 137

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -150,6 +151,23 @@ type step struct {
 // run runs a script of a stage in a process of its own, as the run stage does.
 func (p *placed) run(stage, text string, change func(*step)) outcome {
 	p.t.Helper()
+	s, child := p.command(stage, text, change)
+	var stdout, stderr bytes.Buffer
+	child.Stdout, child.Stderr = &stdout, &stderr
+	if err := child.Run(); err != nil {
+		p.t.Fatalf("%v\n%s%s", err, &stdout, &stderr)
+	}
+	var o outcome
+	content, err := os.ReadFile(s.Result)
+	kit.Must(p.t, err)
+	kit.Must(p.t, json.Unmarshal(content, &o))
+	o.stdout, o.stderr = stdout.String(), stderr.String()
+	return o
+}
+
+// command returns the process that runs a script of a stage.
+func (p *placed) command(stage, text string, change func(*step)) (step, *exec.Cmd) {
+	p.t.Helper()
 	path := filepath.Join(p.t.TempDir(), "script")
 	kit.Must(p.t, os.WriteFile(path, []byte(text), 0o600))
 	s := step{Data: p.data, ID: p.id, Path: path, Stage: stage, Result: path + ".json"}
@@ -160,18 +178,8 @@ func (p *placed) run(stage, text string, change func(*step)) outcome {
 	kit.Must(p.t, err)
 	kit.Must(p.t, os.WriteFile(path+".step", order, 0o600)) // it can have secrets
 	child := kit.Child(p.t, &syscall.SysProcAttr{}, "STEP="+path+".step")
-	var stdout, stderr bytes.Buffer
-	child.Stdout, child.Stderr = &stdout, &stderr
 	child.Args = append(child.Args[:2], child.Args[3:]...) // without -test.v
-	if err := child.Run(); err != nil {
-		p.t.Fatalf("%v\n%s%s", err, &stdout, &stderr)
-	}
-	var o outcome
-	content, err := os.ReadFile(s.Result)
-	kit.Must(p.t, err)
-	kit.Must(p.t, json.Unmarshal(content, &o))
-	o.stdout, o.stderr = stdout.String(), stderr.String()
-	return o
+	return s, child
 }
 
 // isStep runs the step of a child process, and reports whether this is one.

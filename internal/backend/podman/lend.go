@@ -19,6 +19,13 @@ const lentFile = "lent"
 // lendTime bounds how long files change their owner.
 const lendTime = time.Minute
 
+// isLent reports whether the file is there. Where no script runs, the stage of the last one was
+// killed.
+func (p place) isLent() bool {
+	_, err := os.Lstat(filepath.Join(p.Dir, lentFile))
+	return err == nil
+}
+
 // lend gives the files that the container shares with the host to the user whom the scripts
 // have there, if that is not the container's root. Until takeBack, files may belong to
 // others, also to those that a script makes in the container.

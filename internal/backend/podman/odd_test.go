@@ -191,6 +191,7 @@ func TestOddConfigs(t *testing.T) {
 		"a large environment": {config: large, script: "env | grep -c AWS_VARIABLE; :", out: "0\n"},
 		"many ports":          {config: v1.Config{User: "app", ExposedPorts: setOf(many(60_000, "%d/tcp")...)}, script: "id -u", out: "1000\n"},
 		"signals":             {config: v1.Config{StopSignal: "SIGNONE", Cmd: []string{"x"}, Shell: []string{"/none"}, Healthcheck: &v1.HealthConfig{Test: []string{"CMD", "/none"}}}},
+		"many variables":      {config: v1.Config{Env: many(10_000, "VARIABLE_%d=x")}, script: "env | grep -c VARIABLE_", out: "10000\n"},
 		"root with a group":   {config: v1.Config{User: "0:0"}, script: "id -u", out: "0\n"},
 		"the last user":       {config: v1.Config{User: "65535"}, script: "id -u", out: "65535\n"},
 	})
@@ -217,6 +218,7 @@ func TestUnfitImages(t *testing.T) {
 		"passwd folder":    {files: []lab.ImageFile{{Path: "etc/passwd/"}}, err: noStart, code: fault.Engine},
 		"a volume over it": {config: v1.Config{Volumes: setOf("/")}, err: noStart, code: fault.Engine},
 		"users of host":    {files: []lab.ImageFile{link("etc/passwd", "../../../../../../etc/passwd")}, config: v1.Config{User: "backup"}, err: noUser, code: fault.ImageFails},
+		"another root":     {files: []lab.ImageFile{{Path: "etc/passwd", Mode: 0o644, Content: "root:x:500:500::/root:/bin/sh\n"}}, config: v1.Config{User: "root"}, err: "in the /etc/passwd of the image, its user root has the id 500", code: fault.ImageFails},
 		"a large user":     {config: v1.Config{User: "4294967295"}, err: noUser, code: fault.ImageFails},
 		"too large a user": {config: v1.Config{User: "65536"}, err: noUser, code: fault.ImageFails},
 		"a pipe":           {files: []lab.ImageFile{pipe("etc/passwd")}, start: 3 * time.Second, err: "podman has not started the container after 3s", code: fault.Engine},

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"rolecall/internal/job"
@@ -28,7 +27,7 @@ func (b *Backend) Reap(ctx context.Context, data json.RawMessage, id job.ID) err
 	if filepath.Base(filepath.Dir(p.Dir)) != jobsDir || !filepath.IsAbs(p.Dir) {
 		return fmt.Errorf("%s is no folder of a job's containers", p.Dir)
 	}
-	if _, err := os.Lstat(filepath.Join(p.Dir, lentFile)); err == nil {
+	if p.isLent() {
 		e, err := b.newEngine(data)
 		if err != nil {
 			return err
