@@ -54,8 +54,8 @@ func (s *service) answer(r *http.Request, client netip.Addr) (string, *answer.Re
 		return "", refuse(http.StatusUnauthorized, string(fault.ForeignToken), "the header Authorization must be the ID token alone, without Bearer before it")
 	}
 	ask := hold.Ask{Token: named[0], Path: path, Client: client.String()}
-	if kept, ok := s.keeper.Kept(ask); ok {
-		return kept, nil
+	if kept, err := s.keeper.Kept(ask); !errors.Is(err, hold.ErrNone) {
+		return kept, refusalOf(err)
 	}
 	if !s.clients.mayTry(client, time.Now()) {
 		r := refuse(http.StatusTooManyRequests, "TooManyRequests", "too many requests of your address were refused; wait, and mend what the answers said")
@@ -88,6 +88,8 @@ func refusalOf(err error) *answer.Refusal {
 	switch ended := (hold.Ended{}); {
 	case err == nil:
 		return nil
+	case errors.Is(err, hold.ErrOften):
+		r = refuse(http.StatusTooManyRequests, "TooManyRequests", err.Error()+"; wait a second")
 	case errors.Is(err, hold.ErrLater), errors.Is(err, hold.ErrBusy):
 		r = refuse(http.StatusServiceUnavailable, "Later", err.Error()+"; ask again")
 	case errors.As(err, &ended):

@@ -62,7 +62,7 @@ func newService(p Program, f flags, log *logrus.Logger) (*service, error) {
 	if err := s.told(audit.Log{Path: s.auditPath()}.Ready()); err != nil {
 		log.Errorf("nothing is given until the audit log can be written: %s", oneLine(err))
 	}
-	s.keeper = hold.New(s.source, hold.Limits{Sessions: 50_000, Refused: 10_000, Working: 1_000})
+	s.keeper = hold.New(s.source, hold.Limits{Sessions: 50_000, Refused: 10_000, Working: 1_000, PerSecond: 100})
 	s.metrics = metrics.New(func() (sessions, refused, working int) {
 		n := s.keeper.Count()
 		return n.Sessions, n.Refused, n.Working

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"rolecall/internal/fault"
 	"rolecall/internal/renewal"
 )
@@ -28,6 +30,7 @@ type entry struct {
 	early float64       // as renewal.Session has it
 	place *list.Element // in Keeper.without; nil: there is a session
 
+	rate    *rate.Limiter // of clients that ask for what is kept; nil: nobody has
 	asked   time.Time     // when a client has asked last
 	session *Session      // nil: there is none
 	policy  string        // by which the session or the error came
@@ -35,6 +38,17 @@ type entry struct {
 	again   time.Time     // when the next try may follow
 	pause   time.Duration // before it
 	done    chan struct{} // closed when the work has ended; nil: nobody works
+}
+
+// mayAsk counts a request, and reports whether there are not too many.
+func (e *entry) mayAsk(now time.Time, perSecond int) bool {
+	if perSecond == 0 {
+		return true
+	}
+	if e.rate == nil {
+		e.rate = rate.NewLimiter(rate.Limit(perSecond), burst*perSecond)
+	}
+	return e.rate.AllowN(now, 1)
 }
 
 // ended reports whether the token has ceased to serve.

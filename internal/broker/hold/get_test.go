@@ -18,7 +18,7 @@ func TestOneCall(t *testing.T) {
 	t.Parallel()
 	run(t, plenty(), func(t *testing.T, s *source, k *hold.Keeper) {
 		s.takes = 500 * time.Millisecond
-		if _, ok := k.Kept(ask("a")); ok {
+		if _, err := k.Kept(ask("a")); err == nil {
 			t.Error("a session is kept that nobody has asked for")
 		}
 		var asking sync.WaitGroup
@@ -27,8 +27,8 @@ func TestOneCall(t *testing.T) {
 		}
 		asking.Wait()
 		gets(t, k, "a", "a 1")
-		if got, ok := k.Kept(ask("a")); !ok || got != "a 1" {
-			t.Errorf("%q, %v is kept", got, ok)
+		if got, err := k.Kept(ask("a")); err != nil || got != "a 1" {
+			t.Errorf("%q, %v is kept", got, err)
 		}
 		gets(t, k, "b", "b 2")
 		other := ask("a")

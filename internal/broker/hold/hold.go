@@ -50,6 +50,12 @@ var ErrUnused = errors.New("nobody asks for the credentials any more")
 // ErrBusy says that nothing new is taken: too much is waited for or kept.
 var ErrBusy = errors.New("too many ID tokens are waited for")
 
+// ErrNone says that there is no session.
+var ErrNone = errors.New("no session is kept")
+
+// ErrOften says that a token asks too often.
+var ErrOften = errors.New("too many requests with this ID token")
+
 // ErrLater says that the answer is still worked on.
 var ErrLater = errors.New("the credentials are being fetched")
 
@@ -69,6 +75,8 @@ type Limits struct {
 	Sessions int // tokens that sessions are kept for
 	Refused  int // tokens without a session that are remembered; the oldest are forgotten
 	Working  int // tokens that are worked on at once
+
+	PerSecond int // requests of a token for a session that is kept, in the long run; 0: no bound
 }
 
 // Count is how much there is.

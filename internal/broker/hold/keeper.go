@@ -13,6 +13,8 @@ const (
 	// FirstAnswer is how long a client waits for an answer that is not there yet. The SDKs wait
 	// one second or two, and try again three times; by then the work has gone on.
 	FirstAnswer = 900 * time.Millisecond
+	// burst is how many seconds' requests a token may make at once.
+	burst = 10
 	// tick is the time between two looks at what is kept.
 	tick = time.Second
 )
@@ -64,18 +66,22 @@ func (k *Keeper) Count() Count {
 	return Count{len(k.entries) - k.without.Len(), k.without.Len(), k.working}
 }
 
-// Kept returns the answer of a session, if there is one, and nothing has to be done for it.
-func (k *Keeper) Kept(a Ask) (string, bool) {
+// Kept returns the answer of a session, if there is one and nothing has to be done for it. Else the
+// error is ErrNone. It is ErrOften if the token asks more often than its limit allows.
+func (k *Keeper) Kept(a Ask) (string, error) {
 	id, policy := keyOf(a), k.source.Policy()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now := k.now()
 	e := k.entries[id]
 	if e == nil || !e.has(now, policy) {
-		return "", false
+		return "", ErrNone
 	}
 	e.asked = now
-	return e.session.Answer, true
+	if !e.mayAsk(now, k.limits.PerSecond) {
+		return "", ErrOften
+	}
+	return e.session.Answer, nil
 }
 
 // Get returns the answer for a client: that of a session, or an error. It waits for FirstAnswer

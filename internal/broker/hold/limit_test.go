@@ -1,6 +1,7 @@
 package hold_test
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -116,6 +117,36 @@ func TestRace(t *testing.T) {
 		k.Close()
 		if n := k.Count(); n.Working != 0 {
 			t.Errorf("after Close: %+v", n)
+		}
+	})
+}
+
+// TestOften: a token that asks more often than its limit in the long run is refused, and no other
+// one; after a while it may ask again.
+func TestOften(t *testing.T) {
+	t.Parallel()
+	limits := plenty()
+	limits.PerSecond = 5
+	run(t, limits, func(t *testing.T, _ *source, k *hold.Keeper) {
+		for _, path := range []string{"a", "b"} {
+			if _, err := k.Get(t.Context(), ask(path)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range 50 {
+			if _, err := k.Kept(ask("a")); err != nil {
+				t.Fatalf("request %d: %v", i, err)
+			}
+		}
+		if _, err := k.Kept(ask("a")); !errors.Is(err, hold.ErrOften) {
+			t.Errorf("one too many: %v", err)
+		}
+		if _, err := k.Kept(ask("b")); err != nil {
+			t.Errorf("another token: %v", err)
+		}
+		time.Sleep(time.Second)
+		if _, err := k.Kept(ask("a")); err != nil {
+			t.Errorf("a second later: %v", err)
 		}
 	})
 }

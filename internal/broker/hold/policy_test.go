@@ -31,7 +31,7 @@ func TestPolicyChanges(t *testing.T) {
 			run(t, plenty(), func(t *testing.T, s *source, k *hold.Keeper) {
 				gets(t, k, "a", "a 1")
 				s.change(test.err, test.replaces)
-				if _, ok := k.Kept(ask("a")); ok {
+				if _, err := k.Kept(ask("a")); err == nil {
 					t.Errorf("%s: the old session is the answer", name)
 				}
 				if !asked {

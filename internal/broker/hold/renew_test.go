@@ -24,8 +24,8 @@ func TestRenewed(t *testing.T) {
 		time.Sleep(5 * time.Minute)
 		s.wants(t, "get idle", "get used", "renew used")
 		gets(t, k, "used", "used 3")
-		if got, ok := k.Kept(ask("idle")); !ok || got != "idle 1" {
-			t.Errorf("%q, %v is kept", got, ok)
+		if got, err := k.Kept(ask("idle")); err != nil || got != "idle 1" {
+			t.Errorf("%q, %v is kept", got, err)
 		}
 		time.Sleep(2 * time.Second)
 		s.wants(t, "get idle", "get used", "renew used", "renew idle")
@@ -89,7 +89,7 @@ func TestExpired(t *testing.T) {
 		s.set(func(s *source) { s.err = errPassing })
 		time.Sleep(12 * time.Minute)
 		s.set(func(s *source) { s.err = nil })
-		if _, ok := k.Kept(ask("a")); ok {
+		if _, err := k.Kept(ask("a")); err == nil {
 			t.Error("a session is kept that has expired")
 		}
 		time.Sleep(time.Minute)
@@ -114,7 +114,7 @@ func TestEnded(t *testing.T) {
 		time.Sleep(9*time.Minute + 59*time.Second)
 		gets(t, k, "a", "a 2") // the last renewal is a minute before the end
 		time.Sleep(time.Second + time.Second/2)
-		if _, ok := k.Kept(ask("a")); ok {
+		if _, err := k.Kept(ask("a")); err == nil {
 			t.Error("the session of a token is kept that has ended")
 		}
 		_, err := k.Get(t.Context(), ask("a"))
