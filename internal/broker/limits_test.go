@@ -100,10 +100,21 @@ func TestConnections(t *testing.T) {
 			_ = c.Close()
 		}
 	}()
-	for range 5000 {
+	answers := 0
+	for i := range 5000 {
 		c, err := w.dial("127.0.0.1")
 		kit.Must(t, err)
 		all = append(all, c)
+		if i > 1200 {
+			continue
+		}
+		_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+		if line, err := bufio.NewReader(c).ReadString('\n'); err == nil && strings.HasPrefix(line, "HTTP/1.1 404 ") {
+			answers++
+		}
+	}
+	if answers < 1000 || answers > 1024 {
+		t.Errorf("%d connections of an address stay open", answers)
 	}
 	client := http.Client{Transport: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return w.dial("127.0.0.2") }}}
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.URL+"/v1/aws/alpha", nil)
