@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"rolecall/internal/fault"
+	"rolecall/internal/quota"
 	"rolecall/internal/session"
+	"rolecall/test/kit"
 )
 
 // TestAddresses: many addresses that fail take bounded memory.
@@ -96,6 +98,12 @@ func TestQuotas(t *testing.T) {
 		if err := q.take(step.job, step.bounded); (fault.CodeOf(err) == fault.TooMany) != step.refused || (err == nil) == step.refused {
 			t.Errorf("step %d: %v", i, err)
 		}
+	}
+	old := project{"old", 1}
+	q.asked[old] = []quota.Request{{At: time.Now().Add(-time.Minute), N: 1}}
+	kit.Must(t, q.take(job("", 3, 2), true))
+	if _, kept := q.asked[old]; kept {
+		t.Error("what is older than a minute is kept")
 	}
 	q.forget(time.Now().Add(time.Minute))
 	if len(q.asked) != 0 {

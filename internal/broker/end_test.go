@@ -91,6 +91,12 @@ func TestNoStart(t *testing.T) {
 	open := filepath.Join(w.dir, "open")
 	kit.Must(t, os.Mkdir(open, 0o755))
 	kit.Must(t, os.WriteFile(w.file("text"), []byte("text"), 0o600))
+	theirs := open // another user's folder, if there can be one
+	if os.Geteuid() == 0 {
+		theirs = w.file("theirs")
+		kit.Must(t, os.Mkdir(theirs, 0o700))
+		kit.Must(t, os.Chown(theirs, 65534, 65534))
+	}
 	for name, test := range map[string]struct {
 		policy string
 		flags  []string
@@ -102,8 +108,9 @@ func TestNoStart(t *testing.T) {
 		"no CA bundle":          {strings.Replace(string(good), "[gitlab]\n", "[gitlab]\nca_bundle = \"/none\"\n", 1), nil, "gitlab.ca_bundle: /none"},
 		"no certificate":        {string(good), []string{"--listen", "https://127.0.0.1:0", "--certificate", "/none", "--key", "/none"}, "--certificate: /none"},
 		"no pair":               {string(good), []string{"--listen", "https://127.0.0.1:0", "--certificate", w.file("text"), "--key", w.file("text")}, "are not a pair"},
-		"an open folder":        {string(good), []string{"--state", open}, "--state: " + open + " must be a folder with mode 0700"},
-		"a file":                {string(good), []string{"--state", w.file("text")}, "must be a folder with mode 0700"},
+		"an open folder":        {string(good), []string{"--state", open, "--status", "nowhere"}, "--state: " + open + " must be a folder with mode 0700"},
+		"another user's":        {string(good), []string{"--state", theirs, "--status", "nowhere"}, "--state: " + theirs + " must be a folder with mode 0700 that belongs to user"},
+		"a file":                {string(good), []string{"--state", w.file("text"), "--status", "nowhere"}, "must be a folder with mode 0700"},
 		"no folder above":       {string(good), []string{"--state", w.file("none/state")}, "--state: mkdir"},
 		"an address in use":     {string(good), []string{"--listen", "http://" + taken.Addr().String()}, "another program, such as an agent of AWS, has the address"},
 		"nobody's address":      {string(good), []string{"--listen", "http://169.254.170.2:1", "--status", "nowhere"}, "give this machine the address: ip address add 169.254.170.2/32 dev lo"},
