@@ -16,6 +16,13 @@ type ToolText struct {
 	Text string
 }
 
+// OfHost returns the names of variables by which tools find who they are in a cloud or a store of
+// secrets; A_* is all that begin with A_. Those of the runner's service are the host's, and no job's:
+// where a job has no identity of its own, the host's would serve.
+func OfHost() []string {
+	return []string{"VAULT_*", "BAO_*", "GOOGLE_*", "CLOUDSDK_*", "AZURE_*", "ARM_*", "KUBECONFIG", "DOCKER_CONFIG"}
+}
+
 // Docker returns the file in which docker login keeps the passwords of registries. Those
 // of AWS's registries are made of the job's credentials.
 //

@@ -98,9 +98,9 @@ func (p Parts) hidden() []string {
 }
 
 // visible returns the service's environment without the variables that providers hide
-// from scripts.
+// from scripts, and those that say who the host is elsewhere.
 func (p Parts) visible(service []string) []string {
-	hidden := p.hidden()
+	hidden := append(p.hidden(), creds.OfHost()...)
 	return slices.DeleteFunc(slices.Clone(service), func(entry string) bool {
 		name, _, _ := strings.Cut(entry, "=")
 		return slices.ContainsFunc(hidden, func(one string) bool { return covers(one, name) })

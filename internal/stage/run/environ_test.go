@@ -113,6 +113,19 @@ func TestVisible(t *testing.T) {
 	}
 }
 
+// TestVisibleIdentity: what says who the host is in a cloud or a store is not a script's.
+func TestVisibleIdentity(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"VAULT_TOKEN", "BAO_ADDR", "GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_CONFIG", "AZURE_CLIENT_ID", "ARM_USE_MSI", "KUBECONFIG", "DOCKER_CONFIG"} {
+		if got := (run.Parts{}).Visible([]string{name + "=x", "PATH=/bin", name + "S=y"}); len(got) > 2 || slices.Contains(got, name+"=x") {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	if kept := []string{"VAULT=x", "ARMS=y", "KUBECONFIGS=z", "DOCKER_HOST=w"}; !slices.Equal((run.Parts{}).Visible(kept), kept) {
+		t.Errorf("%q", (run.Parts{}).Visible(kept))
+	}
+}
+
 // TestList: places are named so that no name can look like another line, and not too
 // many.
 func TestList(t *testing.T) {
