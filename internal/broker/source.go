@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -130,7 +131,7 @@ func (s *source) open(c admission.Case, a hold.Ask) (admitted, error) {
 	if err == nil && one.Grant.Tenant == tenant.None {
 		err = cmp.Or(one.Grant.Unserved, errors.New("no tenant of this broker allows this job"))
 	}
-	return admitted{one, c.Response.Project}, s.told(err)
+	return admitted{one, c.Response.Project}, cmp.Or(s.told(err), oneOrder(one))
 }
 
 // resume decides anew about a token that was verified before. If its key is not the issuer's any
@@ -149,7 +150,15 @@ func (s *source) resume(ctx context.Context, a hold.Ask) (admitted, error) {
 		c.Read = func(string) (idtoken.Token, error) { return token, err }
 	}
 	one, err := session.Resume(c, s.voice(a))
-	return admitted{one, c.Response.Project}, err
+	return admitted{one, c.Response.Project}, cmp.Or(err, oneOrder(one))
+}
+
+// oneOrder fails unless one credential was ordered for a job.
+func oneOrder(s *session.Session) error {
+	if len(s.Orders) != 1 {
+		return fmt.Errorf("%d credentials were ordered, want one", len(s.Orders))
+	}
+	return nil
 }
 
 // caseOf returns what the decision about a token rests on.
