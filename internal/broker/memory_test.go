@@ -61,6 +61,9 @@ func TestMemory(t *testing.T) {
 			for i := worker; i < tokens; i += 8 {
 				token := w.token(i+1, changes)
 				kit.Await(t, "a credential", func() bool { return w.answered(fmt.Sprintf("10.0.0.%d:1", worker), "/v1/aws/alpha", token) == 200 })
+				if status := w.answered("10.0.0.9:1", "/v1/aws/alpha", token); status != 200 { // a second request may cost memory too
+					t.Errorf("the second request: %d", status)
+				}
 			}
 		})
 	}
