@@ -2,6 +2,7 @@ package broker_test
 
 import (
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -40,5 +41,16 @@ func TestCredentials(t *testing.T) {
 	want = []string{"decision alpha", "issued alpha", "decision alpha", "issued alpha audit", "decision alpha", "issued alpha", "decision alpha", "issued alpha", "decision beta", "issued beta"}
 	if !slices.Equal(events, want) {
 		t.Errorf("the audit log has %q", events)
+	}
+}
+
+// TestAdminsError: what the admin has set up wrongly is not the job's fault: SDKs try again.
+func TestAdminsError(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t).start(strings.Replace(tenants, "refs =", "session_policy_file = \"/none/policy.json\"\nrefs =", 1))
+	r := w.ask("/v1/aws/alpha", w.token(7, nil))
+	r.refused(t, "no session policy", 500, "RC303", "session_policy_file: ")
+	if r.header.Get("Retry-After") != "1" {
+		t.Errorf("%v", r.header)
 	}
 }

@@ -111,8 +111,12 @@ func statusOf(err error) int {
 	case fault.ForeignToken, fault.NoToken:
 		return http.StatusUnauthorized
 	}
-	if fault.SideOf(err) == fault.Infrastructure {
+	switch fault.SideOf(err) {
+	case fault.Infrastructure:
 		return http.StatusServiceUnavailable
+	case fault.Admin:
+		return http.StatusInternalServerError // it is not about the job
+	case fault.Author, fault.Account:
 	}
 	return http.StatusForbidden
 }
