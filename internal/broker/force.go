@@ -22,14 +22,17 @@ import (
 // force is what is in force until the next reload.
 type force struct {
 	policy *tenant.Policy
-	load   int // counts loads: each decides what is kept anew
+	load   int    // counts loads: each decides what is kept anew
+	id     string // of policy and load: what is kept has it, and each request compares it
 	keys   jwks.Source
 	pair   *tls.Certificate // nil: there is no https
 	source []byte           // what the pair and the keys were read from
 }
 
-// id identifies the force.
-func (f *force) id() string { return f.policy.Hash() + "/" + strconv.Itoa(f.load) }
+// count says which load the force is.
+func (f *force) count(load int) {
+	f.load, f.id = load, f.policy.Hash()+"/"+strconv.Itoa(load)
+}
 
 // same reports whether another load has read the same.
 func (f *force) same(other *force) bool {
@@ -60,6 +63,7 @@ func (p Program) loadForce(f flags, warn func(string)) (*force, error) {
 	if out.keys.CABundle, err = policyfile.ReadNamed("gitlab.ca_bundle", policy.Settings().GitLab.CABundle); err != nil {
 		return nil, err
 	}
+	out.count(0)
 	out.source = bytes.Join([][]byte{out.keys.File, out.keys.CABundle}, nil)
 	return out, out.loadPair(f)
 }

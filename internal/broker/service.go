@@ -130,7 +130,7 @@ func (s *service) reload(forced bool) {
 	if !forced && now.same(next) {
 		return
 	}
-	next.load = now.load + 1
+	next.count(now.load + 1)
 	s.force.Store(next)
 	s.metrics.Loaded(nil, next.expires())
 	s.log.WithField("policy", next.policy.Hash()).Info("the policy file and the certificate are reloaded; what is kept is decided anew")

@@ -55,7 +55,7 @@ type source struct {
 }
 
 // Policy is that of a hold.Source.
-func (s *source) Policy() string { return s.force.Load().id() }
+func (s *source) Policy() string { return s.force.Load().id }
 
 // Get is that of a hold.Source.
 func (s *source) Get(ctx context.Context, a hold.Ask) (hold.Session, error) {

@@ -25,8 +25,8 @@ const (
 
 // entry is what is kept for a token and what it asks for.
 type entry struct {
-	id    key
-	ask   Ask
+	ask   Ask           // without its token
+	token packed        // of the ask
 	early float64       // as renewal.Session has it
 	place *list.Element // in Keeper.without; nil: there is a session
 
@@ -49,6 +49,13 @@ func (e *entry) mayAsk(now time.Time, perSecond int) bool {
 		e.rate = rate.NewLimiter(rate.Limit(perSecond), burst*perSecond)
 	}
 	return e.rate.AllowN(now, 1)
+}
+
+// whole returns the ask with its token.
+func (e *entry) whole() Ask {
+	a := e.ask
+	a.Token = e.token.token()
+	return a
 }
 
 // ended reports whether the token has ceased to serve.
@@ -109,14 +116,14 @@ func (k *Keeper) begin(e *entry, policy string) bool {
 
 // workOn returns what is done for an entry.
 func (k *Keeper) workOn(e entry, policy string) func(context.Context) (Session, error) {
-	now := k.now()
+	a, now := e.whole(), k.now()
 	switch {
 	case e.session == nil:
-		return func(ctx context.Context) (Session, error) { return k.source.Get(ctx, e.ask) }
+		return func(ctx context.Context) (Session, error) { return k.source.Get(ctx, a) }
 	case e.policy != policy && !e.session.over(e.session.Expires, now):
-		return func(ctx context.Context) (Session, error) { return k.source.Check(ctx, e.ask, *e.session, e.used(now)) }
+		return func(ctx context.Context) (Session, error) { return k.source.Check(ctx, a, *e.session, e.used(now)) }
 	}
-	return func(ctx context.Context) (Session, error) { return k.source.Renew(ctx, e.ask) }
+	return func(ctx context.Context) (Session, error) { return k.source.Renew(ctx, a) }
 }
 
 // end ends the work on an entry.

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+	"unique"
 )
 
 const (
@@ -136,8 +137,8 @@ func (k *Keeper) add(id key, a Ask) *entry {
 	if len(k.entries)-k.without.Len() >= k.limits.Sessions || k.without.Len() >= k.limits.Refused && !k.forget() {
 		return nil
 	}
-	a.Token = string([]byte(a.Token))                  // it may be a part of a longer text
-	e := &entry{id: id, ask: a, early: rand.Float64()} //nolint:gosec // it only spreads renewals
+	e := &entry{token: pack(a.Token), early: rand.Float64()} //nolint:gosec // it only spreads renewals
+	e.ask = Ask{Path: unique.Make(a.Path).Value(), Client: unique.Make(a.Client).Value()}
 	e.place = k.without.PushBack(e)
 	k.entries[id] = e
 	return e
@@ -157,7 +158,7 @@ func (k *Keeper) forget() bool {
 
 // remove removes an entry. The caller holds the lock.
 func (k *Keeper) remove(e *entry) {
-	delete(k.entries, e.id)
+	delete(k.entries, keyOf(e.whole()))
 	if e.place != nil {
 		k.without.Remove(e.place)
 	}
