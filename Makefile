@@ -39,8 +39,8 @@ bin/test/minio: test/minio/go.mod test/minio/go.sum
 bin/test/s3job: $(wildcard test/s3job/*.go) go.mod go.sum
 	$(GO) build -trimpath -o $@ ./test/s3job
 
-# The packages that the README asks for, beside those of every Debian with systemd. On a
-# host without a network the test that needs it is skipped.
+# The packages that the README and docs/broker.md ask for, beside those of every Debian with
+# systemd. On a host without a network the tests that need it are skipped.
 bin/test/debian.tar:
 	@echo "fetching Debian 12: about two minutes, once"
 	rm -rf bin/test/debian
@@ -122,7 +122,7 @@ soak: build parts
 	@if [ "$$(id -u)" = 0 ] && command -v podman > /dev/null; then go run ./test/soak -images -jobs 100 -tenants 6 -concurrent 12; else echo "NOT TESTED, as root with podman: jobs in containers"; fi
 
 # The ratios that the driver must keep, then those of the masker in process. PART=endpoint
-# measures only one part: process start, credentials, masking, gate, whole jobs, endpoint, containers.
+# measures only one part: process start, credentials, masking, gate, whole jobs, endpoint, broker, containers.
 bench: build parts
 	@go run ./test/bench
 	@[ -n "$(PART)" ] || go test -run '^$$' -bench . -benchtime 5x ./internal/mask
