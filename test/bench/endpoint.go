@@ -100,24 +100,12 @@ func (b bencher) asked(ctx context.Context) (results []result, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	bare, err := exec.LookPath(os.Args[0])
+	bare, stop, err := startBare(ctx, strings.Repeat("y", 600))
 	if err != nil {
 		return nil, err
 	}
-	other := exec.CommandContext(ctx, bare, bareMode)
-	out, err := other.StdoutPipe()
-	if err == nil {
-		err = other.Start()
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _, _ = other.Process.Kill(), other.Wait() }()
-	var address string
-	if _, err := fmt.Fscan(out, &address); err != nil {
-		return nil, err
-	}
-	samples, err := compare(ctx, askRounds, get(s.url+"/aws/audit"), get("http://"+address+"/aws/audit"), s.lookup)
+	defer stop()
+	samples, err := compare(ctx, askRounds, get(s.url+"/aws/audit"), get(bare+"/aws/audit"), s.lookup)
 	if err != nil {
 		return nil, err
 	}
@@ -130,23 +118,6 @@ func (b bencher) asked(ctx context.Context) (results []result, err error) {
 		{what: "whose a connection is", times: samples[2], against: "answer of an endpoint", base: samples[0], limit: lookupLimit},
 		{what: "credential audit", times: tools[0], against: "curl of the endpoint", base: tools[1], limit: toolLimit},
 	}, nil
-}
-
-// bareMode is the argument of the process that is a server of net/http alone.
-const bareMode = "bare-server"
-
-// bareServer prints its address, and answers whoever asks.
-func bareServer() error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	fmt.Println(listener.Addr())
-	text := strings.Repeat("y", 600)
-	server := &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, text)
-	})}
-	return server.Serve(listener)
 }
 
 // get asks a server, by a connection of its own.

@@ -86,6 +86,7 @@ func measure(ctx context.Context) (all []result, err error) {
 		{"gate", b.gate},
 		{"whole jobs", b.jobs},
 		{"endpoint", b.endpoint},
+		{"broker", b.broker},
 		{"containers", b.containers},
 	} {
 		if !strings.Contains(part.what, os.Getenv("PART")) {
