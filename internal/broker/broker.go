@@ -47,9 +47,7 @@ const garbage = 20
 
 // Main runs the program as the main function of the process, and exits.
 func Main(providers ...Provider) {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(garbage)
-	}
+	debug.SetGCPercent(garbage)
 	process.Exit(Program(providers).Serve)
 }
 
