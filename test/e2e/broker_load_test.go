@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -52,7 +53,7 @@ func TestBrokerReplicas(t *testing.T) {
 		return err
 	})
 	kit.Must(t, err)
-	t.Logf("the slowest of %d answers took %v", len(took), took)
+	t.Logf("the slowest of %d answers took %v", len(took), slices.Max(took))
 	calls := checkOnce(t, servers[0].Requests(), loadTokens) + checkOnce(t, servers[1].Requests(), 1)
 	content, err := os.ReadFile(b.audit())
 	kit.Must(t, err)
