@@ -63,7 +63,7 @@ func (b bencher) broker(ctx context.Context) (results []result, err error) {
 		return nil, err
 	}
 	defer stop()
-	warm, err := s.againstBare(ctx, tokens[0], bare)
+	warm, err := s.againstBare(ctx, tokens, bare)
 	if err != nil {
 		return nil, err
 	}
@@ -160,8 +160,8 @@ func answerOf(ctx context.Context, client *http.Client, url, token string) (stri
 }
 
 // againstBare compares the broker with a server of net/http that returns the same bytes.
-func (s *brokered) againstBare(ctx context.Context, token, bare string) (result, error) {
-	samples, err := compare(ctx, warmRounds, many(s.URL, token), many(bare, token))
+func (s *brokered) againstBare(ctx context.Context, tokens []string, bare string) (result, error) {
+	samples, err := compare(ctx, warmRounds, many(s.URL, tokens), many(bare, tokens))
 	if err != nil {
 		return result{}, err
 	}
@@ -171,8 +171,9 @@ func (s *brokered) againstBare(ctx context.Context, token, bare string) (result,
 	}, nil
 }
 
-// many measures many answers for clients that ask at once.
-func many(url, token string) contender {
+// many measures many answers for clients that ask at once, each for many tokens: one token may
+// ask only so often.
+func many(url string, tokens []string) contender {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: warmClients}}
 	return func(ctx context.Context) (time.Duration, error) {
 		var asking sync.WaitGroup
@@ -180,8 +181,8 @@ func many(url, token string) contender {
 		begin := time.Now()
 		for i := range errs {
 			asking.Go(func() {
-				for range warmAnswers / warmClients {
-					if _, err := answerOf(ctx, client, url, token); err != nil {
+				for n := range warmAnswers / warmClients {
+					if _, err := answerOf(ctx, client, url, tokens[(n*warmClients+i)%len(tokens)]); err != nil {
 						errs[i] = err
 						return
 					}

@@ -12,7 +12,7 @@ import (
 const awayTime = 20 * time.Second
 
 // TestBrokerServersAway: while STS and GitLab's keys are away, tokens with a session are answered
-// as ever, and a new one gets in a second that it shall ask again. It succeeds when they are back.
+// as ever, and a new one gets 503, for which SDKs ask again. It succeeds when they are back.
 func TestBrokerServersAway(t *testing.T) {
 	t.Parallel()
 	b := newBrokerWorld(t)

@@ -144,12 +144,22 @@ func (h host) checkUnitStops(t *testing.T, broker *lab.Broker, sts *heldSTS) {
 	t.Helper()
 	sts.held.Store(true)
 	token := h.tokenOf(t, "shop")
-	answered := make(chan reply, 1)
-	go func() { answered <- ask(t, broker, "/v1/aws/alpha", token) }()
-	<-sts.asked
+	answered := make(chan struct{})
+	var got reply
+	var failed error
+	go func() {
+		defer close(answered)
+		got, failed = try(t.Context(), broker, "/v1/aws/alpha", token)
+	}()
+	select {
+	case <-sts.asked:
+	case <-time.After(time.Minute):
+		t.Fatal("STS is not asked")
+	}
 	h.sh(t, "systemctl stop rolecall-broker")
-	if got := <-answered; got.status != http.StatusServiceUnavailable || got.code() != "Later" {
-		t.Errorf("who waited gets %+v", got)
+	<-answered
+	if failed != nil || got.status != http.StatusServiceUnavailable || got.code() != "Later" {
+		t.Errorf("who waited gets %+v, %v", got, failed)
 	}
 	if state := h.sh(t, "systemctl show -P Result -P ActiveState rolecall-broker"); state != "success\ninactive\n" && state != "inactive\nsuccess\n" {
 		t.Errorf("the unit that was stopped is %q:\n%s", state, h.journal(t))
