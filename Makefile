@@ -105,7 +105,7 @@ test: build parts
 
 # The real GitLab Runner, MinIO as STS and S3, and a stand-in for GitLab.
 e2e: build parts
-	go test -json -count=1 -timeout 15m ./test/e2e | go run ./test/summary
+	go test -json -count=1 -timeout 25m ./test/e2e | go run ./test/summary
 
 # Every fuzz test for FUZZTIME each. Inputs are hardly made smaller: what a scan covers differs
 # from run to run, so most of the time would go into that.
