@@ -98,6 +98,8 @@ func (e explanation) result() string {
 		return fmt.Sprintf("refused [%s]: %s\n", e.Side, e.Refusal)
 	case e.Tenant == "":
 		return "allowed: no tenant, the job runs without credentials\n"
+	case e.Role == "":
+		return fmt.Sprintf("allowed: tenant %s, no credentials of its own\n", e.Tenant)
 	}
 	return fmt.Sprintf("allowed: tenant %s, role %s, region %s, sessions of %s\n", e.Tenant, e.Role,
 		cmp.Or(e.Region, "of the runner's service"), cmp.Or(e.Duration, "the job's timeout"))

@@ -12,15 +12,16 @@ import (
 
 // given is a credential that a job would get.
 type given struct {
-	Source   string `json:"source,omitempty"` // of the tenant; empty: the tenant's own
-	Provider string `json:"provider"`
-	Role     string `json:"role,omitempty"` // whose session the job gets
-	Region   string `json:"region,omitempty"`
-	Duration string `json:"duration,omitempty"` // the longest session
-	Delivery string `json:"delivery"`           // env or endpoint
-	Profile  string `json:"profile,omitempty"`  // by which tools find it
-	Renew    string `json:"renew_before,omitempty"`
-	Chain    []role `json:"chain,omitempty"` // the roles of a chain, the first one first
+	Source   string   `json:"source,omitempty"` // of the tenant; empty: the tenant's own
+	Provider string   `json:"provider"`
+	Role     string   `json:"role,omitempty"` // whose session the job gets
+	Region   string   `json:"region,omitempty"`
+	Duration string   `json:"duration,omitempty"` // the longest session
+	Sets     []string `json:"sets,omitempty"`     // the variables that it brings
+	Delivery string   `json:"delivery"`           // env or endpoint
+	Profile  string   `json:"profile,omitempty"`  // by which tools find it
+	Renew    string   `json:"renew_before,omitempty"`
+	Chain    []role   `json:"chain,omitempty"` // the roles of a chain, the first one first
 }
 
 // role is a role of a chain, with what its session would have.
@@ -33,7 +34,7 @@ type role struct {
 
 // givenBy returns the credential of an order.
 func givenBy(o creds.Order) given {
-	g := given{Source: o.Name, Provider: o.Provider, Role: o.Facts.Get(aws.RoleFact), Region: o.Facts.Get(aws.RegionFact), Delivery: "env"}
+	g := given{Source: o.Name, Provider: o.Provider, Role: o.Facts.Get(aws.RoleFact), Region: o.Facts.Get(aws.RegionFact), Sets: o.Sets, Delivery: "env"}
 	if o.Limit > 0 {
 		g.Duration = o.Limit.String()
 	}
@@ -66,6 +67,9 @@ func renewal(before time.Duration) string {
 // job does not say.
 func (g given) String() string {
 	text := ""
+	if g.Provider != aws.Name {
+		return fmt.Sprintf("source %s: %s, sets %s\n", g.Source, g.Provider, strings.Join(g.Sets, ", "))
+	}
 	if g.Source != "" {
 		text = fmt.Sprintf("source %s: role %s, region %s, sessions of %s\n", g.Source, g.Role, cmp.Or(g.Region, "of the runner's service"), cmp.Or(g.Duration, "the job's timeout"))
 	}

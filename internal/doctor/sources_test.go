@@ -124,3 +124,22 @@ func TestTrustPolicyOfHops(t *testing.T) {
 		}
 	}
 }
+
+// TestExplainValues: explain names the variables of a source of values, and no value.
+func TestExplainValues(t *testing.T) {
+	t.Parallel()
+	w := withSources(t)
+	const values = "[[tenant.source]]\nname = \"config\"\nprovider = \"static\"\nenv = { APP_URL = \"https://x\", APP = \"hunter2\" }\n"
+	w.policy += values
+	got := w.explain(t, w.token())
+	if !strings.Contains(got.out, "\nsource config: static, sets APP, APP_URL\n") && !strings.Contains(got.out, "\nsource config: static, sets APP_URL, APP\n") || strings.Contains(got.out, "hunter2") {
+		t.Errorf("%+v", got)
+	}
+	w = withSources(t)
+	_, own, _ := strings.Cut(sources, "[[tenant.source]]")
+	w.policy = strings.Replace(strings.Replace(w.policy, "[[tenant.source]]"+own, values, 1), "delivery = \"endpoint\"\nmax_requests_per_minute = 9\nrenew_before = \"20m\"\n", "", 1)
+	w.policy = strings.Replace(w.policy, "role_arn = \"arn:aws:iam::444455556666:role/deploy-beta\"\n", "", 1)
+	if got := w.explain(t, w.token()); !strings.HasPrefix(got.out, "allowed: tenant beta, no credentials of its own\nsource config: static, sets ") {
+		t.Errorf("%+v", got)
+	}
+}
