@@ -85,7 +85,7 @@ func TestNamedURL(t *testing.T) {
 		t.Error("the keys of two addresses share a cache")
 	}
 	s = source(t, s.Issuer)
-	for _, url := range []string{"ftp://127.0.0.1/keys", "http://[::1", "%zz"} {
+	for _, url := range []string{"ftp://127.0.0.1/keys", "http://[::1", "%zz", "https:///keys", "https:keys"} {
 		s.URL = url
 		refused(t, s, token(t, s.Issuer), fault.Admin, "the URL of the keys is not an https URL", "correct jwks_url")
 	}

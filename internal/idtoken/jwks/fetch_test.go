@@ -2,6 +2,7 @@ package jwks_test
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -141,6 +142,23 @@ func TestTLS(t *testing.T) {
 	s = source(t, i.URL)
 	s.CABundle = []byte("no PEM")
 	refused(t, s, token(t, i.URL), fault.Admin, "the CA bundle for the issuer's keys has no certificate")
+}
+
+// TestNoSystemAuthorities: where those of the system cannot be read, the CA bundle is enough.
+func TestNoSystemAuthorities(t *testing.T) {
+	t.Parallel()
+	if !kit.InChild(t, nil, "SSL_CERT_FILE=/", "SSL_CERT_DIR=/nonexistent") {
+		return
+	}
+	if _, err := x509.SystemCertPool(); err == nil {
+		t.Fatal("they can be read")
+	}
+	i := newIssuer(t, httptest.NewTLSServer)
+	s := source(t, i.URL)
+	refused(t, s, token(t, i.URL), fault.Infrastructure, "its certificate is not trusted")
+	s = source(t, i.URL)
+	s.CABundle = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: i.Certificate().Raw})
+	verified(t, s, token(t, i.URL))
 }
 
 // TestDeadEndpoint: if no keys are kept, a server that does not answer is

@@ -44,7 +44,7 @@ func (s Source) keys(ctx context.Context, kid string) ([]jose.JSONWebKey, error)
 	found := c.Keys.Key(kid)
 	age := s.now().Sub(c.Fetched).Round(time.Second)
 	switch {
-	case len(found) == 0 && (err == nil || !c.Fetched.Before(began)):
+	case len(found) == 0 && err == nil:
 		return nil, s.unknown("")
 	case err == nil:
 		return found, nil

@@ -1,6 +1,8 @@
 package jwks_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -66,6 +68,30 @@ func TestAnswerOfAnotherProcess(t *testing.T) {
 	other.Wait()
 	if server.KeyRequests() != 0 {
 		t.Errorf("%d requests for the keys", server.KeyRequests())
+	}
+}
+
+// TestAnswerJustBefore: a process may find no keys, and then those that another process has
+// requested before this one began.
+func TestAnswerJustBefore(t *testing.T) {
+	t.Parallel()
+	server := start(t)
+	s := source(t, server.Issuer())
+	raw := server.SignToken(claims(s.Issuer, nil))
+	verified(t, s, raw)
+	kept := cachePath(s)
+	kit.Must(t, os.Rename(kept, kept+".later"))
+	asked := 0
+	s.Now = func() time.Time {
+		if asked++; asked == 2 { // the first is the time of the begin; here the cache has just been read
+			kit.Must(t, os.Rename(kept+".later", kept))
+		}
+		return time.Now()
+	}
+	s.Wait = func(context.Context, time.Duration) error { return errors.New("another request") }
+	verified(t, s, raw)
+	if server.KeyRequests() != 1 || asked < 3 {
+		t.Errorf("%d requests for the keys, %d looks at the clock", server.KeyRequests(), asked)
 	}
 }
 
