@@ -26,11 +26,11 @@ func play(name string) error {
 			return err
 		}
 		return live()
-	case "sleeper":
+	case "sleeper", "stay", "create in full":
 		if _, err := fmt.Sscan(os.Getenv("ARGS"), &job); err != nil {
 			return err
 		}
-		return sleeper(job)
+		return map[string]func(cgroup.Name) error{"sleeper": sleeper, "stay": stay, "create in full": createInFull}[name](job)
 	}
 	if _, err := fmt.Sscan(os.Getenv("ARGS"), &path, &job); err != nil {
 		return err
