@@ -74,7 +74,7 @@ func (h *host) served() bool {
 	for _, t := range h.policy.Tenants() {
 		served = served || len(t.Images.Services) > 0
 	}
-	return served && h.settings.Containers.MaxServices > 0
+	return served
 }
 
 // find returns the path of a program that containers need, or an empty text.

@@ -44,6 +44,16 @@ func folderFaults() []fault {
 	return []fault{
 		{"disk", func(_ *testing.T, h *host) { h.mounts = strings.ReplaceAll(h.mounts, "tmpfs", "ext4") }, want{check.Fix, "credentials_dir", "ext4"}},
 		{"nothing mounted", func(_ *testing.T, h *host) { h.mounts = "\n" }, want{check.Fix, "credentials_dir", "unknown file system"}},
+		{"swap in memory", swapping("/dev/zram0", "tmpfs", "rw"), want{check.OK, "credentials_dir", "never written to a disk"}},
+		{"swap beside ramfs", swapping("/dev/sda2", "ramfs", "rw"), want{check.OK, "credentials_dir", "never written to a disk"}},
+		{"swap without the tmpfs", swapping("/dev/sda2", "tmpfs", "rw,noswap"), want{check.OK, "credentials_dir", "never written to a disk"}},
+		{"broken mounts", func(_ *testing.T, h *host) {
+			h.mounts += h.expand("1 2 3 - x y z\n9 1 0:9 / DIR/run/rolecall rw - x\n")
+		}, want{check.OK, "credentials_dir", "is a tmpfs of its own"}},
+		{"by a link", func(t *testing.T, h *host) {
+			kit.Must(t, os.Symlink(h.path("run"), h.path("way")))
+			inPolicy("DIR/run/rolecall", "DIR/way/rolecall")(t, h)
+		}, want{check.OK, "credentials_dir", "way/rolecall is a tmpfs of its own"}},
 		{"among others", func(_ *testing.T, h *host) {
 			h.mounts = strings.ReplaceAll(h.mounts, h.path("run/rolecall")+" rw,nosuid - tmpfs", h.path("elsewhere")+" rw - tmpfs")
 		}, want{check.Look, "credentials_dir", "shares the tmpfs at "}},
@@ -53,12 +63,22 @@ func folderFaults() []fault {
 		{"not made yet", inPolicy("run/rolecall", "run/later"), want{check.OK, "credentials_dir", "the first job makes it"}},
 		{"no log folder", inPolicy("DIR/log/", "DIR/none/"), want{check.Fix, "audit_log", "no such file"}},
 		{"log is open", writing("log/audit.jsonl", "", 0o666), want{check.Fix, "audit_log", "audit.jsonl has mode 0666"}},
+		{"log of root's", writing("log/audit.jsonl", "", 0o600), want{check.OK, "audit_log", "can be changed by nobody else"}},
 		{"log is a link", linking("log/audit.jsonl"), want{check.Fix, "audit_log", "not a regular file"}},
 		{"foreign log", chowning("log"), want{check.Fix, "audit_log", "belongs to user 4711"}},
 		{"builds is a file", inPolicy("DIR/builds", "DIR/etc/session.json"), want{check.Fix, "builds_dir", "is not a folder"}},
 		{"loose builds", func(t *testing.T, h *host) { h.mkdir(t, "builds", 0o775) }, want{check.Fix, "builds_dir", "mode 0775"}},
 		{"a blank", inPolicy("DIR/builds", "DIR/my builds"), want{check.Look, "builds_dir", "has a blank"}},
 		{"foreign builds", chowning("builds"), want{check.Look, "builds_dir", "user 4711"}},
+	}
+}
+
+// swapping gives a host a swap, and the file system of the credentials a kind and options.
+func swapping(swap, kind, options string) func(*testing.T, *host) {
+	return func(t *testing.T, h *host) {
+		t.Helper()
+		h.write(t, "proc/swaps", "Filename Type Size Used Priority\n"+swap+" partition 1 0 -2\n", 0o644)
+		h.mounts = strings.ReplaceAll(h.mounts, "run/rolecall rw,nosuid - tmpfs tmpfs rw", "run/rolecall rw,nosuid - "+kind+" "+kind+" "+options)
 	}
 }
 
@@ -100,6 +120,7 @@ func runnerFaults() []fault {
 		{"no config", func(_ *testing.T, h *host) { h.runners = "" }, want{check.Fix, "runner's config", "no such file"}},
 		{"broken config", inRunners("shutdown_timeout", "token = glrt-SECRET\nshutdown_timeout"), want{check.Fix, "runner's config", "config.toml:1: GitLab Runner cannot read this TOML"}},
 		{"odd type", inRunners("= 60\n[[", "= \"SECRET\"\n[["), want{check.Fix, "runner's config", "config.toml:1"}},
+		{"a driver by its programs", inRunners("DIR/libexec/rolecall", "/opt/driver"), want{check.Fix, beta, "config_exec: stat /opt/driver/config: no such file"}},
 		{"no runner", inRunners(`"custom"`, `"shell"`), want{check.Fix, "runner's config", "no runner"}},
 		{"more than flags", inRunners(`"beta"`, `"beta", "extra"`), want{check.Fix, beta, `are not flags of rolecall: unexpected argument "extra"`}},
 		{"odd flags", inRunners("--tenant", "--tenants"), want{check.Fix, beta, "are not flags"}},
@@ -161,7 +182,7 @@ func TestOnlyShared(t *testing.T) {
 	for _, tenant := range []string{"alpha", "beta"} {
 		inRunners(`, "--tenant", "`+tenant+`"`, "")(t, h)
 	}
-	if got := text(h.check(t)); strings.Contains(got, "every tenant") || strings.Contains(got, "FAIL") {
+	if got := text(h.check(t)); strings.Contains(got, "every tenant") || strings.Contains(got, "several runners") || strings.Contains(got, "FAIL") {
 		t.Errorf("two shared runners:\n%s", got)
 	}
 }

@@ -25,9 +25,10 @@ type home struct {
 }
 
 // ownHomes reports whether the driver gives each tenant and trust class a HOME of its
-// own. It takes the runner's service for root if this process is root.
+// own; without a policy file there is no BuildsDir. It takes the runner's service for root if
+// this process is root.
 func (h *host) ownHomes() bool {
-	return os.Geteuid() == 0 && h.policy != nil && !h.settings.PasswdHome && h.settings.BuildsDir != ""
+	return os.Geteuid() == 0 && !h.settings.PasswdHome && h.settings.BuildsDir != ""
 }
 
 // folders returns the folders, below builds_dir, of the jobs that the policy file runs as
@@ -50,12 +51,11 @@ func (h *host) folders(user string) []string {
 
 // homes returns the paths of the HOMEs that jobs of a user get. They need not exist.
 func (h *host) homes(a account.Account) []string {
-	folders := h.folders(a.Name)
-	if !h.ownHomes() || len(folders) == 0 {
+	if !h.ownHomes() {
 		return []string{a.Home}
 	}
 	var homes []string
-	for _, folder := range folders {
+	for _, folder := range h.folders(a.Name) {
 		homes = append(homes, filepath.Join(h.settings.BuildsDir, workdir.HomeOf(folder)))
 	}
 	if slices.Contains(h.flagUsers(), a.Name) {

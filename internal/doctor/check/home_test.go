@@ -79,6 +79,7 @@ func homeFaults() []fault {
 			t.Helper()
 			h.mkdir(t, "etc/skeleton", 0o700)
 		}), want{check.OK, area, "can be copied"}},
+		{"folder with the name of a secret", inSkeleton(func(path string) error { return os.Mkdir(path+"/.netrc", 0o755) }), want{check.OK, area, "can be copied"}},
 
 		{"profile ends it", withSkeleton(".profile", "exit 3\n", 0o600), want{check.Fix, "run_as", `ends the login shell of user "www-data" with 3`}},
 		{"logout file", withSkeleton(".bash_logout", "echo bye in $HOME; false\n", 0o600), want{check.Fix, "run_as", "after a script that succeeded: bye in DIR/etc/skeleton"}},

@@ -95,10 +95,19 @@ func serviceFaults() []fault {
 	}
 }
 
+// seen gives a value to the option with which proc hides processes.
+func seen(value string) func(*testing.T, *host) {
+	return func(_ *testing.T, h *host) {
+		h.mounts = strings.Replace(h.mounts, "hidepid=invisible", "hidepid="+value, 1)
+	}
+}
+
 // besideFaults are about what the users of jobs run beside their jobs.
 func besideFaults() []fault {
 	const area = "beside jobs"
 	return []fault{
+		{"hidepid=0", seen("0"), want{check.Look, "host", "shows the command lines"}},
+		{"hidepid=off", seen("off"), want{check.Look, "host", "shows the command lines"}},
 		{"crontab", writing("root/var/spool/cron/crontabs/"+betaUser, "@daily true\n", 0o600), want{check.Fix, area, `"backup" has cron jobs in /var/spool/cron/crontabs/backup`}},
 		{"crontab of Red Hat", writing("root/var/spool/cron/"+betaUser, "@daily true\n", 0o600), want{check.Fix, area, `/var/spool/cron/backup`}},
 		{"cron.d", writing("root/etc/cron.d/x", "# comment\nA=b\n1 2 * * *\t"+alphaUser+" true\n", 0o644), want{check.Fix, area, `"www-data" has a cron job in /etc/cron.d/x`}},

@@ -119,11 +119,11 @@ func (h *host) checkRunnerDirs(area string, r runner) []Finding {
 		case d.dir == "" && d.policy != "":
 		case d.dir == "":
 			findings = append(findings, fix(area, d.key+" is not set", "set it, here or in the policy file: the custom executor needs it"))
-		case d.dir != "" && !filepath.IsAbs(d.dir):
+		case !filepath.IsAbs(d.dir):
 			findings = append(findings, fix(area, fmt.Sprintf("%s is %q, not an absolute path", d.key, d.dir), "write the whole path"))
-		case d.dir != "" && d.policy == "" && user != "":
+		case d.policy == "" && user != "":
 			findings = append(findings, checkUserDir(area, d.dir, user)...)
-		case d.dir != "" && d.policy == "" && exists(d.dir):
+		case d.policy == "" && exists(d.dir):
 			findings = append(findings, checkOwned(area, d.dir)...)
 		}
 	}

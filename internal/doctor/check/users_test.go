@@ -86,7 +86,13 @@ func checkOwnUsers(t *testing.T) {
 	inPolicy("builds_dir", "home = \"passwd\"\nbuilds_dir")(t, h)
 	home := filepath.Join(os.Getenv(ownUsers), "good")
 	kit.Must(t, os.WriteFile(filepath.Join(home, ".netrc"), nil, 0o600))
-	named(t, h.check(t), want{check.Look, "home", "without it jobs do not see what is in " + home + `: ".netrc"`})
+	kit.Must(t, os.WriteFile(filepath.Join(os.Getenv(ownUsers), "other", "mine"), nil, 0o600))
+	inRunners(`"--config", "DIR/etc/rolecall.toml"`, `"--no-policy", "--run-as", "other"`)(t, h) // has that home in any case
+	findings := h.check(t)
+	named(t, findings, want{check.Look, "home", "without it jobs do not see what is in " + home + `: ".netrc"`})
+	if strings.Contains(text(findings), `"mine"`) {
+		t.Errorf("the home of a user without tenant is named:\n%s", text(findings))
+	}
 	h = newHost(t)
 	isolate(t, h, "good", "second")
 	kit.Must(t, os.WriteFile(filepath.Join(home, ".profile"), []byte("exit 5\n"), 0o644))
@@ -97,4 +103,8 @@ func checkOwnUsers(t *testing.T) {
 	isolate(t, h, "good", "second")
 	inRunners(`"--config", "DIR/etc/rolecall.toml"`, `"--no-policy", "--run-as", "good"`)(t, h)
 	named(t, h.check(t), want{check.Fix, "run_as", `ends the login shell of user "good" with 5`})
+	kit.Must(t, os.Chmod(home, 0o720))
+	if got := text(h.check(t)); strings.Count(got, "others may write to "+home) != 1 {
+		t.Errorf("the home of a user is named more than once, or not:\n%s", got)
+	}
 }
