@@ -110,10 +110,14 @@ func (c Case) byPolicy() (Decision, error) {
 	if err := c.checkAge(d); err != nil {
 		return d, err
 	}
-	if d.Tokens, err = c.sourceTokens(d); err != nil {
+	gifts, err := c.asked(d.Grant)
+	if err != nil {
 		return d, err
 	}
-	if d.Orders, err = c.orders(d); err != nil {
+	if d.Tokens, err = c.sourceTokens(d, gifts); err != nil {
+		return d, err
+	}
+	if d.Orders, err = c.orders(d, gifts); err != nil {
 		return d, err
 	}
 	return d, c.checkOverrides(d)
@@ -145,7 +149,7 @@ func (c Case) orderByJob(d *Decision) error {
 	if err := c.giveByJob(&d.Grant); err != nil {
 		return err
 	}
-	if d.Orders, err = c.orders(*d); err != nil {
+	if d.Orders, err = c.orders(*d, d.Grant.Gifts); err != nil {
 		return err
 	}
 	if c.Request[d.Grant.IDToken] == "" {

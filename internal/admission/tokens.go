@@ -11,19 +11,20 @@ import (
 
 // sourceTokens returns the ID tokens of the gifts that have one of their own. Each must belong
 // to this very job, and be for the audience of the gift. A Bearer has no token but the tenant's.
-func (c Case) sourceTokens(d Decision) (idtoken.ByName, error) {
-	gifts, err := c.asked(d.Grant)
-	if err != nil || len(c.Providers) == 0 {
-		return nil, err
+func (c Case) sourceTokens(d Decision, gifts []tenant.Gift) (idtoken.ByName, error) {
+	if len(c.Providers) == 0 {
+		return nil, nil
 	}
 	tokens := idtoken.ByName{}
 	for _, gift := range gifts {
 		if gift.IDToken == "" {
 			continue
 		}
-		if tokens[gift.IDToken], err = c.sourceToken(d, gift); err != nil {
+		token, err := c.sourceToken(d, gift)
+		if err != nil {
 			return nil, err
 		}
+		tokens[gift.IDToken] = token
 	}
 	return tokens, nil
 }

@@ -125,11 +125,14 @@ func TestIssue(t *testing.T) {
 	issued.Event, issued.AccessKeyID, issued.Expiration = audit.Issued, "KEY-aws", time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	other := issued
 	other.RoleARN, other.RoleSessionName, other.AccessKeyID = "", "session-of-vault", "KEY-vault"
+	roleless := decision
+	roleless.RoleARN, roleless.RoleSessionName = "", ""
 	for name, test := range map[string]struct {
 		providers []provider
 		want      string
 		lines     []audit.Event
 	}{
+		"no role":       {[]provider{vault()}, "VAULT=hunter2vault", []audit.Event{roleless, other}},
 		"one":           {[]provider{aws()}, "AWS=hunter2aws", []audit.Event{decision, issued}},
 		"two":           {[]provider{aws(), vault()}, "AWS=hunter2aws VAULT=hunter2vault", []audit.Event{decision, issued, other}},
 		"in that order": {[]provider{vault(), aws()}, "VAULT=hunter2vault AWS=hunter2aws", []audit.Event{decision, other, issued}},

@@ -109,12 +109,13 @@ func TestValues(t *testing.T) {
 func TestBadFiles(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ content, want string }{
-		"short":       {"hunter2", `source "config": /etc/key: the value of API_KEY has 7 bytes; a secret of less than 8 cannot be masked`},
-		"empty":       {"\n", `source "config": /etc/key: the value of API_KEY has 0 bytes`},
-		"two lines":   {"hunter2hunter2\nhunter3", `source "config": /etc/key: the value of API_KEY has a line break`},
-		"a NUL":       {"hunter2hunter2\x00", `source "config": /etc/key: the value of API_KEY has a control character`},
-		"not UTF-8":   {"hunter2hunter2\xff", `source "config": /etc/key: the value of API_KEY has bytes that are not UTF-8`},
-		"not to read": {"", "no file /etc/key"},
+		"short":         {"hunter2", `source "config": /etc/key: the value of API_KEY has 7 bytes; a secret of less than 8 cannot be masked`},
+		"empty":         {"\n", `source "config": /etc/key: the value of API_KEY has 0 bytes`},
+		"two lines":     {"hunter2hunter2\nhunter3", `source "config": /etc/key: the value of API_KEY has a line break`},
+		"a NUL":         {"hunter2hunter2\x00", `source "config": /etc/key: the value of API_KEY has a control character`},
+		"not UTF-8":     {"hunter2hunter2\xff", `source "config": /etc/key: the value of API_KEY has bytes that are not UTF-8`},
+		"short and odd": {"a\nb", `source "config": /etc/key: the value of API_KEY has a line break`},
+		"not to read":   {"", "no file /etc/key"},
 	} {
 		files := map[string]string{"/etc/key": test.content}
 		if test.content == "" {
@@ -175,5 +176,9 @@ func TestRefused(t *testing.T) {
 	rules := fmt.Sprintf("env = { A = \"x\" }\nenvironments = [\"prod\"]\n%senv = { A = \"y\" }\nenvironments = [\"dev\"]\n", strings.Replace(source, "config", "two", 1))
 	if _, err := compile(source + rules); err != nil {
 		t.Errorf("values of two environments: %v", err)
+	}
+	rules = fmt.Sprintf("env = { A = \"x\" }\n%senv = { A = \"y\" }\nprotected = true\n", strings.Replace(source, "config", "two", 1))
+	if _, err := compile(source + rules); err != nil {
+		t.Errorf("another value for protected refs: %v", err)
 	}
 }
