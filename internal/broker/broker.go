@@ -15,7 +15,6 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -88,7 +87,7 @@ func (p Program) run(f flags, environ []string, log *logrus.Logger) error {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer signal.Stop(signals)
-	if err := p.unsetIgnored(environ); err != nil {
+	if err := process.Unset(environ, p.ignores); err != nil {
 		return err
 	}
 	if os.Geteuid() == 0 {
@@ -106,18 +105,9 @@ func (p Program) run(f flags, environ []string, log *logrus.Logger) error {
 	return s.serve(servers, signals)
 }
 
-// unsetIgnored unsets the variables of the service that a provider ignores.
-func (p Program) unsetIgnored(environ []string) error {
-	for _, entry := range environ {
-		name, _, _ := strings.Cut(entry, "=")
-		if !slices.ContainsFunc(p, func(one Provider) bool { return one.Ignores(name) }) {
-			continue
-		}
-		if err := os.Unsetenv(name); err != nil {
-			return err
-		}
-	}
-	return nil
+// ignores reports whether a provider ignores a variable of the service.
+func (p Program) ignores(variable string) bool {
+	return slices.ContainsFunc(p, func(one Provider) bool { return one.Ignores(variable) })
 }
 
 // parts returns providers as values of an interface that they implement.

@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
 	"strconv"
-	"syscall"
 	"time"
 
 	"rolecall/internal/adminfile"
@@ -100,9 +98,6 @@ func (f *force) loadPair(from flags) error {
 	if err != nil {
 		return fmt.Errorf("--certificate %s and --key %s are not a pair: %w", from.certificate, from.key, err)
 	}
-	if pair.Leaf, err = x509.ParseCertificate(pair.Certificate[0]); err != nil {
-		return fmt.Errorf("--certificate %s: %w", from.certificate, err)
-	}
 	f.pair, f.source = &pair, bytes.Join([][]byte{f.source, certificate}, nil)
 	return nil
 }
@@ -114,12 +109,7 @@ func makeState(path string) error {
 	if err != nil && !errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("--state: %w", err)
 	}
-	info, err := os.Lstat(path)
-	if err != nil {
-		return fmt.Errorf("--state: %w", err)
-	}
-	owner, _ := info.Sys().(*syscall.Stat_t) // it is one on Linux
-	if !info.IsDir() || info.Mode().Perm()&0o077 != 0 || int(owner.Uid) != os.Geteuid() {
+	if jwks.CheckDir(path) != nil {
 		return fmt.Errorf("--state: %s must be a folder with mode 0700 that belongs to user %d", path, os.Geteuid())
 	}
 	return nil

@@ -41,3 +41,18 @@ func showCrash(environ []string) {
 //
 // https://man7.org/linux/man-pages/man2/PR_SET_DUMPABLE.2const.html
 func closeMemory() { _ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }
+
+// Unset unsets the variables of the process that drop takes, by their names. Environ is the
+// environment of the process.
+func Unset(environ []string, drop func(name string) bool) error {
+	for _, entry := range environ {
+		name, _, _ := strings.Cut(entry, "=")
+		if !drop(name) {
+			continue
+		}
+		if err := os.Unsetenv(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}

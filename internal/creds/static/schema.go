@@ -12,9 +12,6 @@ import (
 	"rolecall/internal/tenant/policyfile"
 )
 
-// pattern is a pattern of refs or environments.
-type pattern = tenant.Pattern
-
 // Settings are what a source says.
 type Settings struct {
 	Env          []Pair // values that logs may show

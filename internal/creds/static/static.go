@@ -15,6 +15,7 @@ import (
 	"rolecall/internal/fault"
 	"rolecall/internal/idtoken"
 	"rolecall/internal/mask"
+	"rolecall/internal/tenant"
 )
 
 // Name is the name of the provider.
@@ -63,9 +64,12 @@ func (Provider) Order(a admission.Asker) (creds.Order, error) {
 
 // takes reports whether a job with those claims gets the values.
 func (s Settings) takes(c idtoken.Claims) bool {
-	return (!s.Protected || c.RefProtected == "true") &&
-		(len(s.Refs) == 0 || slices.ContainsFunc(s.Refs, func(p pattern) bool { return p.Match(c.Ref) })) &&
-		(len(s.Environments) == 0 || slices.ContainsFunc(s.Environments, func(p pattern) bool { return p.Match(c.Environment) }))
+	return (!s.Protected || c.RefProtected == "true") && fits(s.Refs, c.Ref) && fits(s.Environments, c.Environment)
+}
+
+// fits reports whether one of the patterns matches a value. If there are none, every value fits.
+func fits(patterns []tenant.Pattern, value string) bool {
+	return len(patterns) == 0 || slices.ContainsFunc(patterns, func(p tenant.Pattern) bool { return p.Match(value) })
 }
 
 // readSecret reads the value of a secret from its file. A newline at its end is not a part of it.

@@ -47,6 +47,15 @@ func openFolder(path string) (folder, error) {
 	return folder{fd}, nil
 }
 
+// CheckDir fails unless a Source may have the folder at path as its Dir.
+func CheckDir(path string) error {
+	d, err := openFolder(path)
+	if err == nil {
+		d.close()
+	}
+	return err
+}
+
 // close closes the folder, and releases its lock.
 func (d folder) close() { _ = unix.Close(d.fd) }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -125,21 +124,6 @@ func as[T any](providers []Provider) []T {
 		all[i] = any(p).(T)
 	}
 	return all
-}
-
-// unsetIgnored unsets the variables of the service's environment that a provider
-// ignores.
-func (p Parts) unsetIgnored(environ []string) error {
-	for _, entry := range environ {
-		name, _, _ := strings.Cut(entry, "=")
-		if !p.ignore(name) {
-			continue
-		}
-		if err := os.Unsetenv(name); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // ignore reports whether a provider ignores a variable.

@@ -14,6 +14,7 @@ import (
 	"rolecall/internal/image"
 	"rolecall/internal/job"
 	"rolecall/internal/mask"
+	"rolecall/internal/process"
 	"rolecall/internal/program"
 	"rolecall/internal/session"
 	"rolecall/internal/state"
@@ -168,7 +169,7 @@ func (a admitted) furnish() error {
 // issue gets the job's credentials, writes them to its folder and reports them in the
 // job log.
 func (a admitted) issue(k keeper) error {
-	if err := a.parts.unsetIgnored(a.Env.Service); err != nil {
+	if err := process.Unset(a.Env.Service, a.parts.ignore); err != nil {
 		return err
 	}
 	if err := a.folder.Quota().Take(a.folder.Root(), len(a.s.Orders)); err != nil {
