@@ -120,9 +120,15 @@ func (c Case) checkOverrides(d Decision) error {
 		Detail("variables", strings.Join(slices.Compact(names), ", "))
 }
 
-// isSet reports whether what is ordered brings a variable of that name.
+// isSet reports whether what is ordered brings a variable of that name, or would be overridden by
+// one.
 func isSet(orders []creds.Order, name string) bool {
-	return slices.ContainsFunc(orders, func(o creds.Order) bool { return slices.Contains(o.Sets, name) })
+	return slices.ContainsFunc(orders, func(o creds.Order) bool { return slices.Contains(o.Sets, name) || wins(o, name) })
+}
+
+// wins reports whether a variable of that name would win over what is ordered.
+func wins(o creds.Order, name string) bool {
+	return slices.ContainsFunc(o.Wins, func(pattern string) bool { return creds.Covers(pattern, name) })
 }
 
 // variables returns the names of the job's variables: those that GitLab sent and those

@@ -89,12 +89,17 @@ func (c Case) checkSets(d Decision, orders []creds.Order) error {
 			switch {
 			case twice:
 				return badSets(d, "the sources %q and %q both set %s for this job", other, o.Name, name)
-			case c.overrides(name):
+			case c.overrides(name), wonBy(orders, o, name):
 				return badSets(d, "source %q sets %s, which would win over other credentials", o.Name, name)
 			}
 		}
 	}
 	return nil
+}
+
+// wonBy reports whether a variable that one of the orders brings would win over another of them.
+func wonBy(orders []creds.Order, one creds.Order, name string) bool {
+	return slices.ContainsFunc(orders, func(o creds.Order) bool { return o.Name != one.Name && wins(o, name) })
 }
 
 // badSets returns the error about variables that sources set.

@@ -19,7 +19,11 @@ func (p setter) Order(a admission.Asker) (creds.Order, error) {
 	if len(names) == 0 {
 		return creds.Order{}, nil
 	}
-	return creds.Order{Provider: p.name, Sets: names}, nil
+	o := creds.Order{Provider: p.name, Sets: names}
+	for _, name := range names {
+		o.Wins = append(o.Wins, "WINS_OVER_"+name, "WIN_"+name+"_*")
+	}
+	return o, nil
 }
 
 // newSetCase returns a case whose tenant has sources that bring these variables.
@@ -39,7 +43,7 @@ func newSetCase(t *testing.T, request job.Request, sources ...string) admission.
 // that gives a job nothing is passed over.
 func TestSets(t *testing.T) {
 	t.Parallel()
-	if d, err := admission.Decide(newSetCase(t, job.Request{"OTHER": "x"}, "A B", "", "C")); err != nil || len(d.Orders) != 2 || d.Orders[1].Name != "s2" {
+	if d, err := admission.Decide(newSetCase(t, job.Request{"OTHER": "x", "WINS_OVER_D": "", "WIN_C": ""}, "A B", "", "C")); err != nil || len(d.Orders) != 2 || d.Orders[1].Name != "s2" {
 		t.Errorf("%+v, %v", d.Orders, err)
 	}
 	for name, test := range map[string]struct {
@@ -49,6 +53,9 @@ func TestSets(t *testing.T) {
 	}{
 		"twice":              {newSetCase(t, nil, "A B", "C B"), fault.BadPolicy, `tenant "alpha": the sources "s0" and "s1" both set B for this job; correct the sources`},
 		"the driver's own":   {newSetCase(t, nil, "A", "ROLECALL_ENV_FILE"), fault.BadPolicy, `tenant "alpha": source "s1" sets ROLECALL_ENV_FILE, which would win over other credentials`},
+		"it wins":            {newSetCase(t, nil, "A", "WIN_A_X"), fault.BadPolicy, `tenant "alpha": source "s1" sets WIN_A_X, which would win over other credentials`},
+		"of a first source":  {newSetCase(t, nil, "WIN_B_X", "B"), fault.BadPolicy, `tenant "alpha": source "s0" sets WIN_B_X, which would win over other credentials`},
+		"the job's wins":     {newSetCase(t, job.Request{"WINS_OVER_A": "", "WIN_A_Y": ""}, "A"), fault.Override, "variables of the job would override its tenant's credentials: WINS_OVER_A, WIN_A_Y; remove"},
 		"one of the job's":   {newSetCase(t, job.Request{"B": ""}, "A B"), fault.Override, "variables of the job would override its tenant's credentials: B; remove"},
 		"one that was added": {newSetCase(t, job.Request{"A": "", "B": ""}, "A B"), fault.Override, "variables of the job would override its tenant's credentials: A, B; remove"},
 	} {

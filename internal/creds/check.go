@@ -1,9 +1,9 @@
 package creds
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -71,13 +71,12 @@ func (c Credential) check(once func(string) error) error {
 			return err
 		}
 	}
-	if err := CheckSecrets(c.Secrets); err != nil {
-		return err
+	for _, f := range c.Folders {
+		if err := errors.Join(f.check(), once("variable "+f.Variable)); err != nil {
+			return err
+		}
 	}
-	if len(c.Revoke) > MaxFile || c.Revoke != nil && !json.Valid(c.Revoke) {
-		return fmt.Errorf("the revoke handle of credential %s is not valid", c)
-	}
-	return nil
+	return CheckSecrets(c.Secrets)
 }
 
 // CheckVariable fails unless scripts can have a variable. The error does not hold the value.
@@ -124,10 +123,23 @@ func oddIn(value string) string {
 // check checks a file.
 func (f File) check() error {
 	if len(f.Name) < 1 || len(f.Name) > maxName || f.Name[0] == '.' || strings.Trim(f.Name, upper+lower+digits+"._-") != "" {
-		return fmt.Errorf("the name of the file for %s is malformed; it must be 1 to %d letters, digits, dots, _ or -, no dot first", f.Variable, maxName)
+		return fmt.Errorf("the name of the file for %s is malformed; it must be 1 to %d letters, digits, dots, _ or -, no dot first", strings.Join(f.Variables, ", "), maxName)
 	}
 	if len(f.Content.Reveal()) > MaxFile || !utf8.ValidString(f.Content.Reveal()) {
 		return fmt.Errorf("file %s is not UTF-8 of at most %d bytes", f.Name, MaxFile)
+	}
+	for _, name := range f.Variables {
+		if err := checkName(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// check checks a folder.
+func (f Folder) check() error {
+	if !filepath.IsLocal(f.Path) || strings.Trim(f.Path, upper+lower+digits+"._-/") != "" {
+		return fmt.Errorf("the path of the folder for %s is malformed", f.Variable)
 	}
 	return checkName(f.Variable)
 }

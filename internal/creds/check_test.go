@@ -107,7 +107,7 @@ func TestCheckRefusesNames(t *testing.T) {
 
 func TestCheckRefusesParts(t *testing.T) {
 	t.Parallel()
-	const noKind, noFile = "the kind of a secret is not valid", "the name of the file for CLOUD_KEY_FILE is malformed"
+	const noKind, noFile = "the kind of a secret is not valid", "the name of the file for CLOUD_KEY_FILE, CLOUD_FILE_KEY is malformed"
 	long := strings.Repeat("x", 64<<10)
 	for _, test := range []struct {
 		want   string
@@ -124,14 +124,17 @@ func TestCheckRefusesParts(t *testing.T) {
 		{noFile, func(c *creds.Credential) { c.Files[0].Name = strings.Repeat("a", 65) }},
 		{"file key.json is not UTF-8 of at most 65536 bytes", func(c *creds.Credential) { c.Files[0].Content = mask.NewSecret(long + "x") }},
 		{"file key.json is not UTF-8", func(c *creds.Credential) { c.Files[0].Content = mask.NewSecret("\xff") }},
-		{"the name of a variable is not", func(c *creds.Credential) { c.Files[0].Variable = "" }},
+		{"the name of a variable is not", func(c *creds.Credential) { c.Files[0].Variables[0] = "" }},
 		{noKind, func(c *creds.Credential) { c.Secrets[0].Kind = "" }},
 		{noKind, func(c *creds.Credential) { c.Secrets[0].Kind = "a\nkind" }},
 		{"cloud key is not UTF-8 of 8 to 65536 bytes", func(c *creds.Credential) { c.Secrets[0].Value = mask.NewSecret("short") }},
 		{"cloud key is not UTF-8", func(c *creds.Credential) { c.Secrets[0].Value = mask.NewSecret("\xff" + goodSecret) }},
 		{"cloud key is not UTF-8", func(c *creds.Credential) { c.Secrets[0].Value = mask.NewSecret(long + "x") }},
-		{"the revoke handle of credential cloud deploy is not valid", func(c *creds.Credential) { c.Revoke = []byte(`{"a":`) }},
-		{"the revoke handle of credential cloud deploy is not valid", func(c *creds.Credential) { c.Revoke = []byte(`"` + long + `"`) }},
+		{"the path of the folder for CLOUD_DIR is malformed", func(c *creds.Credential) { c.Folders[0].Path = "../x" }},
+		{"the path of the folder for CLOUD_DIR is malformed", func(c *creds.Credential) { c.Folders[0].Path = "/x" }},
+		{"the path of the folder for CLOUD_DIR is malformed", func(c *creds.Credential) { c.Folders[0].Path = "a b" }},
+		{"variable PATH has a meaning", func(c *creds.Credential) { c.Folders[0].Variable = "PATH" }},
+		{"variable CLOUD_ID occurs twice", func(c *creds.Credential) { c.Folders[0].Variable = "CLOUD_ID" }},
 	} {
 		c := first()
 		test.change(&c)
@@ -149,7 +152,7 @@ func TestCheckRefusesParts(t *testing.T) {
 // and their total size is bounded.
 func TestCheckRefusesTwice(t *testing.T) {
 	t.Parallel()
-	file := creds.Credential{Provider: "c", Files: []creds.File{{Name: "key.json", Variable: "OTHER", Content: mask.NewSecret("x")}}}
+	file := creds.Credential{Provider: "c", Files: []creds.File{{Name: "key.json", Variables: []string{"OTHER"}, Content: mask.NewSecret("x")}}}
 	many := creds.Credential{Provider: "many"}
 	for _, name := range []string{"A", "B", "C", "D", "E"} {
 		many.Env = append(many.Env, variable(name, strings.Repeat("x", 16<<10)))
@@ -165,7 +168,7 @@ func TestCheckRefusesTwice(t *testing.T) {
 		}
 	}
 	twice := creds.Set{first()}
-	twice[0].Files[0].Variable = "CLOUD_ID"
+	twice[0].Files[0].Variables[1] = "CLOUD_ID"
 	if err := twice.In(func(name string) string { return name }).Check(); err == nil || err.Error() != "variable CLOUD_ID occurs twice" {
 		t.Errorf("a file's variable that is another's: error %v", err)
 	}

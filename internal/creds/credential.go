@@ -3,7 +3,6 @@
 package creds
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -12,15 +11,15 @@ import (
 
 // Credential is what a provider has issued to a job. It never prints its secrets.
 type Credential struct {
-	Provider string          // such as aws
-	Name     string          // distinguishes two credentials of one provider; may be empty
-	Env      []Variable      // variables of scripts, in this order
-	Files    []File          // files that lie beside the env file
-	Secrets  []mask.Named    // texts to mask, and to keep out of uploads
-	Facts    Facts           // texts that logs may show
-	Expires  time.Time       // zero: never
-	Served   *Served         // how an endpoint gives the credential to scripts; nil: none does
-	Revoke   json.RawMessage `json:"-"` // a secret that the provider needs to revoke the credential; empty: it cannot be revoked
+	Provider string       // such as aws
+	Name     string       // distinguishes two credentials of one provider; may be empty
+	Env      []Variable   // variables of scripts, in this order
+	Files    []File       // files that lie beside the env file
+	Folders  []Folder     // folders that tools of scripts may write to
+	Secrets  []mask.Named // texts to mask, and to keep out of uploads
+	Facts    Facts        // texts that logs may show
+	Expires  time.Time    // zero: never
+	Served   *Served      // how an endpoint gives the credential to scripts; nil: none does
 }
 
 // Variable is an environment variable of scripts. Its value is never printed, even if it
@@ -32,9 +31,21 @@ type Variable struct {
 
 // File is a file for scripts.
 type File struct {
-	Name     string      // without a folder; the driver may add a prefix
-	Variable string      // name of the variable that holds the file's path
-	Content  mask.Secret // UTF-8
+	Name      string      // without a folder; the driver may add a prefix
+	Variables []string    // names of the variables that hold the file's path
+	Content   mask.Secret // UTF-8
+	Names     []string    // files of the credential whose paths Content has, where PathOf stands
+}
+
+// PathOf returns what stands in the Content of a file for the path of another, in a string of
+// JSON: a provider does not know where files will lie.
+func PathOf(file string) string { return "{path of " + file + "}" }
+
+// Folder is a place in the job's own folder that a tool may write to, such as for what it has got
+// by a credential. The tool makes it.
+type Folder struct {
+	Variable string `json:"variable"` // name of the variable that holds the folder's path
+	Path     string `json:"path"`     // below the job's own folder
 }
 
 // Fact is a text about a credential that is not secret.

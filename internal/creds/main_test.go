@@ -1,7 +1,6 @@
 package creds_test
 
 import (
-	"encoding/json"
 	"time"
 
 	"rolecall/internal/creds"
@@ -39,11 +38,11 @@ func first() creds.Credential {
 		Provider: "cloud",
 		Name:     "deploy",
 		Env:      []creds.Variable{variable("CLOUD_ID", goodID), variable("CLOUD_URL", "https://cloud.example:8443/a,b@c%20")},
-		Files:    []creds.File{{Name: "key.json", Variable: "CLOUD_KEY_FILE", Content: mask.NewSecret("{\"key\": \"" + goodSecret + "\"}\n")}},
+		Files:    []creds.File{{Name: "key.json", Variables: []string{"CLOUD_KEY_FILE", "CLOUD_FILE_KEY"}, Content: mask.NewSecret("{\"key\": \"" + goodSecret + "\"}\n")}},
 		Secrets:  []mask.Named{{Kind: "cloud key", Value: mask.NewSecret(goodSecret)}},
 		Facts:    creds.Facts{{Name: "account", Value: "12"}},
 		Expires:  expires,
-		Revoke:   json.RawMessage(`{"lease":"` + goodToken + `"}`),
+		Folders:  []creds.Folder{{Variable: "CLOUD_DIR", Path: ".config/cloud"}},
 	}
 }
 

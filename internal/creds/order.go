@@ -2,7 +2,10 @@ package creds
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
+
+	"rolecall/internal/mask"
 )
 
 // Order says what a provider must issue to a job. Order and ID token are all that the
@@ -21,6 +24,27 @@ type Order struct {
 	Terms    json.RawMessage `json:"terms"`              // what is granted and where, in the provider's own format
 	Facts    Facts           `json:"facts,omitempty"`    // what logs may show about the terms
 	Sets     []string        `json:"sets,omitempty"`     // names of the variables that the credential brings, as far as they are not the provider's own
+	Wins     []string        `json:"wins,omitempty"`     // names of variables that would win over the credential; A_* is all that begin with A_
 	Notes    []string        `json:"notes,omitempty"`    // what the job's author must know about the terms, without secrets
 	Tools    []ToolText      `json:"-"`                  // what the provider's tools must find in their files
+
+	// Hold keeps how the credential is revoked when the job ends. A provider whose server
+	// forgets nothing calls it as soon as there is something to revoke, even if Issue fails
+	// later. Nil: nobody would revoke it.
+	Hold func(Handle) error `json:"-"`
+}
+
+// Handle is how what was issued is revoked. It never prints its terms.
+type Handle struct {
+	Provider string      // such as vault
+	Name     string      // of the credential
+	Terms    mask.Secret // in the provider's own format, JSON
+	Until    time.Time   // when what was issued expires, revoked or not; zero: not known
+}
+
+// Covers reports whether pattern, a name of a variable or its beginning and a *, is or begins
+// the name.
+func Covers(pattern, name string) bool {
+	begin, all := strings.CutSuffix(pattern, "*")
+	return all && strings.HasPrefix(name, begin) || pattern == name
 }

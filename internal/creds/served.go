@@ -24,7 +24,7 @@ const TokenKind = "token of the endpoint"
 // files, which Set.In adds.
 func (c Credential) At(url string, token mask.Secret) Credential {
 	c.Env = slices.DeleteFunc(slices.Clone(c.Env), func(v Variable) bool {
-		ofFile := func(f File) bool { return f.Variable == v.Name }
+		ofFile := func(f File) bool { return slices.Contains(f.Variables, v.Name) }
 		return v.Name == c.Served.URL || v.Name == c.Served.Token || slices.ContainsFunc(c.Files, ofFile)
 	})
 	if c.Served.URL != "" {

@@ -1,6 +1,7 @@
 package creds
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -69,7 +70,7 @@ func (s Set) Expires() time.Time {
 }
 
 // In returns a copy of the set for a job that finds the file name at path(name). The copy
-// has a variable with this path for each file.
+// has variables with this path for each file.
 func (s Set) In(path func(name string) string) Set {
 	placed := slices.Clone(s)
 	for i, c := range placed {
@@ -80,11 +81,24 @@ func (s Set) In(path func(name string) string) Set {
 
 // in is In for one credential.
 func (c Credential) in(path func(name string) string) Credential {
-	c.Env = slices.Clone(c.Env)
-	for _, f := range c.Files {
-		c.Env = append(c.Env, Variable{f.Variable, mask.NewSecret(path(f.Name))})
+	c.Env, c.Files = slices.Clone(c.Env), slices.Clone(c.Files)
+	for i, f := range c.Files {
+		for _, name := range f.Variables {
+			c.Env = append(c.Env, Variable{name, mask.NewSecret(path(f.Name))})
+		}
+		c.Files[i] = f.in(path)
 	}
 	return c
+}
+
+// in is In for one file.
+func (f File) in(path func(name string) string) File {
+	for _, name := range f.Names {
+		quoted, _ := json.Marshal(path(name)) // cannot fail: texts can always be encoded
+		f.Content = mask.NewSecret(strings.ReplaceAll(f.Content.Reveal(), PathOf(name), string(quoted[1:len(quoted)-1])))
+	}
+	f.Names = nil
+	return f
 }
 
 // Replace returns a copy of the set in which c replaces the credential with the same

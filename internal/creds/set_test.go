@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"rolecall/internal/creds"
+	"rolecall/internal/mask"
 )
 
 func TestEnviron(t *testing.T) {
@@ -34,7 +35,7 @@ func TestIn(t *testing.T) {
 	set := creds.Set{first(), second()}
 	before := set.Environ()
 	placed := set.In(func(name string) string { return "/run/x/" + name })
-	want := []string{before[0], before[1], "CLOUD_KEY_FILE=/run/x/key.json", before[2]}
+	want := []string{before[0], before[1], "CLOUD_KEY_FILE=/run/x/key.json", "CLOUD_FILE_KEY=/run/x/key.json", before[2]}
 	if diff := cmp.Diff(want, placed.Environ()); diff != "" {
 		t.Errorf("the environment differs:\n%s", diff)
 	}
@@ -55,6 +56,38 @@ func TestInTwice(t *testing.T) {
 	for path, placed := range map[string]creds.Set{"/run/1/key.json": one, "/run/2/key.json": two} {
 		if got := placed.Environ()[2]; got != "CLOUD_KEY_FILE="+path {
 			t.Errorf("the copy for %s has %s", path, got)
+		}
+	}
+}
+
+// TestPathOf: a file has the paths of those that it names, as JSON has them, and no others; the
+// original set is unchanged.
+func TestPathOf(t *testing.T) {
+	t.Parallel()
+	c := creds.Credential{Provider: "cloud", Files: []creds.File{
+		{Name: "a.json", Variables: []string{"A"}, Content: mask.NewSecret(`{"file":"` + creds.PathOf("b") + `","other":"` + creds.PathOf("c") + `"}`), Names: []string{"b"}},
+		{Name: "b", Content: mask.NewSecret(creds.PathOf("a.json"))},
+	}}
+	for range 2 {
+		placed := creds.Set{c}.In(func(name string) string { return `/run/"x"/` + name })
+		if got := placed[0].Files[0].Content.Reveal(); got != `{"file":"/run/\"x\"/b","other":"{path of c}"}` || placed[0].Files[1].Content.Reveal() != "{path of a.json}" {
+			t.Errorf("the file has %s, the other %s", got, placed[0].Files[1].Content.Reveal())
+		}
+		if got := placed.Environ(); len(got) != 1 || got[0] != `A=/run/"x"/a.json` {
+			t.Errorf("the environment is %q", got)
+		}
+	}
+}
+
+// TestCovers: a pattern is a name, or its beginning and a star.
+func TestCovers(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		pattern, name string
+		want          bool
+	}{{"A_B", "A_B", true}, {"A_B", "A_BC", false}, {"A_*", "A_", true}, {"A_*", "A_BC", true}, {"A_*", "AB", false}, {"A", "", false}} {
+		if got := creds.Covers(test.pattern, test.name); got != test.want {
+			t.Errorf("Covers(%q, %q) = %v", test.pattern, test.name, got)
 		}
 	}
 }

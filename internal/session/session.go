@@ -30,6 +30,9 @@ type Issuer interface {
 type Session struct {
 	admission.Decision
 
+	// Hold keeps how a credential is revoked when the job ends; nil: nobody would revoke it.
+	Hold func(creds.Handle) error
+
 	log  log
 	kind audit.Kind // of the events about what is issued
 }
@@ -51,7 +54,7 @@ type Voice struct {
 // of the audit log is a warning.
 func Open(c admission.Case, voice Voice) (*Session, error) {
 	d, err := admission.Decide(c)
-	s := &Session{d, newLog(c, d, voice), audit.Issued}
+	s := &Session{Decision: d, log: newLog(c, d, voice), kind: audit.Issued}
 	refused := cmp.Or(err, d.Grant.Unserved)
 	if refused == nil && d.Grant.Tenant == tenant.None {
 		return s, nil
@@ -71,7 +74,7 @@ func Open(c admission.Case, voice Voice) (*Session, error) {
 // so is that no tenant serves the job.
 func Resume(c admission.Case, voice Voice) (*Session, error) {
 	d, err := admission.Decide(c)
-	s := &Session{d, newLog(c, d, voice), audit.Renewed}
+	s := &Session{Decision: d, log: newLog(c, d, voice), kind: audit.Renewed}
 	refused := cmp.Or(err, d.Grant.Unserved)
 	if refused == nil {
 		return s, nil
@@ -98,7 +101,7 @@ func (s *Session) Failed(err error) error {
 
 // Issue gets all credentials that are ordered, writes each to the audit log, and hands
 // all to keep. If one issuer fails, nobody receives the credentials that were issued
-// before, and they expire.
+// before: they expire, or are revoked by what Hold has.
 func (s *Session) Issue(ctx context.Context, issuers []Issuer, keep func(creds.Set) error) (creds.Set, error) {
 	set := make(creds.Set, 0, len(s.Orders))
 	for _, order := range s.Orders {
@@ -113,6 +116,7 @@ func (s *Session) Issue(ctx context.Context, issuers []Issuer, keep func(creds.S
 
 // issue gets the credential of one order, and writes it to the audit log.
 func (s *Session) issue(ctx context.Context, issuers []Issuer, o creds.Order) (creds.Credential, error) {
+	o.Hold = s.Hold
 	c, err := issue(ctx, issuers, o, s.tokenOf(o))
 	switch {
 	case err != nil && o.Name != "":

@@ -97,7 +97,7 @@ func manyFiles() creds.Set {
 	set := credentials()
 	for i := range 40 {
 		set[0].Files = append(set[0].Files, creds.File{
-			Name: fmt.Sprintf("f%d", i), Variable: fmt.Sprintf("FILE_%d", i), Content: mask.NewSecret(strings.Repeat(token, 500)),
+			Name: fmt.Sprintf("f%d", i), Variables: []string{fmt.Sprintf("FILE_%d", i)}, Content: mask.NewSecret(strings.Repeat(token, 500)),
 		})
 	}
 	return set

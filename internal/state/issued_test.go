@@ -19,9 +19,9 @@ import (
 // asIssued is the driver's own copy of withFile.
 const asIssued = `{"credentials":[` +
 	`{"provider":"cloud","env":[{"name":"CLOUD_ID","value":"` + keyID + `"},{"name":"CLOUD_SECRET","value":"` + secret + `"},{"name":"CLOUD_REGION","value":"eu-central-1"}],` +
-	`"secrets":[{"kind":"key id","value":"` + keyID + `"},{"kind":"secret","value":"` + secret + `"}],` +
-	`"facts":[{"name":"region","value":"eu-central-1"}],"expires":"2031-02-03T04:05:06Z","revoke":{"lease":"` + token + `"}},` +
-	`{"provider":"vault","name":"ci","files":[{"name":"vault.json","variable":"VAULT_FILE","content":"{\"token\": \"` + token + `\"}\n"}],` +
+	`"folders":[{"variable":"CLOUD_DIR","path":".config/cloud"}],"secrets":[{"kind":"key id","value":"` + keyID + `"},{"kind":"secret","value":"` + secret + `"}],` +
+	`"facts":[{"name":"region","value":"eu-central-1"}],"expires":"2031-02-03T04:05:06Z"},` +
+	`{"provider":"vault","name":"ci","files":[{"name":"vault.json","variables":["VAULT_FILE"],"content":"{\"token\": \"` + token + `\"}\n"}],` +
 	`"secrets":[{"kind":"vault token","value":"` + token + `"}]}]}` + "\n"
 
 // writeFile makes the folder of job 7 with credentials that have a file.
@@ -59,8 +59,8 @@ func TestIssued(t *testing.T) {
 	if err != nil || string(file) != withFile()[1].Files[0].Content.Reveal() || set[1].Files[0].Content.Reveal() != string(file) {
 		t.Errorf("the job reads %v: %s", err, file)
 	}
-	if !set.Expires().Equal(credentials().Expires()) || string(set[0].Revoke) != string(credentials()[0].Revoke) || len(set.Secrets()) != 3 {
-		t.Errorf("it reads back as %v, expires %v, revoked by %s", set.Secrets(), set.Expires(), set[0].Revoke)
+	if !set.Expires().Equal(credentials().Expires()) || set[0].Folders[0] != credentials()[0].Folders[0] || len(set.Secrets()) != 3 {
+		t.Errorf("it reads back as %v, expires %v, folders %v", set.Secrets(), set.Expires(), set[0].Folders)
 	}
 	p.remove(t, 7)
 	p.gone(t, 7)
@@ -88,7 +88,7 @@ func TestWriteRefuses(t *testing.T) {
 	}
 	for want, change := range map[string]func(c *creds.Credential){
 		"the value of CLOUD_ID has a control character": func(c *creds.Credential) { c.Env[0] = variable("CLOUD_ID", secret+"\x1b[0m") },
-		"variable CLOUD_ID occurs twice":                func(c *creds.Credential) { c.Files[0].Variable = "CLOUD_ID" },
+		"variable CLOUD_ID occurs twice":                func(c *creds.Credential) { c.Files[0].Variables = []string{"CLOUD_ID"} },
 		"the name of the file for VAULT_FILE":           func(c *creds.Credential) { c.Files[0].Name = "../x" },
 		"the credentials cannot be written":             func(c *creds.Credential) { c.Expires = time.Date(20000, 1, 1, 0, 0, 0, 0, time.UTC) },
 		"the credentials take more than":                func(c *creds.Credential) { c.Secrets = huge },

@@ -2,7 +2,6 @@ package state_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -39,7 +38,7 @@ func credentials() creds.Set {
 		Secrets:  []mask.Named{{Kind: "key id", Value: mask.NewSecret(keyID)}, {Kind: "secret", Value: mask.NewSecret(secret)}},
 		Facts:    creds.Facts{{Name: "region", Value: "eu-central-1"}},
 		Expires:  time.Date(2031, 2, 3, 4, 5, 6, 0, time.UTC),
-		Revoke:   json.RawMessage(`{"lease":"` + token + `"}`),
+		Folders:  []creds.Folder{{Variable: "CLOUD_DIR", Path: ".config/cloud"}},
 	}}
 }
 
@@ -48,7 +47,7 @@ func withFile() creds.Set {
 	return append(credentials(), creds.Credential{
 		Provider: "vault",
 		Name:     "ci",
-		Files:    []creds.File{{Name: "vault.json", Variable: "VAULT_FILE", Content: mask.NewSecret("{\"token\": \"" + token + "\"}\n")}},
+		Files:    []creds.File{{Name: "vault.json", Variables: []string{"VAULT_FILE"}, Content: mask.NewSecret("{\"token\": \"" + token + "\"}\n")}},
 		Secrets:  []mask.Named{{Kind: "vault token", Value: mask.NewSecret(token)}},
 	})
 }

@@ -37,7 +37,7 @@ func (d dir) overwrite(name string) error {
 // reach returns how many bytes of a file of that name the driver may have written. A job
 // may make its own files longer.
 func reach(name string) int64 {
-	if name == issuedName || name == issuedNew {
+	if name == issuedName || name == issuedNew || heldID(name) != 0 {
 		return maxIssued
 	}
 	return creds.MaxFile

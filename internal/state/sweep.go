@@ -84,12 +84,20 @@ func over(ctx context.Context) bool {
 func jobsOf(entries []os.DirEntry) []job.ID {
 	var ids []job.ID
 	for _, entry := range entries {
-		id, err := strconv.ParseInt(entry.Name(), 10, 64)
-		if err == nil && id > 0 && job.ID(id).String() == entry.Name() && entry.IsDir() {
-			ids = append(ids, job.ID(id))
+		if id := jobNamed(entry.Name()); id != 0 && entry.IsDir() {
+			ids = append(ids, id)
 		}
 	}
 	return ids
+}
+
+// jobNamed returns the job whose id is a name, and 0 if there is none.
+func jobNamed(name string) job.ID {
+	id, err := strconv.ParseInt(name, 10, 64)
+	if err != nil || id < 1 || job.ID(id).String() != name {
+		return 0
+	}
+	return job.ID(id)
 }
 
 // sweepJob removes a job if it is dead. It returns the job if it was removed, else nil.

@@ -5,7 +5,6 @@
 package clear
 
 import (
-	"encoding/json"
 	"time"
 
 	"rolecall/internal/creds"
@@ -14,15 +13,15 @@ import (
 
 // Credential is a creds.Credential in the clear.
 type Credential struct {
-	Provider string          `json:"provider"`
-	Name     string          `json:"name,omitempty"`
-	Env      []Variable      `json:"env,omitempty"`
-	Files    []File          `json:"files,omitempty"`
-	Secrets  []Secret        `json:"secrets,omitempty"`
-	Facts    creds.Facts     `json:"facts,omitempty"`
-	Expires  time.Time       `json:"expires,omitzero"`
-	Served   *Served         `json:"served,omitempty"`
-	Revoke   json.RawMessage `json:"revoke,omitempty"`
+	Provider string         `json:"provider"`
+	Name     string         `json:"name,omitempty"`
+	Env      []Variable     `json:"env,omitempty"`
+	Files    []File         `json:"files,omitempty"`
+	Folders  []creds.Folder `json:"folders,omitempty"`
+	Secrets  []Secret       `json:"secrets,omitempty"`
+	Facts    creds.Facts    `json:"facts,omitempty"`
+	Expires  time.Time      `json:"expires,omitzero"`
+	Served   *Served        `json:"served,omitempty"`
 }
 
 // Variable is a creds.Variable in the clear.
@@ -33,9 +32,10 @@ type Variable struct {
 
 // File is a creds.File in the clear.
 type File struct {
-	Name     string `json:"name"`
-	Variable string `json:"variable"`
-	Content  string `json:"content"`
+	Name      string   `json:"name"`
+	Variables []string `json:"variables,omitempty"`
+	Content   string   `json:"content"`
+	Names     []string `json:"names,omitempty"`
 }
 
 // Secret is a mask.Named in the clear.
@@ -54,12 +54,12 @@ type Served struct {
 
 // Reveal returns a credential in the clear.
 func Reveal(c creds.Credential) Credential {
-	form := Credential{Provider: c.Provider, Name: c.Name, Facts: c.Facts, Expires: c.Expires.UTC(), Revoke: c.Revoke}
+	form := Credential{Provider: c.Provider, Name: c.Name, Folders: c.Folders, Facts: c.Facts, Expires: c.Expires.UTC()}
 	for _, v := range c.Env {
 		form.Env = append(form.Env, Variable{v.Name, v.Value.Reveal()})
 	}
 	for _, f := range c.Files {
-		form.Files = append(form.Files, File{f.Name, f.Variable, f.Content.Reveal()})
+		form.Files = append(form.Files, File{f.Name, f.Variables, f.Content.Reveal(), f.Names})
 	}
 	form.Secrets = RevealSecrets(c.Secrets)
 	if s := c.Served; s != nil {
@@ -70,12 +70,12 @@ func Reveal(c creds.Credential) Credential {
 
 // Hide returns the credential that Reveal has put into a form.
 func (form Credential) Hide() creds.Credential {
-	c := creds.Credential{Provider: form.Provider, Name: form.Name, Facts: form.Facts, Expires: form.Expires, Revoke: form.Revoke}
+	c := creds.Credential{Provider: form.Provider, Name: form.Name, Folders: form.Folders, Facts: form.Facts, Expires: form.Expires}
 	for _, v := range form.Env {
 		c.Env = append(c.Env, creds.Variable{Name: v.Name, Value: mask.NewSecret(v.Value)})
 	}
 	for _, f := range form.Files {
-		c.Files = append(c.Files, creds.File{Name: f.Name, Variable: f.Variable, Content: mask.NewSecret(f.Content)})
+		c.Files = append(c.Files, creds.File{Name: f.Name, Variables: f.Variables, Content: mask.NewSecret(f.Content), Names: f.Names})
 	}
 	c.Secrets = HideSecrets(form.Secrets)
 	if s := form.Served; s != nil {

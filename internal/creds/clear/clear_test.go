@@ -18,9 +18,9 @@ func TestThereAndBack(t *testing.T) {
 	t.Parallel()
 	since := time.Date(2031, 2, 3, 4, 5, 6, 0, time.UTC)
 	whole := creds.Credential{
-		Provider: "cloud", Name: "audit", Expires: since.Add(time.Hour), Revoke: json.RawMessage(`{"x":1}`),
+		Provider: "cloud", Name: "audit", Expires: since.Add(time.Hour), Folders: []creds.Folder{{Variable: "DIR", Path: "x"}},
 		Env:     []creds.Variable{{Name: "KEY", Value: mask.NewSecret("one")}},
-		Files:   []creds.File{{Name: ".cloud", Variable: "CLOUD_FILE", Content: mask.NewSecret("two\n")}},
+		Files:   []creds.File{{Name: ".cloud", Variables: []string{"CLOUD_FILE"}, Content: mask.NewSecret("two\n"), Names: []string{".other"}}},
 		Secrets: []mask.Named{{Kind: "key", Value: mask.NewSecret("three")}},
 		Served:  &creds.Served{Answer: mask.NewSecret(`{"four":4}`), URL: "CLOUD_URL", Token: "CLOUD_TOKEN", Since: since},
 	}

@@ -103,14 +103,8 @@ func (p Parts) visible(service []string) []string {
 	hidden := append(p.hidden(), creds.OfHost()...)
 	return slices.DeleteFunc(slices.Clone(service), func(entry string) bool {
 		name, _, _ := strings.Cut(entry, "=")
-		return slices.ContainsFunc(hidden, func(one string) bool { return covers(one, name) })
+		return slices.ContainsFunc(hidden, func(one string) bool { return creds.Covers(one, name) })
 	})
-}
-
-// covers reports whether hidden, which may end with *, is or begins the name.
-func covers(hidden, name string) bool {
-	begin, all := strings.CutSuffix(hidden, "*")
-	return all && strings.HasPrefix(name, begin) || hidden == name
 }
 
 // identity is what the driver, and nobody else, says about who a script is in a cloud.
@@ -146,7 +140,7 @@ func (p Parts) identity(stage job.StageName, g given, how rules) identity {
 	}
 	is, has := identity{unset: append(p.hidden(), "ROLECALL_*")}, g.envFile != "" && stage.IsUserScript()
 	if has {
-		is.set = g.set.Environ()
+		is.set = append(g.set.Environ(), foldersOf(g.set, how.own)...)
 	}
 	if has || how.policy {
 		is.set = append(is.set, p.tools(how.own)...)
@@ -174,6 +168,19 @@ func (p Parts) tools(own string) []string {
 		set = append(set, f.Variable+"="+own+"/"+f.Value)
 	}
 	return set
+}
+
+// foldersOf returns the variables of the folders of credentials, which are in the job's own.
+func foldersOf(set creds.Set, own string) []string {
+	var entries []string
+	for _, c := range set {
+		for _, f := range c.Folders {
+			if own != "" {
+				entries = append(entries, f.Variable+"="+own+"/"+f.Path)
+			}
+		}
+	}
+	return entries
 }
 
 // guards returns the guards of all providers.

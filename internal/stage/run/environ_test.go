@@ -95,6 +95,22 @@ func TestIdentityInOwnFolder(t *testing.T) {
 	}
 }
 
+// TestFolders: what a credential's tools write is in the job's own folder, in stages of the user
+// only.
+func TestFolders(t *testing.T) {
+	t.Parallel()
+	set := creds.Set{{Provider: "cloud", Folders: []creds.Folder{{Variable: "CLOUD_DIR", Path: ".config/cloud"}}}}
+	for stage, want := range map[job.StageName]bool{"build_script": true, "after_script": true, "get_sources": false} {
+		_, got := run.Parts{}.Identity(stage, set, "/e", run.Rules{Policy: true, Own: "/own"})
+		if slices.Contains(got, "CLOUD_DIR=/own/.config/cloud") != want {
+			t.Errorf("%s: %q", stage, got)
+		}
+	}
+	if _, got := (run.Parts{}).Identity("build_script", set, "/e", run.Rules{}); slices.ContainsFunc(got, func(entry string) bool { return strings.HasPrefix(entry, "CLOUD_DIR") }) {
+		t.Errorf("without a folder of its own: %q", got)
+	}
+}
+
 // TestVisible: scripts see of the service's environment what no provider hides.
 func TestVisible(t *testing.T) {
 	t.Parallel()
