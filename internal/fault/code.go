@@ -54,6 +54,7 @@ const (
 	RootContainer Code = "RC316" // a job has no unix user, and its containers need one
 	BadRegistry   Code = "RC321" // the settings of registries are wrong
 	NoContainers  Code = "RC331" // the host cannot run containers
+	BadSource     Code = "RC341" // the settings of a source, its helper, or what its server has for it are wrong
 )
 
 // The codes of infrastructure.
@@ -69,6 +70,7 @@ const (
 	TooMany     Code = "RC508" // the jobs of a tenant and project ask for too many credentials
 	NoRegistry  Code = "RC521" // a registry does not answer
 	Engine      Code = "RC531" // the container engine has failed
+	NoSource    Code = "RC541" // the server or the helper of a source does not answer
 )
 
 // Side returns who must act on errors of that code.
