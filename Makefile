@@ -26,7 +26,7 @@ $(DRIVER): bin/%: $(SOURCES)
 	$(GO) build -trimpath -ldflags='-s -w' -o $@ ./cmd/$*
 
 # The parts that the driver is tested against: each is built once.
-parts: $(PARTS) $(DEBIAN) $(JS)
+parts: $(PARTS) bin/test/vault $(DEBIAN) $(JS)
 
 bin/test/gitlab-runner: $(shell find test/runner -type f)
 	@echo "building GitLab Runner: about two minutes, once"
@@ -35,6 +35,11 @@ bin/test/gitlab-runner: $(shell find test/runner -type f)
 bin/test/minio: test/minio/go.mod test/minio/go.sum
 	@echo "building MinIO: about three minutes, once"
 	cd test/minio && $(GO) build -trimpath -o ../../$@ github.com/minio/minio
+
+# Vault has the Business Source License 1.1: a part of the tests, which nobody is given.
+bin/test/vault: $(shell find test/vault -type f)
+	@echo "building Vault: about three minutes, once"
+	cd test/vault && $(GO) build -trimpath -o ../../$@ .
 
 bin/test/s3job: $(wildcard test/s3job/*.go) go.mod go.sum
 	$(GO) build -trimpath -o $@ ./test/s3job
