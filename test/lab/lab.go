@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // Programs are the paths of the binaries that a lab uses.
@@ -136,6 +137,25 @@ func (s *service) log() string {
 		return err.Error()
 	}
 	return string(content)
+}
+
+// await asks the process until it gives no error, for at most a minute.
+func (s *service) await(ctx context.Context, ask func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		err := ask(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-s.exited:
+			return fmt.Errorf("it ended while starting: %w", s.err)
+		case <-ctx.Done():
+			return fmt.Errorf("it is not ready: %w", errors.Join(ctx.Err(), err))
+		}
+	}
 }
 
 // kill kills the process, unless it has ended, and waits for its end.

@@ -79,7 +79,7 @@ func StartRunner(ctx context.Context, opts RunnerOptions) (*RunnerService, error
 	if err := r.install(programs); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(r.openPath(), r.handOver(opts)); err != nil {
+	if err := errors.Join(openPath(r.dir), r.handOver(opts)); err != nil {
 		return nil, err
 	}
 	config, err := r.configuration(opts)

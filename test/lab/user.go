@@ -30,14 +30,13 @@ func AsRoot() []string {
 	return []string{"--no-policy", "--run-as", "root"}
 }
 
-// openPath lets the users of jobs pass through the runner's folder and the temporary
-// folders above.
-func (r *RunnerService) openPath() error {
+// openPath lets other users pass through a temporary folder and those above it.
+func openPath(dir string) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
 	var err error
-	for dir := r.dir; strings.HasPrefix(dir, os.TempDir()+"/"); dir = filepath.Dir(dir) {
+	for ; strings.HasPrefix(dir, os.TempDir()+"/"); dir = filepath.Dir(dir) {
 		err = errors.Join(err, os.Chmod(dir, 0o711))
 	}
 	return err
