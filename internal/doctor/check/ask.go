@@ -54,8 +54,9 @@ func (h *host) client(bundle, proxy string) *http.Client {
 		TLSClientConfig:   &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 		DisableKeepAlives: true,
 	}
-	if u, err := url.Parse(proxy); err == nil && proxy != "" {
-		transport.Proxy = http.ProxyURL(u)
+	if proxy != "" {
+		u, err := url.Parse(proxy)
+		transport.Proxy = func(*http.Request) (*url.URL, error) { return u, err }
 	}
 	return httpguard.New(transport, patience).Client()
 }

@@ -24,6 +24,10 @@ func policyFaults() []fault {
 		{"no policy file", func(_ *testing.T, h *host) { h.policy, h.ByDefault = "", true }, want{check.Fix, `runner "deploy-beta"`, "does not exist, so every job is refused"}},
 		{"named but missing", func(_ *testing.T, h *host) { h.policy = "" }, want{check.Fix, "policy file", "no such file"}},
 		{"loose policy file", func(t *testing.T, h *host) { h.write(t, "etc/rolecall.toml", h.policy, 0o666) }, want{check.Fix, "policy file", "mode 0666"}},
+		{"loose file by default", func(t *testing.T, h *host) {
+			h.ByDefault = true
+			h.write(t, "etc/rolecall.toml", h.policy, 0o666)
+		}, want{check.Fix, "policy file", "mode 0666"}},
 		{"unknown key", inPolicy("cache_dir", "cachedir"), want{check.Fix, "policy file", "rolecall.toml:2"}},
 		{"second of two", inPolicy("builds_dir = \"DIR/builds\"", "a = 1\nb = 1"), want{check.Fix, "policy file", "rolecall.toml:2"}},
 		{"long session", writing("etc/session.json", `{"a":"`+strings.Repeat("ö", 2048)+`"}`, 0o644), want{check.Fix, "session_policy_file", "session.json: it has 2056 characters"}},
@@ -32,8 +36,14 @@ func policyFaults() []fault {
 		{"missing bundle", inPolicy("[sts]", "[sts]\nca_bundle = \"/none.pem\""), want{check.Fix, "sts.ca_bundle", "no such file"}},
 		{"no PEM", inPolicy("[gitlab]", "[gitlab]\nca_bundle = \"DIR/etc/session.json\""), want{check.Fix, "gitlab.ca_bundle", "no certificate"}},
 		{"no keys", inPolicy("[gitlab]", "[gitlab]\njwks_file = \"DIR/etc/session.json\""), want{check.Fix, "issuer's keys", "no key"}},
+		{"keys by their address", inPolicy("[gitlab]\nissuer = \"GITLAB\"", "[gitlab]\nissuer = \"http://127.0.0.1:1\"\njwks_url = \"GITLAB/oauth/discovery/keys\""), want{check.OK, "issuer's keys", "/oauth/discovery/keys has keys"}},
+		{"keys in a file", func(t *testing.T, h *host) {
+			h.write(t, "etc/keys.json", answerOf(t, h.gitlab.URL()+"/oauth/discovery/keys"), 0o600)
+			inPolicy("[gitlab]\nissuer = \"GITLAB\"", "[gitlab]\nissuer = \"http://127.0.0.1:1\"\njwks_file = \"DIR/etc/keys.json\"")(t, h)
+		}, want{check.OK, "issuer's keys", "etc/keys.json has keys"}},
 		{"missing keys", inPolicy("[gitlab]", "[gitlab]\njwks_file = \"/none.json\""), want{check.Fix, "issuer's keys", "no such file"}},
 		{"slash", inPolicy("issuer = \"GITLAB\"", "issuer = \"GITLAB/\""), want{check.Fix, "issuer's keys", "/\" ends with a slash, and the claim iss"}},
+		{"slash of the issuer itself", func(t *testing.T, h *host) { inPolicy("issuer = \"GITLAB\"", "issuer = \""+slashed(t, h)+"\"")(t, h) }, want{check.OK, "issuer's keys", "/ has keys"}},
 		{"slash, with keys elsewhere", inPolicy("issuer = \"GITLAB\"", "issuer = \"GITLAB/\"\njwks_url = \"GITLAB/oauth/discovery/keys\""), want{check.Fix, "issuer's keys", "ends with a slash"}},
 		{"slash, with a file of keys", inPolicy("issuer = \"GITLAB\"", "issuer = \"GITLAB/\"\njwks_file = \"DIR/etc/session.json\""), want{check.Fix, "issuer's keys", "ends with a slash"}},
 		{"other issuer", inPolicy("issuer = \"http://127.0.0.1", "issuer = \"http://localhost"), want{check.Fix, "issuer's keys", "is not the issuer"}},
@@ -57,6 +67,9 @@ func folderFaults() []fault {
 		{"among others", func(_ *testing.T, h *host) {
 			h.mounts = strings.ReplaceAll(h.mounts, h.path("run/rolecall")+" rw,nosuid - tmpfs", h.path("elsewhere")+" rw - tmpfs")
 		}, want{check.Look, "credentials_dir", "shares the tmpfs at "}},
+		{"one mount over another", func(_ *testing.T, h *host) {
+			h.mounts += h.expand("7 6 0:9 / DIR/run/rolecall rw - ext4 /dev/sdc rw\n")
+		}, want{check.Fix, "credentials_dir", "rolecall is on ext4"}},
 		{"link", linking("run/rolecall"), want{check.Fix, "credentials_dir", "a link"}},
 		{"foreign", chowning("run/rolecall"), want{check.Look, "credentials_dir", "user 4711"}},
 		{"no parent", inPolicy("run/rolecall", "none/rolecall"), want{check.Fix, "credentials_dir", "no such file"}},
@@ -79,81 +92,6 @@ func swapping(swap, kind, options string) func(*testing.T, *host) {
 		t.Helper()
 		h.write(t, "proc/swaps", "Filename Type Size Used Priority\n"+swap+" partition 1 0 -2\n", 0o644)
 		h.mounts = strings.ReplaceAll(h.mounts, "run/rolecall rw,nosuid - tmpfs tmpfs rw", "run/rolecall rw,nosuid - "+kind+" "+kind+" "+options)
-	}
-}
-
-// modeFaults are about where the rules come from, and as whom scripts run.
-func modeFaults() []fault {
-	const beta = `runner "deploy-beta"`
-	withConfig := `"--config", "DIR/etc/rolecall.toml"`
-	noPolicy := func(flags string) func(*testing.T, *host) {
-		return func(t *testing.T, h *host) {
-			t.Helper()
-			kit.NeedRoot(t, "what is said to an admin whose runner is root")
-			h.policy, h.ByDefault = "", true
-			inRunners(withConfig, flags)(t, h)
-		}
-	}
-	return []fault{
-		{"no user", noPolicy(`"--no-policy"`), want{check.Fix, beta, "--no-policy without --run-as"}},
-		{"as root", noPolicy(`"--no-policy", "--run-as", "root"`), want{check.Look, beta, "every script of every job is root"}},
-		{"no such user", noPolicy(`"--no-policy", "--run-as", "nosuch"`), want{check.Fix, "run_as", `user "nosuch"`}},
-		{"foreign builds", noPolicy(`"--no-policy", "--run-as", "list"`), want{check.Fix, beta, `does not belong to user "list" of --run-as`}},
-		{"beside a file", func(t *testing.T, h *host) {
-			t.Helper()
-			kit.NeedRoot(t, "what is said to an admin whose runner is root")
-			inRunners(withConfig, `"--no-policy", "--run-as", "root"`)(t, h)
-		}, want{check.Look, beta, "this runner ignores the policy file"}},
-		{"contradiction", inRunners(withConfig, withConfig+`, "--no-policy"`), want{check.Fix, beta, "contradict each other"}},
-		{"user beside a file", inRunners(withConfig, withConfig+`, "--run-as", "list"`), want{check.Fix, beta, "--run-as is for --no-policy only"}},
-		{"root by silence", func(t *testing.T, h *host) {
-			t.Helper()
-			kit.NeedRoot(t, "what is said to an admin whose runner is root")
-			inPolicy(`run_as_root = "unsafe"`, "")(t, h)
-		}, want{check.Fix, "run_as", "refuses jobs without a unix user: alpha, beta, the jobs without a tenant"}},
-	}
-}
-
-func runnerFaults() []fault {
-	const beta = `runner "deploy-beta"`
-	return []fault{
-		{"no config", func(_ *testing.T, h *host) { h.runners = "" }, want{check.Fix, "runner's config", "no such file"}},
-		{"broken config", inRunners("shutdown_timeout", "token = glrt-SECRET\nshutdown_timeout"), want{check.Fix, "runner's config", "config.toml:1: GitLab Runner cannot read this TOML"}},
-		{"odd type", inRunners("= 60\n[[", "= \"SECRET\"\n[["), want{check.Fix, "runner's config", "config.toml:1"}},
-		{"a driver by its programs", inRunners("DIR/libexec/rolecall", "/opt/driver"), want{check.Fix, beta, "config_exec: stat /opt/driver/config: no such file"}},
-		{"no runner", inRunners(`"custom"`, `"shell"`), want{check.Fix, "runner's config", "no runner"}},
-		{"more than flags", inRunners(`"beta"`, `"beta", "extra"`), want{check.Fix, beta, `are not flags of rolecall: unexpected argument "extra"`}},
-		{"odd flags", inRunners("--tenant", "--tenants"), want{check.Fix, beta, "are not flags"}},
-		{"odd tenant", inRunners(`"beta"`, `"Beta"`), want{check.Fix, beta, "tenant name"}},
-		{"other policy file", inRunners("rolecall.toml", "other.toml"), want{check.Look, beta, "other.toml"}},
-		{"default file", inRunners(`"--config", "DIR/etc/rolecall.toml", `, ""), want{check.Look, beta, "its policy file is /etc/rolecall/rolecall.toml"}},
-		{"no cleanup", inRunners("cleanup_exec =", "#"), want{check.Fix, beta, "cleanup_exec is not set"}},
-		{"no program", writing("libexec/rolecall/run", "", 0o644), want{check.Fix, beta, "is not a program"}},
-		{"a folder for a program", func(t *testing.T, h *host) {
-			kit.Must(t, os.Remove(h.path("libexec/rolecall/prepare")))
-			h.mkdir(t, "libexec/rolecall/prepare", 0o755)
-		}, want{check.Fix, beta, "prepare is not a program"}},
-		{"loose folder", func(t *testing.T, h *host) { h.mkdir(t, "libexec", 0o777) }, want{check.Fix, beta, "libexec has mode 0777"}},
-		{"no times", inRunners("prepare_exec_timeout", "#"), want{check.OK, beta, "timeouts"}},
-		{"no grace", inRunners("graceful_kill_timeout", "#"), want{check.Fix, beta, "shutdown_timeout is 60 s"}},
-		{"little grace", inRunners("graceful_kill_timeout = 15", "graceful_kill_timeout = 9"), want{check.Fix, beta, "graceful_kill_timeout is 9 s"}},
-		{"just enough", inRunners("prepare_exec_timeout = 120", "prepare_exec_timeout = 40"), want{check.OK, beta, "timeouts"}},
-		{"short shutdown", inRunners("shutdown_timeout = 60", "shutdown_timeout = 59"), want{check.Fix, beta, "shutdown_timeout is 59 s"}},
-		{"no shutdown", inRunners("shutdown_timeout = 60", ""), want{check.Fix, beta, "shutdown_timeout is 30 s"}},
-		{"builds by policy", inRunners("builds_dir =", "#"), want{check.OK, "builds_dir", ""}},
-		{"builds nowhere", func(t *testing.T, h *host) {
-			inPolicy("builds_dir =", "#")(t, h)
-			inRunners("builds_dir =", "#")(t, h)
-		}, want{check.Fix, beta, "builds_dir is not set"}},
-		{"caches nowhere", func(t *testing.T, h *host) {
-			inPolicy("cache_dir =", "#")(t, h)
-			inRunners("cache_dir =", "#")(t, h)
-		}, want{check.Fix, beta, "cache_dir is not set"}},
-		{"plain http", inRunners("GITLAB", "http://u:SECRET@192.0.2.1"), want{check.Fix, "GitLab", "192.0.2.1: not https"}},
-		{"no url", inRunners("GITLAB", ""), want{check.Fix, "GitLab", "not a URL"}},
-		{"shared", func(_ *testing.T, h *host) {
-			h.runners += strings.ReplaceAll(h.runner("beta"), `, "--tenant", "beta"`, "")
-		}, want{check.OK, "runners", "every tenant"}},
 	}
 }
 
@@ -191,7 +129,7 @@ func TestOnlyShared(t *testing.T) {
 // jobs, and one that is full.
 func TestSmallTmpfs(t *testing.T) {
 	t.Parallel()
-	for size, state := range map[string]check.State{"size=4m": check.Look, "size=64k": check.Fix} {
+	for size, state := range map[string]check.State{"size=8m": check.OK, "size=4m": check.Look, "size=1m": check.Look, "size=64k": check.Fix} {
 		h := newHost(t)
 		dir := h.path("run")
 		if err := unix.Mount("tmpfs", dir, "tmpfs", 0, size+",mode=755"); err != nil {

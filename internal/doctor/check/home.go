@@ -40,11 +40,9 @@ func (h *host) folders(user string) []string {
 			folders = append(folders, tenant.Grant{Tenant: name, Protected: true}.Folder(), tenant.Grant{Tenant: name}.Folder())
 		}
 	}
-	if h.policy != nil {
-		add(tenant.None, h.settings.RunAs)
-		for _, t := range h.policy.Tenants() {
-			add(t.Name, t.RunAs)
-		}
+	add(tenant.None, h.settings.RunAs)
+	for _, t := range h.policy.Tenants() {
+		add(t.Name, t.RunAs)
 	}
 	return folders
 }

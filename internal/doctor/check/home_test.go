@@ -172,6 +172,12 @@ func TestPasswdHome(t *testing.T) {
 	if got, want := check.NamesIn(dir), `".m2", ".netrc", "a\nb"`; got != want {
 		t.Errorf("the names are %s, want %s", got, want)
 	}
+	for i := range 9 {
+		kit.Must(t, os.Mkdir(fmt.Sprint(dir, "/few", i), 0o700))
+	}
+	if got := check.NamesIn(dir); strings.Count(got, ", ") != 11 || strings.Contains(got, "...") {
+		t.Errorf("of 12 names these are shown: %s", got)
+	}
 	for i := range 20 {
 		kit.Must(t, os.Mkdir(fmt.Sprint(dir, "/", i), 0o700))
 	}

@@ -105,8 +105,8 @@ func (h *host) checkOthersIDs(file string) []Finding {
 		if len(fields) > 3 {
 			first, count = fields[2], "1"
 		}
-		from, err := strconv.ParseUint(first, 10, 32)
-		n, errCount := strconv.ParseUint(count, 10, 32)
+		from, err := strconv.ParseUint(first, 10, 63) // their sum has 64 bits
+		n, errCount := strconv.ParseUint(count, 10, 63)
 		if err == nil && errCount == nil && from+n > uint64(ids.First) && from < uint64(ids.First)+uint64(ids.Count) {
 			findings = append(findings, fix(containersArea, fmt.Sprintf("/%s gives %q ids of containers: %d to %d are for these alone", file, fields[0], ids.First, ids.First+ids.Count-1),
 				"give "+fields[0]+" other ids"))

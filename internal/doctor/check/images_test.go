@@ -27,6 +27,21 @@ func withLayer(t *testing.T, h *host) {
 	kit.Must(t, os.Chmod(h.path("images"), 0o711))
 }
 
+// TestNoOverlayKinds: podman keeps no images on file systems that overlay refuses, or that hosts share.
+func TestNoOverlayKinds(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"overlay", "nfs", "nfs4", "cifs", "smb3", "9p", "virtiofs", "afs", "ceph", "glusterfs", "gfs2", "ocfs2", "vfat", "exfat", "ntfs3", "ramfs", "fuse.x"} {
+		if !check.NoOverlay(kind) {
+			t.Errorf("images can be on %s", kind)
+		}
+	}
+	for _, kind := range []string{"ext4", "xfs", "btrfs", "tmpfs", "zfs", "f2fs", "fuse"} {
+		if check.NoOverlay(kind) {
+			t.Errorf("images cannot be on %s", kind)
+		}
+	}
+}
+
 // imageFaults are about the folder of the images, and ids.
 func imageFaults() []fault {
 	const area, images = "containers", "images_dir"
@@ -48,6 +63,10 @@ func imageFaults() []fault {
 			inPolicy(`engine = "podman"`, "engine = \"podman\"\nimages_max_bytes = 2097152")(t, h)
 			withLayer(t, h)
 		}, want{check.OK, images, "with 1 MiB of images; images_max_bytes lets each have 2 MiB"}},
+		{"a store of just that size", func(t *testing.T, h *host) {
+			inPolicy(`engine = "podman"`, "engine = \"podman\"\nimages_max_bytes = 1048576")(t, h)
+			withLayer(t, h)
+		}, want{check.OK, images, "with 1 MiB of images; images_max_bytes lets each have 1 MiB"}},
 		{"a store that is too big", func(t *testing.T, h *host) {
 			inPolicy(`engine = "podman"`, "engine = \"podman\"\nimages_max_bytes = 1048576")(t, h)
 			withLayer(t, h)
@@ -63,6 +82,7 @@ func imageFaults() []fault {
 			kit.Must(t, os.Chown(h.path("root/run/rolecall-podman"), 4711, 0))
 		}, want{check.Fix, area, "/run/rolecall-podman is no folder of root's"}},
 		{"a file for the links", writing("root/run/rolecall-podman", "", 0o711), want{check.Fix, area, "/run/rolecall-podman is no folder of root's"}},
+		{"links", func(t *testing.T, h *host) { h.mkdir(t, "root/run/rolecall-podman", 0o711) }, want{check.OK, area, "nobody else has the ids"}},
 		{"links that all can write", func(t *testing.T, h *host) { h.mkdir(t, "root/run/rolecall-podman", 0o777) }, want{check.Fix, area, "/run/rolecall-podman has mode 0777"}},
 		{"range that is no number", func(t *testing.T, h *host) {
 			h.mkdir(t, "images/.ids", 0o711)
@@ -73,10 +93,14 @@ func imageFaults() []fault {
 			h.mkdir(t, "images/.ids", 0o711)
 			h.mkdir(t, "images", 0o711)
 			kit.Must(t, os.Symlink("x", h.path("images/.ids/34")))
-		}, want{check.Fix, area, `no user namespace can be made for user "backup": `}},
+		}, want{check.Fix, area, `34 is a link to "x", which is no uid`}},
 		{"subuid", writing("root/etc/subuid", "ci:100000:65536\nbig:2000000000:65536\n", 0o644), want{check.Fix, area, `/etc/subuid gives "big" ids of containers`}},
 		{"subuid that ends there", writing("root/etc/subuid", "big:1879048191:2\n", 0o644), want{check.Fix, area, `/etc/subuid gives "big"`}},
 		{"subuid beside", writing("root/etc/subuid", "a:1879048191:1\nb:2147483648:65536\n", 0o644), want{check.OK, area, "nobody else has the ids"}},
+		{"subuid of no numbers", writing("root/etc/subuid", "x:y:2147483647\nz:1879048193:many\n", 0o644), want{check.OK, area, "nobody else has the ids"}},
+		{"subuid of all ids", writing("root/etc/subuid", "big:1:4294967296\n", 0o644), want{check.Fix, area, `/etc/subuid gives "big"`}},
+		{"subgid", writing("root/etc/subgid", "big:2000000000:65536\n", 0o644), want{check.Fix, area, `/etc/subgid gives "big"`}},
+		{"group of these ids", writing("root/etc/group", "x:x:1879048200:\n", 0o644), want{check.Fix, area, `/etc/group gives "x"`}},
 		{"user of these ids", writing("root/etc/passwd", "x:x:1879048200:1:::\n", 0o644), want{check.Fix, area, `/etc/passwd gives "x"`}},
 	}
 }

@@ -26,9 +26,8 @@ func isTmpfs(m mount) bool { return m.kind == "tmpfs" || m.kind == "ramfs" }
 // https://docs.kernel.org/filesystems/proc.html#proc-pid-mountinfo-information-about-mounts
 func (h *host) mountOf(path string) mount {
 	content, _ := os.ReadFile(filepath.Join(h.Proc, "self/mountinfo"))
-	if real, err := filepath.EvalSymlinks(nearest(path)); err == nil {
-		path = real + "/" + strings.TrimPrefix(path, nearest(path))
-	}
+	there := nearest(path)
+	path = resolved(there) + "/" + strings.TrimPrefix(path, there)
 	var best mount
 	for line := range strings.Lines(string(content)) {
 		head, tail, _ := strings.Cut(line, " - ")

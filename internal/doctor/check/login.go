@@ -68,7 +68,7 @@ func (l login) findings(area, user string, sources []string) []Finding {
 	if len(sources) > 0 {
 		where := strings.Join(sources, " and ")
 		files = fmt.Sprintf("/etc/profile, /etc/profile.d, and .bash_profile, .bash_login, .profile and .bash_logout in %s", where)
-		logout = "remove .bash_logout from " + where
+		logout = "remove .bash_logout from " + where + "; a user who cannot enter the folder needs another one"
 	}
 	var findings []Finding
 	switch {
@@ -101,10 +101,9 @@ func logIn(ctx context.Context, a account.Account, in home) login {
 	defer exports.Close()
 	out := &head{max: 4 * maxShown}
 	code, err := runShell(ctx, a, in, shellFiles{input, exports, out})
-	_, seekErr := exports.Seek(0, io.SeekStart)
-	names, readErr := io.ReadAll(io.LimitReader(exports, maxExports))
+	names, readErr := io.ReadAll(io.NewSectionReader(exports, 0, maxExports))
 	l := login{out.String(), code, script.Read(input, 0), overriding(string(names)), ""}
-	if err := cmp.Or(err, seekErr, readErr); err != nil {
+	if err := cmp.Or(err, readErr); err != nil {
 		l.err = err.Error()
 	}
 	if in.path != in.source {

@@ -49,6 +49,23 @@ func TestLogin(t *testing.T) {
 	}
 }
 
+// TestNoHome: where a user cannot enter its HOME, the login shell starts in /, and tells.
+func TestNoHome(t *testing.T) {
+	t.Parallel()
+	closed, file := userWithHome(t, ".profile", ""), userWithHome(t, "", "")
+	for _, err := range []error{os.Chown(closed.Home, 0, 0), os.Chmod(closed.Home, 0o700), os.WriteFile(file.Home, nil, 0o644)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, a := range []account.Account{closed, file} {
+		got := check.CheckLogin(a)
+		if len(got) != 1 || !strings.Contains(got[0].What, "after a script that succeeded: bash: ") || !strings.Contains(got[0].Do, "a user who cannot enter the folder") {
+			t.Errorf("%s: %+v", a.Home, got)
+		}
+	}
+}
+
 // userWithHome returns a user whose home holds a file, where there is a name for it.
 func userWithHome(t *testing.T, file, content string) account.Account {
 	t.Helper()

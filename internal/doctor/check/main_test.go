@@ -31,7 +31,7 @@ func withPrograms(m *testing.M) int {
 		err = os.Setenv(programsDir, dir)
 	}
 	for _, name := range programs() {
-		for version, folder := range map[string]string{version.Version: "new", "0.0.9": "old"} {
+		for version, folder := range map[string]string{version.Version: "new", "0.0.9": "old", version.Version + "\nexit 3": "failing"} {
 			path := filepath.Join(dir, folder, name)
 			if err == nil {
 				err = os.MkdirAll(filepath.Dir(path), 0o700)
@@ -41,7 +41,7 @@ func withPrograms(m *testing.M) int {
 			}
 		}
 	}
-	for folder, says := range map[string]string{"oldtools": "podman version 3.4.4", "newtools": "podman version 5.0.0", "oddtools": "rolecall podman 1"} {
+	for folder, says := range map[string]string{"oldtools": "podman version 3.4.4", "oldertools": "podman version 4.2.9", "newtools": "podman version 5.0.0", "oddtools": "rolecall podman 1"} {
 		if err == nil {
 			err = os.MkdirAll(filepath.Join(dir, folder), 0o700)
 		}

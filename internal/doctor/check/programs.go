@@ -118,7 +118,7 @@ func versionOf(ctx context.Context, path string) string {
 	out := &head{max: 2 * maxShown}
 	command.Dir, command.Env, command.Stdout = "/", []string{}, out
 	command.WaitDelay = time.Second
-	if err := command.Run(); err != nil && out.Len() == 0 {
+	if err := command.Run(); err != nil {
 		return err.Error()
 	}
 	return string(bytes.TrimSpace(out.Bytes()))

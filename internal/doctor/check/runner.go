@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -95,11 +96,8 @@ func alike(programs []executable) int {
 func (h *host) readRunnerConfig() []Finding {
 	const area = "runner's config"
 	info, err := os.Stat(h.RunnerConfig)
-	var content []byte
-	if err == nil {
-		content, err = os.ReadFile(h.RunnerConfig)
-	}
-	if err != nil {
+	content, readErr := os.ReadFile(h.RunnerConfig)
+	if err := cmp.Or(err, readErr); err != nil {
 		return []Finding{fix(area, err.Error(), "name the runner's config.toml by --runner-config")}
 	}
 	var findings []Finding

@@ -2,16 +2,19 @@ package check_test
 
 import (
 	"encoding/pem"
+	"fmt"
 	"io"
 	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"rolecall/internal/doctor/check"
+	"rolecall/test/kit"
 )
 
 // TestClock asks servers whose clocks are wrong.
@@ -29,6 +32,112 @@ func TestClock(t *testing.T) {
 		h := newHost(t)
 		inPolicy("STS", server.URL)(t, h)
 		named(t, h.check(t), want{c.state, "clock", server.URL[len("http://"):]}, want{check.OK, "STS", server.URL})
+	}
+}
+
+// TestClockBounds: 5 seconds are nothing, and ID tokens are refused after a minute. A server that
+// does not tell its time is no judge.
+func TestClockBounds(t *testing.T) {
+	t.Parallel()
+	server := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for seconds, want := range map[int]check.State{5: check.OK, -5: check.OK, 6: check.Look, 60: check.Look, -60: check.Look, 61: check.Fix, -61: check.Fix} {
+		got := check.CheckClock(server.Format(http.TimeFormat), server.Add(time.Duration(seconds)*time.Second))
+		if len(got) != 1 || got[0].State != want {
+			t.Errorf("after %d s: %+v, want %s", seconds, got, want)
+		}
+	}
+	if got := check.CheckClock("", server); got != nil {
+		t.Errorf("of no time: %+v", got)
+	}
+}
+
+// TestEndpoints: without an endpoint in the policy file, STS is asked in the region of each tenant, or
+// else in one of the role's partition. Of an unknown partition nothing is known.
+func TestEndpoints(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	inPolicy("endpoint = \"STS\"", "")(t, h)
+	inPolicy("name = \"beta\"", "name = \"beta\"\nregion = \"eu-central-1\"")(t, h)
+	for name, arn := range map[string]string{"gamma": "arn:aws-cn:iam::111122223333:role/x", "delta": "arn:aws-x:iam::111122223333:role/x", "omega": "arn:aws:iam::111122223333:role/x"} {
+		h.policy += "[[tenant]]\nname = \"" + name + "\"\nrole_arn = \"" + arn + "\"\naudience = \"https://x.example\"\nprojects = [\"acme/x\"]\n"
+	}
+	h.write(t, "etc/rolecall.toml", h.policy, 0o600)
+	got := check.Endpoints(h.Host)
+	slices.Sort(got)
+	want := []string{"https://sts.cn-north-1.amazonaws.com.cn", "https://sts.eu-central-1.amazonaws.com", "https://sts.us-east-1.amazonaws.com"}
+	if !slices.Equal(got, want) {
+		t.Errorf("STS is asked at %q, want %q", got, want)
+	}
+}
+
+// answerOf returns what a server answers.
+func answerOf(t *testing.T, url string) string {
+	t.Helper()
+	response, err := http.Get(url)
+	kit.Must(t, err)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	kit.Must(t, err)
+	return string(body)
+}
+
+// slashed returns the name of an issuer that ends with a slash, and has the keys of the host's GitLab.
+func slashed(t *testing.T, h *host) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprintf(w, `{"issuer": "http://%s/", "jwks_uri": "%s/oauth/discovery/keys"}`, r.Host, h.gitlab.URL())
+	}))
+	t.Cleanup(server.Close)
+	return server.URL + "/"
+}
+
+// TestProxy: servers on the network are asked by a proxy, STS by that of the policy file. A proxy
+// that refuses is told.
+func TestProxy(t *testing.T) {
+	if !kit.InChild(t, nil) { // the proxy of the environment is read once
+		return
+	}
+	asked := make(chan string, 9)
+	proxy := func(name string) string {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			asked <- name + " " + r.Method + " " + r.Host
+			w.WriteHeader(http.StatusBadGateway)
+		}))
+		t.Cleanup(server.Close)
+		return server.URL
+	}
+	t.Setenv("HTTPS_PROXY", proxy("environment"))
+	h := newHost(t)
+	inPolicy(`endpoint = "STS"`, "endpoint = \"https://sts.example\"\nproxy = \""+proxy("policy file")+"\"")(t, h)
+	inRunners(`url = "GITLAB"`, `url = "https://gitlab.example"`)(t, h)
+	named(t, h.check(t), want{check.Fix, "STS", "sts.example"}, want{check.Fix, "GitLab", "gitlab.example"})
+	got := []string{<-asked, <-asked}
+	slices.Sort(got)
+	if want := []string{"environment CONNECT gitlab.example:443", "policy file CONNECT sts.example:443"}; !slices.Equal(got, want) || len(asked) > 0 {
+		t.Errorf("the proxies are asked %q, want %q; %d more times", got, want, len(asked))
+	}
+}
+
+// TestSystemAuthorities: the CAs of the system count, and where they cannot be read those of the policy
+// file still do.
+func TestSystemAuthorities(t *testing.T) {
+	for name, test := range map[string]struct{ system, bundle string }{
+		"of the system":   {"DIR/etc/ca.pem", ""},
+		"not of a system": {"/", "ca_bundle = \"DIR/etc/ca.pem\"\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if !kit.InChild(t, nil) { // the CAs are read once
+				return
+			}
+			server := httptest.NewTLSServer(http.NotFoundHandler())
+			defer server.Close()
+			h := newHost(t)
+			h.write(t, "etc/ca.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})), 0o644)
+			t.Setenv("SSL_CERT_FILE", h.expand(test.system))
+			t.Setenv("SSL_CERT_DIR", "/none")
+			inPolicy("endpoint = \"STS\"", test.bundle+"endpoint = \""+server.URL+"\"")(t, h)
+			named(t, h.check(t), want{check.OK, "STS", server.URL})
+		})
 	}
 }
 
@@ -53,6 +162,12 @@ func TestAuthority(t *testing.T) {
 	if check.Bad(findings) {
 		t.Errorf("a CA that is named does not count:\n%s", text(findings))
 	}
+
+	h = newHost(t)
+	h.write(t, "etc/ca.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})), 0o644)
+	inPolicy("[gitlab]", "[gitlab]\nca_bundle = \"DIR/etc/ca.pem\"")(t, h)
+	inRunners("url = \"GITLAB\"", "url = \""+server.URL+"\"")(t, h)
+	named(t, h.check(t), want{check.OK, "clock", server.URL[len("https://"):]})
 }
 
 // TestSilence checks that a server which takes a request and says nothing costs 5 s

@@ -75,10 +75,14 @@ func (h *host) checkMode(area string, f program.Flags) []Finding {
 		return nil
 	}
 	var findings []Finding
-	if exists(policyfile.Default) || exists(h.Policy) {
-		findings = append(findings, look(area, "--no-policy: this runner ignores the policy file "+h.Policy+", and jobs name their tenant and role themselves", "remove --no-policy, or the file"))
+	for _, file := range slices.Compact([]string{h.Policy, policyfile.Default}) {
+		if exists(file) {
+			findings = append(findings, look(area, "--no-policy: this runner ignores the policy file "+file+", and jobs name their tenant and role themselves", "remove --no-policy, or the file"))
+		}
 	}
-	switch {
+	switch _, err := f.User(os.Geteuid()); {
+	case err != nil:
+		findings = append(findings, fix(area, what(err).Error(), "remove --run-as from all four stages, or run doctor as the user that runs GitLab Runner"))
 	case os.Geteuid() != 0:
 	case f.RunAs == "":
 		findings = append(findings, fix(area, "--no-policy without --run-as: a runner that is root refuses every job", makeUser+"; let builds_dir and cache_dir belong to it, and add --run-as NAME to all four stages"))

@@ -32,6 +32,7 @@ func TestLoginDenied(t *testing.T) {
 		want check.State
 		what string
 	}{
+		"exports":    {kit.Call{Number: unix.SYS_PREAD64}, check.Fix, ": input/output error"},
 		"privileges": {kit.Call{Number: unix.SYS_PRCTL, Mask: 1<<32 - 1, Has: unix.PR_SET_NO_NEW_PRIVS}, check.Fix, "input/output error"},
 		"cgroup":     {kit.Call{Number: unix.SYS_MKDIRAT}, check.Look, "prints into every job log: ran"},
 	} {
@@ -45,6 +46,49 @@ func TestLoginDenied(t *testing.T) {
 			if got := check.CheckLogin(a); len(got) != 1 || got[0].State != test.want || !strings.Contains(got[0].What, test.what) {
 				t.Errorf("%+v", got)
 			}
+		})
+	}
+}
+
+// TestFullTemp: where temporary files cannot be made or written, no login shell is called fine.
+func TestFullTemp(t *testing.T) {
+	if !kit.InMounts(t, "a disk that is full") {
+		return
+	}
+	for name, options := range map[string]string{"one file": "nr_inodes=2", "no bytes": "size=4k"} {
+		a, dir := userWithHome(t, "", ""), t.TempDir()
+		kit.Mount(t, dir, options, 0)
+		if name == "no bytes" {
+			kit.Must(t, os.WriteFile(dir+"/file", make([]byte, 4096), 0o600))
+		}
+		t.Setenv("TMPDIR", dir)
+		if got := check.CheckLogin(a); len(got) != 1 || got[0].State != check.Fix || !strings.Contains(got[0].What, "no space left on device") {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+// TestDenied: what cannot be made ready to be tried is named.
+func TestDenied(t *testing.T) {
+	t.Parallel()
+	kit.NeedRoot(t, "folders of other users")
+	for name, test := range map[string]struct {
+		call uint32
+		want want
+	}{
+		"chown": {unix.SYS_FCHOWNAT, want{check.Fix, "containers", `no user namespace can be made for user "backup": lchown `}},
+		"chmod": {unix.SYS_FCHMODAT, want{check.Fix, "home_skeleton", "chmod "}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if !kit.InChild(t, nil) {
+				return
+			}
+			h := newHost(t)
+			box(t, h)
+			h.check(t) // which writes its files
+			kit.Must(t, kit.Deny(unix.EIO, kit.Call{Number: test.call}))
+			named(t, h.check(t), test.want)
 		})
 	}
 }
@@ -90,5 +134,9 @@ func TestNoNamespaceFolder(t *testing.T) {
 	h := newHost(t)
 	box(t, h)
 	kit.Mount(t, h.path("images"), "size=1m,mode=711", unix.MS_RDONLY)
-	named(t, h.check(t), want{check.Fix, "containers", `no user namespace can be made for user "backup": mkdir `})
+	findings := h.check(t)
+	named(t, findings, want{check.Fix, "containers", `no user namespace can be made for user "backup": mkdir `}, want{check.Fix, "images_dir", "1 MiB free"})
+	if got := text(findings); !strings.Contains(got, "1 MiB free | remove images that jobs do not use any more") {
+		t.Errorf("no advice in\n%s", got)
+	}
 }

@@ -2,6 +2,7 @@ package check_test
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -14,6 +15,32 @@ type unsaid struct {
 	name     string
 	breaking func(t *testing.T, h *host)
 	text     string
+}
+
+// plainUnsaid are hosts whose tenants have no users.
+func plainUnsaid() []unsaid {
+	const config = `"--config", "DIR/etc/rolecall.toml"`
+	noPolicy := func(flags string, more ...func(*testing.T, *host)) func(*testing.T, *host) {
+		return func(t *testing.T, h *host) {
+			t.Helper()
+			kit.NeedRoot(t, "what is said to an admin whose runner is root")
+			h.policy, h.ByDefault = "", true
+			all(append(more, inRunners(config, flags))...)(t, h)
+		}
+	}
+	noBuilds := func(t *testing.T, h *host) { kit.Must(t, os.Remove(h.path("builds"))) }
+	return []unsaid{
+		{"no user", func(*testing.T, *host) {}, "| beside jobs |"},
+		{"no user, and a service of one", serving("User=ci"), "has User=ci"},
+		{"no service", func(*testing.T, *host) {}, "| runner's service |"},
+		{"a runner of odd flags beside others", func(_ *testing.T, h *host) {
+			h.runners += strings.ReplaceAll(strings.ReplaceAll(h.runner("beta"), `"beta"]`, `"beta", "--odd"]`), h.expand(config), "")
+		}, "several runners"},
+		{"a user among unknown flags", noPolicy(`"--no-policy", "--run-as", "list", "--odd"`), "of --run-as"},
+		{"folders of no such user", noPolicy(`"--no-policy", "--run-as", "nosuch"`), `to user "nosuch"`},
+		{"folders that root can make", noPolicy(`"--no-policy", "--run-as", "root"`, noBuilds), "builds: no such file"},
+		{"a folder of a runner with a policy file", noBuilds, `runner "deploy-beta" | stat `},
+	}
 }
 
 // without takes the images from all jobs, and a user from those that have no tenant.
@@ -46,6 +73,15 @@ func boxUnsaid() []unsaid {
 		{"a folder that others can change", func(t *testing.T, h *host) { h.mkdir(t, "images", 0o777) }, tried},
 		{"no user", all(inPolicy(alphaUser, "ci-none"), inPolicy(betaUser, "ci-none2"), inPolicy(`"list"`, `"ci-none3"`)), tried},
 		{"no services", noTun(`services = ["docker.io/library/postgres:*"]`, ""), "/dev/net/tun"},
+		{"nothing installed", func(_ *testing.T, h *host) { h.Path = h.path("etc") }, "let the program and the folders above it"},
+		{"no such user and a broken range of root's", all(inPolicy(alphaUser, "ci-none"), func(t *testing.T, h *host) {
+			h.mkdir(t, "images/.ids", 0o711)
+			h.mkdir(t, "images", 0o711)
+			kit.Must(t, os.Symlink("x", h.path("images/.ids/0")))
+		}), "gets no ids"},
+		{"no stores", right, "stores with"},
+		{"stores of any size", withLayer, "lets it have"},
+		{"a small store", all(inPolicy(engine, engine+"\nimages_max_bytes = 2097152"), withLayer), "lets it have"},
 		{"services without network", noTun(engine, engine+"\nnetwork = \"none\""), "/dev/net/tun"},
 	}
 }
@@ -57,7 +93,16 @@ func userUnsaid() []unsaid {
 			h.runners += fmt.Sprintf("[[runners]]\nname = \"x\"\nexecutor = %q\n[runners.custom]\nrun_exec = %q\nconfig_args = [%s]\n", executor, program, args)
 		}
 	}
+	noUser := inPolicy(alphaUser, "ci-none")
 	return []unsaid{
+		{"at jobs of root", all(noUser, writing("root/var/spool/at/a0000101c0b1a2", "", 0o700)), "has at jobs"},
+		{"metadata for no such user", all(noUser, func(t *testing.T, h *host) {
+			h.Metadata = []string{listening(t)}
+		}), "answers ci-none"},
+		{"a driver that is not there", inRunners("DIR/libexec/rolecall/run", "/opt/none/run"), "/opt/none/gate"},
+		{"a driver in no whole path", func(_ *testing.T, h *host) {
+			h.runners += "[[runners]]\nname = \"x\"\nexecutor = \"custom\"\n[runners.custom]\nconfig_exec = \"/x/config\"\nprepare_exec = \"/x/prepare\"\nrun_exec = \"../check/check.go\"\n"
+		}, "check/gate"},
 		{"no skeleton", func(*testing.T, *host) {}, "| home_skeleton |"},
 		{"no runner of all tenants", func(*testing.T, *host) {}, "every tenant"},
 		{"a user of another executor", driver("docker", "/rolecall/run", `"--run-as", "ci-none"`), "ci-none"},
@@ -70,13 +115,19 @@ func userUnsaid() []unsaid {
 // TestUnsaid: what does not apply to a host is not said of it.
 func TestUnsaid(t *testing.T) {
 	t.Parallel()
-	right := map[bool]func(*testing.T, *host){true: box, false: func(t *testing.T, h *host) { isolate(t, h, alphaUser, betaUser) }}
-	for boxed, list := range map[bool][]unsaid{true: boxUnsaid(), false: userUnsaid()} {
-		for _, u := range list {
+	for _, of := range []struct {
+		right func(*testing.T, *host)
+		list  []unsaid
+	}{
+		{func(*testing.T, *host) {}, plainUnsaid()},
+		{func(t *testing.T, h *host) { isolate(t, h, alphaUser, betaUser) }, userUnsaid()},
+		{box, boxUnsaid()},
+	} {
+		for _, u := range of.list {
 			t.Run(u.name, func(t *testing.T) {
 				t.Parallel()
 				h := newHost(t)
-				right[boxed](t, h)
+				of.right(t, h)
 				u.breaking(t, h)
 				if got := text(h.check(t)); strings.Contains(got, u.text) || strings.Contains(got, "| policy file | "+h.Policy+":") {
 					t.Errorf("%q in\n%s", u.text, got)
@@ -84,6 +135,15 @@ func TestUnsaid(t *testing.T) {
 			})
 		}
 	}
+}
+
+// listening returns an address that something listens at.
+func listening(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	kit.Must(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	return listener.Addr().String()
 }
 
 // TestBrokenPolicy: a policy file that is wrong is there.
