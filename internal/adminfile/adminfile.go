@@ -53,6 +53,23 @@ func Check(path string) error {
 	return withPath(path, e.checkTarget(unix.S_IFREG, unix.S_IFDIR))
 }
 
+// CheckProgram fails if the file at path is not a program, or if anybody but root and the
+// process's user can change or replace it. The rules are those of Read.
+func CheckProgram(path string) error {
+	e, err := find(path)
+	if err != nil {
+		return err
+	}
+	defer e.close()
+	if err := e.checkTarget(unix.S_IFREG); err != nil {
+		return withPath(path, err)
+	}
+	if e.stat.Mode&executable == 0 {
+		return withPath(path, fmt.Errorf("%s is not executable; chmod a+x %s", e.path, e.path))
+	}
+	return nil
+}
+
 // CheckFile checks the open file f by the rules of Read, but not the folders above it.
 func CheckFile(f *os.File) error {
 	e := entry{fd: int(f.Fd()), path: f.Name()}

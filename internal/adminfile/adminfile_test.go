@@ -219,3 +219,20 @@ func TestKinds(t *testing.T) {
 		t.Errorf("the root: %v", err)
 	}
 }
+
+// TestCheckProgram: a program is a file that somebody may execute, by the rules of Read.
+func TestCheckProgram(t *testing.T) {
+	t.Parallel()
+	p := newTree(t)
+	for mode, want := range map[os.FileMode]string{0o755: "", 0o700: "", 0o644: " is not executable; chmod a+x " + p.file, 0o757: "has mode 0757"} {
+		kit.Must(t, os.Chmod(p.file, mode))
+		if err := adminfile.CheckProgram(p.file); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v, want %q", mode, err, want)
+		}
+	}
+	for path, want := range map[string]string{p.dir: "is not a regular file", p.file + "x": "no such file", "x": "is not an absolute path"} {
+		if err := adminfile.CheckProgram(path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", path, err, want)
+		}
+	}
+}

@@ -13,6 +13,9 @@ import (
 // maxLinks bounds how many symbolic links a path may go through, as path_resolution(7).
 const maxLinks = 40
 
+// executable are the rights to execute a file.
+const executable = 0o111
+
 // openToOthers are the rights of group and others to write.
 const openToOthers = 0o022
 

@@ -89,12 +89,18 @@ func (c Case) checkSets(d Decision, orders []creds.Order) error {
 			switch {
 			case twice:
 				return badSets(d, "the sources %q and %q both set %s for this job", other, o.Name, name)
-			case c.overrides(name), wonBy(orders, o, name):
+			case c.overrides(name) && !standsIn(orders, o), wonBy(orders, o, name):
 				return badSets(d, "source %q sets %s, which would win over other credentials", o.Name, name)
 			}
 		}
 	}
 	return nil
+}
+
+// standsIn reports whether what is ordered stands in the place of another provider, of which nothing
+// is ordered: then it brings that provider's variables.
+func standsIn(orders []creds.Order, one creds.Order) bool {
+	return one.For != "" && !slices.ContainsFunc(orders, func(o creds.Order) bool { return o.Provider == one.For })
 }
 
 // wonBy reports whether a variable that one of the orders brings would win over another of them.

@@ -20,6 +20,9 @@ func (p setter) Order(a admission.Asker) (creds.Order, error) {
 		return creds.Order{}, nil
 	}
 	o := creds.Order{Provider: p.name, Sets: names}
+	if names[0] == "FOR_B" {
+		o.For, o.Sets = "b", names[1:]
+	}
 	for _, name := range names {
 		o.Wins = append(o.Wins, "WINS_OVER_"+name, "WIN_"+name+"_*")
 	}
@@ -62,5 +65,39 @@ func TestSets(t *testing.T) {
 		if _, err := refused(t, name, test.c); err.Code != test.code || !strings.HasPrefix(err.What.Error(), test.want) {
 			t.Errorf("%s: %s %v, want %s %q", name, err.Code, err.What, test.code, test.want)
 		}
+	}
+}
+
+// TestStandsIn: what stands in the place of another provider brings that provider's variables, unless
+// something is ordered of that one too. The job's own variables do not win over them either.
+func TestStandsIn(t *testing.T) {
+	t.Parallel()
+	both := func(c admission.Case) admission.Case {
+		c.Providers = append(c.Providers, setter{toy{name: "b", winning: "OVERRIDES_b"}})
+		return c
+	}
+	if d, err := admission.Decide(both(newSetCase(t, nil, "FOR_B OVERRIDES_b"))); err != nil || len(d.Orders) != 1 {
+		t.Errorf("%+v, %v", d.Orders, err)
+	}
+	of := both(newSetCase(t, nil, "FOR_B OVERRIDES_b", "X"))
+	ofBoth := both(newSetCase(t, nil, "FOR_B OVERRIDES_b", "X"))
+	gifts := ofBoth.Policy.Tenants()[0]
+	gifts.Gifts[1].Provider = "b"
+	ofBoth.Policy = tenant.NewPolicy(tenant.Settings{}, []tenant.Tenant{gifts}, "")
+	for name, test := range map[string]struct {
+		c    admission.Case
+		code fault.Code
+		want string
+	}{
+		"for none":  {both(newSetCase(t, nil, "OVERRIDES_b")), fault.BadPolicy, `tenant "alpha": source "s0" sets OVERRIDES_b, which would win over other credentials`},
+		"beside it": {ofBoth, fault.BadPolicy, `tenant "alpha": source "s0" sets OVERRIDES_b, which would win over other credentials`},
+		"the job's": {both(newSetCase(t, job.Request{"OVERRIDES_b": ""}, "FOR_B OVERRIDES_b")), fault.Override, "variables of the job would override its tenant's credentials: OVERRIDES_b; remove"},
+	} {
+		if _, err := refused(t, name, test.c); err.Code != test.code || !strings.HasPrefix(err.What.Error(), test.want) {
+			t.Errorf("%s: %s %v, want %s %q", name, err.Code, err.What, test.code, test.want)
+		}
+	}
+	if _, err := admission.Decide(of); err != nil {
+		t.Errorf("beside another source: %v", err)
 	}
 }

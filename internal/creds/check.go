@@ -122,11 +122,14 @@ func oddIn(value string) string {
 
 // check checks a file.
 func (f File) check() error {
-	if len(f.Name) < 1 || len(f.Name) > maxName || f.Name[0] == '.' || strings.Trim(f.Name, upper+lower+digits+"._-") != "" {
+	if !isFileName(f.Name) {
 		return fmt.Errorf("the name of the file for %s is malformed; it must be 1 to %d letters, digits, dots, _ or -, no dot first", strings.Join(f.Variables, ", "), maxName)
 	}
 	if len(f.Content.Reveal()) > MaxFile || !utf8.ValidString(f.Content.Reveal()) {
 		return fmt.Errorf("file %s is not UTF-8 of at most %d bytes", f.Name, MaxFile)
+	}
+	if f.As != "" && !isFileName(f.As) {
+		return fmt.Errorf("the name of the file %s in its own folder is malformed", f.Name)
 	}
 	for _, name := range f.Variables {
 		if err := checkName(name); err != nil {
@@ -134,6 +137,11 @@ func (f File) check() error {
 		}
 	}
 	return nil
+}
+
+// isFileName reports whether a file can have that name.
+func isFileName(name string) bool {
+	return len(name) >= 1 && len(name) <= maxName && name[0] != '.' && strings.Trim(name, upper+lower+digits+"._-") == ""
 }
 
 // check checks a folder.

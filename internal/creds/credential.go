@@ -35,6 +35,10 @@ type File struct {
 	Variables []string    // names of the variables that hold the file's path
 	Content   mask.Secret // UTF-8
 	Names     []string    // files of the credential whose paths Content has, where PathOf stands
+
+	// As is the name by which the file lies in a folder of its own, whose path the variables then
+	// hold: a tool such as docker wants a folder. Empty: the file lies beside the others.
+	As string
 }
 
 // PathOf returns what stands in the Content of a file for the path of another, in a string of

@@ -6,6 +6,17 @@ import (
 	"strings"
 )
 
+// CheckFree refuses the names of variables that belong to GitLab or to the driver: no credential
+// may bring one.
+func CheckFree(name string) error {
+	for _, prefix := range []string{"ROLECALL_", "CI_", "GITLAB_"} {
+		if strings.HasPrefix(name, prefix) {
+			return fmt.Errorf("the names of variables that begin with %s are taken", prefix)
+		}
+	}
+	return nil
+}
+
 // checkName fails unless scripts can have a variable with that name. It must have the
 // form of a shell's variable, and have no meaning to shells or the dynamic loader.
 //

@@ -25,6 +25,7 @@ type Order struct {
 	Facts    Facts           `json:"facts,omitempty"`    // what logs may show about the terms
 	Sets     []string        `json:"sets,omitempty"`     // names of the variables that the credential brings, as far as they are not the provider's own
 	Wins     []string        `json:"wins,omitempty"`     // names of variables that would win over the credential; A_* is all that begin with A_
+	For      string          `json:"for,omitempty"`      // a provider in whose place this one gives a credential, such as aws; empty: none
 	Notes    []string        `json:"notes,omitempty"`    // what the job's author must know about the terms, without secrets
 	Tools    []ToolText      `json:"-"`                  // what the provider's tools must find in their files
 
@@ -32,6 +33,8 @@ type Order struct {
 	// forgets nothing calls it as soon as there is something to revoke, even if Issue fails
 	// later. Nil: nobody would revoke it.
 	Hold func(Handle) error `json:"-"`
+	// Service is the environment of the runner's service, for a provider that starts programs.
+	Service []string `json:"-"`
 }
 
 // Handle is how what was issued is revoked. It never prints its terms.

@@ -37,7 +37,7 @@ func killAll() []int {
 		if !reapDead() {
 			return nil
 		}
-		left := children()
+		left := Children()
 		for _, pid := range left {
 			_ = unix.Kill(pid, unix.SIGKILL)
 		}
@@ -60,8 +60,8 @@ func reapDead() bool {
 	}
 }
 
-// children returns the ids of this process's children.
-func children() []int {
+// Children returns the ids of this process's children.
+func Children() []int {
 	entries, _ := os.ReadDir("/proc")
 	var pids []int
 	for _, entry := range entries {

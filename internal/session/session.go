@@ -33,6 +33,9 @@ type Session struct {
 	// Hold keeps how a credential is revoked when the job ends; nil: nobody would revoke it.
 	Hold func(creds.Handle) error
 
+	// Service is the environment of the runner's service, for providers that start programs.
+	Service []string
+
 	log  log
 	kind audit.Kind // of the events about what is issued
 }
@@ -116,7 +119,7 @@ func (s *Session) Issue(ctx context.Context, issuers []Issuer, keep func(creds.S
 
 // issue gets the credential of one order, and writes it to the audit log.
 func (s *Session) issue(ctx context.Context, issuers []Issuer, o creds.Order) (creds.Credential, error) {
-	o.Hold = s.Hold
+	o.Hold, o.Service = s.Hold, s.Service
 	c, err := issue(ctx, issuers, o, s.tokenOf(o))
 	switch {
 	case err != nil && o.Name != "":

@@ -124,22 +124,26 @@ func (f *Folder) replaceJobCopy(kept dir, files []jobFile) error {
 // swap replaces a file that the job has. The old file keeps its name in the folder kept,
 // and the new file gets another name there, so that Remove overwrites both.
 func (f *Folder) swap(kept, secret dir, file jobFile) error {
+	there, as, err := file.open(secret)
+	if err != nil {
+		return err
+	}
+	defer there.close()
 	name := filePrefix + newName()[1:]
 	if err := kept.create(name, file.content); err != nil {
 		return err
 	}
-	var err error
 	if owner := f.record.Owner; owner != nil {
 		err = kept.show(name, *owner)
 	}
 	if err == nil {
-		err = secret.errorf(name, unix.Linkat(kept.fd, name, secret.fd, name, 0))
+		err = there.errorf(name, unix.Linkat(kept.fd, name, there.fd, name, 0))
 	}
 	if err == nil {
-		err = secret.errorf(file.name, unix.Renameat(secret.fd, name, secret.fd, file.name))
+		err = there.errorf(as, unix.Renameat(there.fd, name, there.fd, as))
 	}
 	if err != nil {
-		return errors.Join(err, secret.unlink(name), kept.shred(name))
+		return errors.Join(err, there.unlink(name), kept.shred(name))
 	}
 	return nil
 }

@@ -8,6 +8,7 @@
 //	<root>/<job id>/kept/.aws.<tenant>.env    a second name of the job's env file
 //	<root>/<job id>/secret/.aws.<tenant>.env  the job's env file
 //	<root>/<job id>/secret/.rolecall.<name>   a file of a credential; it has its second name too
+//	<root>/<job id>/secret/.rolecall.<name>/  the folder of such a file that has one of its own
 //	<root>/<job id>/orphan                    since when a stage outlives its runner
 //	<root>/<job id>/own/                      the job's own folder, if it is in no other place
 //	<build directory>.tmp/rolecall-<job id>/.aws.<tenant>.env -> the job's env file
@@ -191,7 +192,7 @@ func (f *Folder) jobPath() string { return filepath.Join(f.dir.path, secretName,
 // envName returns the name of the env file.
 func (f *Folder) envName() string { return ".aws." + f.record.Tenant + ".env" }
 
-// filePath returns the path at which the job finds the file of a credential.
+// filePath returns the path at which the job finds the file of a credential, or its folder.
 func (f *Folder) filePath(name string) string {
 	return filepath.Join(f.dir.path, secretName, filePrefix+name)
 }
@@ -201,7 +202,7 @@ func (f *Folder) Files(set creds.Set) []string {
 	paths := []string{f.jobPath()}
 	for _, c := range set {
 		for _, file := range c.Files {
-			paths = append(paths, f.filePath(file.Name))
+			paths = append(paths, filepath.Join(f.filePath(file.Name), file.As))
 		}
 	}
 	return paths

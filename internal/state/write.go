@@ -59,15 +59,43 @@ func (f *Folder) checkRunner() error {
 // jobFile is a file that a job gets.
 type jobFile struct {
 	name    string
+	as      string // its name in a folder of its own, which has the name; empty: it has no such folder
 	content []byte
+}
+
+// open opens the folder that the file lies in, in the folder secret, and returns the file's name
+// there. It makes a folder of the file's own if there is none.
+func (j jobFile) open(secret dir) (dir, string, error) {
+	if j.as == "" {
+		d, err := openAnyDir(secret.fd, ".", secret.path)
+		return d, j.name, err
+	}
+	if err := unix.Mkdirat(secret.fd, j.name, 0o700); err != nil && !errors.Is(err, unix.EEXIST) {
+		return dir{}, "", secret.errorf(j.name, err)
+	}
+	d, err := openDir(secret.fd, j.name, secret.join(j.name))
+	return d, j.as, err
+}
+
+// unlink removes the file from the folder secret, with the folder of its own.
+func (j jobFile) unlink(secret dir) error {
+	d, name, err := j.open(secret)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	if err := d.unlink(name); err != nil || j.as == "" {
+		return err
+	}
+	return secret.rmdir(j.name)
 }
 
 // jobFiles returns all files that a job gets. Placed is the set that encode returns.
 func (f *Folder) jobFiles(placed creds.Set) []jobFile {
-	files := []jobFile{{f.envName(), placed.EnvFile()}}
+	files := []jobFile{{name: f.envName(), content: placed.EnvFile()}}
 	for _, c := range placed {
 		for _, file := range c.Files {
-			files = append(files, jobFile{filePrefix + file.Name, []byte(file.Content.Reveal())})
+			files = append(files, jobFile{filePrefix + file.Name, file.As, []byte(file.Content.Reveal())})
 		}
 	}
 	return files
@@ -107,17 +135,27 @@ func put(kept, secret dir, file jobFile) error {
 	if err := kept.create(file.name, file.content); err != nil {
 		return err
 	}
-	if err := unix.Linkat(kept.fd, file.name, secret.fd, file.name, 0); err != nil {
-		return errors.Join(secret.errorf(file.name, err), kept.shred(file.name))
+	if err := file.link(kept, secret); err != nil {
+		return errors.Join(err, kept.shred(file.name))
 	}
 	return nil
+}
+
+// link gives a file of the folder kept its second name.
+func (j jobFile) link(kept, secret dir) error {
+	d, name, err := j.open(secret)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	return d.errorf(name, unix.Linkat(kept.fd, j.name, d.fd, name, 0))
 }
 
 // withdraw removes files that put has written.
 func withdraw(kept, secret dir, files []jobFile) error {
 	var problems error
 	for _, file := range files {
-		problems = errors.Join(problems, secret.unlink(file.name), kept.shred(file.name))
+		problems = errors.Join(problems, file.unlink(secret), kept.shred(file.name))
 	}
 	return problems
 }
@@ -132,6 +170,9 @@ func (f *Folder) handOver(kept, secret dir, files []jobFile) error {
 		if err := kept.show(file.name, *f.record.Owner); err != nil {
 			return err
 		}
+		if err := file.pass(secret); err != nil {
+			return err
+		}
 	}
 	for _, d := range []dir{f.root, f.dir, secret} {
 		if err := unix.Fchmod(d.fd, passable); err != nil {
@@ -139,4 +180,17 @@ func (f *Folder) handOver(kept, secret dir, files []jobFile) error {
 		}
 	}
 	return nil
+}
+
+// pass lets the job's user pass through a folder of the file's own.
+func (j jobFile) pass(secret dir) error {
+	if j.as == "" {
+		return nil
+	}
+	d, _, err := j.open(secret)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	return d.errorf("", unix.Fchmod(d.fd, passable))
 }

@@ -3,6 +3,7 @@ package podman
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"rolecall/internal/backend"
@@ -23,7 +24,7 @@ func opening(sign string, s backend.Script, limits backend.Limits) (string, erro
 		if err != nil {
 			return "", err
 		}
-		fmt.Fprintf(&text, "(umask 077; printf %%s %s >|%s) || exit 1\n", script.Quote(string(content)), script.Quote(path))
+		fmt.Fprintf(&text, "(umask 077; [ -d %[1]s ] || mkdir %[1]s; printf %%s %[2]s >|%[3]s) || exit 1\n", script.Quote(filepath.Dir(path)), script.Quote(string(content)), script.Quote(path))
 	}
 	if len(s.Set) > 0 {
 		text.WriteString("export")

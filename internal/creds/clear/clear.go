@@ -36,6 +36,7 @@ type File struct {
 	Variables []string `json:"variables,omitempty"`
 	Content   string   `json:"content"`
 	Names     []string `json:"names,omitempty"`
+	As        string   `json:"as,omitempty"`
 }
 
 // Secret is a mask.Named in the clear.
@@ -59,7 +60,7 @@ func Reveal(c creds.Credential) Credential {
 		form.Env = append(form.Env, Variable{v.Name, v.Value.Reveal()})
 	}
 	for _, f := range c.Files {
-		form.Files = append(form.Files, File{f.Name, f.Variables, f.Content.Reveal(), f.Names})
+		form.Files = append(form.Files, File{f.Name, f.Variables, f.Content.Reveal(), f.Names, f.As})
 	}
 	form.Secrets = RevealSecrets(c.Secrets)
 	if s := c.Served; s != nil {
@@ -75,7 +76,7 @@ func (form Credential) Hide() creds.Credential {
 		c.Env = append(c.Env, creds.Variable{Name: v.Name, Value: mask.NewSecret(v.Value)})
 	}
 	for _, f := range form.Files {
-		c.Files = append(c.Files, creds.File{Name: f.Name, Variables: f.Variables, Content: mask.NewSecret(f.Content), Names: f.Names})
+		c.Files = append(c.Files, creds.File{Name: f.Name, Variables: f.Variables, Content: mask.NewSecret(f.Content), Names: f.Names, As: f.As})
 	}
 	c.Secrets = HideSecrets(form.Secrets)
 	if s := form.Served; s != nil {

@@ -20,7 +20,7 @@ func TestThereAndBack(t *testing.T) {
 	whole := creds.Credential{
 		Provider: "cloud", Name: "audit", Expires: since.Add(time.Hour), Folders: []creds.Folder{{Variable: "DIR", Path: "x"}},
 		Env:     []creds.Variable{{Name: "KEY", Value: mask.NewSecret("one")}},
-		Files:   []creds.File{{Name: ".cloud", Variables: []string{"CLOUD_FILE"}, Content: mask.NewSecret("two\n"), Names: []string{".other"}}},
+		Files:   []creds.File{{Name: ".cloud", Variables: []string{"CLOUD_FILE"}, Content: mask.NewSecret("two\n"), Names: []string{".other"}, As: "config"}},
 		Secrets: []mask.Named{{Kind: "key", Value: mask.NewSecret("three")}},
 		Served:  &creds.Served{Answer: mask.NewSecret(`{"four":4}`), URL: "CLOUD_URL", Token: "CLOUD_TOKEN", Since: since},
 	}

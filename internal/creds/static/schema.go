@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"rolecall/internal/creds"
 	"rolecall/internal/tenant"
@@ -70,7 +69,7 @@ func (Provider) Source(t policyfile.Table, _ any) any {
 	var s Settings
 	policyfile.SetPairs(t, "env", func(name, value string) error {
 		s.Env = append(s.Env, Pair{name, value})
-		return cmp.Or(checkName(name), creds.CheckVariable(name, value))
+		return cmp.Or(creds.CheckFree(name), creds.CheckVariable(name, value))
 	})
 	policyfile.SetPairs(t, "secret_files", func(name, path string) error {
 		s.Files = append(s.Files, Pair{name, path})
@@ -78,7 +77,7 @@ func (Provider) Source(t policyfile.Table, _ any) any {
 			return fmt.Errorf("%s: want the path of a file", name)
 		}
 		_, err := policyfile.ReadPath(path)
-		return cmp.Or(checkName(name), creds.CheckVariable(name, "x"), err)
+		return cmp.Or(creds.CheckFree(name), creds.CheckVariable(name, "x"), err)
 	})
 	policyfile.SetList(t, "refs", tenant.ParseRef, &s.Refs)
 	policyfile.SetList(t, "environments", tenant.ParseEnvironment, &s.Environments)
@@ -97,14 +96,4 @@ func (s Settings) check(t policyfile.Table) {
 			t.Fail("secret_files", fmt.Errorf("%s is in env too", file.Name))
 		}
 	}
-}
-
-// checkName refuses the names of variables that belong to GitLab or to the driver.
-func checkName(name string) error {
-	for _, prefix := range []string{"ROLECALL_", "CI_", "GITLAB_"} {
-		if strings.HasPrefix(name, prefix) {
-			return fmt.Errorf("the names of variables that begin with %s are taken", prefix)
-		}
-	}
-	return nil
 }

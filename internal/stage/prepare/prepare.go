@@ -175,6 +175,7 @@ func (a admitted) issue(k keeper) error {
 	if err := a.folder.Quota().Take(a.folder.Root(), len(a.s.Orders)); err != nil {
 		return err
 	}
+	a.s.Service = a.Env.Service
 	issued, err := a.s.Issue(context.Background(), a.parts.issuers(), k.keep)
 	if err != nil {
 		return err

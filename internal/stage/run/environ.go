@@ -143,7 +143,7 @@ func (p Parts) identity(stage job.StageName, g given, how rules) identity {
 		is.set = append(g.set.Environ(), foldersOf(g.set, how.own)...)
 	}
 	if has || how.policy {
-		is.set = append(is.set, p.tools(how.own)...)
+		is.set = append(is.set, without(p.tools(how.own), is.set)...)
 	}
 	if !how.metadata && (has || how.policy) {
 		is.set = append(is.set, p.guards()...)
@@ -152,6 +152,15 @@ func (p Parts) identity(stage job.StageName, g given, how rules) identity {
 		is.set = append(is.set, g.told()...)
 	}
 	return is
+}
+
+// without returns the entries whose variables are not among those that credentials set: a
+// credential may be a file of a tool.
+func without(entries, set []string) []string {
+	return slices.DeleteFunc(entries, func(entry string) bool {
+		name, _, _ := strings.Cut(entry, "=")
+		return slices.ContainsFunc(set, func(other string) bool { return strings.HasPrefix(other, name+"=") })
+	})
 }
 
 // tools returns the variables by which tools keep credentials in the job's own folder.

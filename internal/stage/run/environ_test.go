@@ -10,6 +10,7 @@ import (
 	"rolecall/internal/creds/aws"
 	"rolecall/internal/gate"
 	"rolecall/internal/job"
+	"rolecall/internal/mask"
 	"rolecall/internal/stage/run"
 )
 
@@ -158,6 +159,20 @@ func TestList(t *testing.T) {
 	} {
 		if got := run.List(test.places); got != test.want {
 			t.Errorf("%s\nis %q, want %q", fmt.Sprint(test.places), got, test.want)
+		}
+	}
+}
+
+// TestToolOfCredential: where a credential is a file of a tool, the tool finds that one in scripts of
+// the user, and its place in the job's own folder in the others.
+func TestToolOfCredential(t *testing.T) {
+	t.Parallel()
+	set := creds.Set{{Provider: "cloud", Env: []creds.Variable{{Name: "DOCKER_CONFIG", Value: mask.NewSecret("/secret/.rolecall.x")}}}}
+	for stage, want := range map[job.StageName]string{"build_script": "DOCKER_CONFIG=/secret/.rolecall.x", "get_sources": "DOCKER_CONFIG=/own/.docker"} {
+		_, got := run.Parts{}.Identity(stage, set, "/e", run.Rules{Policy: true, Own: "/own"})
+		got = slices.DeleteFunc(got, func(entry string) bool { return !strings.HasPrefix(entry, "DOCKER_CONFIG=") })
+		if !slices.Equal(got, []string{want}) {
+			t.Errorf("%s: %q, want %q", stage, got, want)
 		}
 	}
 }
