@@ -7,6 +7,7 @@ import (
 	"rolecall/internal/backend/podman"
 	_ "rolecall/internal/crash"
 	"rolecall/internal/creds/aws/grant"
+	"rolecall/internal/creds/external"
 	"rolecall/internal/creds/static"
 	"rolecall/internal/stage/cleanup"
 	"rolecall/internal/tenant/policyfile"
@@ -16,7 +17,7 @@ func main() {
 	on := host.New()
 	cleanup.New(cleanup.Parts{
 		Backends:  []backend.Reaper{on, podman.New(on)},
-		Providers: []policyfile.Provider{grant.AWS{}, static.Provider{}},
+		Providers: []policyfile.Provider{grant.AWS{}, static.Provider{}, external.Exec{}},
 		Searchers: []cleanup.Searcher{on, podman.New(on)},
 	}).Main()
 }

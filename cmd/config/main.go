@@ -7,6 +7,7 @@ import (
 	"rolecall/internal/backend/podman"
 	_ "rolecall/internal/crash"
 	"rolecall/internal/creds/aws/grant"
+	"rolecall/internal/creds/external"
 	"rolecall/internal/creds/static"
 	"rolecall/internal/stage/config"
 	"rolecall/internal/tenant/policyfile"
@@ -17,6 +18,6 @@ func main() {
 	config.New(config.Parts{
 		Backends:  []config.Backend{on, podman.New(on)},
 		Tidiers:   []backend.Tidier{podman.New(on)},
-		Providers: []policyfile.Provider{grant.AWS{}, static.Provider{}},
+		Providers: []policyfile.Provider{grant.AWS{}, static.Provider{}, external.Exec{}},
 	}).Main()
 }

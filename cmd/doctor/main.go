@@ -5,8 +5,9 @@ package main
 import (
 	_ "rolecall/internal/crash"
 	"rolecall/internal/creds/aws/grant"
+	"rolecall/internal/creds/external"
 	"rolecall/internal/creds/static"
 	"rolecall/internal/doctor"
 )
 
-func main() { doctor.Doctor{grant.AWS{}, static.Provider{}}.Main() }
+func main() { doctor.Doctor{grant.AWS{}, static.Provider{}, external.Exec{}}.Main() }

@@ -6,6 +6,7 @@ import (
 	"rolecall/internal/backend/podman"
 	_ "rolecall/internal/crash"
 	"rolecall/internal/creds/aws/sts"
+	"rolecall/internal/creds/external/helper"
 	"rolecall/internal/creds/static"
 	"rolecall/internal/stage/prepare"
 )
@@ -14,6 +15,6 @@ func main() {
 	on := host.New()
 	prepare.New(prepare.Parts{
 		Backends:  []prepare.Backend{on, podman.New(on)},
-		Providers: []prepare.Provider{sts.NewProvider(), static.Provider{}},
+		Providers: []prepare.Provider{sts.NewProvider(), static.Provider{}, helper.Provider{}},
 	}).Main()
 }

@@ -5,7 +5,8 @@ import (
 	"rolecall/internal/broker"
 	_ "rolecall/internal/crash"
 	"rolecall/internal/creds/aws/sts"
+	"rolecall/internal/creds/external"
 	"rolecall/internal/creds/static"
 )
 
-func main() { broker.Main(sts.NewProvider().Lasting(), static.Provider{}) }
+func main() { broker.Main(sts.NewProvider().Lasting(), static.Provider{}, external.Remote{}) }

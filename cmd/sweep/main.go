@@ -7,6 +7,7 @@ import (
 	"rolecall/internal/backend/podman"
 	_ "rolecall/internal/crash"
 	"rolecall/internal/creds/aws/grant"
+	"rolecall/internal/creds/external"
 	"rolecall/internal/creds/static"
 	"rolecall/internal/sweep"
 	"rolecall/internal/tenant/policyfile"
@@ -19,6 +20,6 @@ func main() {
 		Backends:  []backend.Reaper{on, boxed},
 		Tidiers:   []backend.Tidier{boxed},
 		Pruners:   []sweep.Pruner{boxed},
-		Providers: []policyfile.Provider{grant.AWS{}, static.Provider{}},
+		Providers: []policyfile.Provider{grant.AWS{}, static.Provider{}, external.Exec{}},
 	}.Main()
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"rolecall/internal/creds/aws/grant"
+	"rolecall/internal/creds/external"
 	"rolecall/internal/creds/static"
 	"rolecall/internal/doctor"
 	"rolecall/test/coordinator"
@@ -116,7 +117,7 @@ type result struct {
 
 func run(stdin string, args ...string) result {
 	var out, errors bytes.Buffer
-	code := doctor.Doctor{grant.AWS{}, static.Provider{}}.Serve(args, nil, strings.NewReader(stdin), &out, &errors)
+	code := doctor.Doctor{grant.AWS{}, static.Provider{}, external.Exec{}}.Serve(args, nil, strings.NewReader(stdin), &out, &errors)
 	return result{code, out.String(), errors.String()}
 }
 

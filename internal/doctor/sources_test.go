@@ -2,6 +2,7 @@ package doctor_test
 
 import (
 	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 
@@ -141,5 +142,27 @@ func TestExplainValues(t *testing.T) {
 	w.policy = strings.Replace(w.policy, "role_arn = \"arn:aws:iam::444455556666:role/deploy-beta\"\n", "", 1)
 	if got := w.explain(t, w.token()); !strings.HasPrefix(got.out, "allowed: tenant beta, no credentials of its own\nsource config: static, sets ") {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestExplainHelper: explain names the variables that a helper may give, and refuses as prepare does
+// where the helper cannot be used. It does not start the helper.
+func TestExplainHelper(t *testing.T) {
+	t.Parallel()
+	w := withSources(t)
+	path := w.write(t, "helper", []byte("#!/bin/sh\ntouch \"$0.started\"\n"))
+	w.policy += "[[tenant.source]]\nname = \"db\"\nprovider = \"exec\"\ncommand = [\"" + path + "\"]\nsets = [\"DB_USER\", \"DB_PASSWORD\"]\n"
+	got := w.explain(t, w.token())
+	if got.code != 1 || !strings.Contains(got.out, "refused [runner-admin]: ") || !strings.Contains(got.out, path+" is not executable") {
+		t.Errorf("no program: %+v", got)
+	}
+	if err := os.Chmod(path, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.explain(t, w.token()); got.code != 0 || !strings.Contains(got.out, "\nsource db: exec, sets DB_USER, DB_PASSWORD\n") {
+		t.Errorf("%+v", got)
+	}
+	if _, err := os.Stat(path + ".started"); err == nil {
+		t.Error("the helper was started")
 	}
 }

@@ -1,0 +1,26 @@
+package check_test
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"rolecall/internal/creds/external"
+	"rolecall/internal/doctor/check"
+)
+
+// TestHelper: the helper of a source must be a program that only root can change.
+func TestHelper(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	h.Providers = append(h.Providers, external.Exec{})
+	for name, mode := range map[string]os.FileMode{"good": 0o755, "open": 0o757, "text": 0o644} {
+		h.write(t, "etc/"+name, "#!/bin/sh\n", mode)
+	}
+	for i, name := range []string{"good", "open", "text", "none"} {
+		h.policy += fmt.Sprintf("[[tenant.source]]\nname = %q\nprovider = \"exec\"\ncommand = [%q]\nsets = [\"A_%d\"]\n", name, h.path("etc/"+name), i)
+	}
+	named(t, h.check(t),
+		want{check.OK, `source "good" of beta`, "etc/good"}, want{check.Fix, `source "open" of beta`, "etc/open has mode 0757"},
+		want{check.Fix, `source "text" of beta`, "etc/text is not executable"}, want{check.Fix, `source "none" of beta`, "etc/none: no such file"})
+}
