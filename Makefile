@@ -7,7 +7,7 @@ SHELL := bash
 .DELETE_ON_ERROR:
 .PHONY: build parts demo demo-image check fmt vet lint modules vuln test e2e fuzz soak bench tidy clean install
 
-PROGRAMS := config prepare run cleanup gate registry endpoint credential sweep doctor rolecall-broker
+PROGRAMS := config prepare run cleanup gate registry endpoint credential sweep revoke doctor rolecall-broker
 GO      := CGO_ENABLED=0 go
 DRIVER  := $(addprefix bin/,$(PROGRAMS))
 PARTS   := $(addprefix bin/test/,gitlab-runner minio s3job)
@@ -145,4 +145,4 @@ install: build
 	install -d -m 0711 $(DESTDIR)/var/lib/rolecall
 	install -d $(DESTDIR)/etc/rolecall $(DESTDIR)/usr/share/rolecall $(DESTDIR)/usr/lib/systemd/system
 	install -m 0644 systemd/gitlab-runner.conf $(DESTDIR)/usr/share/rolecall
-	install -m 0644 systemd/rolecall-sweep.service systemd/rolecall-sweep.timer systemd/run-rolecall.mount systemd/rolecall-broker.service $(DESTDIR)/usr/lib/systemd/system
+	install -m 0644 systemd/rolecall-sweep.service systemd/rolecall-sweep.timer systemd/rolecall-revoke.service systemd/run-rolecall.mount systemd/rolecall-broker.service $(DESTDIR)/usr/lib/systemd/system

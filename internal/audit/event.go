@@ -42,6 +42,8 @@ const (
 	Ended         Kind = "ended"          // a job that had credentials has ended
 	Withdrawn     Kind = "withdrawn"      // a job that had credentials gets none any more: the policy file has changed, or its token is too old
 	Removed       Kind = "removed"        // a job that had credentials was dead, and was removed
+	Revoked       Kind = "revoked"        // a credential of a job that has ended was revoked
+	RevokeFailed  Kind = "revoke_failed"  // it could not be revoked, and is valid until it expires or is revoked later
 )
 
 // Event is a line of the audit log. Empty fields are left out. Fields about the job have
@@ -83,7 +85,8 @@ type Event struct {
 	ErrorCode string `json:"error_code,omitempty"` // of an answer of AWS
 	RequestID string `json:"request_id,omitempty"` // of that answer
 
-	Source          string    `json:"source,omitempty"` // of the tenant that has issued the session; empty: the tenant itself
+	Provider        string    `json:"provider,omitempty"` // of the credential, such as aws
+	Source          string    `json:"source,omitempty"`   // of the tenant that has issued the session; empty: the tenant itself
 	RoleARN         string    `json:"role_arn,omitempty"`
 	Chain           []string  `json:"chain,omitempty"` // the roles through which the role was assumed, the first one first
 	RoleSessionName string    `json:"role_session_name,omitempty"`

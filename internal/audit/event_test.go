@@ -124,8 +124,8 @@ func TestHostileTexts(t *testing.T) {
 			t.Parallel()
 			log, e := newLog(t), sample()
 			fill(&e, text)
-			e.Event, e.Host, e.Program, e.Version, e.Code, e.Side = audit.UploadRefused, "ci-1", "run", "0.1.0", "RC108", fault.Author // no job sets them
-			e.Stage, e.ErrorCode, e.RequestID, e.Client = "step_script", "AccessDenied", "4d7d0b9a-0000-4000-8000-000000000000", ""    // a broker knows no places
+			e.Event, e.Host, e.Program, e.Version, e.Code, e.Side = audit.UploadRefused, "ci-1", "run", "0.1.0", "RC108", fault.Author              // no job sets them
+			e.Stage, e.Provider, e.ErrorCode, e.RequestID, e.Client = "step_script", "", "AccessDenied", "4d7d0b9a-0000-4000-8000-000000000000", "" // what has places is about no credential, and of no broker
 			e.AccessKeyID, e.RoleSessionName, e.JobID = strings.Repeat("K", 128), strings.Repeat("s", 64), "1042"
 			kit.Must(t, log.Write(e))
 			line := content(t, log)

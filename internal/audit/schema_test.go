@@ -80,7 +80,7 @@ func TestPage(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile(filepath.Join(filepath.Dir(auditlog.Schema(t)), "audit.md"))
 	kit.Must(t, err)
-	const kinds = 11 // of events
+	const kinds = 13 // of events
 	var lines []byte
 	for block := range strings.SplitSeq(string(page), "```json\n") {
 		if text, _, ok := strings.Cut(block, "\n```"); ok && strings.HasPrefix(text, "{") {
@@ -120,9 +120,13 @@ func TestSchemaHolds(t *testing.T) {
 		audit.CopiesLeft:    func(e *audit.Event) { e.Locate([]audit.Place{{File: "/", Reason: long}}) },
 		audit.Ended:         func(e *audit.Event) { e.Began = began },
 		audit.Removed:       func(e *audit.Event) { e.Began = began },
+		audit.Revoked:       func(e *audit.Event) { e.Provider, e.Source, e.Expiration = long, long, began },
+		audit.RevokeFailed: func(e *audit.Event) {
+			e.Provider, e.Expiration, e.Code, e.Side, e.Reason = long, began, fault.NoAnswer, fault.Infrastructure, long
+		},
 	} {
 		log := newLog(t)
-		program := map[audit.Kind]string{audit.UploadRefused: "run", audit.Masked: "run", audit.CopiesRemoved: "cleanup", audit.CopiesLeft: "cleanup", audit.Ended: "cleanup", audit.Removed: "sweep"}[event]
+		program := map[audit.Kind]string{audit.UploadRefused: "run", audit.Masked: "run", audit.CopiesRemoved: "cleanup", audit.CopiesLeft: "cleanup", audit.Ended: "cleanup", audit.Removed: "sweep", audit.Revoked: "revoke", audit.RevokeFailed: "revoke"}[event]
 		if program == "" {
 			program = "prepare"
 		}

@@ -71,6 +71,7 @@ const (
 	NoRegistry  Code = "RC521" // a registry does not answer
 	Engine      Code = "RC531" // the container engine has failed
 	NoSource    Code = "RC541" // the server or the helper of a source does not answer
+	NotRevoked  Code = "RC542" // a credential could not be revoked when its job ended
 )
 
 // Side returns who must act on errors of that code.

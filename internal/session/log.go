@@ -128,7 +128,7 @@ func reason(err error) string {
 func (l log) issued(kind audit.Kind, d admission.Decision, c creds.Credential) error {
 	e := l.of(kind, d)
 	e.Allowed, e.Rule = new(true), d.Grant.Why
-	e.Source = c.Name
+	e.Provider, e.Source = c.Provider, c.Name
 	e.Give(c.Facts.Get, c.Expires)
 	return l.Write(e)
 }

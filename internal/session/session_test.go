@@ -122,9 +122,9 @@ func TestIssue(t *testing.T) {
 	t.Parallel()
 	decision := audit.Event{Event: audit.Decision, Allowed: new(true), Tenant: "alpha", Rule: "projects acme/deploy; ref_types branch", RoleARN: "arn:role", RoleSessionName: "session-of-aws"}
 	issued := decision
-	issued.Event, issued.AccessKeyID, issued.Expiration = audit.Issued, "KEY-aws", time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	issued.Event, issued.Provider, issued.AccessKeyID, issued.Expiration = audit.Issued, "aws", "KEY-aws", time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	other := issued
-	other.RoleARN, other.RoleSessionName, other.AccessKeyID = "", "session-of-vault", "KEY-vault"
+	other.Provider, other.RoleARN, other.RoleSessionName, other.AccessKeyID = "vault", "", "session-of-vault", "KEY-vault"
 	roleless := decision
 	roleless.RoleARN, roleless.RoleSessionName = "", ""
 	for name, test := range map[string]struct {

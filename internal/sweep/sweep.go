@@ -8,8 +8,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"slices"
 
 	"rolecall/internal/audit"
@@ -20,7 +18,6 @@ import (
 	"rolecall/internal/program"
 	"rolecall/internal/retention"
 	"rolecall/internal/state"
-	"rolecall/internal/tenant"
 	"rolecall/internal/tenant/policyfile"
 	"rolecall/internal/version"
 )
@@ -90,35 +87,14 @@ func (p Parts) report(err error, stderr io.Writer) bool {
 // that the policy file of --config names. If the arguments are wrong, help gets a text. If
 // the policy file is wrong, Find returns the other folders beside the error.
 func (p Parts) Find(args []string, help io.Writer) (Places, error) {
-	flags := flag.NewFlagSet("rolecall sweep", flag.ContinueOnError)
-	flags.SetOutput(help)
-	named := flags.String("config", "", "policy `FILE` (default "+policyfile.Default+")")
-	if err := flags.Parse(args); err != nil {
-		return Places{}, err
-	}
-	if flags.NArg() > 0 {
-		return Places{}, fmt.Errorf("unexpected argument %q", flags.Arg(0))
-	}
-	places := Places{Roots: state.Roots()}
-	policy, err := readPolicy(*named, p.Providers)
+	policy, roots, err := program.ForAllJobs("sweep", args, help, p.Providers...)
+	places := Places{Roots: roots}
 	if policy == nil {
 		return places, err
 	}
-	settings := policy.Settings()
-	if settings.CredentialsDir != "" {
-		places.Roots = append(places.Roots, settings.CredentialsDir)
-	}
-	places.Images, places.MaxBytes = settings.Containers.Engine.ImagesDir, settings.Containers.ImagesMaxBytes
+	engine := policy.Settings().Containers
+	places.Images, places.MaxBytes = engine.Engine.ImagesDir, engine.ImagesMaxBytes
 	return places, err
-}
-
-// readPolicy returns the policy file. It returns nil if no file is named and the default
-// file does not exist, so that jobs of a runner without a policy file are swept too.
-func readPolicy(named string, providers []policyfile.Provider) (*tenant.Policy, error) {
-	if _, err := os.Lstat(policyfile.Default); named == "" && errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	return program.Flags{Config: named}.Policy(providers...)
 }
 
 // Run sweeps the places, and writes a line to out for each job that it has removed. An

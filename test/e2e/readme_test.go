@@ -182,7 +182,7 @@ func TestReadme(t *testing.T) { //nolint:tparallel // one host
 	if !strings.Contains(last, "\n0 to fix, ") {
 		t.Fatalf("the last step of the README finds something to fix:\n%s", last)
 	}
-	if out := h.sh(t, "systemd-analyze verify --man=no gitlab-runner.service run-rolecall.mount rolecall-sweep.service rolecall-sweep.timer"); out != "" {
+	if out := h.sh(t, "systemd-analyze verify --man=no gitlab-runner.service run-rolecall.mount rolecall-sweep.service rolecall-sweep.timer rolecall-revoke.service"); out != "" {
 		t.Errorf("systemd complains of the units:\n%s", out)
 	}
 	h.runDemo(t)

@@ -70,6 +70,7 @@ func TestEnabled(t *testing.T) {
 		h := newHost(t)
 		h.mkdir(t, "root/run/systemd/system", 0o755)
 		h.write(t, "root/"+dir+"/systemd/system/timers.target.wants/rolecall-sweep.timer", "", 0o644)
+		h.write(t, "root/"+dir+"/systemd/system/rolecall-revoke.service", "", 0o644)
 		named(t, h.check(t), want{check.OK, "sweep timer", "is enabled"})
 	}
 }

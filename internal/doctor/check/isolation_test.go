@@ -53,6 +53,7 @@ func TestIsolated(t *testing.T) {
 	isolate(t, h, alphaUser, betaUser)
 	h.mkdir(t, "root/run/systemd/system", 0o755)
 	h.write(t, "root/etc/systemd/system/timers.target.wants/rolecall-sweep.timer", "", 0o644)
+	h.write(t, "root/usr/lib/systemd/system/rolecall-revoke.service", "", 0o644)
 	findings := h.check(t)
 	for _, f := range findings {
 		if f.State != check.OK && f.Area != "processes" {
@@ -93,6 +94,11 @@ func TestIsolationFaults(t *testing.T) {
 			inPolicy(betaUser, alphaUser)(t, h)
 			inPolicy("[gitlab]", "shared_user = \"unsafe\"\n[gitlab]")(t, h)
 		}, want{check.Look, "shared_user", "alpha, beta have one unix user"}},
+		{"no revocation", func(t *testing.T, h *host) {
+			t.Helper()
+			h.mkdir(t, "root/run/systemd/system", 0o755)
+			h.write(t, "root/etc/systemd/system/timers.target.wants/rolecall-sweep.timer", "", 0o644)
+		}, want{check.Look, "sweep timer", "rolecall-revoke.service is missing"}},
 		{"no timer", func(t *testing.T, h *host) { h.mkdir(t, "root/run/systemd/system", 0o755) }, want{check.Look, "sweep timer", "not enabled"}},
 	} {
 		t.Run(f.name, func(t *testing.T) {

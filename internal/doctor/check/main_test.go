@@ -58,7 +58,7 @@ func withPrograms(m *testing.M) int {
 
 // programs returns the names of the driver's programs.
 func programs() []string {
-	return []string{"config", "prepare", "run", "cleanup", "gate", "registry", "endpoint", "credential", "sweep", "doctor"}
+	return []string{"config", "prepare", "run", "cleanup", "gate", "registry", "endpoint", "credential", "sweep", "revoke", "doctor"}
 }
 
 // install installs the driver in libexec/rolecall.

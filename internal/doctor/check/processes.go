@@ -79,15 +79,18 @@ func (h *host) checkSweep(context.Context) []Finding {
 	if !exists(filepath.Join(h.Root, "run/systemd/system")) {
 		return nil
 	}
-	if h.enabled(timer) {
-		return []Finding{ok(area, timer+" is enabled")}
+	switch {
+	case !h.hasUnit("timers.target.wants/" + timer):
+		return []Finding{look(area, timer+" is not enabled: what a dead job left stays until the next job comes", "systemctl enable --now "+timer)}
+	case !h.hasUnit("rolecall-revoke.service"):
+		return []Finding{look(area, "rolecall-revoke.service is missing: what a server such as Vault gave to a dead job is not revoked", "install all of rolecall again: make install")}
 	}
-	return []Finding{look(area, timer+" is not enabled: what a dead job left stays until the next job comes", "systemctl enable --now "+timer)}
+	return []Finding{ok(area, timer+" is enabled")}
 }
 
-// enabled reports whether systemd starts a timer at boot.
-func (h *host) enabled(timer string) bool {
+// hasUnit reports whether systemd has a file for a unit, at that path below one of its folders.
+func (h *host) hasUnit(path string) bool {
 	return slices.ContainsFunc([]string{"etc", "run", "usr/lib", "lib"}, func(dir string) bool {
-		return exists(filepath.Join(h.Root, dir, "systemd/system/timers.target.wants", timer))
+		return exists(filepath.Join(h.Root, dir, "systemd/system", path))
 	})
 }

@@ -15,6 +15,7 @@ import (
 	"rolecall/internal/endpoint"
 	"rolecall/internal/gate"
 	"rolecall/internal/registry/question"
+	"rolecall/internal/revocation"
 	"rolecall/internal/version"
 )
 
@@ -65,7 +66,7 @@ func (h *host) checkDriver(ctx context.Context) []Finding {
 // checkFolder checks the programs of the driver in one folder.
 func (h *host) checkFolder(ctx context.Context, dir string) []Finding {
 	const area = "driver"
-	names := []string{"config", "prepare", "run", "cleanup", gate.Program, question.Program, endpoint.Program, endpoint.Credential, "sweep", "doctor"}
+	names := []string{"config", "prepare", "run", "cleanup", gate.Program, question.Program, endpoint.Program, endpoint.Credential, "sweep", revocation.Program, "doctor"}
 	findings := gather(len(names), func(i int) []Finding {
 		if problem := checkProgram(ctx, filepath.Join(dir, names[i])); problem != "" {
 			return []Finding{fix(area, problem, "install all programs of one version again: make install")}

@@ -3,9 +3,11 @@ package cleanup
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"os/signal"
 	"slices"
+	"sync"
 	"syscall"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 	"rolecall/internal/fault"
 	"rolecall/internal/job"
 	"rolecall/internal/program"
+	"rolecall/internal/revocation"
 	"rolecall/internal/state"
 	"rolecall/internal/tenant/policyfile"
 )
@@ -82,13 +85,24 @@ func run(c *program.Call, parts Parts) error {
 	ctx, cancel := context.WithTimeout(context.Background(), removeTime)
 	defer cancel()
 	for _, root := range roots(c, parts) {
-		search := newSearch(c, parts, root, key)
-		ended, finishErr := state.Finish(ctx, root, key, search.after(backend.Reap(parts.Backends)))
+		revoke := sync.OnceFunc(func() { c.Warn(revocation.Ask(ctx, root, key, c.Env.Service)) })
+		reap := then(backend.Reap(parts.Backends), revoke)
+		ended, finishErr := state.Finish(ctx, root, key, newSearch(c, parts, root, key).after(reap))
+		revoke() // what must be revoked outlives the folder of its job
 		c.For(ended.Tenant)
 		c.Warn(ended.Tell(audit.Ended, name, left(finishErr)))
 		err = errors.Join(err, finishErr)
 	}
 	return left(err)
+}
+
+// then returns a function that reaps the job and then, whether its processes are dead or not, calls
+// do.
+func then(reap state.Reap, do func()) state.Reap {
+	return func(ctx context.Context, name string, data json.RawMessage, id job.ID) error {
+		defer do()
+		return reap(ctx, name, data, id)
+	}
 }
 
 // left returns the error that something of the job is left, or nil if err is nil.

@@ -5,13 +5,16 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"rolecall/internal/audit"
 	"rolecall/internal/creds"
 	"rolecall/internal/fault"
+	"rolecall/internal/job"
 	"rolecall/internal/mask"
+	"rolecall/internal/state"
 	"rolecall/test/kit"
 )
 
@@ -83,6 +86,21 @@ func TestFail(t *testing.T) {
 			t.Errorf("%s: the provider was asked %d times, left %q", name, len(c.cloud.asked), left)
 		}
 		checkLines(t, name, c, got, test.events)
+	}
+}
+
+// TestFailHeld: what must be revoked is asked for where prepare fails, is kept if that cannot be
+// done, and is kept where prepare succeeds.
+func TestFailHeld(t *testing.T) {
+	t.Parallel()
+	for name, fails := range map[string]error{"issued": nil, "fails": errors.New("no answer")} {
+		c := newCall(t, newHost(t, newGitLab(t)))
+		c.cloud.holds, c.cloud.fails = creds.Handle{Provider: "toy", Terms: mask.NewSecret("{}"), Until: time.Now().Add(time.Hour)}, fails
+		got := c.serve()
+		said := strings.Contains(got.log, "the credentials of job 7 are not revoked: the program revoke: ")
+		if said != (fails != nil) || (got.code == 0) != (fails == nil) || !state.Holds(c.file("root"), job.Key{ID: 7}) {
+			t.Errorf("%s: %+v", name, got)
+		}
 	}
 }
 

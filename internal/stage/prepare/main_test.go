@@ -3,6 +3,7 @@ package prepare_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -84,6 +85,7 @@ type cloud struct {
 	gives  creds.Credential
 	fails  error
 	before func()
+	holds  creds.Handle // what revokes the credential; zero: nothing does
 	asked  []creds.Order
 	tokens []string
 }
@@ -92,6 +94,9 @@ func (c *cloud) Issue(_ context.Context, o creds.Order, token idtoken.Token) (cr
 	c.asked, c.tokens = append(c.asked, o), append(c.tokens, token.Raw.Reveal())
 	if c.before != nil {
 		c.before()
+	}
+	if c.holds.Provider != "" {
+		return c.gives, errors.Join(o.Hold(c.holds), c.fails)
 	}
 	return c.gives, c.fails
 }

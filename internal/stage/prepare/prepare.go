@@ -16,6 +16,7 @@ import (
 	"rolecall/internal/mask"
 	"rolecall/internal/process"
 	"rolecall/internal/program"
+	"rolecall/internal/revocation"
 	"rolecall/internal/session"
 	"rolecall/internal/state"
 	"rolecall/internal/tenant"
@@ -154,6 +155,7 @@ func (a admitted) serve(spec backend.Spec, k keeper) error {
 	if err == nil {
 		return nil
 	}
+	a.Warn(revocation.Ask(context.Background(), a.folder.Root(), a.key, a.Env.Service))
 	_, left := state.Finish(context.Background(), a.folder.Root(), a.key, backend.Reap([]Backend{a.place}))
 	return errors.Join(err, left)
 }
@@ -175,7 +177,7 @@ func (a admitted) issue(k keeper) error {
 	if err := a.folder.Quota().Take(a.folder.Root(), len(a.s.Orders)); err != nil {
 		return err
 	}
-	a.s.Service = a.Env.Service
+	a.s.Hold, a.s.Service = a.folder.Hold, a.Env.Service
 	issued, err := a.s.Issue(context.Background(), a.parts.issuers(), k.keep)
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"rolecall/internal/backend"
 	"rolecall/internal/fault"
 	"rolecall/internal/gate"
+	"rolecall/internal/revocation"
 	"rolecall/internal/state"
 )
 
@@ -60,5 +61,6 @@ func (r running) placeOf(p gate.Place) audit.Place {
 func (r running) finish(cause error) error {
 	ended, err := state.Finish(context.Background(), r.folder.Root(), r.key, backend.Reap(r.parts.Backends))
 	r.Warn(ended.Tell(audit.Ended, name, cause))
+	r.Warn(revocation.Ask(context.Background(), r.folder.Root(), r.key, r.Env.Service))
 	return err
 }

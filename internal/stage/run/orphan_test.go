@@ -9,10 +9,15 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"rolecall/internal/audit"
 	"rolecall/internal/backend"
+	"rolecall/internal/creds"
 	"rolecall/internal/fault"
+	"rolecall/internal/job"
+	"rolecall/internal/mask"
+	"rolecall/internal/state"
 	"rolecall/test/kit"
 	"rolecall/test/toy"
 )
@@ -45,8 +50,10 @@ func TestOrphan(t *testing.T) {
 	}
 	for name, test := range tests {
 		c := newCall(t, "alpha", "build_script").audited(t)
+		c.hold(t)
 		place := stopped{&toy.Backend{Stuck: test.stuck}}
-		if got := c.with(place); got.code != 2 || !strings.Contains(got.log, test.want) {
+		got := c.with(place)
+		if got.code != 2 || !strings.Contains(got.log, test.want) {
 			t.Errorf("%s: %+v, want exit code 2 with %q", name, got, test.want)
 		}
 		if want := []string{"7 " + toy.Data}; !slices.Equal(place.Reaped, want) {
@@ -55,6 +62,18 @@ func TestOrphan(t *testing.T) {
 		if left := c.left(); !slices.Equal(left, test.left) {
 			t.Errorf("%s: left %q, want %q", name, left, test.left)
 		}
+		if !strings.Contains(got.log, "the credentials of job 7 are not revoked: the program revoke: ") {
+			t.Errorf("%s: nothing is revoked: %s", name, got.log)
+		}
 		c.checkEvents(t, name, audit.Event{Event: audit.Ended, Code: fault.Interrupted, Side: fault.Infrastructure}, audit.Event{Event: audit.Masked, Stage: "build_script", Count: 2})
 	}
+}
+
+// hold gives the job a credential that must be revoked.
+func (c *call) hold(t *testing.T) {
+	t.Helper()
+	f, err := state.Open(c.root, job.Key{ID: 7})
+	kit.Must(t, err)
+	defer f.Close()
+	kit.Must(t, f.Hold(creds.Handle{Provider: "toy", Terms: mask.NewSecret("{}"), Until: time.Now().Add(time.Hour)}))
 }

@@ -1,0 +1,19 @@
+// Command revoke revokes what servers have given to jobs that have ended.
+package main
+
+import (
+	_ "rolecall/internal/crash"
+	"rolecall/internal/creds/aws/grant"
+	"rolecall/internal/creds/external"
+	"rolecall/internal/creds/external/helper"
+	"rolecall/internal/creds/static"
+	"rolecall/internal/revocation"
+	"rolecall/internal/tenant/policyfile"
+)
+
+func main() {
+	revocation.Parts{
+		Revokers:  []revocation.Revoker{helper.Provider{}},
+		Providers: []policyfile.Provider{grant.AWS{}, static.Provider{}, external.Exec{}},
+	}.Main()
+}
