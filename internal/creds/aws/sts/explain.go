@@ -72,7 +72,7 @@ func unable(r Request, g *httpguard.Guard, api smithy.APIError) finding {
 	f := noAnswer(r, g, fmt.Sprintf("STS answered %q", printable(api.ErrorCode(), letters)))
 	if unread(api) {
 		f.Next = "AWS could not read the keys of the token's issuer: look whether AWS can reach it"
-		_ = f.With("this job", claims(r))
+		_ = f.With("this job", r.Token.Claims.Told())
 	}
 	return f
 }
@@ -82,7 +82,7 @@ func unable(r Request, g *httpguard.Guard, api smithy.APIError) finding {
 func denied(r Request, word string) finding {
 	return finding{fault.New(fault.AccessDenied, fmt.Errorf("AWS refuses the role to this job (%q)", word),
 		chosen(r)+"the role's trust policy must allow that sub, and the role must exist; add to its Condition:\n"+condition(r)).
-		With("who acts", owner(r)).With("role", r.Role.String()).With("this job", claims(r))}
+		With("who acts", owner(r)).With("role", r.Role.String()).With("this job", r.Token.Claims.Told())}
 }
 
 // rejected returns the error that AWS does not accept the token. The text of the answer,
@@ -98,7 +98,7 @@ func rejected(r Request, api smithy.APIError) finding {
 		next = "add the aud of the job to the audiences of the account's identity provider of this issuer, or set aud: of the job to one of them"
 	}
 	return finding{fault.New(fault.TokenRejected, fmt.Errorf("AWS does not accept the ID token of this job (%q)", printable(api.ErrorCode(), letters)), next).
-		With("who acts", owner(r)).With("role", r.Role.String()).With("this job", claims(r))}
+		With("who acts", owner(r)).With("role", r.Role.String()).With("this job", r.Token.Claims.Told())}
 }
 
 // owner returns who can change the role, or has chosen it.
@@ -142,24 +142,6 @@ func nextStep(code string) string {
 		return "activate STS in that region for the role's account; or let the runner's admin set AWS_REGION in the environment of the runner's service"
 	}
 	return "check the role's ARN, its trust policy and its maximum session duration"
-}
-
-// claims returns the claims that a trust policy can check, one per line.
-func claims(r Request) string {
-	c := r.Token.Claims
-	return fmt.Sprintf("sub  %s\naud  %s\niss  %s", line(c.Subject), line(strings.Join(c.Audience, ", ")), line(c.Issuer))
-}
-
-// line returns a claim as a part of a line: cut, and in quotes if it has other
-// characters than those of GitLab's claims.
-func line(claim string) string {
-	if len(claim) > 300 {
-		claim = claim[:300] + "..."
-	}
-	if quoted := fmt.Sprintf("%q", claim); len(quoted) != len(claim)+2 {
-		return quoted
-	}
-	return claim
 }
 
 // condition returns the condition of a trust policy that allows the claims. IAM names an
