@@ -26,7 +26,7 @@ $(DRIVER): bin/%: $(SOURCES)
 	$(GO) build -trimpath -ldflags='-s -w' -o $@ ./cmd/$*
 
 # The parts that the driver is tested against: each is built once.
-parts: $(PARTS) bin/test/vault $(DEBIAN) $(JS)
+parts: $(PARTS) bin/test/vault bin/test/cloudjob $(DEBIAN) $(JS)
 
 bin/test/gitlab-runner: $(shell find test/runner -type f)
 	@echo "building GitLab Runner: about two minutes, once"
@@ -43,6 +43,10 @@ bin/test/vault: $(shell find test/vault -type f)
 
 bin/test/s3job: $(wildcard test/s3job/*.go) go.mod go.sum
 	$(GO) build -trimpath -o $@ ./test/s3job
+
+# The libraries of Google and Microsoft, as a job uses them.
+bin/test/cloudjob: $(wildcard test/cloudjob/*)
+	cd test/cloudjob && $(GO) build -trimpath -o ../../$@ .
 
 # The packages that the README and docs/broker.md ask for, beside those of every Debian with
 # systemd. On a host without a network the tests that need it are skipped.
