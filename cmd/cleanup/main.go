@@ -8,6 +8,7 @@ import (
 	_ "rolecall/internal/crash"
 	"rolecall/internal/creds/aws/grant"
 	"rolecall/internal/creds/external"
+	"rolecall/internal/creds/gcp"
 	"rolecall/internal/creds/static"
 	"rolecall/internal/stage/cleanup"
 	"rolecall/internal/tenant/policyfile"
@@ -17,7 +18,7 @@ func main() {
 	on := host.New()
 	cleanup.New(cleanup.Parts{
 		Backends:  []backend.Reaper{on, podman.New(on)},
-		Providers: []policyfile.Provider{grant.AWS{}, static.Provider{}, external.Exec{}},
+		Providers: []policyfile.Provider{grant.AWS{}, static.Provider{}, external.Exec{}, gcp.Provider{}},
 		Searchers: []cleanup.Searcher{on, podman.New(on)},
 	}).Main()
 }

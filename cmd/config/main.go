@@ -8,6 +8,7 @@ import (
 	_ "rolecall/internal/crash"
 	"rolecall/internal/creds/aws/grant"
 	"rolecall/internal/creds/external"
+	"rolecall/internal/creds/gcp"
 	"rolecall/internal/creds/static"
 	"rolecall/internal/stage/config"
 	"rolecall/internal/tenant/policyfile"
@@ -18,6 +19,6 @@ func main() {
 	config.New(config.Parts{
 		Backends:  []config.Backend{on, podman.New(on)},
 		Tidiers:   []backend.Tidier{podman.New(on)},
-		Providers: []policyfile.Provider{grant.AWS{}, static.Provider{}, external.Exec{}},
+		Providers: []policyfile.Provider{grant.AWS{}, static.Provider{}, external.Exec{}, gcp.Provider{}},
 	}).Main()
 }

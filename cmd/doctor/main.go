@@ -6,8 +6,9 @@ import (
 	_ "rolecall/internal/crash"
 	"rolecall/internal/creds/aws/grant"
 	"rolecall/internal/creds/external"
+	"rolecall/internal/creds/gcp"
 	"rolecall/internal/creds/static"
 	"rolecall/internal/doctor"
 )
 
-func main() { doctor.Doctor{grant.AWS{}, static.Provider{}, external.Exec{}}.Main() }
+func main() { doctor.Doctor{grant.AWS{}, static.Provider{}, external.Exec{}, gcp.Provider{}}.Main() }

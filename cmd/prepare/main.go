@@ -7,6 +7,7 @@ import (
 	_ "rolecall/internal/crash"
 	"rolecall/internal/creds/aws/sts"
 	"rolecall/internal/creds/external/helper"
+	gcp "rolecall/internal/creds/gcp/exchange"
 	"rolecall/internal/creds/static"
 	"rolecall/internal/stage/prepare"
 )
@@ -15,6 +16,6 @@ func main() {
 	on := host.New()
 	prepare.New(prepare.Parts{
 		Backends:  []prepare.Backend{on, podman.New(on)},
-		Providers: []prepare.Provider{sts.NewProvider(), static.Provider{}, helper.Provider{}},
+		Providers: []prepare.Provider{sts.NewProvider(), static.Provider{}, helper.Provider{}, gcp.Provider{}},
 	}).Main()
 }

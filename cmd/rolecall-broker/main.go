@@ -6,7 +6,10 @@ import (
 	_ "rolecall/internal/crash"
 	"rolecall/internal/creds/aws/sts"
 	"rolecall/internal/creds/external"
+	gcp "rolecall/internal/creds/gcp/exchange"
 	"rolecall/internal/creds/static"
 )
 
-func main() { broker.Main(sts.NewProvider().Lasting(), static.Provider{}, external.Remote{}) }
+func main() {
+	broker.Main(sts.NewProvider().Lasting(), static.Provider{}, external.Remote{}, gcp.Provider{})
+}

@@ -8,6 +8,7 @@ import (
 	_ "rolecall/internal/crash"
 	"rolecall/internal/creds/aws/grant"
 	"rolecall/internal/creds/external"
+	"rolecall/internal/creds/gcp"
 	"rolecall/internal/creds/static"
 	"rolecall/internal/sweep"
 	"rolecall/internal/tenant/policyfile"
@@ -20,6 +21,6 @@ func main() {
 		Backends:  []backend.Reaper{on, boxed},
 		Tidiers:   []backend.Tidier{boxed},
 		Pruners:   []sweep.Pruner{boxed},
-		Providers: []policyfile.Provider{grant.AWS{}, static.Provider{}, external.Exec{}},
+		Providers: []policyfile.Provider{grant.AWS{}, static.Provider{}, external.Exec{}, gcp.Provider{}},
 	}.Main()
 }

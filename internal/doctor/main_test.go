@@ -16,6 +16,7 @@ import (
 
 	"rolecall/internal/creds/aws/grant"
 	"rolecall/internal/creds/external"
+	"rolecall/internal/creds/gcp"
 	"rolecall/internal/creds/static"
 	"rolecall/internal/doctor"
 	"rolecall/test/coordinator"
@@ -117,7 +118,7 @@ type result struct {
 
 func run(stdin string, args ...string) result {
 	var out, errors bytes.Buffer
-	code := doctor.Doctor{grant.AWS{}, static.Provider{}, external.Exec{}}.Serve(args, nil, strings.NewReader(stdin), &out, &errors)
+	code := doctor.Doctor{grant.AWS{}, static.Provider{}, external.Exec{}, gcp.Provider{}}.Serve(args, nil, strings.NewReader(stdin), &out, &errors)
 	return result{code, out.String(), errors.String()}
 }
 

@@ -32,6 +32,9 @@ const (
 	AccessDenied  Code = "RC203" // the role's trust policy does not allow the job
 	RequestDenied Code = "RC204" // AWS refuses the request for another reason
 	RegionOff     Code = "RC205" // STS is not active in a region
+
+	SourceRejected Code = "RC211" // the server of a source does not accept the ID token
+	SourceDenied   Code = "RC213" // the server of a source does not allow the job what its tenant gives
 )
 
 // The codes of the runner's admin.

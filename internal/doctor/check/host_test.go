@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"rolecall/internal/creds/aws/grant"
+	"rolecall/internal/creds/gcp"
 	"rolecall/internal/doctor/check"
 	"rolecall/internal/tenant/policyfile"
 	"rolecall/test/coordinator"
@@ -33,7 +34,7 @@ func newHost(t *testing.T) *host {
 	t.Helper()
 	h := &host{dir: t.TempDir()}
 	h.Host = check.Host{
-		Policy: h.path("etc/rolecall.toml"), Providers: []policyfile.Provider{grant.AWS{}}, RunnerConfig: h.path("etc/config.toml"),
+		Policy: h.path("etc/rolecall.toml"), Providers: []policyfile.Provider{grant.AWS{}, gcp.Provider{}}, RunnerConfig: h.path("etc/config.toml"),
 		Temp: h.path("run"), Proc: h.path("proc"), Root: h.path("root"), Path: "/usr/bin:/bin", Metadata: []string{closedPort(t)},
 	}
 	var err error

@@ -83,8 +83,7 @@ func (h *host) checkGitLab(ctx context.Context) []Finding {
 	if discovers(gitlab) && gitlab.Issuer != "" {
 		servers = append(servers, server{gitlab.Issuer, gitlab.CABundle})
 	}
-	slices.SortFunc(servers, func(a, b server) int { return cmp.Or(cmp.Compare(a.url, b.url), cmp.Compare(a.bundle, b.bundle)) })
-	servers = slices.Compact(servers)
+	servers = sorted(servers)
 	return gather(len(servers), func(i int) []Finding {
 		skew, err := h.checkServer(ctx, servers[i].bundle, "", servers[i].url)
 		if err != nil {

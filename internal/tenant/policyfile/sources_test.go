@@ -12,6 +12,8 @@ import (
 
 	"rolecall/internal/creds/aws"
 	"rolecall/internal/creds/aws/grant"
+	"rolecall/internal/creds/external"
+	"rolecall/internal/creds/gcp"
 	"rolecall/internal/creds/static"
 	"rolecall/internal/tenant"
 	"rolecall/internal/tenant/policyfile"
@@ -148,12 +150,20 @@ func TestExampleSources(t *testing.T) {
 	}
 	shown := regexp.MustCompile(`(?m)^# {3}(\[\[|[a-z_]+ = )|^# (renew_before = |max_requests_per_minute = )`)
 	content := strings.Replace(shown.ReplaceAllString(string(text), "$1$2"), `delivery = "env"`, `delivery = "endpoint"`, 1)
-	policy, err := policyfile.Compile("/p", []byte(content), grant.AWS{}, static.Provider{})
+	policy, err := policyfile.Compile("/p", []byte(content), grant.AWS{}, static.Provider{}, external.Exec{}, gcp.Provider{})
 	kit.Must(t, err)
 	alpha := policy.Tenants()[0]
-	values, _ := alpha.Gifts[len(alpha.Gifts)-1].Settings.(static.Settings)
+	named := map[string]tenant.Gift{}
+	for _, gift := range alpha.Gifts {
+		named[gift.Name] = gift
+	}
+	values, _ := named["config"].Settings.(static.Settings)
 	if names, always := values.Sets(); always || len(names) != 2 {
 		t.Errorf("%v, %v", names, always)
+	}
+	google, _ := named["google"].Settings.(gcp.Settings)
+	if google.Account == "" || google.TokenAudience() != named["google"].Audience {
+		t.Errorf("%+v, for tokens for %s", google, named["google"].Audience)
 	}
 	given := grant.All(alpha.Gifts)
 	if len(given) != 3 || given[1].Name != "audit" || !given[1].NoProfile || len(given[2].Chain) != 1 || given[2].Renew != 10*time.Minute || alpha.MaxRequests != 60 {
