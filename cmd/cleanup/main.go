@@ -7,6 +7,7 @@ import (
 	"rolecall/internal/backend/podman"
 	_ "rolecall/internal/crash"
 	"rolecall/internal/creds/aws/grant"
+	"rolecall/internal/creds/azure"
 	"rolecall/internal/creds/external"
 	"rolecall/internal/creds/gcp"
 	"rolecall/internal/creds/static"
@@ -18,7 +19,7 @@ func main() {
 	on := host.New()
 	cleanup.New(cleanup.Parts{
 		Backends:  []backend.Reaper{on, podman.New(on)},
-		Providers: []policyfile.Provider{grant.AWS{}, static.Provider{}, external.Exec{}, gcp.Provider{}},
+		Providers: []policyfile.Provider{grant.AWS{}, static.Provider{}, external.Exec{}, gcp.Provider{}, azure.Provider{}},
 		Searchers: []cleanup.Searcher{on, podman.New(on)},
 	}).Main()
 }

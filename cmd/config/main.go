@@ -7,6 +7,7 @@ import (
 	"rolecall/internal/backend/podman"
 	_ "rolecall/internal/crash"
 	"rolecall/internal/creds/aws/grant"
+	"rolecall/internal/creds/azure"
 	"rolecall/internal/creds/external"
 	"rolecall/internal/creds/gcp"
 	"rolecall/internal/creds/static"
@@ -19,6 +20,6 @@ func main() {
 	config.New(config.Parts{
 		Backends:  []config.Backend{on, podman.New(on)},
 		Tidiers:   []backend.Tidier{podman.New(on)},
-		Providers: []policyfile.Provider{grant.AWS{}, static.Provider{}, external.Exec{}, gcp.Provider{}},
+		Providers: []policyfile.Provider{grant.AWS{}, static.Provider{}, external.Exec{}, gcp.Provider{}, azure.Provider{}},
 	}).Main()
 }

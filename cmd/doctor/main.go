@@ -5,10 +5,13 @@ package main
 import (
 	_ "rolecall/internal/crash"
 	"rolecall/internal/creds/aws/grant"
+	"rolecall/internal/creds/azure"
 	"rolecall/internal/creds/external"
 	"rolecall/internal/creds/gcp"
 	"rolecall/internal/creds/static"
 	"rolecall/internal/doctor"
 )
 
-func main() { doctor.Doctor{grant.AWS{}, static.Provider{}, external.Exec{}, gcp.Provider{}}.Main() }
+func main() {
+	doctor.Doctor{grant.AWS{}, static.Provider{}, external.Exec{}, gcp.Provider{}, azure.Provider{}}.Main()
+}

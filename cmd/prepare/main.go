@@ -6,6 +6,7 @@ import (
 	"rolecall/internal/backend/podman"
 	_ "rolecall/internal/crash"
 	"rolecall/internal/creds/aws/sts"
+	azure "rolecall/internal/creds/azure/exchange"
 	"rolecall/internal/creds/external/helper"
 	gcp "rolecall/internal/creds/gcp/exchange"
 	"rolecall/internal/creds/static"
@@ -16,6 +17,6 @@ func main() {
 	on := host.New()
 	prepare.New(prepare.Parts{
 		Backends:  []prepare.Backend{on, podman.New(on)},
-		Providers: []prepare.Provider{sts.NewProvider(), static.Provider{}, helper.Provider{}, gcp.Provider{}},
+		Providers: []prepare.Provider{sts.NewProvider(), static.Provider{}, helper.Provider{}, gcp.Provider{}, azure.Provider{}},
 	}).Main()
 }

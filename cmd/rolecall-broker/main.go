@@ -5,11 +5,12 @@ import (
 	"rolecall/internal/broker"
 	_ "rolecall/internal/crash"
 	"rolecall/internal/creds/aws/sts"
+	azure "rolecall/internal/creds/azure/exchange"
 	"rolecall/internal/creds/external"
 	gcp "rolecall/internal/creds/gcp/exchange"
 	"rolecall/internal/creds/static"
 )
 
 func main() {
-	broker.Main(sts.NewProvider().Lasting(), static.Provider{}, external.Remote{}, gcp.Provider{})
+	broker.Main(sts.NewProvider().Lasting(), static.Provider{}, external.Remote{}, gcp.Provider{}, azure.Provider{})
 }

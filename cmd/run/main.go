@@ -6,6 +6,7 @@ import (
 	"rolecall/internal/backend/podman"
 	_ "rolecall/internal/crash"
 	"rolecall/internal/creds/aws"
+	"rolecall/internal/creds/azure"
 	"rolecall/internal/creds/gcp"
 	"rolecall/internal/stage/run"
 )
@@ -14,6 +15,6 @@ func main() {
 	on := host.New()
 	run.New(run.Parts{
 		Backends:  []run.Backend{on, podman.New(on)},
-		Providers: []run.Provider{aws.Scripts{}, gcp.Scripts{}},
+		Providers: []run.Provider{aws.Scripts{}, gcp.Scripts{}, azure.Scripts{}},
 	}).Main()
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"rolecall/internal/creds/aws/grant"
+	"rolecall/internal/creds/azure"
 	"rolecall/internal/creds/external"
 	"rolecall/internal/creds/gcp"
 	"rolecall/internal/creds/static"
@@ -118,7 +119,7 @@ type result struct {
 
 func run(stdin string, args ...string) result {
 	var out, errors bytes.Buffer
-	code := doctor.Doctor{grant.AWS{}, static.Provider{}, external.Exec{}, gcp.Provider{}}.Serve(args, nil, strings.NewReader(stdin), &out, &errors)
+	code := doctor.Doctor{grant.AWS{}, static.Provider{}, external.Exec{}, gcp.Provider{}, azure.Provider{}}.Serve(args, nil, strings.NewReader(stdin), &out, &errors)
 	return result{code, out.String(), errors.String()}
 }
 

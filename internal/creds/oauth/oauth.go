@@ -64,7 +64,7 @@ func Odd(s *server.Server, a server.Answer) error {
 
 // refusal returns what may be known of a refusal.
 func refusal(a server.Answer, got answer) *Refusal {
-	r := &Refusal{Word: Word(got.Error), Request: word(got.Request, "0123456789abcdefABCDEF-"), At: time.Now()}
+	r := &Refusal{Word: Word(got.Error), Request: id(got.Request), At: time.Now()}
 	if len(got.ErrorCodes) > 0 {
 		r.Number = got.ErrorCodes[0]
 	}
@@ -72,6 +72,14 @@ func refusal(a server.Answer, got answer) *Refusal {
 		r.At = r.At.Add(-skew)
 	}
 	return r
+}
+
+// id returns the id of a request, and nothing if it has not the form of one.
+func id(text string) string {
+	if word(text, "0123456789abcdefABCDEF-") != text {
+		return ""
+	}
+	return text
 }
 
 // Word returns an error code of a server, and other words if it has not the form of one.

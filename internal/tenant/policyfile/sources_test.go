@@ -12,6 +12,7 @@ import (
 
 	"rolecall/internal/creds/aws"
 	"rolecall/internal/creds/aws/grant"
+	"rolecall/internal/creds/azure"
 	"rolecall/internal/creds/external"
 	"rolecall/internal/creds/gcp"
 	"rolecall/internal/creds/static"
@@ -150,7 +151,7 @@ func TestExampleSources(t *testing.T) {
 	}
 	shown := regexp.MustCompile(`(?m)^# {3}(\[\[|[a-z_]+ = )|^# (renew_before = |max_requests_per_minute = )`)
 	content := strings.Replace(shown.ReplaceAllString(string(text), "$1$2"), `delivery = "env"`, `delivery = "endpoint"`, 1)
-	policy, err := policyfile.Compile("/p", []byte(content), grant.AWS{}, static.Provider{}, external.Exec{}, gcp.Provider{})
+	policy, err := policyfile.Compile("/p", []byte(content), grant.AWS{}, static.Provider{}, external.Exec{}, gcp.Provider{}, azure.Provider{})
 	kit.Must(t, err)
 	alpha := policy.Tenants()[0]
 	named := map[string]tenant.Gift{}
@@ -164,6 +165,9 @@ func TestExampleSources(t *testing.T) {
 	google, _ := named["google"].Settings.(gcp.Settings)
 	if google.Account == "" || google.TokenAudience() != named["google"].Audience {
 		t.Errorf("%+v, for tokens for %s", google, named["google"].Audience)
+	}
+	if ms, _ := named["azure"].Settings.(azure.Settings); ms.Client == "" || named["azure"].Audience != "api://AzureADTokenExchange" {
+		t.Errorf("%+v, for tokens for %s", ms, named["azure"].Audience)
 	}
 	given := grant.All(alpha.Gifts)
 	if len(given) != 3 || given[1].Name != "audit" || !given[1].NoProfile || len(given[2].Chain) != 1 || given[2].Renew != 10*time.Minute || alpha.MaxRequests != 60 {

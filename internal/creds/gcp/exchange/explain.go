@@ -37,7 +37,7 @@ func (p probe) refused(r *oauth.Refusal) error {
 	c := p.token.Claims
 	switch {
 	case r.Word == "server_error" || r.Word == "temporarily_unavailable":
-		return p.tell(fault.New(fault.NoSource, fmt.Errorf("Google cannot exchange ID tokens now (%q)", r.Word), "look at the status of Google Cloud, if it lasts"), r.Word)
+		return p.tell(fault.NoSource, fmt.Sprintf("Google cannot exchange ID tokens now (%q)", r.Word), "look at the status of Google Cloud, if it lasts", r.Word)
 	case r.Word == "invalid_grant" && !time.Unix(c.Expiry, 0).After(r.At):
 		return fault.New(fault.ForeignToken, fmt.Errorf("the ID token of this job has expired (%q)", r.Word), "it is valid for the job's timeout; run the job again")
 	case r.Word == "invalid_grant":
@@ -46,8 +46,7 @@ func (p probe) refused(r *oauth.Refusal) error {
 		return p.byOwner(fault.SourceDenied, fmt.Sprintf("Google refuses this job (%q)", r.Word),
 			"the attribute condition and the attribute mapping of the provider must allow the job's claims", r.Word)
 	}
-	return p.tell(fault.New(fault.BadSource, fmt.Errorf("Google refuses the request for the provider of the pool (%q)", r.Word),
-		"workload_identity_provider must name a provider that exists and is not disabled, with the number of its project"), r.Word)
+	return p.tell(fault.BadSource, fmt.Sprintf("Google refuses the request for the provider of the pool (%q)", r.Word), "workload_identity_provider must name a provider that exists and is not disabled, with the number of its project", r.Word)
 }
 
 // accept returns what makes Google accept the token.
@@ -70,10 +69,9 @@ func (p probe) notBecome(word string) error {
 		return p.byOwner(fault.SourceDenied, fmt.Sprintf("Google refuses the service account to this job (%q)", word),
 			"the service account must exist, and grant roles/iam.workloadIdentityUser to the job's principal, such as\n"+p.principal(), word)
 	case "NOT_FOUND":
-		return p.tell(fault.New(fault.BadSource, fmt.Errorf("Google does not know the service account (%q)", word), "correct service_account of the source"), word)
+		return p.tell(fault.BadSource, fmt.Sprintf("Google does not know the service account (%q)", word), "correct service_account of the source", word)
 	}
-	return p.tell(fault.New(fault.BadSource, fmt.Errorf("Google refuses the request for the service account (%q)", word),
-		"look at service_account and lifetime of the source: more than an hour needs a policy of the organization"), word)
+	return p.tell(fault.BadSource, fmt.Sprintf("Google refuses the request for the service account (%q)", word), "look at service_account and lifetime of the source: more than an hour needs a policy of the organization", word)
 }
 
 // principal returns the name of the job's principal, if its subject is that of the token.
@@ -87,11 +85,12 @@ func (p probe) principal() string {
 // byOwner returns an error that the owner of the project acts on.
 func (p probe) byOwner(code fault.Code, what, next, word string) error {
 	project := cmp.Or(p.Project, strings.Split(p.Pool, "/")[1])
-	return p.tell(fault.New(code, errors.New(what), next).With("who acts", fmt.Sprintf(owner, project)), word)
+	return p.tell(code, what, next, word).With("who acts", fmt.Sprintf(owner, project))
 }
 
-// tell adds what is known of the case.
-func (p probe) tell(e *fault.Error, word string) error {
+// tell returns an error with what is known of the case.
+func (p probe) tell(code fault.Code, what, next, word string) *fault.Error {
+	e := fault.New(code, errors.New(what), next)
 	e.Answer.Code = word
 	return e.With("provider", p.Pool).With("account", p.Account).With("this job", p.token.Claims.Told())
 }
