@@ -20,6 +20,9 @@ func TestAdvice(t *testing.T) {
 	}{
 		"disk":            {onDisk, "a disk that keeps what was written | mount a tmpfs there"},
 		"disk by default": {all(onDisk, unnamed), "/run/rolecall is on ext4, a disk that keeps what was written | name a folder on a tmpfs as credentials_dir in the policy file"},
+		"shared": {func(_ *testing.T, h *host) {
+			h.mounts = strings.ReplaceAll(h.mounts, h.path("run/rolecall")+" rw,nosuid - tmpfs", h.path("elsewhere")+" rw - tmpfs")
+		}, "who fills it stops all jobs that need credentials | give it a tmpfs of its own, in /etc/fstab: tmpfs "},
 		"shared by default": {
 			all(unnamed, func(_ *testing.T, h *host) { h.mounts += "8 1 0:9 / /run rw - tmpfs tmpfs rw\n" }),
 			"who fills it stops all jobs that need credentials | give it a tmpfs of its own: systemctl enable --now run-rolecall.mount",
@@ -44,8 +47,9 @@ func TestOnce(t *testing.T) {
 	for _, file := range []string{"/a", "/b", "/a"} {
 		h.runners += strings.Replace(beta, h.expand(`url = "GITLAB"`), h.expand(`url = "GITLAB/x"`)+"\ntls-ca-file = \""+file+"\"", 1)
 	}
+	h.runners += strings.Replace(beta, h.gitlab.URL(), h.gitlab.URL()+"/y", 1)
 	got := text(h.check(t))
-	for text, want := range map[string]int{`login shell of user "www-data"`: 1, "| session_policy_file |": 1, "| clock |": 4} { // of STS, GitLab, and GitLab by two bundles
+	for text, want := range map[string]int{`login shell of user "www-data"`: 1, "| session_policy_file |": 1, "| clock |": 5} { // of STS, and of GitLab by three addresses, one of them by two bundles
 		if n := strings.Count(got, text); n != want {
 			t.Errorf("%q is said %d times, want %d:\n%s", text, n, want, got)
 		}

@@ -150,6 +150,22 @@ func namesBelow(t *testing.T, dir string) []string {
 	return names
 }
 
+// TestSecrets: each file of a skeleton that tools keep secrets in is named, if all users can read it.
+func TestSecrets(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	isolate(t, h, alphaUser, betaUser)
+	names := []string{".netrc", ".git-credentials", ".npmrc", ".pypirc", ".m2/settings.xml", ".aws/credentials", ".docker/config.json", ".kube/config"}
+	withSkeleton("", "", 0)(t, h)
+	for _, name := range names {
+		h.write(t, "etc/skeleton/"+name, "x", 0o644)
+	}
+	findings := h.check(t)
+	for _, name := range names {
+		named(t, findings, want{check.Look, "home_skeleton", "every user of this host can read " + h.path("etc/skeleton/"+name)})
+	}
+}
+
 // TestPasswdHome: home = "passwd" is named, with what jobs do not see without it.
 func TestPasswdHome(t *testing.T) {
 	t.Parallel()

@@ -106,9 +106,7 @@ func logIn(ctx context.Context, a account.Account, in home) login {
 	if err := cmp.Or(err, readErr); err != nil {
 		l.err = err.Error()
 	}
-	if in.path != in.source {
-		l.said = strings.ReplaceAll(l.said, in.path, cmp.Or(in.source, "HOME"))
-	}
+	l.said = strings.ReplaceAll(l.said, in.path, cmp.Or(in.source, "HOME")) // a temporary one is none of the reader's
 	return l
 }
 

@@ -76,7 +76,9 @@ func serviceFaults() []fault {
 		{"root by number", serving("User=0"), want{check.OK, area, "fit"}},
 		{"user beside no setting", serving("User=ci\nUser"), want{check.Fix, area, "User=ci"}},
 		{"another command", serving("ExecStart=\nExecStart=/bin/true"), want{check.OK, temp, "of doctor itself"}},
-		{"unit over that of a package", all(serving(""), writing("root/usr/lib/systemd/system/gitlab-runner.service", "[Service]\nUser=ci\n", 0o644)), want{check.OK, area, "fit"}},
+		{"unit over that of a package", all(serving(""), func(t *testing.T, h *host) {
+			h.write(t, "root/usr/lib/systemd/system/gitlab-runner.service", strings.Replace(h.inDir(unitOf), "[Service]", "[Service]\nUser=ci", 1), 0o644)
+		}), want{check.OK, area, "fit"}},
 		{"unit made at run time", writing("root/run/systemd/system/x.service", "[Service]\nUser="+alphaUser+"\n", 0o644), want{check.Fix, "beside jobs", "x.service"}},
 		{"user taken back", serving("User=ci\nUser="), want{check.OK, area, "fit"}},
 		{"commented out", serving("# User=ci\n;User=ci"), want{check.OK, area, "fit"}},
@@ -98,6 +100,8 @@ func serviceFaults() []fault {
 		{"process with one word for config", process("998", "run --config=@/etc/config.toml", ""), want{check.Fix, area, "runs as user 998"}},
 		{"uploader", process("998", "artifacts-uploader --name run --config @/etc/config.toml", ""), want{check.OK, temp, "of doctor itself"}},
 		{"process with flags", process("998", "--log-format text run -c @/etc/config.toml", ""), want{check.Fix, area, "runs as user 998"}},
+		{"process with a switch", process("998", "--debug run -c @/etc/config.toml", ""), want{check.Fix, area, "runs as user 998"}},
+		{"process with a short flag", process("998", "-l debug run -c @/etc/config.toml", ""), want{check.Fix, area, "runs as user 998"}},
 		{"process of another config", process("998", "run --config=/other.toml", ""), want{check.OK, temp, "of doctor itself"}},
 		{"signal to all", serving("KillSignal=SIGQUIT"), want{check.Fix, area, "KillSignal=SIGQUIT without KillMode=mixed"}},
 		{"signal to one", serving("KillSignal=SIGQUIT\nKillMode=mixed"), want{check.OK, area, "fit"}},
@@ -105,7 +109,7 @@ func serviceFaults() []fault {
 		{"stop in words", shutdown("1d 2h 3min 4s", "100000"), want{check.Fix, beta, "after 26h3m4s"}},
 		{"stop of any service", shutdown("infinity\nTimeoutStopSec=\nTimeoutSec=2 hours", "7201"), want{check.Fix, beta, "after 2h0m0s"}},
 		{"stop in unknown words", shutdown("1h 3 weeks", "100000"), want{check.OK, beta, "timeouts"}},
-		{"stop without a number", shutdown("1h min", "100000"), want{check.OK, beta, "timeouts"}},
+		{"stop without a number", shutdown("min 1h", "100000"), want{check.OK, beta, "timeouts"}},
 		{"stop of 0 is endless", serving("TimeoutStopSec=0"), want{check.OK, beta, "timeouts"}},
 		{"stop that is just enough", serving("TimeoutStopSec=60"), want{check.OK, beta, "timeouts"}},
 		{"endless stop", serving("TimeoutStopSec=infinity"), want{check.OK, beta, "timeouts"}},

@@ -55,7 +55,7 @@ func (h *host) takesJobs(words []string) bool {
 // word that is neither a flag nor the value of one.
 func commandOf(words []string) string {
 	for i, word := range words {
-		if i > 0 && !strings.HasPrefix(word, "-") && (word == "run" || !strings.HasPrefix(words[i-1], "--")) {
+		if i > 0 && !strings.HasPrefix(word, "-") && (word == "run" || !strings.HasPrefix(words[i-1], "-")) {
 			return word
 		}
 	}

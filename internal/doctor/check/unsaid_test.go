@@ -34,10 +34,12 @@ func plainUnsaid() []unsaid {
 		{"no user, and a service of one", serving("User=ci"), "has User=ci"},
 		{"no service", func(*testing.T, *host) {}, "| runner's service |"},
 		{"a runner of odd flags beside others", func(_ *testing.T, h *host) {
-			h.runners += strings.ReplaceAll(strings.ReplaceAll(h.runner("beta"), `"beta"]`, `"beta", "--odd"]`), h.expand(config), "")
+			h.runners += strings.ReplaceAll(h.runner("beta"), `"beta"]`, `"beta", "--odd"]`)
 		}, "several runners"},
 		{"a user among unknown flags", noPolicy(`"--no-policy", "--run-as", "list", "--odd"`), "of --run-as"},
-		{"folders of no such user", noPolicy(`"--no-policy", "--run-as", "nosuch"`), `to user "nosuch"`},
+		{"folders of no such user", noPolicy(`"--no-policy", "--run-as", "nosuch"`), `runner "deploy-beta" | user "nosuch"`},
+		{"no policy file to ignore", noPolicy(`"--no-policy", "--run-as", "list"`), "ignores the policy file DIR/"},
+		{"scripts of a user", noPolicy(`"--no-policy", "--run-as", "list"`), "every script of every job is root"},
 		{"folders that root can make", noPolicy(`"--no-policy", "--run-as", "root"`, noBuilds), "builds: no such file"},
 		{"a folder of a runner with a policy file", noBuilds, `runner "deploy-beta" | stat `},
 	}
@@ -98,7 +100,12 @@ func userUnsaid() []unsaid {
 		{"at jobs of root", all(noUser, writing("root/var/spool/at/a0000101c0b1a2", "", 0o700)), "has at jobs"},
 		{"metadata for no such user", all(noUser, func(t *testing.T, h *host) {
 			h.Metadata = []string{listening(t)}
-		}), "answers ci-none"},
+		}), ", ci-none"},
+		{"a home of passwd that is missing", all(withSkeleton(".profile", "exit 3\n", 0o600), driver("custom", "/rolecall/run", `"--no-policy", "--run-as", "irc"`)), `user "irc" with 3`},
+		{"a skeleton that is copied no more", all(withSkeleton(".profile", "exit 3\n", 0o600), withHome(".profile", ""), func(t *testing.T, h *host) {
+			kit.Must(t, os.CopyFS(h.path("builds/alpha/protected.home"), os.DirFS(h.path("builds/alpha/unprotected.home"))))
+		}), `user "www-data" with 3`},
+		{"a profile of two", all(withSkeleton(".profile", "exit 3\n", 0o600), withHome(".profile", "exit 4\n")), "unprotected.home and "},
 		{"a driver that is not there", inRunners("DIR/libexec/rolecall/run", "/opt/none/run"), "/opt/none/gate"},
 		{"a driver in no whole path", func(_ *testing.T, h *host) {
 			h.runners += "[[runners]]\nname = \"x\"\nexecutor = \"custom\"\n[runners.custom]\nconfig_exec = \"/x/config\"\nprepare_exec = \"/x/prepare\"\nrun_exec = \"../check/check.go\"\n"
@@ -129,7 +136,7 @@ func TestUnsaid(t *testing.T) {
 				h := newHost(t)
 				of.right(t, h)
 				u.breaking(t, h)
-				if got := text(h.check(t)); strings.Contains(got, u.text) || strings.Contains(got, "| policy file | "+h.Policy+":") {
+				if got := text(h.check(t)); strings.Contains(got, h.expand(u.text)) || strings.Contains(got, "| policy file | "+h.Policy+":") {
 					t.Errorf("%q in\n%s", u.text, got)
 				}
 			})
@@ -152,6 +159,11 @@ func TestBrokenPolicy(t *testing.T) {
 	h := newHost(t)
 	h.write(t, "etc/rolecall.toml", h.policy, 0o666)
 	if got := text(h.check(t)); strings.Contains(got, "does not exist, so every job is refused") {
+		t.Errorf("\n%s", got)
+	}
+	h = newHost(t)
+	inPolicy("cache_dir", "cachedir")(t, h)
+	if got := text(h.check(t)); strings.Contains(got, "names all mistakes") { // which is the advice of other programs
 		t.Errorf("\n%s", got)
 	}
 }
