@@ -60,7 +60,8 @@ func TestIsolated(t *testing.T) {
 			t.Errorf("%s: %s: %s", f.State, f.Area, f.What)
 		}
 	}
-	named(t, findings, want{check.OK, "run_as", `"www-data"`}, want{check.OK, "run_as", `"backup"`}, want{check.OK, "sweep timer", ""}, processes())
+	named(t, findings, want{check.OK, "run_as", `"www-data"`}, want{check.OK, "run_as", `"backup"`}, want{check.OK, "sweep timer", ""},
+		want{check.OK, "driver", "libexec/rolecall has all programs of rolecall "}, processes())
 }
 
 // TestIsolationFaults breaks a host whose tenants have users in one place each.

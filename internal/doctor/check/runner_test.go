@@ -33,6 +33,12 @@ func modeFaults() []fault {
 			kit.NeedRoot(t, "what is said to an admin whose runner is root")
 			inRunners(withConfig, `"--no-policy", "--run-as", "root"`)(t, h)
 		}, want{check.Look, beta, "this runner ignores the policy file"}},
+		{"folders beside a file", func(t *testing.T, h *host) {
+			t.Helper()
+			kit.NeedRoot(t, "what is said to an admin whose runner is root")
+			inRunners(withConfig, `"--no-policy", "--run-as", "root"`)(t, h)
+			inRunners("builds_dir =", "#")(t, h)
+		}, want{check.Fix, beta, "builds_dir is not set"}},
 		{"contradiction", inRunners(withConfig, withConfig+`, "--no-policy"`), want{check.Fix, beta, "contradict each other"}},
 		{"user beside a file", inRunners(withConfig, withConfig+`, "--run-as", "list"`), want{check.Fix, beta, "--run-as is for --no-policy only"}},
 		{"root by silence", func(t *testing.T, h *host) {

@@ -167,7 +167,7 @@ func TestAuthority(t *testing.T) {
 	h.write(t, "etc/ca.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})), 0o644)
 	inPolicy("[gitlab]", "[gitlab]\nca_bundle = \"DIR/etc/ca.pem\"")(t, h)
 	inRunners("url = \"GITLAB\"", "url = \""+server.URL+"\"")(t, h)
-	named(t, h.check(t), want{check.OK, "clock", server.URL[len("https://"):]})
+	named(t, h.check(t), want{check.OK, "clock", server.URL[len("https://"):]}, want{check.OK, "clock", h.gitlab.URL()[len("http://"):]}) // of the issuer
 }
 
 // TestSilence checks that a server which takes a request and says nothing costs 5 s

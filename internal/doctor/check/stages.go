@@ -108,16 +108,17 @@ func (h *host) checkTenant(area, text string) []Finding {
 	return []Finding{ok(area, "its tenant is "+text)}
 }
 
-// checkRunnerDirs checks the folders of a runner's jobs.
+// checkRunnerDirs checks the folders of a runner's jobs. Those of the policy file count, unless
+// the runner has none.
 func (h *host) checkRunnerDirs(area string, r runner) []Finding {
 	var findings []Finding
-	user := ""
-	if f, err := readFlags(r.Custom.ConfigArgs); err == nil && f.RunAs != program.Root {
-		user = f.RunAs
+	user, settings := "", h.settings
+	if f, err := readFlags(r.Custom.ConfigArgs); err == nil && f.NoPolicy {
+		user, settings = f.RunAs, tenant.Settings{}
 	}
 	for _, d := range []struct{ key, dir, policy string }{
-		{"builds_dir", r.BuildsDir, h.settings.BuildsDir},
-		{"cache_dir", r.CacheDir, h.settings.CacheDir},
+		{"builds_dir", r.BuildsDir, settings.BuildsDir},
+		{"cache_dir", r.CacheDir, settings.CacheDir},
 	} {
 		switch {
 		case d.dir == "" && d.policy != "":
@@ -125,7 +126,7 @@ func (h *host) checkRunnerDirs(area string, r runner) []Finding {
 			findings = append(findings, fix(area, d.key+" is not set", "set it, here or in the policy file: the custom executor needs it"))
 		case !filepath.IsAbs(d.dir):
 			findings = append(findings, fix(area, fmt.Sprintf("%s is %q, not an absolute path", d.key, d.dir), "write the whole path"))
-		case d.policy == "" && user != "":
+		case user != "" && user != program.Root:
 			findings = append(findings, checkUserDir(area, d.dir, user)...)
 		case d.policy == "" && exists(d.dir):
 			findings = append(findings, checkOwned(area, d.dir)...)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"rolecall/internal/backend/podman"
 	"rolecall/test/kit"
 )
 
@@ -41,6 +42,7 @@ func plainUnsaid() []unsaid {
 		{"no policy file to ignore", noPolicy(`"--no-policy", "--run-as", "list"`), "ignores the policy file DIR/"},
 		{"scripts of a user", noPolicy(`"--no-policy", "--run-as", "list"`), "every script of every job is root"},
 		{"folders that root can make", noPolicy(`"--no-policy", "--run-as", "root"`, noBuilds), "builds: no such file"},
+		{"a folder that the policy file replaces", func(*testing.T, *host) {}, `runner "deploy-beta" | DIR/builds`},
 		{"a folder of a runner with a policy file", noBuilds, `runner "deploy-beta" | stat `},
 	}
 }
@@ -83,6 +85,12 @@ func boxUnsaid() []unsaid {
 		}), "gets no ids"},
 		{"no stores", right, "stores with"},
 		{"stores of any size", withLayer, "lets it have"},
+		{"a store of just that size", func(t *testing.T, h *host) {
+			withLayer(t, h)
+			sizes, err := podman.Measure(t.Context(), h.path("images/alpha/protected"), nil)
+			kit.Must(t, err)
+			inPolicy(engine, fmt.Sprintf("%s\nimages_max_bytes = %d", engine, sizes.Sum()))(t, h)
+		}, "lets it have"},
 		{"a small store", all(inPolicy(engine, engine+"\nimages_max_bytes = 2097152"), withLayer), "lets it have"},
 		{"services without network", noTun(engine, engine+"\nnetwork = \"none\""), "/dev/net/tun"},
 	}
