@@ -71,6 +71,7 @@ func boxUnsaid() []unsaid {
 		{"no SELinux", right, "SELinux is"},
 		{"no AppArmor", right, "AppArmor is"},
 		{"images", right, "allows no image"},
+		{"images of one tenant", all(inPolicy("images = [\"docker.io/library/alpine:*\"]", ""), inPolicy(`name = "alpha"`, "name = \"alpha\"\nimages = [\"docker.io/library/alpine:*\"]")), "allows no image"},
 		{"users", right, "need a unix user"},
 		{"a default image", all(without, inPolicy(engine, engine+"\ndefault_image = \"docker.io/library/alpine:3\"")), "allows no image"},
 		{"no image for root", without, "need a unix user"},

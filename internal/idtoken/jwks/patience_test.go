@@ -26,10 +26,11 @@ func TestPatience(t *testing.T) {
 	}{
 		"an old key":  {2 * time.Hour, "k", false},
 		"another key": {2 * time.Hour, "x", true},
+		"a day old":   {24 * time.Hour, "k", true},
 		"too old":     {25 * time.Hour, "k", true},
 	} {
 		i := newIssuer(t, httptest.NewServer)
-		s := source(t, i.URL)
+		s, _ := later(source(t, i.URL), 0) // its clock stands still
 		verified(t, s, token(t, i.URL))
 		i.keys = func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 		old, warnings := later(s, test.age)
