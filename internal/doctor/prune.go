@@ -122,6 +122,9 @@ func pruneTable(done []retention.Store, dry bool) string {
 		for _, g := range s.Gone {
 			rows = append(rows, []string{s.Name, printable(strings.Join(g.Names, " ")), printable(g.Digest), bytesText(g.Bytes), usedText(g.Used)})
 		}
+		if s.Left.Layers > 0 {
+			rows = append(rows, []string{s.Name, fmt.Sprintf("%d layers of broken pulls", s.Left.Layers), "", bytesText(s.Left.Bytes), ""})
+		}
 		rows = append(rows, []string{s.Name, total(s), "", bytesText(s.Freed), ""})
 		count, freed = count+len(s.Gone), freed+s.Freed
 	}

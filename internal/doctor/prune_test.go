@@ -70,6 +70,12 @@ func TestPruneBroken(t *testing.T) {
 	kit.Must(t, os.MkdirAll(filepath.Dir(store), 0o700))
 	kit.Must(t, os.WriteFile(store+".lock", nil, 0o600))
 	kit.Must(t, os.WriteFile(store, nil, 0o600))
+	if got := w.pruneIn(t, "--older-than", "1h"); got.code != 1 || !strings.Contains(got.errors, "doctor: error: the store of images of alpha/protected: it cannot be read: ") {
+		t.Errorf("%+v", got)
+	}
+	kit.Must(t, os.Remove(store))
+	kit.Must(t, os.Mkdir(store, 0o700))
+	kit.Must(t, os.WriteFile(store+"/overlay", nil, 0o600))
 	if got := w.pruneIn(t, "--older-than", "1h"); got.code != 1 || !strings.Contains(got.errors, "doctor: error: the store of images of alpha/protected: it cannot be measured: ") {
 		t.Errorf("%+v", got)
 	}

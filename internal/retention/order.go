@@ -25,8 +25,29 @@ type Store struct {
 	Whole bool    `json:"whole"` // the store goes as a whole, since no job can use it
 	Bytes uint64  `json:"bytes"` // of the store before
 	Freed uint64  `json:"freed"` // of what goes
+	Left  Left    `json:"left"`  // by broken pulls, and goes
 	Gone  []Going `json:"images"`
 	Kept  int     `json:"kept"` // images that stay
+}
+
+// Left is what broken pulls have left of images that a store does not have.
+type Left struct {
+	Layers int    `json:"layers"`
+	Bytes  uint64 `json:"bytes"`
+}
+
+// IsChanged reports whether anything goes from the store.
+func (s Store) IsChanged() bool {
+	return s.Whole || s.Freed > 0 || len(s.Gone) > 0 || s.Left.Layers > 0
+}
+
+// AddLeft adds layers of no image that go.
+func (s *Store) AddLeft(layers []string, sizes Sizes) {
+	for _, layer := range layers {
+		s.Left.Layers++
+		s.Left.Bytes += sizes[layer]
+		s.Freed += sizes[layer]
+	}
 }
 
 // Add adds images that go.

@@ -5,6 +5,7 @@ package retention
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 )
@@ -29,6 +30,15 @@ func (s Sizes) Sum() uint64 {
 		sum += size
 	}
 	return sum
+}
+
+// Without returns the sizes of the other layers.
+func (s Sizes) Without(layers []string) Sizes {
+	others := maps.Clone(s)
+	for _, layer := range layers {
+		delete(others, layer)
+	}
+	return others
 }
 
 // Rule says which images go from a store. The zero Rule lets none go.

@@ -110,3 +110,31 @@ func TestWants(t *testing.T) {
 		}
 	}
 }
+
+// TestAddLeft: layers of no image are counted beside the images that go, and are no part of
+// what images are judged by.
+func TestAddLeft(t *testing.T) {
+	t.Parallel()
+	sizes := retention.Sizes{"a": 10, "left": 100, "empty": 0}
+	var s retention.Store
+	if s.IsChanged() {
+		t.Error("nothing goes, and it is changed")
+	}
+	s.AddLeft([]string{"empty"}, sizes)
+	if !s.IsChanged() {
+		t.Error("a layer without a size goes, and nothing is changed")
+	}
+	s.AddLeft([]string{"left"}, sizes)
+	s.Add(retention.Going{Bytes: 10})
+	if want := (retention.Left{Layers: 2, Bytes: 100}); s.Left != want || s.Freed != 110 || len(s.Gone) != 1 {
+		t.Errorf("%+v", s)
+	}
+	if diff := cmp.Diff(retention.Sizes{"a": 10}, sizes.Without([]string{"left", "empty", "none"})); diff != "" || len(sizes) != 3 {
+		t.Errorf("(- wanted, + got):\n%s", diff)
+	}
+	for _, changed := range []retention.Store{{Whole: true}, {Freed: 1}, {Gone: make([]retention.Going, 1)}} {
+		if !changed.IsChanged() {
+			t.Errorf("%+v is not changed", changed)
+		}
+	}
+}

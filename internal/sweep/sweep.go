@@ -41,8 +41,8 @@ func (p Parts) Main() {
 
 // Pruner removes images from the stores of tenants.
 type Pruner interface {
-	// Prune removes what an order names, and never what a job uses. It returns what it has
-	// removed, also with an error.
+	// Prune removes what an order names and what broken pulls have left, and never what a job
+	// uses. It returns what it has removed, also with an error.
 	Prune(ctx context.Context, o retention.Order) ([]retention.Store, error)
 }
 
@@ -109,9 +109,6 @@ func (p Parts) Run(places Places, out io.Writer) error {
 	}
 	for _, t := range p.Tidiers {
 		problems = errors.Join(problems, tidy(t, places.Images, out))
-	}
-	if places.MaxBytes == 0 {
-		return problems
 	}
 	for _, one := range p.Pruners {
 		problems = errors.Join(problems, prune(one, places, out))

@@ -31,32 +31,43 @@ type ImageFile struct {
 
 // NewImage returns an image for this host with that configuration and those files.
 func NewImage(config v1.Config, files ...ImageFile) (v1.Image, error) {
-	packed, err := PackImage(files...)
-	if err != nil {
-		return nil, err
+	return NewLayers(config, files)
+}
+
+// NewLayers returns an image that has a layer for each list of files, the lowest one first.
+func NewLayers(config v1.Config, lists ...[]ImageFile) (v1.Image, error) {
+	var layers []v1.Layer
+	var ids []v1.Hash
+	for _, files := range lists {
+		layer, id, err := newLayer(files)
+		if err != nil {
+			return nil, err
+		}
+		layers, ids = append(layers, layer), append(ids, id)
 	}
-	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(packed)), nil },
-		tarball.WithCompressionLevel(gzip.BestSpeed), tarball.WithCompressedCaching)
-	if err != nil {
-		return nil, err
-	}
-	image, err := mutate.AppendLayers(empty.Image, layer)
+	image, err := mutate.AppendLayers(empty.Image, layers...)
 	if err != nil {
 		return nil, err
 	}
 	return mutate.ConfigFile(image, &v1.ConfigFile{
 		OS: "linux", Architecture: runtime.GOARCH, Config: config,
-		RootFS: v1.RootFS{Type: "layers", DiffIDs: diffIDs(layer)},
+		RootFS: v1.RootFS{Type: "layers", DiffIDs: ids},
 	})
 }
 
-// diffIDs returns what a configuration says of its only layer.
-func diffIDs(layer v1.Layer) []v1.Hash {
-	id, err := layer.DiffID()
+// newLayer returns a layer with files, and what a configuration says of it.
+func newLayer(files []ImageFile) (v1.Layer, v1.Hash, error) {
+	packed, err := PackImage(files...)
 	if err != nil {
-		return nil
+		return nil, v1.Hash{}, err
 	}
-	return []v1.Hash{id}
+	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(packed)), nil },
+		tarball.WithCompressionLevel(gzip.BestSpeed), tarball.WithCompressedCaching)
+	if err != nil {
+		return nil, v1.Hash{}, err
+	}
+	id, err := layer.DiffID()
+	return layer, id, err
 }
 
 // PackImage returns files in an archive, with the folders that they are in.

@@ -41,11 +41,10 @@ func (b *Backend) Build(ctx context.Context, data json.RawMessage, id job.ID, o 
 	if err := e.makeSlot(ctx); err != nil {
 		return err
 	}
-	unlock, err := e.openStore(ctx, o)
-	if err != nil {
+	if e.lock, err = e.openStore(ctx, o); err != nil {
 		return err
 	}
-	defer unlock()
+	defer e.lock.Close()
 	images, err := e.fetchAll(ctx, o)
 	if err != nil {
 		return err

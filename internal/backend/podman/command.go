@@ -83,6 +83,7 @@ type engine struct {
 	more   []string                                 // further variables of podman, such as those of proxies, to pull through
 	start  func(*exec.Cmd, *script.Namespace) error // starts a program in a namespace
 	joined []*os.File                               // the namespaces to run in; nil: new ones for each program
+	lock   *os.File                                 // of the store; nil: it is not locked
 }
 
 // newEngine returns the engine of a job. What it starts is in the cgroup of Begin.

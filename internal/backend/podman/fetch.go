@@ -199,7 +199,7 @@ func pullFault(asked backend.Image, err error) error {
 }
 
 // pull pulls an image by its name with the digest, and gives it the name that the job has
-// asked for.
+// asked for. A pull that outlives its stage keeps the store locked.
 func (e engine) pull(ctx context.Context, asked backend.Image, name string, o backend.Order) error {
 	args := []string{"pull", "--quiet", "--tls-verify=" + verify(asked.Name)}
 	if asked.Platform != "" {
@@ -212,7 +212,7 @@ func (e engine) pull(ctx context.Context, asked backend.Image, name string, o ba
 	defer logins.Close()
 	e.more = append(slices.Clip(e.more), "GOGC=100") // a pull needs much memory
 	defer sayWhile(o.Say, "still pulling "+asked.Name)()
-	id, err := e.do(ctx, e.place.onStore(append(args, "--authfile=/proc/self/fd/3", "--", name)...), logins)
+	id, err := e.do(ctx, e.place.onStore(append(args, "--authfile=/proc/self/fd/3", "--", name)...), logins, e.lock)
 	if err != nil || strings.Contains(asked.Name, "@") {
 		return err
 	}

@@ -26,9 +26,9 @@ func lockJobs(base string, how int) (unlock func(), err error) {
 // images there (unix.LOCK_SH), and by who removes some (LOCK_EX).
 const storeLock = ".lock"
 
-// openStore locks the store of a job until unlock is called: no image goes meanwhile. If the
+// openStore locks the store of a job until the file is closed: no image goes meanwhile. If the
 // store as a whole has gone, it makes a new one.
-func (e engine) openStore(ctx context.Context, o backend.Order) (unlock func(), err error) {
+func (e engine) openStore(ctx context.Context, o backend.Order) (*os.File, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.Containers.Engine.PullTime)
 	defer cancel()
 	defer sayWhile(o.Say, "waiting until images that are not needed any more are removed")()
@@ -43,13 +43,18 @@ func (e engine) openStore(ctx context.Context, o backend.Order) (unlock func(), 
 	if err != nil {
 		return nil, errors.Join(engineFault("make the store of the images", err), f.Close())
 	}
-	return func() { _ = f.Close() }, nil
+	return f, nil
 }
 
 // lockPatiently locks a file as lockFile does, and tries until ctx is done.
 func lockPatiently(ctx context.Context, path string, how int) (*os.File, error) {
+	return patiently(ctx, func() (*os.File, error) { return lockFile(path, how|unix.LOCK_NB) })
+}
+
+// patiently tries to lock a file until ctx is done.
+func patiently(ctx context.Context, lock func() (*os.File, error)) (*os.File, error) {
 	for {
-		f, err := lockFile(path, how|unix.LOCK_NB)
+		f, err := lock()
 		if !errors.Is(err, unix.EWOULDBLOCK) {
 			return f, err
 		}

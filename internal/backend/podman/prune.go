@@ -18,9 +18,10 @@ import (
 // storeTime bounds how long podman may work on one store.
 const storeTime = 5 * time.Minute
 
-// Prune removes images from the stores of a folder, as an order says, and returns what it did
-// in each of which something goes, or would go. What jobs use stays. An error about a store
-// does not keep others from their turn; such a store keeps all that is not listed.
+// Prune removes images from the stores of a folder, as an order says, and what broken pulls
+// have left there. It returns what it did in each store of which something goes, or would go.
+// What jobs use stays. An error about a store does not keep others from their turn; such a
+// store keeps all that is not listed.
 func (b *Backend) Prune(ctx context.Context, o retention.Order) ([]retention.Store, error) {
 	names, err := Stores(o.Dir)
 	done := []retention.Store{}
@@ -29,7 +30,7 @@ func (b *Backend) Prune(ctx context.Context, o retention.Order) ([]retention.Sto
 			return done, errors.Join(err, context.Cause(ctx))
 		}
 		one, problem := b.pruneStore(ctx, o, name)
-		if one.Whole || one.Freed > 0 || len(one.Gone) > 0 {
+		if one.IsChanged() {
 			done = append(done, one)
 		}
 		if problem != nil {
@@ -53,21 +54,38 @@ func (b *Backend) pruneStore(ctx context.Context, o retention.Order, name string
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		return done, removeFile(path + storeLock)
 	}
-	sizes, err := Measure(ctx, path, readSizes(path))
+	has, err := readContents(path)
+	if err != nil && o.Wants(name) {
+		return done, fmt.Errorf("it cannot be read: %w", err)
+	}
+	if o.Wants(name) && o.Rule == (retention.Rule{}) && has.isClean() {
+		return done, nil
+	}
+	sizes, err := b.measure(ctx, path, has)
 	if err != nil {
 		return done, fmt.Errorf("it cannot be measured: %w", err)
 	}
-	replace(sizesFile(path), sizes)
 	done.Bytes = sizes.Sum()
-	if o.Wants(name) && !o.Rule.Lets(done.Bytes) {
+	if o.Wants(name) && !o.Rule.Lets(done.Bytes) && has.isClean() {
 		return done, nil
 	}
 	s, err := b.newStore(o.Dir, name, lock)
 	if err != nil {
 		return done, err
 	}
-	err = s.prune(ctx, o, sizes, &done)
+	s.has, s.sizes = has, sizes
+	err = s.prune(ctx, o, &done)
 	return done, err
+}
+
+// measure measures a store, and notes the sizes of the layers that images have. The next pull
+// can make another one anew, with the same id.
+func (*Backend) measure(ctx context.Context, path string, has contents) (retention.Sizes, error) {
+	sizes, err := Measure(ctx, path, readSizes(path))
+	if err == nil {
+		replace(sizesFile(path), sizes.Without(has.layers))
+	}
+	return sizes, err
 }
 
 // lockToPrune locks a store for this process alone.
@@ -82,7 +100,7 @@ func lockToPrune(ctx context.Context, wait time.Duration, path string) (*os.File
 }
 
 // prune looks into the store, and removes what goes.
-func (s store) prune(ctx context.Context, o retention.Order, sizes retention.Sizes, done *retention.Store) (err error) {
+func (s store) prune(ctx context.Context, o retention.Order, done *retention.Store) (err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, storeTime, fmt.Errorf("podman has not ended after %s", storeTime))
 	defer cancel()
 	used, err := inUse(s.images, s.place.Store)
@@ -94,29 +112,41 @@ func (s store) prune(ctx context.Context, o retention.Order, sizes retention.Siz
 		return err
 	}
 	defer func() { err = errors.Join(err, end()) }()
-	images, err := s.list(ctx)
+	images, err := s.list(ctx, s.has.images)
 	if err != nil {
 		err = s.unreadable(err)
 	} else {
 		err = s.addUse(images, used, !o.DryRun)
 	}
-	switch {
-	case !o.Wants(s.name):
-		return s.removeWhole(o, retention.All(images, sizes), used, done)
-	case err != nil:
+	if !o.Wants(s.name) {
+		return s.removeWhole(o, retention.All(images, s.sizes), used, done)
+	}
+	if err == nil {
+		err = s.has.agree(images, used)
+	}
+	if err != nil {
 		return err
 	}
-	going := o.Rule.Choose(images, sizes)
+	return s.removeSome(ctx, o, images, done)
+}
+
+// removeSome removes what broken pulls have left, and then the images that go.
+func (s store) removeSome(ctx context.Context, o retention.Order, images []retention.Image, done *retention.Store) (err error) {
+	gone := s.has.layers
+	if !o.DryRun && len(images) > 0 {
+		gone, err = s.clear(ctx)
+	}
+	done.AddLeft(gone, s.sizes)
+	going := o.Rule.Choose(images, s.sizes.Without(gone))
 	done.Kept = len(images) - len(going)
 	if o.DryRun {
 		done.Add(going...)
-		return nil
+		return err
 	}
-	return s.removeAll(ctx, going, done)
+	return errors.Join(err, s.removeAll(ctx, going, done))
 }
 
-// removeAll removes images. If none stays, the store is emptied as a whole, and so is rid of
-// what a broken pull has left, too.
+// removeAll removes images. If none stays, the store is emptied as a whole.
 func (s store) removeAll(ctx context.Context, going []retention.Going, done *retention.Store) error {
 	if done.Kept == 0 {
 		done.Add(going...)

@@ -39,7 +39,8 @@ type store struct {
 
 	name   string // of the tenant and trust class
 	images string // folder of all stores
-	lock   *os.File
+	has    contents
+	sizes  retention.Sizes // of all layers
 }
 
 // newStore returns the store of that name, with the user and the ids that its jobs have.
@@ -57,8 +58,8 @@ func (b *Backend) newStore(images, name string, lock *os.File) (store, error) {
 		return store{}, err
 	}
 	p := place{Dir: filepath.Join(images, jobsDir, "prune-"+filepath.Base(linkTo(path))), Store: path, IDs: ids}
-	e := engine{Backend: b, place: p, as: script.User{UID: stat.Uid, GID: stat.Gid}}
-	return store{e.outside(), name, images, lock}, nil
+	e := engine{Backend: b, place: p, as: script.User{UID: stat.Uid, GID: stat.Gid}, lock: lock}
+	return store{engine: e.outside(), name: name, images: images}, nil
 }
 
 // begin makes the folders that podman needs, which end removes. A begin that was killed has
@@ -78,17 +79,11 @@ func (s store) begin() (end func() error, err error) {
 // atOnce is how many images podman is asked of at once: its answer is bounded.
 const atOnce = 20
 
-// list returns the images of the store, without their use. It asks podman, which reads the
-// store as its user.
-func (s store) list(ctx context.Context) ([]retention.Image, error) {
-	answer, err := s.podman(ctx, "images", "--all", "--quiet", "--no-trunc")
-	if err != nil {
-		return nil, err
-	}
-	ids := strings.Fields(strings.ReplaceAll(answer, "sha256:", ""))
-	slices.Sort(ids)
+// list returns images of the store, without their use. It asks podman, which reads the store
+// as its user.
+func (s store) list(ctx context.Context, ids []string) ([]retention.Image, error) {
 	var all []retention.Image
-	for some := range slices.Chunk(slices.Compact(ids), atOnce) {
+	for some := range slices.Chunk(slices.Compact(slices.Sorted(slices.Values(ids))), atOnce) {
 		const format = `{"id":{{json .ID}},"digest":{{json .Digest}},"tags":{{json .RepoTags}},"digests":{{json .RepoDigests}},"layers":{{json .GraphDriver.Data}}}`
 		answer, err := s.podman(ctx, append([]string{"image", "inspect", "--format", format}, some...)...)
 		if err != nil {

@@ -59,27 +59,28 @@ func TestParseImages(t *testing.T) {
 func newFakeStore(t *testing.T, says says) (store, faked) {
 	t.Helper()
 	f := newFaked(t, says.podman())
-	return store{f.engine, "alpha/protected", f.place.images(), null(t, 1)[0]}, f
+	f.lock = null(t, 1)[0]
+	return store{engine: f.engine, name: "alpha/protected", images: f.place.images()}, f
 }
 
 // TestList: no image is listed of a store that podman cannot read as a whole.
 func TestList(t *testing.T) {
-	many := ""
+	var many []string
 	for i := range atOnce + 1 {
-		many += fmt.Sprintf("echo sha256:%064x\n", i)
+		many = append(many, fmt.Sprintf("%064x", i))
 	}
 	const failed = "podman ended with 125"
 	for name, test := range map[string]struct {
+		ids  []string
 		says says
 		want string
 	}{
-		"no images":         {says{images: "exit 125"}, failed},
-		"the first image":   {says{images: "echo " + idOne, inspect: "exit 125"}, failed},
-		"no answer":         {says{images: "echo " + idOne}, "podman tells of 0 images instead of 1"},
-		"an image after 20": {says{images: many, inspect: `case "$*" in *` + fmt.Sprintf("%064x", atOnce) + `) exit 125;; esac; for id in $*; do case $id in 0000*) echo "{\"id\":\"$id\",\"layers\":{\"UpperDir\":\"/x/$id/diff\"}}";; esac; done`}, failed},
+		"the first image":   {[]string{idOne}, says{inspect: "exit 125"}, failed},
+		"no answer":         {[]string{idOne}, says{}, "podman tells of 0 images instead of 1"},
+		"an image after 20": {many, says{inspect: `case "$*" in *` + fmt.Sprintf("%064x", atOnce) + `) exit 125;; esac; for id in $*; do case $id in 0000*) echo "{\"id\":\"$id\",\"layers\":{\"UpperDir\":\"/x/$id/diff\"}}";; esac; done`}, failed},
 	} {
 		s, f := newFakeStore(t, test.says)
-		images, err := s.list(t.Context())
+		images, err := s.list(t.Context(), test.ids)
 		if expect(t, name, err, "", test.want); images != nil {
 			t.Errorf("%s: %+v beside the error", name, images)
 		}

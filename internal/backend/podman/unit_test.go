@@ -29,22 +29,23 @@ func bounded(t *testing.T) []string {
 	return []string{"setpriv", "--no-new-privs", "--bounding-set", set, "--inh-caps", "-all"}
 }
 
-// TestInUnit: with the capabilities of its unit, a sweep can remove images, and give back the
-// files of a dead job.
+// TestInUnit: with the capabilities of its unit, a sweep can remove images and what broken pulls
+// have left, and give back the files of a dead job.
 func TestInUnit(t *testing.T) {
 	if isPlan(t) || !kit.InUnified(t, "what the unit of the sweep may do") {
 		return
 	}
 	r := newRegistry(t)
 	push(t, r, "ci/a:1", 1<<20)
-	push(t, r, "ci/b:1", 1<<20)
+	pushLayers(t, r, "ci/b:1", 1)
 	gone := pulled(t, r, nil, 4791, "ci/a:1")
 	id := gone.uses()[0]
 	kit.Must(t, gone.reap())
 	dead := pulled(t, r, gone, 4792, "ci/b:1")
+	kit.Must(t, breakOff(t, r, dead, 4793, "ci/broken:1").reap())
 	prunes := dead.does(plan{Prunes: &retention.Order{Dir: dead.images(), Rule: unused(), Wait: time.Minute}}, bounded(t)...)
-	if err := prunes.Wait(); err != nil || dead.has(id) {
-		t.Errorf("the prune: %v, the image is there: %v\n%s", err, dead.has(id), prunes.says.String())
+	if err := prunes.Wait(); err != nil || dead.has(id) || !dead.isWhole(2) {
+		t.Errorf("the prune: %v, the image is there: %v, layers: %+v\n%s", err, dead.has(id), dead.recorded(), prunes.says.String())
 	}
 	file := dead.slot() + "/file"
 	kit.Must(t, os.WriteFile(file, nil, 0o600))
