@@ -93,6 +93,13 @@ func TestFloods(t *testing.T) {
 	if said := c.Facts.Get(external.SaidFact); said != strings.Repeat("x", 300)+"..." {
 		t.Errorf("it says %d bytes", len(said))
 	}
+	for script, lines := range map[string]int{"yes short | head -n 200": 51, "yes $(head -c 400 /dev/zero | tr '\\0' x) | head -n 200": 41} {
+		c, err := newHelped(t, external.Rolecall, script+" >&2\n"+answers).issue(t)
+		kit.Must(t, err)
+		if said := strings.Split(c.Facts.Get(external.SaidFact), "\n"); len(said) != lines {
+			t.Errorf("%s: it says %d lines, want %d", script, len(said), lines)
+		}
+	}
 	h = newHelped(t, external.Rolecall, `printf '{"version":1,"env":{"PASSWORD":"hunter2hunter2"}}'; head -c 65486 /dev/zero | tr '\0' ' '`)
 	_, err = h.issue(t)
 	kit.Must(t, err)
@@ -147,6 +154,7 @@ func TestSays(t *testing.T) {
 	for name, test := range map[string]struct{ answer, want string }{
 		"not in sets":    {`echo '{"version":1,"env":{"OTHER":"hunter2hunter2"}}'`, "got [MASKED] "},
 		"a failure":      {"exit 1", "got hunter2hunter2 "}, // the helper has given nothing
+		"prints nothing": {"true", "got hunter2hunter2 "},
 		"not readable":   {"echo 'PASSWORD=hunter2hunter2'", ""},
 		"another format": {`echo '{"version":2,"env":{"PASSWORD":"hunter2hunter2"}}'`, ""},
 		"fails after it": {answers + "exit 1", ""},

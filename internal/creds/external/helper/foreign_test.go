@@ -107,6 +107,7 @@ func TestForeignRefused(t *testing.T) {
 		"kubernetes, half":         {external.Kubernetes, kube(`,"status":{"clientKeyData":"hunter2hunter2"}`), "a client certificate and its key go together", fault.BadSource},
 		"kubernetes, half a pair":  {external.Kubernetes, kube(`,"status":{"token":"hunter2hunter2","clientCertificateData":"hunter2hunter2"}`), "a client certificate and its key go together", fault.BadSource},
 		"kubernetes, another kind": {external.Kubernetes, `echo '{"apiVersion":"v1","kind":"Secret","status":{"token":"hunter2hunter2"}}'`, "it is no ExecCredential", fault.BadSource},
+		"kubernetes, a kind":       {external.Kubernetes, `echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"Secret","status":{"token":"hunter2hunter2"}}'`, "it is no ExecCredential", fault.BadSource},
 		"kubernetes, later":        {external.Kubernetes, `exit 2`, "exit code 2", fault.NoSource},
 		"kubernetes, no time":      {external.Kubernetes, kube(`,"status":{"token":"hunter2hunter2","expirationTimestamp":"soon"}`), "RFC 3339", fault.BadSource},
 		"kubernetes, an array":     {external.Kubernetes, `echo '{"status":[]}'`, "its field ", fault.BadSource},

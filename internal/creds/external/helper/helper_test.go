@@ -19,6 +19,7 @@ import (
 const whole = `cat > "$1/asked"
 env > "$1/env"
 cat /proc/$$/cmdline | tr '\0' ' ' > "$1/args"
+cut -d ' ' -f 6 /proc/$$/stat | sed "s/^$$\$/own/" > "$1/session"
 case $(cat "$1/asked") in
 *'"action":"revoke"'*) echo x >> "$1/revoked"; mv "$1/asked" "$1/asked-to-revoke" ;;
 *) printf %s '{"version":1,"env":{"PASSWORD":"hunter2hunter2","USER_NAME":"me"},"files":{"KEY_FILE":{"name":"key.json","content":"{\"key\":\n1}"},
@@ -70,6 +71,9 @@ secret file of KEY_FILE: {"key":
 		}
 		env = strings.Replace(env, line+"\n", "", 1)
 	}
+	if h.read(t, "session") != "own\n" {
+		t.Errorf("it is in the session %s", h.read(t, "session"))
+	}
 	if strings.TrimPrefix(env, "_=/usr/bin/env\n") != "" || strings.Contains(h.read(t, "args")+h.read(t, "env"), token) {
 		t.Errorf("arguments %q, environment %q", h.read(t, "args"), h.read(t, "env"))
 	}
@@ -112,6 +116,7 @@ func TestRevokeFails(t *testing.T) {
 	}{
 		"later":     {"echo lease/of-the-job >&2; exit 2", "the helper has failed (exit code 2)", fault.NoSource},
 		"says why":  {`echo '{"version":1,"error":{"class":"infrastructure","message":"no lease/of-the-job"}}'; exit 2`, "why=no [MASKED]", fault.NoSource},
+		"helps":     {`echo '{"version":1,"error":{"class":"admin","message":"x","help":"free lease/of-the-job"}}'; exit 1`, "; free [MASKED]", fault.BadSource},
 		"says ok":   {`echo '{"version":1}'`, "", ""},
 		"says more": {`echo '{"version":2}'`, "its version is 2, want 1", fault.BadSource},
 		"odd":       {`echo done`, "it is not a JSON object", fault.BadSource},
