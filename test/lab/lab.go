@@ -22,7 +22,7 @@ import (
 type Programs struct {
 	GitLabRunner, MinIO, S3Job string
 
-	Config, Prepare, Run, Cleanup, Gate, Registry, Endpoint, Credential, Broker string
+	Config, Prepare, Run, Cleanup, Gate, Registry, Endpoint, Credential, Revoke, Broker string
 }
 
 // Parts finds the binaries that are not rolecall's own. The error names the make target
@@ -60,6 +60,7 @@ func Binaries() (Programs, error) {
 		find(&p.Endpoint, root, "bin/endpoint", "make build"),
 		find(&p.Credential, root, "bin/credential", "make build"),
 		find(&p.Registry, root, "bin/registry", "make build"),
+		find(&p.Revoke, root, "bin/revoke", "make build"),
 		find(&p.Broker, root, "bin/rolecall-broker", "make build"),
 	)
 	return p, err

@@ -150,7 +150,7 @@ func (r *RunnerService) install(p Programs) error {
 	if err := os.Mkdir(r.binDir, 0o755); err != nil {
 		return err
 	}
-	for _, program := range []string{p.GitLabRunner, p.S3Job, p.Config, p.Prepare, p.Run, p.Cleanup, p.Gate, p.Registry, p.Endpoint, p.Credential} {
+	for _, program := range []string{p.GitLabRunner, p.S3Job, p.Config, p.Prepare, p.Run, p.Cleanup, p.Gate, p.Registry, p.Endpoint, p.Credential, p.Revoke} {
 		if err := linkOrCopy(program, filepath.Join(r.binDir, filepath.Base(program))); err != nil {
 			return err
 		}

@@ -108,7 +108,11 @@ func (c call) stopped(cause error) error {
 		return fault.New(fault.BadSource, fmt.Errorf("the helper writes more than %d bytes, and was killed", maxOut), "correct the helper: "+readDocs).
 			With("helper", c.Command[0])
 	}
-	return fault.New(fault.NoSource, fmt.Errorf("the helper did not end within %v, and was killed", c.Timeout), "look at what the helper waits for, if it lasts").
+	within := "in time"
+	if errors.Is(cause, errLate) {
+		within = "within " + c.Timeout.String()
+	}
+	return fault.New(fault.NoSource, fmt.Errorf("the helper did not end %s, and was killed", within), "look at what the helper waits for, if it lasts").
 		With("helper", c.Command[0])
 }
 

@@ -1,6 +1,7 @@
 package helper_test
 
 import (
+	"context"
 	"os"
 	"strconv"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rolecall/internal/creds/external"
+	"rolecall/internal/creds/external/helper"
 	"rolecall/internal/fault"
 	"rolecall/test/kit"
 )
@@ -164,5 +166,28 @@ func TestSays(t *testing.T) {
 		if got := strings.Contains(rows(err), "it says="); got != (test.want != "") || strings.Contains(rows(err), token) {
 			t.Errorf("%s: rows\n%s", name, rows(err))
 		}
+	}
+}
+
+// TestRevokeHangs: a helper that does not revoke in the time of its caller is killed.
+func TestRevokeHangs(t *testing.T) {
+	h := newHelped(t, external.Rolecall, `if grep -q revoke; then echo $$ > "$1/pids"; sleep 300; fi
+echo '{"version":1,"env":{"PASSWORD":"hunter2hunter2"},"state":"x"}'`)
+	_, err := h.issue(t)
+	kit.Must(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() {
+		for {
+			if content, _ := os.ReadFile(h.dir + "/pids"); len(content) > 0 {
+				cancel()
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	err = helper.Provider{}.Revoke(ctx, []byte(h.held[0].Terms.Reveal()))
+	if fault.CodeOf(err) != fault.NoSource || !strings.Contains(err.Error(), "the helper did not end in time, and was killed") || len(h.alive(t)) > 0 {
+		t.Errorf("%v, left %v", err, h.alive(t))
 	}
 }
