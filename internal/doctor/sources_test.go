@@ -166,3 +166,18 @@ func TestExplainHelper(t *testing.T) {
 		t.Error("the helper was started")
 	}
 }
+
+// TestExplainClouds: explain names the variables of sources of other clouds, and asks nobody.
+func TestExplainClouds(t *testing.T) {
+	t.Parallel()
+	w := withSources(t)
+	w.policy += "[[tenant.source]]\nname = \"google\"\nprovider = \"gcp\"\ntoken_url = \"http://127.0.0.1:1/token\"\n" +
+		"workload_identity_provider = \"projects/1/locations/global/workloadIdentityPools/pool/providers/prov\"\n" +
+		"[[tenant.source]]\nname = \"ms\"\nprovider = \"azure\"\ntenant_id = \"contoso.com\"\nclient_id = \"22222222-2222-2222-2222-222222222222\"\nauthority_host = \"http://127.0.0.1:1\"\n"
+	got := w.explain(t, w.token())
+	for _, want := range []string{"\nsource google: gcp, sets GOOGLE_APPLICATION_CREDENTIALS, CLOUDSDK_AUTH", "\nsource ms: azure, sets AZURE_FEDERATED_TOKEN_FILE, ARM_OIDC_TOKEN_FILE_PATH, "} {
+		if got.code != 0 || !strings.Contains(got.out, want) {
+			t.Errorf("%q is not in %+v", want, got)
+		}
+	}
+}

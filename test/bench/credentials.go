@@ -23,6 +23,7 @@ const (
 	curlLimit     = 0.75
 	awsLimit      = 30
 	policyLimit   = 5 * time.Millisecond
+	cloudsLimit   = time.Millisecond
 	audience      = "https://gitlab.example.com"
 	role          = "arn:aws:iam::111122223333:role/deploy"
 )
@@ -63,27 +64,23 @@ func (b bencher) credentials(ctx context.Context) ([]result, error) {
 	if err != nil {
 		return nil, err
 	}
+	clouds, err := i.withClouds(ctx)
+	if err != nil {
+		return nil, err
+	}
 	return i.againstAWS(ctx, []result{{
 		what: "prepare, to credentials", times: samples[0],
 		against: "curl, the same POST", base: samples[1], limit: curlLimit,
-	}, policy})
+	}, policy, clouds})
 }
 
 // againstPolicy compares prepare with a policy file, which decides and verifies the
 // token by keys that are kept, with prepare without one.
 func (i *issuer) againstPolicy(ctx context.Context) (result, error) {
-	path := filepath.Join(i.dir, "rolecall.toml")
-	text := fmt.Sprintf("run_as_root = \"unsafe\"\n[gitlab]\nissuer = %q\n[[tenant]]\nname = \"alpha\"\nrole_arn = %q\naudience = %q\nprojects = [\"acme/*\"]\nprotected = true\n",
-		i.gitlab.Issuer(), role, audience)
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		return result{}, err
-	}
-	flags := []string{"--config", path}
-	told, err := i.configured(ctx, flags...)
+	byPolicy, err := i.byPolicy(ctx, "rolecall.toml", "")
 	if err != nil {
 		return result{}, err
 	}
-	byPolicy := func(ctx context.Context) (time.Duration, error) { return i.prepare(ctx, told, flags...) }
 	samples, err := compare(ctx, prepareRounds, byPolicy, i.plainly)
 	if err != nil {
 		return result{}, err
@@ -92,6 +89,46 @@ func (i *issuer) againstPolicy(ctx context.Context) (result, error) {
 		what: "prepare with a policy file, keys warm", times: samples[0],
 		against: "prepare without", base: samples[1], extra: policyLimit,
 	}, nil
+}
+
+// withClouds compares prepare for a tenant with sources of Google Cloud and Azure, whose servers are
+// not asked, with prepare for one without.
+func (i *issuer) withClouds(ctx context.Context) (result, error) {
+	const sources = "[[tenant.source]]\nname = \"google\"\nprovider = \"gcp\"\nprobe = false\nproject = \"my-project\"\n" +
+		"workload_identity_provider = \"projects/1/locations/global/workloadIdentityPools/pool/providers/prov\"\n" +
+		"[[tenant.source]]\nname = \"ms\"\nprovider = \"azure\"\nprobe = false\ntenant_id = \"contoso.com\"\nclient_id = \"22222222-2222-2222-2222-222222222222\"\n"
+	with, err := i.byPolicy(ctx, "clouds.toml", sources)
+	if err != nil {
+		return result{}, err
+	}
+	without, err := i.byPolicy(ctx, "rolecall.toml", "")
+	if err != nil {
+		return result{}, err
+	}
+	samples, err := compare(ctx, prepareRounds, with, without)
+	if err != nil {
+		return result{}, err
+	}
+	return result{
+		what: "prepare with sources of two other clouds", times: samples[0],
+		against: "prepare without", base: samples[1], extra: cloudsLimit,
+	}, nil
+}
+
+// byPolicy returns prepare with a policy file, which has more lines at its end.
+func (i *issuer) byPolicy(ctx context.Context, name, more string) (contender, error) {
+	path := filepath.Join(i.dir, name)
+	text := fmt.Sprintf("run_as_root = \"unsafe\"\n[gitlab]\nissuer = %q\n[[tenant]]\nname = \"alpha\"\nrole_arn = %q\naudience = %q\nprojects = [\"acme/*\"]\nprotected = true\n%s",
+		i.gitlab.Issuer(), role, audience, more)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		return nil, err
+	}
+	flags := []string{"--config", path}
+	told, err := i.configured(ctx, flags...)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) (time.Duration, error) { return i.prepare(ctx, told, flags...) }, nil
 }
 
 // plainly is prepare without a policy file.
