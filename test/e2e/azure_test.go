@@ -22,7 +22,7 @@ const (
 // newAzureWorld starts a world whose tenant alpha has a source in Azure with more keys.
 func newAzureWorld(t *testing.T, keys string) *cloudWorld {
 	t.Helper()
-	c := newCloudWorld(t, fakecloud.Rules{Audience: azureAudience, Tenant: azureTenant, Client: azureClient})
+	c := newCloudWorld(t, newIsolatedWorld(t), fakecloud.Rules{Audience: azureAudience, Tenant: azureTenant, Client: azureClient})
 	kit.Must(t, os.WriteFile(c.authority(), c.cloud.CA, 0o644))
 	c.serveAs(t, "", fmt.Sprintf("[[tenant.source]]\nname = \"ms\"\nprovider = \"azure\"\nid_token = \"AZURE_ID_TOKEN\"\naudience = %q\ntenant_id = %q\nclient_id = %q\nauthority_host = %q\nca_bundle = %q\n%s",
 		azureAudience, azureTenant, azureClient, c.cloud.TLSURL, c.authority(), keys))

@@ -2,10 +2,13 @@ package e2e_test
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"rolecall/test/coordinator"
 	"rolecall/test/fakecloud"
@@ -28,10 +31,9 @@ type cloudWorld struct {
 	job   string // path of the program by which jobs use the cloud's libraries
 }
 
-// newCloudWorld starts a cloud that takes the ID tokens of the world.
-func newCloudWorld(t *testing.T, rules fakecloud.Rules) *cloudWorld {
+// newCloudWorld starts a cloud that takes the ID tokens of a world.
+func newCloudWorld(t *testing.T, p *policyWorld, rules fakecloud.Rules) *cloudWorld {
 	t.Helper()
-	p := newIsolatedWorld(t)
 	rules.Issuer = p.gitlab.Issuer()
 	cloud := fakecloud.Start(rules)
 	t.Cleanup(cloud.Close)
@@ -92,7 +94,7 @@ const tokenOfGoogle = `"${GOOGLE_APPLICATION_CREDENTIALS%.json}.token"`
 // principal and as a service account. Its files are its own, on a tmpfs, and are gone afterwards.
 func TestGoogle(t *testing.T) {
 	t.Parallel()
-	c := newCloudWorld(t, fakecloud.Rules{Audience: googleAudience, Pool: googlePool, Accounts: []string{googleAccount}, Becomes: []string{googleAccount}})
+	c := newCloudWorld(t, newIsolatedWorld(t), fakecloud.Rules{Audience: googleAudience, Pool: googlePool, Accounts: []string{googleAccount}, Becomes: []string{googleAccount}})
 	c.serveAs(t, "", c.google("project = \"my-project\"\n"))
 	script := append([]string{c.ask("gcp"), `echo "project $GOOGLE_CLOUD_PROJECT, check $NO_GCE_CHECK, config ${CLOUDSDK_CONFIG##*/}"`}, seen(tokenOfGoogle)...)
 	want := []string{
@@ -115,11 +117,38 @@ func TestGoogle(t *testing.T) {
 	c.checkCloud(t, "GCP_ID_TOKEN")
 }
 
+// TestCloudsOfImages: a job in a container gets access tokens by the libraries too, of two clouds at
+// once, as whatever user it is.
+func TestCloudsOfImages(t *testing.T) {
+	t.Parallel()
+	if !kit.InUnified(t, "jobs in containers") {
+		return
+	}
+	w := newContainerWorld(t, "")
+	c := newCloudWorld(t, w.policyWorld, fakecloud.Rules{Audience: googleAudience, Pool: googlePool})
+	program, err := os.ReadFile(c.job)
+	kit.Must(t, err)
+	c.job = "/usr/local/bin/cloudjob"
+	w.push(t, "ci/cloud:1", v1.Config{}, lab.ImageFile{Path: c.job[1:], Content: string(program)})
+	c.serveAs(t, "", c.google("")+fmt.Sprintf("[[tenant.source]]\nname = \"ms\"\nprovider = \"azure\"\nprobe = false\ntenant_id = %q\nclient_id = %q\n", azureTenant, azureClient))
+	script := []string{c.ask("gcp"), `mkdir -p "$CLOUDSDK_CONFIG" "$AZURE_CONFIG_DIR" && echo made`, `cat "$AZURE_FEDERATED_TOKEN_FILE"`}
+	for _, user := range []string{"", "1000"} {
+		job := w.in("ci/cloud:1", c.of("GCP_ID_TOKEN", googleAudience, script...), func(image map[string]any) {
+			if user != "" {
+				image["executor_opts"] = map[string]any{"docker": map[string]any{"user": user}}
+			}
+		})
+		contains(t, c.succeed(t, sharedToken, job), "\nyou are subject/project_path:", "\nmade\n", "\n[MASKED]")
+		c.settle(t)
+	}
+	c.checkCloud(t, "GCP_ID_TOKEN")
+}
+
 // TestGoogleRefused: what Google would refuse, and what would win over the source, fails before the
 // script, as the error of who must act; the token is in no upload.
 func TestGoogleRefused(t *testing.T) {
 	t.Parallel()
-	c := newCloudWorld(t, fakecloud.Rules{Audience: googleAudience, Pool: googlePool})
+	c := newCloudWorld(t, newIsolatedWorld(t), fakecloud.Rules{Audience: googleAudience, Pool: googlePool})
 	good := c.google("")
 	c.serveAs(t, "", good)
 	job := c.of("GCP_ID_TOKEN", googleAudience, "echo never")
@@ -147,7 +176,7 @@ func TestGoogleRefused(t *testing.T) {
 func TestGoogleOfHost(t *testing.T) {
 	t.Parallel()
 	const token = "glrt-hosts00001"
-	c := newCloudWorld(t, fakecloud.Rules{Audience: googleAudience, Pool: googlePool})
+	c := newCloudWorld(t, newIsolatedWorld(t), fakecloud.Rules{Audience: googleAudience, Pool: googlePool})
 	c.serveAs(t, "", c.google("probe = false\n"))
 	startRunner(t, lab.RunnerOptions{
 		Dir: filepath.Join(c.dir, "second"), Coordinator: c.gitlab.URL(),
