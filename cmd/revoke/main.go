@@ -4,8 +4,10 @@ package main
 import (
 	_ "rolecall/internal/crash"
 	"rolecall/internal/creds/aws/grant"
+	"rolecall/internal/creds/azure"
 	"rolecall/internal/creds/external"
 	"rolecall/internal/creds/external/helper"
+	"rolecall/internal/creds/gcp"
 	"rolecall/internal/creds/static"
 	"rolecall/internal/revocation"
 	"rolecall/internal/tenant/policyfile"
@@ -14,6 +16,6 @@ import (
 func main() {
 	revocation.Parts{
 		Revokers:  []revocation.Revoker{helper.Provider{}},
-		Providers: []policyfile.Provider{grant.AWS{}, static.Provider{}, external.Exec{}},
+		Providers: []policyfile.Provider{grant.AWS{}, static.Provider{}, external.Exec{}, gcp.Provider{}, azure.Provider{}},
 	}.Main()
 }
