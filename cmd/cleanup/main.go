@@ -11,6 +11,7 @@ import (
 	"rolecall/internal/creds/external"
 	"rolecall/internal/creds/gcp"
 	"rolecall/internal/creds/static"
+	"rolecall/internal/creds/vault"
 	"rolecall/internal/stage/cleanup"
 	"rolecall/internal/tenant/policyfile"
 )
@@ -19,7 +20,7 @@ func main() {
 	on := host.New()
 	cleanup.New(cleanup.Parts{
 		Backends:  []backend.Reaper{on, podman.New(on)},
-		Providers: []policyfile.Provider{grant.AWS{}, static.Provider{}, external.Exec{}, gcp.Provider{}, azure.Provider{}},
+		Providers: []policyfile.Provider{grant.AWS{}, static.Provider{}, external.Exec{}, gcp.Provider{}, azure.Provider{}, vault.Provider{}},
 		Searchers: []cleanup.Searcher{on, podman.New(on)},
 	}).Main()
 }

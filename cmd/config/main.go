@@ -11,6 +11,7 @@ import (
 	"rolecall/internal/creds/external"
 	"rolecall/internal/creds/gcp"
 	"rolecall/internal/creds/static"
+	"rolecall/internal/creds/vault"
 	"rolecall/internal/stage/config"
 	"rolecall/internal/tenant/policyfile"
 )
@@ -20,6 +21,6 @@ func main() {
 	config.New(config.Parts{
 		Backends:  []config.Backend{on, podman.New(on)},
 		Tidiers:   []backend.Tidier{podman.New(on)},
-		Providers: []policyfile.Provider{grant.AWS{}, static.Provider{}, external.Exec{}, gcp.Provider{}, azure.Provider{}},
+		Providers: []policyfile.Provider{grant.AWS{}, static.Provider{}, external.Exec{}, gcp.Provider{}, azure.Provider{}, vault.Provider{}},
 	}).Main()
 }

@@ -9,9 +9,10 @@ import (
 	"rolecall/internal/creds/external"
 	"rolecall/internal/creds/gcp"
 	"rolecall/internal/creds/static"
+	"rolecall/internal/creds/vault"
 	"rolecall/internal/doctor"
 )
 
 func main() {
-	doctor.Doctor{grant.AWS{}, static.Provider{}, external.Exec{}, gcp.Provider{}, azure.Provider{}}.Main()
+	doctor.Doctor{grant.AWS{}, static.Provider{}, external.Exec{}, gcp.Provider{}, azure.Provider{}, vault.Provider{}}.Main()
 }

@@ -10,6 +10,7 @@ import (
 	"rolecall/internal/creds/external/helper"
 	gcp "rolecall/internal/creds/gcp/exchange"
 	"rolecall/internal/creds/static"
+	vault "rolecall/internal/creds/vault/client"
 	"rolecall/internal/stage/prepare"
 )
 
@@ -17,6 +18,6 @@ func main() {
 	on := host.New()
 	prepare.New(prepare.Parts{
 		Backends:  []prepare.Backend{on, podman.New(on)},
-		Providers: []prepare.Provider{sts.NewProvider(), static.Provider{}, helper.Provider{}, gcp.Provider{}, azure.Provider{}},
+		Providers: []prepare.Provider{sts.NewProvider(), static.Provider{}, helper.Provider{}, gcp.Provider{}, azure.Provider{}, vault.Provider{}},
 	}).Main()
 }

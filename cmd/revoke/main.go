@@ -9,13 +9,15 @@ import (
 	"rolecall/internal/creds/external/helper"
 	"rolecall/internal/creds/gcp"
 	"rolecall/internal/creds/static"
+	"rolecall/internal/creds/vault"
+	"rolecall/internal/creds/vault/client"
 	"rolecall/internal/revocation"
 	"rolecall/internal/tenant/policyfile"
 )
 
 func main() {
 	revocation.Parts{
-		Revokers:  []revocation.Revoker{helper.Provider{}},
-		Providers: []policyfile.Provider{grant.AWS{}, static.Provider{}, external.Exec{}, gcp.Provider{}, azure.Provider{}},
+		Revokers:  []revocation.Revoker{helper.Provider{}, client.Provider{}},
+		Providers: []policyfile.Provider{grant.AWS{}, static.Provider{}, external.Exec{}, gcp.Provider{}, azure.Provider{}, vault.Provider{}},
 	}.Main()
 }

@@ -9,8 +9,9 @@ import (
 	"rolecall/internal/creds/external"
 	gcp "rolecall/internal/creds/gcp/exchange"
 	"rolecall/internal/creds/static"
+	vault "rolecall/internal/creds/vault/client"
 )
 
 func main() {
-	broker.Main(sts.NewProvider().Lasting(), static.Provider{}, external.Remote{}, gcp.Provider{}, azure.Provider{})
+	broker.Main(sts.NewProvider().Lasting(), static.Provider{}, external.Remote{}, gcp.Provider{}, azure.Provider{}, vault.Provider{})
 }

@@ -11,6 +11,7 @@ import (
 	"rolecall/internal/creds/external"
 	"rolecall/internal/creds/gcp"
 	"rolecall/internal/creds/static"
+	"rolecall/internal/creds/vault"
 	"rolecall/internal/sweep"
 	"rolecall/internal/tenant/policyfile"
 )
@@ -22,6 +23,6 @@ func main() {
 		Backends:  []backend.Reaper{on, boxed},
 		Tidiers:   []backend.Tidier{boxed},
 		Pruners:   []sweep.Pruner{boxed},
-		Providers: []policyfile.Provider{grant.AWS{}, static.Provider{}, external.Exec{}, gcp.Provider{}, azure.Provider{}},
+		Providers: []policyfile.Provider{grant.AWS{}, static.Provider{}, external.Exec{}, gcp.Provider{}, azure.Provider{}, vault.Provider{}},
 	}.Main()
 }

@@ -19,6 +19,7 @@ import (
 	"rolecall/internal/creds/external"
 	"rolecall/internal/creds/gcp"
 	"rolecall/internal/creds/static"
+	"rolecall/internal/creds/vault"
 	"rolecall/internal/doctor"
 	"rolecall/test/coordinator"
 )
@@ -119,7 +120,7 @@ type result struct {
 
 func run(stdin string, args ...string) result {
 	var out, errors bytes.Buffer
-	code := doctor.Doctor{grant.AWS{}, static.Provider{}, external.Exec{}, gcp.Provider{}, azure.Provider{}}.Serve(args, nil, strings.NewReader(stdin), &out, &errors)
+	code := doctor.Doctor{grant.AWS{}, static.Provider{}, external.Exec{}, gcp.Provider{}, azure.Provider{}, vault.Provider{}}.Serve(args, nil, strings.NewReader(stdin), &out, &errors)
 	return result{code, out.String(), errors.String()}
 }
 

@@ -48,7 +48,7 @@ func TestLinks(t *testing.T) {
 		"cleanup":         {Policy: true},
 		"gate":            {Crypto: true, Unpack: true}, // klauspost/compress/zstd imports crypto/rand
 		"sweep":           {Policy: true},
-		"revoke":          {Policy: true},
+		"revoke":          {HTTP: true, Crypto: true, Policy: true},
 		"rolecall-broker": {SDK: true, HTTP: true, Crypto: true, Policy: true},
 		"doctor":          {HTTP: true, Crypto: true, Policy: true, Names: true},
 	}

@@ -132,8 +132,11 @@ func (t Table) checkLists(c *compiler) {
 		for list, keys := range s.Lists() {
 			for _, one := range t.Tables(list) {
 				one.checkKeys(keys)
-				if !t.Has(s.Asks()) {
-					one.FailTable(fmt.Errorf("without %s of the tenant it has no effect", s.Asks()))
+				switch asks := s.Asks(); {
+				case asks == "":
+					one.FailTable(fmt.Errorf("it is a part of a source, and not of a tenant; begin it with [[%s.%s]]", sourceTable, list))
+				case !t.Has(asks):
+					one.FailTable(fmt.Errorf("without %s of the tenant it has no effect", asks))
 				}
 			}
 		}

@@ -16,6 +16,7 @@ import (
 	"rolecall/internal/creds/external"
 	"rolecall/internal/creds/gcp"
 	"rolecall/internal/creds/static"
+	ofvault "rolecall/internal/creds/vault"
 	"rolecall/internal/tenant"
 	"rolecall/internal/tenant/policyfile"
 	"rolecall/test/kit"
@@ -151,7 +152,7 @@ func TestExampleSources(t *testing.T) {
 	}
 	shown := regexp.MustCompile(`(?m)^# {3}(\[\[|[a-z_]+ = )|^# (renew_before = |max_requests_per_minute = )`)
 	content := strings.Replace(shown.ReplaceAllString(string(text), "$1$2"), `delivery = "env"`, `delivery = "endpoint"`, 1)
-	policy, err := policyfile.Compile("/p", []byte(content), grant.AWS{}, static.Provider{}, external.Exec{}, gcp.Provider{}, azure.Provider{})
+	policy, err := policyfile.Compile("/p", []byte(content), grant.AWS{}, static.Provider{}, external.Exec{}, gcp.Provider{}, azure.Provider{}, ofvault.Provider{})
 	kit.Must(t, err)
 	alpha := policy.Tenants()[0]
 	named := map[string]tenant.Gift{}
@@ -168,6 +169,9 @@ func TestExampleSources(t *testing.T) {
 	}
 	if ms, _ := named["azure"].Settings.(azure.Settings); ms.Client == "" || named["azure"].Audience != "api://AzureADTokenExchange" {
 		t.Errorf("%+v, for tokens for %s", ms, named["azure"].Audience)
+	}
+	if read, _ := named["vault"].Settings.(ofvault.Settings); len(read.Reads) != 1 || len(read.Reads[0].All()) != 3 {
+		t.Errorf("%+v", read)
 	}
 	given := grant.All(alpha.Gifts)
 	if len(given) != 3 || given[1].Name != "audit" || !given[1].NoProfile || len(given[2].Chain) != 1 || given[2].Renew != 10*time.Minute || alpha.MaxRequests != 60 {
