@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 )
 
 // Server is a GitLab server without projects, users or a database. Tests say which jobs
@@ -30,9 +32,16 @@ type Server struct {
 	repos   map[string]*Repo
 }
 
-// Start starts a server on a free loopback port, with a new signing key.
-func Start() (*Server, error) {
-	key, err := newSigningKey()
+// Start starts a server on a free loopback port, with a new RSA key for its tokens, as GitLab has.
+func Start() (*Server, error) { return start(jose.RS256) }
+
+// StartWithECKey is Start with a key of the curve P-256. An RSA key takes 0.1 s of a processor: too
+// much for tests that start hundreds of servers and do not look at the key.
+func StartWithECKey() (*Server, error) { return start(jose.ES256) }
+
+// start starts a server whose key is for that algorithm.
+func start(algorithm jose.SignatureAlgorithm) (*Server, error) {
+	key, err := newSigningKey(algorithm)
 	if err != nil {
 		return nil, err
 	}

@@ -25,10 +25,10 @@ type signingKey struct {
 	failure  int // status of the answers; 0: the keys
 }
 
-// newSigningKey returns a new RSA key.
-func newSigningKey() (*signingKey, error) {
+// newSigningKey returns a new key for an algorithm.
+func newSigningKey(algorithm jose.SignatureAlgorithm) (*signingKey, error) {
 	key := new(signingKey)
-	return key, key.rotate(jose.RS256)
+	return key, key.rotate(algorithm)
 }
 
 // rotate replaces the key by a new one.

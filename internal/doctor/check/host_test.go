@@ -38,7 +38,7 @@ func newHost(t *testing.T) *host {
 		Temp: h.path("run"), Proc: h.path("proc"), Root: h.path("root"), Path: "/usr/bin:/bin", Metadata: []string{closedPort(t)},
 	}
 	var err error
-	if h.gitlab, err = coordinator.Start(); err != nil {
+	if h.gitlab, err = coordinator.StartWithECKey(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(h.gitlab.Close)

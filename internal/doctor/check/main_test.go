@@ -1,9 +1,12 @@
 package check_test
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"testing"
 
 	"rolecall/internal/version"
@@ -13,12 +16,18 @@ import (
 // programsDir names the variable with the folder of the programs that TestMain wrote.
 const programsDir = "CHECK_PROGRAMS"
 
+// atOnce is the least number of tests at once, since they wait most of their time for processes.
+const atOnce = 8
+
 // TestMain writes programs that only say their version. No test may write a program that
 // is then started: another test that starts a process at that moment holds the file
 // open for writing, and the program cannot start.
 func TestMain(m *testing.M) {
 	if os.Getenv(programsDir) != "" { // a child of a test
 		os.Exit(m.Run())
+	}
+	if flag.Parse(); runtime.GOMAXPROCS(0) < atOnce {
+		_ = flag.Set("test.parallel", strconv.Itoa(atOnce))
 	}
 	os.Exit(withPrograms(m))
 }
