@@ -124,7 +124,7 @@ func (h *host) checkUser(ctx context.Context, name string) []Finding {
 	defer remove()
 	findings := checkHome(area, a, a.Home)
 	for _, home := range homes {
-		if home.path == home.source && home.path != a.Home {
+		if home.path != a.Home {
 			findings = append(findings, checkHome(area, a, home.path)...)
 		}
 	}

@@ -1,13 +1,16 @@
 package check_test
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -116,31 +119,48 @@ func TestIsolationFaults(t *testing.T) {
 	}
 }
 
-// TestProcessesAreTidy: no cgroup of doctor's stays.
+// TestProcessesAreTidy: no cgroup of doctor's stays, of a process that is tried or of a login shell.
+// The check runs in a cgroup of its own, where nobody else makes any.
 func TestProcessesAreTidy(t *testing.T) {
 	t.Parallel()
 	if processes().state != check.OK {
 		t.Skip("NOT TESTED, run where there are cgroups to be made: they are removed")
 	}
 	parent, err := cgroup.Own()
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	defer parent.Close()
-	groups := func() []string {
-		found, err := filepath.Glob(parent.Path() + "/rolecall-*")
-		kit.Must(t, err)
-		return slices.DeleteFunc(found, func(path string) bool { return len(filepath.Base(path)) != len("rolecall-")+19 }) // doctor's ids are long, and its groups have no mark
+	if !kit.IsChild(t) {
+		inGroup(t, parent)
+		return
 	}
-	before := groups() // of others who check at the same time, or were killed
-	named(t, newHost(t).check(t), processes())
-	between := groups()
-	time.Sleep(7 * time.Second) // another check has 5 s
-	for _, path := range groups() {
-		if slices.Contains(between, path) && !slices.Contains(before, path) {
-			t.Errorf("%s is still there", path)
-		}
+	h := newHost(t)
+	if os.Geteuid() == 0 {
+		isolate(t, h, alphaUser, betaUser)
 	}
+	named(t, h.check(t), processes())
+	left, err := filepath.Glob(parent.Path() + "/rolecall-*")
+	if err != nil || len(left) > 0 {
+		t.Errorf("still there: %q, %v", left, err)
+	}
+}
+
+// inGroup runs a test in a child process, in a cgroup of its own below parent.
+func inGroup(t *testing.T, parent *cgroup.Parent) {
+	t.Helper()
+	name := cgroup.NameOf(1<<61+rand.Int64N(1<<61), "")
+	group, err := parent.Create(t.Context(), name)
+	kit.Must(t, err)
+	defer group.Close()
+	out := new(bytes.Buffer)
+	child := kit.Child(t, &syscall.SysProcAttr{})
+	child.Stdout, child.Stderr = out, out
+	if err = group.Fork(child.SysProcAttr, child.Start); err == nil {
+		err = child.Wait()
+	}
+	if err != nil || !strings.Contains(out.String(), "--- PASS: "+t.Name()+" ") {
+		t.Errorf("in a child process: %v\n%s", err, out)
+	}
+	kit.Must(t, parent.Remove(context.WithoutCancel(t.Context()), name))
 }
 
 // TestMetadataByUser: the way to the metadata service is tried as each of the users

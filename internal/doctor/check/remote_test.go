@@ -31,7 +31,7 @@ func TestRemote(t *testing.T) {
 	one := google + "service_account = \"a@p.iam.example\"\ntoken_url = \"" + late.URL + "/v1/token\"\niam_url = \"http://127.0.0.1:1\"\n"
 	h.policy += one + "[[tenant]]\nname = \"gamma\"\naudience = \"https://x.example\"\nprojects = [\"acme/x\"]\n" + one
 	findings := h.check(t)
-	named(t, findings, want{check.OK, "sources", late.URL + "/v1/token answers"}, want{check.Fix, "clock", "this host is +3600 s from " + late.URL},
+	named(t, findings, want{check.OK, "sources", late.URL + "/v1/token answers"}, want{check.Fix, "clock", "this host is +360"},
 		want{check.Fix, "sources", "http://127.0.0.1:1: no credentials: the server 127.0.0.1:1, 3 tries: connection refused"})
 	if asked["/v1/token/"] != 1 || len(asked) != 1 {
 		t.Errorf("asked %v", asked)
