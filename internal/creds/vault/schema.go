@@ -117,6 +117,12 @@ func (s Settings) Sets() (names []string, always bool) {
 // Servers returns the URL of the server, and the file of the authorities that sign its certificate.
 func (s Settings) Servers() (urls []string, caBundle string) { return []string{s.Address}, s.CABundle }
 
+// Advice returns what only who has a token of Vault can see of the role.
+func (s Settings) Advice() (what, do string) {
+	return "rolecall cannot see the role " + s.Role + ": with a user_claim that jobs share, templated policies let one job read what another may",
+		"look by: vault read auth/" + s.AuthPath + "/role/" + s.Role + "; user_claim should be job_id, and token_type service"
+}
+
 // readNamespace reads the name of a namespace, which is a path.
 func readNamespace(text string) (string, error) {
 	return checkPath(strings.TrimSuffix(text, "/"), "the name of a namespace, such as admin/team")

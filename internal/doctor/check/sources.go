@@ -11,7 +11,14 @@ type local interface {
 	CheckHost() (what string, err error)
 }
 
-// checkSources checks what sources need of this host, such as a helper.
+// advising is what settings of a source are about which an admin must look at something that
+// nobody can look at without a credential.
+type advising interface {
+	// Advice returns what may be wrong, and how to look at it.
+	Advice() (what, do string)
+}
+
+// checkSources checks what sources need of this host, such as a helper, and says what else to look at.
 func (h *host) checkSources(context.Context) []Finding {
 	if h.policy == nil {
 		return nil
@@ -21,6 +28,10 @@ func (h *host) checkSources(context.Context) []Finding {
 		for _, gift := range t.Gifts {
 			if s, ok := gift.Settings.(local); ok {
 				findings = append(findings, checkLocal(fmt.Sprintf("source %q of %s", gift.Name, t.Name), s))
+			}
+			if s, ok := gift.Settings.(advising); ok {
+				what, do := s.Advice()
+				findings = append(findings, look(fmt.Sprintf("source %q of %s", gift.Name, t.Name), what, do))
 			}
 		}
 	}

@@ -1,7 +1,6 @@
 package client_test
 
 import (
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -190,6 +189,19 @@ func TestEnds(t *testing.T) {
 	}
 }
 
+// TestFirstLease: of several leases the one that ends first counts, whichever was read first.
+func TestFirstLease(t *testing.T) {
+	t.Parallel()
+	lease := func(seconds string) http.HandlerFunc {
+		return said(http.StatusOK, `{"lease_id":"x","lease_duration":`+seconds+`,"data":{"key":"FIRSTSECRET"}}`)
+	}
+	s := start(t, answers{"a": lease("1200"), "b": lease("300"), "c": lease("600")}, httptest.NewServer)
+	c, err := from(s.URL, vault.Read{Path: "a"}, vault.Read{Path: "b"}, vault.Read{Path: "c"}).issue(t)
+	if left := time.Until(c.Expires); err != nil || (left-5*time.Minute).Abs() > 30*time.Second {
+		t.Errorf("it ends in %v, %v", left, err)
+	}
+}
+
 // TestBatch: a batch token serves what has no lease, and is not held.
 func TestBatch(t *testing.T) {
 	t.Parallel()
@@ -207,31 +219,6 @@ func TestBatch(t *testing.T) {
 	_, err = o.issue(t)
 	if fault.CodeOf(err) != fault.BadSource || !strings.Contains(err.Error(), "batch tokens") || !strings.Contains(err.Error(), "token_type=service") || len(o.held) != 0 {
 		t.Errorf("%v, held %v", err, o.held)
-	}
-}
-
-// TestHeldFirst: the token is held before anything is read by it, and without one who holds there is
-// no login.
-func TestHeldFirst(t *testing.T) {
-	t.Parallel()
-	s := start(t, nil, httptest.NewServer)
-	o := from(s.URL, dynamic)
-	full := errors.New("the disk is full")
-	o.job.Hold = func(creds.Handle) error { return full }
-	if _, err := o.issue(t); !errors.Is(err, full) || len(s.calls()) != 1 {
-		t.Errorf("%v, asked %q", err, s.calls())
-	}
-	o = from(s.URL, dynamic)
-	if _, err := o.issue(t); err == nil || len(o.held) != 1 {
-		t.Errorf("a read that is refused: %v, held %v", err, o.held)
-	}
-	asked := len(s.calls())
-	_, err := client.Provider{}.Issue(t.Context(), creds.Order{Terms: o.job.Terms}, token())
-	if fault.CodeOf(err) != fault.Programs || len(s.calls()) != asked {
-		t.Errorf("%v, asked %q", err, s.calls())
-	}
-	if _, err := (client.Provider{}).Issue(t.Context(), creds.Order{Terms: []byte("{")}, token()); err == nil {
-		t.Error("terms of nobody are taken")
 	}
 }
 

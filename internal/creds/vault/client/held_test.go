@@ -1,0 +1,36 @@
+package client_test
+
+import (
+	"errors"
+	"net/http/httptest"
+	"testing"
+
+	"rolecall/internal/creds"
+	"rolecall/internal/creds/vault/client"
+	"rolecall/internal/fault"
+)
+
+// TestHeldFirst: the token is held before anything is read by it, and without one who holds there is
+// no login.
+func TestHeldFirst(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil, httptest.NewServer)
+	o := from(s.URL, dynamic)
+	full := errors.New("the disk is full")
+	o.job.Hold = func(creds.Handle) error { return full }
+	if _, err := o.issue(t); !errors.Is(err, full) || len(s.calls()) != 1 {
+		t.Errorf("%v, asked %q", err, s.calls())
+	}
+	o = from(s.URL, dynamic)
+	if _, err := o.issue(t); err == nil || len(o.held) != 1 {
+		t.Errorf("a read that is refused: %v, held %v", err, o.held)
+	}
+	asked := len(s.calls())
+	_, err := client.Provider{}.Issue(t.Context(), creds.Order{Terms: o.job.Terms}, token())
+	if fault.CodeOf(err) != fault.Programs || len(s.calls()) != asked {
+		t.Errorf("%v, asked %q", err, s.calls())
+	}
+	if _, err := (client.Provider{}).Issue(t.Context(), creds.Order{Terms: []byte("{")}, token()); err == nil {
+		t.Error("terms of nobody are taken")
+	}
+}
