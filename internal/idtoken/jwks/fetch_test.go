@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -159,6 +161,18 @@ func TestNoSystemAuthorities(t *testing.T) {
 	s = source(t, i.URL)
 	s.CABundle = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: i.Certificate().Raw})
 	verified(t, s, token(t, i.URL))
+}
+
+// TestSystemAuthorities: those of the system are trusted without a CA bundle.
+func TestSystemAuthorities(t *testing.T) {
+	t.Parallel()
+	if !kit.InChild(t, nil, "SSL_CERT_FILE="+filepath.Join(t.TempDir(), "ca.pem"), "SSL_CERT_DIR=/nonexistent") {
+		return
+	}
+	i := newIssuer(t, httptest.NewTLSServer)
+	content := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: i.Certificate().Raw})
+	kit.Must(t, os.WriteFile(os.Getenv("SSL_CERT_FILE"), content, 0o600))
+	verified(t, source(t, i.URL), token(t, i.URL))
 }
 
 // TestDeadEndpoint: if no keys are kept, a server that does not answer is

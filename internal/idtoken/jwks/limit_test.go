@@ -45,7 +45,7 @@ func TestLimit(t *testing.T) {
 	if *waited != 0 {
 		t.Errorf("a job waits for %v for a server that does not answer", *waited)
 	}
-	s, _ = later(first, 18*time.Second)
+	s, _ = later(first, 17*time.Second) // 5 s later
 	verified(t, s, raw)
 	if server.KeyRequests() != 1+1+2+1 {
 		t.Errorf("%d requests for the keys", server.KeyRequests())

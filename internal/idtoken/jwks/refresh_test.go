@@ -112,12 +112,18 @@ func TestOldKeys(t *testing.T) {
 			t.Errorf("warnings %q, want %q", *warnings, want)
 		}
 	}
-	s, _ := later(first, 24*time.Hour+time.Minute)
+	silent, _ := later(first, 24*time.Hour-3*time.Second)
+	silent.Warn = nil
+	verified(t, silent, raw)
+	s, _ := later(first, 24*time.Hour) // the next request may follow after 2 s, and no more after 5 s
 	refused(t, s, raw, fault.Infrastructure, "no keys of "+s.Issuer+": "+host+": HTTP status 503", "jwks_file")
+	if server.KeyRequests() != 1+2+2+2+2 {
+		t.Errorf("%d requests for the keys", server.KeyRequests())
+	}
 	server.FailKeys(0)
-	s, _ = later(first, 24*time.Hour+time.Minute+3*time.Second) // GitLab Runner's next try
+	s, _ = later(first, 24*time.Hour+3*time.Second) // GitLab Runner's next try
 	verified(t, s, raw)
-	if server.KeyRequests() != 1+2+2+2+1 {
+	if server.KeyRequests() != 1+2+2+2+2+1 {
 		t.Errorf("%d requests for the keys", server.KeyRequests())
 	}
 }
