@@ -2,11 +2,12 @@ package check_test
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"rolecall/internal/creds/aws/grant"
 	"rolecall/internal/creds/gcp"
@@ -14,6 +15,7 @@ import (
 	"rolecall/internal/tenant/policyfile"
 	"rolecall/test/coordinator"
 	"rolecall/test/fakests"
+	"rolecall/test/kit"
 )
 
 // host is a host whose every file is in a folder of a test, with a GitLab and an
@@ -161,15 +163,21 @@ func (h *host) check(t *testing.T) []check.Finding {
 	return h.Check(t.Context())
 }
 
-// closedPort returns an address that nothing listens at.
+// closedPort returns an address that nothing listens at. Until the test ends nobody else can: the port
+// is bound.
 func closedPort(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	kit.Must(t, err)
+	t.Cleanup(func() { _ = unix.Close(socket) })
+	kit.Must(t, unix.Bind(socket, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	name, err := unix.Getsockname(socket)
+	kit.Must(t, err)
+	bound, ok := name.(*unix.SockaddrInet4)
+	if !ok {
+		t.Fatalf("%T", name)
 	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String()
+	return fmt.Sprintf("127.0.0.1:%d", bound.Port)
 }
 
 // text returns findings as a table.
