@@ -151,7 +151,27 @@ func explain(c admission.Case) explanation {
 		e.Given = append(e.Given, g)
 	}
 	e.Requests = d.Grant.Requests
+	e.Notes = append(e.Notes, advice(d.Grant.Gifts)...)
 	return e
+}
+
+// advising is what settings of a source are about which an admin must look at something that
+// nobody can look at without a credential.
+type advising interface {
+	// Advice returns what may be wrong, and how to look at it.
+	Advice() (what, do string)
+}
+
+// advice returns what an admin must look at of the sources of a job.
+func advice(gifts []tenant.Gift) []string {
+	var all []string
+	for _, gift := range gifts {
+		if s, ok := gift.Settings.(advising); ok {
+			what, do := s.Advice()
+			all = append(all, fmt.Sprintf("source %s: %s; %s", gift.Name, what, do))
+		}
+	}
+	return all
 }
 
 // refusal returns why a job is refused, with what is known of the case on lines below.

@@ -22,6 +22,13 @@ type given struct {
 	Profile  string   `json:"profile,omitempty"`  // by which tools find it
 	Renew    string   `json:"renew_before,omitempty"`
 	Chain    []role   `json:"chain,omitempty"` // the roles of a chain, the first one first
+	Facts    []fact   `json:"facts,omitempty"` // what else logs show of the terms, of other providers than AWS
+}
+
+// fact is a text about the terms of an order.
+type fact struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 // role is a role of a chain, with what its session would have.
@@ -44,8 +51,12 @@ func givenBy(o creds.Order) given {
 	if len(o.Tools) > 0 {
 		g.Profile = o.Name
 	}
+	if o.Provider != aws.Name {
+		g.Facts = factsOf(o)
+		return g
+	}
 	terms, err := aws.ParseTerms(o.Terms)
-	if o.Provider != aws.Name || err != nil || len(terms.Chain) == 0 {
+	if err != nil || len(terms.Chain) == 0 {
 		return g
 	}
 	g.Chain = []role{{ARN: terms.Role.String()}}
@@ -53,6 +64,17 @@ func givenBy(o creds.Order) given {
 		g.Chain = append(g.Chain, role{h.Role.String(), h.ExternalID, h.Tags, h.SourceIdentity})
 	}
 	return g
+}
+
+// factsOf returns the facts of an order that say more than which variables it sets.
+func factsOf(o creds.Order) []fact {
+	var all []fact
+	for _, f := range o.Facts {
+		if f.Value != "" && f.Value != strings.Join(o.Sets, " ") {
+			all = append(all, fact(f))
+		}
+	}
+	return all
 }
 
 // renewal says how long before its end a session is renewed.
@@ -68,7 +90,7 @@ func renewal(before time.Duration) string {
 func (g given) String() string {
 	text := ""
 	if g.Provider != aws.Name {
-		return fmt.Sprintf("source %s: %s, sets %s\n", g.Source, g.Provider, strings.Join(g.Sets, ", "))
+		return g.foreign()
 	}
 	if g.Source != "" {
 		text = fmt.Sprintf("source %s: role %s, region %s, sessions of %s\n", g.Source, g.Role, cmp.Or(g.Region, "of the runner's service"), cmp.Or(g.Duration, "the job's timeout"))
@@ -82,6 +104,15 @@ func (g given) String() string {
 	}
 	for i, r := range g.Chain {
 		text += fmt.Sprintf("  chain %d: %s\n", i+1, r)
+	}
+	return text
+}
+
+// foreign returns the credential of another provider than AWS for people.
+func (g given) foreign() string {
+	text := fmt.Sprintf("source %s: %s, sets %s\n", g.Source, g.Provider, strings.Join(g.Sets, ", "))
+	for _, f := range g.Facts {
+		text += fmt.Sprintf("  %s: %s\n", strings.ReplaceAll(f.Name, "_", " "), f.Value)
 	}
 	return text
 }

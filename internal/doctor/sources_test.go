@@ -181,3 +181,33 @@ func TestExplainClouds(t *testing.T) {
 		}
 	}
 }
+
+// TestExplainVault: explain shows which role of which Vault a job would log in to, what it gets and what
+// only who has a token can look at. It asks nobody.
+func TestExplainVault(t *testing.T) {
+	t.Parallel()
+	w := withSources(t)
+	w.policy += "[[tenant.source]]\nname = \"db\"\nprovider = \"vault\"\naddress = \"http://127.0.0.1:1\"\nnamespace = \"team\"\nauth_path = \"ci\"\nrole = \"deploy\"\n" +
+		"[[tenant.source.read]]\npath = \"database/creds/x\"\nenv = { PGUSER = \"{username}\", PGPASSWORD = \"{password}\" }\nplain = [\"PGUSER\"]\n"
+	const source = "\nsource db: vault, sets PGPASSWORD, PGUSER\n  server: http://127.0.0.1:1\n  namespace: team\n  vault role: deploy of auth/ci\nlimit: "
+	const note = "\nnote: source db: rolecall cannot see the role deploy: with a user_claim that jobs share, templated policies let one job read what another may; " +
+		"look by: vault read auth/ci/role/deploy; user_claim should be job_id, and token_type service\n"
+	got := w.explain(t, w.token())
+	if got.code != 0 || !strings.Contains(got.out, source) || strings.Count(got.out, note) != 1 || strings.Count(got.out, "note: source") != 1 {
+		t.Errorf("exit code %d\n%s", got.code, got.out)
+	}
+	var answer struct {
+		Given []struct {
+			Source string
+			Facts  []struct{ Name, Value string }
+		}
+	}
+	got = w.explain(t, w.token(), "--json")
+	if err := json.Unmarshal([]byte(got.out), &answer); err != nil || len(answer.Given) != 4 || len(answer.Given[3].Facts) != 3 || answer.Given[3].Facts[2].Value != "deploy of auth/ci" {
+		t.Errorf("%v in\n%s", err, got.out)
+	}
+	w.policy = strings.Replace(w.policy, "namespace = \"team\"\n", "", 1)
+	if got := w.explain(t, w.token()); !strings.Contains(got.out, "  server: http://127.0.0.1:1\n  vault role: deploy") {
+		t.Errorf("without a namespace:\n%s", got.out)
+	}
+}
