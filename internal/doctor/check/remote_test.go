@@ -6,6 +6,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,6 +34,9 @@ func TestRemote(t *testing.T) {
 	findings := h.check(t)
 	named(t, findings, want{check.OK, "sources", late.URL + "/v1/token answers"}, want{check.Fix, "clock", "this host is +360"},
 		want{check.Fix, "sources", "http://127.0.0.1:1: no credentials: the server 127.0.0.1:1, 3 tries: connection refused"})
+	if got := text(findings); !strings.Contains(got, "3 tries: connection refused | look at the server, and at the network") {
+		t.Errorf("no advice of prepare in\n%s", got)
+	}
 	if asked["/v1/token/"] != 1 || len(asked) != 1 {
 		t.Errorf("asked %v", asked)
 	}
