@@ -187,6 +187,9 @@ func TestDeadEndpoint(t *testing.T) {
 	refused(t, s, token(t, s.Issuer), fault.Infrastructure, "no keys of http://"+host+": "+host+": connection refused")
 	s = source(t, "https://gitlab.invalid")
 	refused(t, s, token(t, s.Issuer), fault.Infrastructure, "gitlab.invalid: ")
+	if _, err := s.Verify(t.Context(), token(t, s.Issuer)); fault.CodeOf(err) != fault.NoKeys {
+		t.Errorf("the code is %s: %v", fault.CodeOf(err), err)
+	}
 }
 
 // TestSlowServer: a slow server delays a job for at most two attempts, and not after
