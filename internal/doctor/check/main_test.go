@@ -17,7 +17,7 @@ import (
 const programsDir = "CHECK_PROGRAMS"
 
 // atOnce is the least number of tests at once, since they wait most of their time for processes.
-const atOnce = 8
+const atOnce = 4
 
 // TestMain writes programs that only say their version. No test may write a program that
 // is then started: another test that starts a process at that moment holds the file
