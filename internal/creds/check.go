@@ -152,6 +152,10 @@ func (f Folder) check() error {
 	return checkName(f.Variable)
 }
 
+// Kind returns a text as the kind of a secret, which is bounded: the name of a variable may be as
+// long.
+func Kind(text string) string { return text[:min(len(text), maxName)] }
+
 // CheckSecrets fails unless every secret can be masked and has a kind that can be
 // printed. The error names the kind of the first bad one.
 func CheckSecrets(secrets []mask.Named) error {

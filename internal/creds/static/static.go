@@ -106,7 +106,7 @@ func (Provider) Issue(_ context.Context, o creds.Order, _ idtoken.Token) (creds.
 		c.Env = append(c.Env, creds.Variable{Name: p.Name, Value: mask.NewSecret(p.Value)})
 	}
 	for _, p := range all.Secret {
-		c.Secrets = append(c.Secrets, mask.Named{Kind: "value of " + p.Name, Value: mask.NewSecret(p.Value)})
+		c.Secrets = append(c.Secrets, mask.Named{Kind: creds.Kind("value of " + p.Name), Value: mask.NewSecret(p.Value)})
 	}
 	c.Facts = creds.Facts{{Name: variablesFact, Value: strings.Join(o.Sets, " ")}}
 	return c, nil

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"rolecall/internal/admission"
+	"rolecall/internal/creds"
 	"rolecall/internal/creds/aws/grant"
 	"rolecall/internal/creds/static"
 	"rolecall/internal/fault"
@@ -126,6 +127,21 @@ func TestBadFiles(t *testing.T) {
 		if err == nil || fault.SideOf(err) != fault.Admin || !strings.HasPrefix(err.Error(), test.want) || strings.Contains(err.Error(), "hunter") {
 			t.Errorf("%s: %v, want %q", name, err, test.want)
 		}
+	}
+}
+
+// TestLongName: the secret of a variable with the longest name is one.
+func TestLongName(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("A", 64)
+	a, _ := order(t, "secret_files = { "+long+" = \"/etc/key\" }\n", idtoken.Claims{}, map[string]string{"/etc/key": "hunter2hunter2"})
+	o, err := static.Provider{}.Order(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := static.Provider{}.Issue(t.Context(), o, idtoken.Token{})
+	if err != nil || (creds.Set{c}).Check() != nil || c.Secrets[0].Kind != "value of "+long[:55] {
+		t.Errorf("%v, %v", c.Secrets, err)
 	}
 }
 

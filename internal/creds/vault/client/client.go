@@ -47,8 +47,9 @@ func (Provider) Issue(ctx context.Context, o creds.Order, token idtoken.Token) (
 		return creds.Credential{}, err
 	}
 	if !in.batch {
-		if err := o.Hold(creds.Handle{Provider: vault.Name, Name: o.Name, Terms: handleOf(terms, in.token), Until: in.until}); err != nil {
-			return creds.Credential{}, err
+		h := creds.Handle{Provider: vault.Name, Name: o.Name, Terms: handleOf(terms, in.token), Until: in.until}
+		if err := o.Hold(h); err != nil {
+			return creds.Credential{}, errors.Join(err, Provider{}.Revoke(ctx, []byte(h.Terms.Reveal())))
 		}
 	}
 	return c.give(ctx, o, in)

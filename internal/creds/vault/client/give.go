@@ -25,6 +25,10 @@ const (
 	batchFact = "batch"
 )
 
+// slack is how much earlier than the timeout of the job a credential may end without a note: Vault
+// counts from its login, and the timeout from before it.
+const slack = time.Minute
+
 // give reads what was ordered, and makes the credential of it.
 func (c call) give(ctx context.Context, o creds.Order, in login) (creds.Credential, error) {
 	given := creds.Credential{Provider: vault.Name, Name: o.Name, Facts: slices.Clone(o.Facts)}
@@ -41,7 +45,7 @@ func (c call) give(ctx context.Context, o creds.Order, in login) (creds.Credenti
 		c.giveToken(in, &g)
 	}
 	g.end(in, c.terms.Token)
-	if !given.Expires.IsZero() && o.Lifetime > 0 && time.Now().Add(o.Lifetime).After(given.Expires) {
+	if !given.Expires.IsZero() && o.Lifetime > 0 && time.Now().Add(o.Lifetime-slack).After(given.Expires) {
 		given.Facts = append(given.Facts, creds.Fact{Name: earlyFact, Value: given.Expires.UTC().Format(time.RFC3339)})
 	}
 	if in.batch {

@@ -3,6 +3,7 @@ package client_test
 import (
 	"errors"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"rolecall/internal/creds"
@@ -10,15 +11,15 @@ import (
 	"rolecall/internal/fault"
 )
 
-// TestHeldFirst: the token is held before anything is read by it, and without one who holds there is
-// no login.
+// TestHeldFirst: the token is held before anything is read by it. If it cannot be held it is revoked at
+// once, and without one who holds there is no login.
 func TestHeldFirst(t *testing.T) {
 	t.Parallel()
-	s := start(t, nil, httptest.NewServer)
+	s := start(t, answers{"auth/token/revoke-self": said(204, "")}, httptest.NewServer)
 	o := from(s.URL, dynamic)
 	full := errors.New("the disk is full")
 	o.job.Hold = func(creds.Handle) error { return full }
-	if _, err := o.issue(t); !errors.Is(err, full) || len(s.calls()) != 1 {
+	if _, err := o.issue(t); !errors.Is(err, full) || len(s.calls()) != 2 || !strings.HasPrefix(s.calls()[1], "POST /v1/auth/token/revoke-self "+vaultToken) {
 		t.Errorf("%v, asked %q", err, s.calls())
 	}
 	o = from(s.URL, dynamic)

@@ -164,6 +164,7 @@ func TestEnds(t *testing.T) {
 	}{
 		"a short lease":      {"60", "3600", time.Hour, time.Minute, true},
 		"a short token":      {"7200", "3600", 90 * time.Minute, time.Hour, true},
+		"as long":            {"7200", "3600", time.Hour, time.Hour, false},
 		"long enough":        {"7200", "3600", 50 * time.Minute, time.Hour, false},
 		"no known time":      {"60", "3600", 0, time.Minute, false},
 		"ten years":          {"315360000", "3600", time.Minute, time.Hour, false},
