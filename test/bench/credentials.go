@@ -23,7 +23,6 @@ const (
 	curlLimit     = 0.75
 	awsLimit      = 30
 	policyLimit   = 5 * time.Millisecond
-	cloudsLimit   = time.Millisecond
 	audience      = "https://gitlab.example.com"
 	role          = "arn:aws:iam::111122223333:role/deploy"
 )
@@ -36,21 +35,20 @@ type issuer struct {
 	home   string   // empty
 	told   []string // what the config stage has handed on without a policy file
 	job    int64    // the last one
+
+	more []string                                      // variables of the stages beside the others
+	asks int                                           // requests of a prepare to STS
+	then func(ctx context.Context, env []string) error // between prepare and cleanup; nil: nothing is
 }
 
 // credentials compares the prepare stage with what a job's author would write in its place.
 func (b bencher) credentials(ctx context.Context) ([]result, error) {
-	i := &issuer{bencher: b, home: filepath.Join(b.dir, "home"), job: time.Now().UnixMicro()}
-	var err error
-	if i.gitlab, err = coordinator.Start(); err != nil {
+	i, err := b.newIssuer()
+	if err != nil {
 		return nil, err
 	}
-	defer i.gitlab.Close()
-	if i.sts, err = fakests.Start(); err != nil {
-		return nil, err
-	}
-	defer i.sts.Close()
-	if err := errors.Join(os.Mkdir(i.home, 0o700), i.configure(ctx)); err != nil {
+	defer i.close()
+	if err := i.configure(ctx); err != nil {
 		return nil, err
 	}
 	if _, err := i.plainly(ctx); err != nil { // It shows the others what to ask.
@@ -64,20 +62,36 @@ func (b bencher) credentials(ctx context.Context) ([]result, error) {
 	if err != nil {
 		return nil, err
 	}
-	clouds, err := i.withClouds(ctx)
-	if err != nil {
-		return nil, err
-	}
 	return i.againstAWS(ctx, []result{{
 		what: "prepare, to credentials", times: samples[0],
 		against: "curl, the same POST", base: samples[1], limit: curlLimit,
-	}, policy, clouds})
+	}, policy})
+}
+
+// newIssuer starts the servers of an issuer.
+func (b bencher) newIssuer() (*issuer, error) {
+	i := &issuer{bencher: b, home: filepath.Join(b.dir, "home"), job: time.Now().UnixMicro(), asks: 1}
+	var err error
+	if i.gitlab, err = coordinator.Start(); err != nil {
+		return nil, err
+	}
+	if i.sts, err = fakests.Start(); err != nil {
+		i.gitlab.Close()
+		return nil, err
+	}
+	return i, os.MkdirAll(i.home, 0o700)
+}
+
+// close ends the servers.
+func (i *issuer) close() {
+	i.sts.Close()
+	i.gitlab.Close()
 }
 
 // againstPolicy compares prepare with a policy file, which decides and verifies the
 // token by keys that are kept, with prepare without one.
 func (i *issuer) againstPolicy(ctx context.Context) (result, error) {
-	byPolicy, err := i.byPolicy(ctx, "rolecall.toml", "")
+	byPolicy, err := i.byPolicy(ctx, "alone", fmt.Sprintf("role_arn = %q\n", role))
 	if err != nil {
 		return result{}, err
 	}
@@ -91,44 +105,17 @@ func (i *issuer) againstPolicy(ctx context.Context) (result, error) {
 	}, nil
 }
 
-// withClouds compares prepare for a tenant with sources of Google Cloud and Azure, whose servers are
-// not asked, with prepare for one without.
-func (i *issuer) withClouds(ctx context.Context) (result, error) {
-	const sources = "[[tenant.source]]\nname = \"google\"\nprovider = \"gcp\"\nprobe = false\nproject = \"my-project\"\n" +
-		"workload_identity_provider = \"projects/1/locations/global/workloadIdentityPools/pool/providers/prov\"\n" +
-		"[[tenant.source]]\nname = \"ms\"\nprovider = \"azure\"\nprobe = false\ntenant_id = \"contoso.com\"\nclient_id = \"22222222-2222-2222-2222-222222222222\"\n"
-	with, err := i.byPolicy(ctx, "clouds.toml", sources)
-	if err != nil {
-		return result{}, err
-	}
-	without, err := i.byPolicy(ctx, "rolecall.toml", "")
-	if err != nil {
-		return result{}, err
-	}
-	samples, err := compare(ctx, prepareRounds, with, without)
-	if err != nil {
-		return result{}, err
-	}
-	return result{
-		what: "prepare with sources of two other clouds", times: samples[0],
-		against: "prepare without", base: samples[1], extra: cloudsLimit,
-	}, nil
-}
-
-// byPolicy returns prepare with a policy file, which has more lines at its end.
-func (i *issuer) byPolicy(ctx context.Context, name, more string) (contender, error) {
-	path := filepath.Join(i.dir, name)
-	text := fmt.Sprintf("run_as_root = \"unsafe\"\n[gitlab]\nissuer = %q\n[[tenant]]\nname = \"alpha\"\nrole_arn = %q\naudience = %q\nprojects = [\"acme/*\"]\nprotected = true\n%s",
-		i.gitlab.Issuer(), role, audience, more)
+// byPolicy returns prepare with a policy file of that name, whose tenant gives what the text says.
+func (i *issuer) byPolicy(ctx context.Context, name, gives string) (contender, error) {
+	path := filepath.Join(i.dir, name+".toml")
+	text := fmt.Sprintf("run_as_root = \"unsafe\"\n[gitlab]\nissuer = %q\n[[tenant]]\nname = \"alpha\"\naudience = %q\nprojects = [\"acme/*\"]\nprotected = true\n%s",
+		i.gitlab.Issuer(), audience, gives)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
 	flags := []string{"--config", path}
 	told, err := i.configured(ctx, flags...)
-	if err != nil {
-		return nil, err
-	}
-	return func(ctx context.Context) (time.Duration, error) { return i.prepare(ctx, told, flags...) }, nil
+	return func(ctx context.Context) (time.Duration, error) { return i.prepare(ctx, told, flags...) }, err
 }
 
 // plainly is prepare without a policy file.
@@ -201,14 +188,18 @@ func (i *issuer) prepare(ctx context.Context, told []string, flags ...string) (t
 		"CUSTOM_ENV_TENANT=alpha", "CUSTOM_ENV_ROLE_ARN=" + role, "CUSTOM_ENV_GITLAB_OIDC_TOKEN=" + token,
 		"CUSTOM_ENV_RUNNER_TEMP_PROJECT_DIR=" + filepath.Join(i.dir, "builds", "project.tmp"),
 	}, told...)
+	env = append(env, i.more...)
 	issued := len(i.sts.Requests())
 	took, err := timed(command(ctx, env, i.programs.Prepare, flags...))
+	if err == nil && i.then != nil {
+		err = i.then(ctx, env)
+	}
 	_, cleaned := timed(command(context.WithoutCancel(ctx), env, i.programs.Cleanup, flags...))
 	if err := errors.Join(err, cleaned); err != nil {
 		return 0, err
 	}
-	if got := len(i.sts.Requests()) - issued; got != 1 {
-		return 0, fmt.Errorf("prepare made %d requests to STS, want 1", got)
+	if got := len(i.sts.Requests()) - issued; got != i.asks {
+		return 0, fmt.Errorf("prepare made %d requests to STS, want %d", got, i.asks)
 	}
 	return took, nil
 }
@@ -217,7 +208,7 @@ func (i *issuer) prepare(ctx context.Context, told []string, flags ...string) (t
 func (i *issuer) claims() map[string]any {
 	id := strconv.FormatInt(i.job, 10)
 	return map[string]any{
-		"iss": i.gitlab.Issuer(), "aud": audience, "exp": time.Now().Add(time.Hour).Unix(),
+		"iss": i.gitlab.Issuer(), "aud": audience, "iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
 		"sub":    "project_path:acme/shop:ref_type:branch:ref:main",
 		"job_id": id, "project_id": "42", "job_project_id": "42", "pipeline_id": "4242",
 		"namespace_path": "acme", "project_path": "acme/shop", "ref": "main", "ref_type": "branch", "ref_protected": "true",

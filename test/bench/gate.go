@@ -72,7 +72,7 @@ func (b bencher) gate(ctx context.Context) ([]result, error) {
 func (t *tree) make() error {
 	kinds := []string{"access key id", "secret access key", "session token", "ID token"}
 	var needles []byte
-	for i, secret := range secrets() {
+	for i, secret := range secrets(maskMode) {
 		t.secrets = append(t.secrets, mask.Named{Kind: kinds[i], Value: secret})
 		needles = append(needles, bytes.Join(append(mask.Forms(secret), nil), []byte("\n"))...)
 	}

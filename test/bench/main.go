@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -22,7 +23,7 @@ import (
 )
 
 func main() {
-	if len(os.Args) == 2 && (os.Args[1] == copyMode || os.Args[1] == maskMode) {
+	if len(os.Args) == 2 && slices.Contains([]string{copyMode, maskMode, manyMode}, os.Args[1]) {
 		if err := copier(os.Args[1]); err != nil {
 			fmt.Fprintln(os.Stderr, "bench:", err)
 			os.Exit(1)
@@ -83,6 +84,7 @@ func measure(ctx context.Context) (all []result, err error) {
 		{"process start", b.processStart},
 		{"credentials", b.credentials},
 		{"masking", b.masking},
+		{"sources", b.sources},
 		{"gate", b.gate},
 		{"whole jobs", b.jobs},
 		{"endpoint", b.endpoint},

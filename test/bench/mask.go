@@ -22,10 +22,12 @@ const (
 	maskRounds = 7
 	copyMode   = "-copy" // this program as a plain copier from its input to its output
 	maskMode   = "-mask" // and as a copier that masks
+	manyMode   = "-many" // what six sources give
 )
 
-// secrets are like those of a real job: as long, and of the same letters.
-func secrets() []mask.Secret {
+// secrets are like those of a real job: as long, and of the same letters. In manyMode they are those
+// of six sources.
+func secrets(mode string) []mask.Secret {
 	random := rand.New(rand.NewPCG(1, 2))
 	text := func(prefix, letters string, n int) mask.Secret {
 		secret := make([]byte, n)
@@ -35,9 +37,15 @@ func secrets() []mask.Secret {
 		return mask.NewSecret(string(secret))
 	}
 	const upper, all = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-	return []mask.Secret{
+	given := []mask.Secret{
 		text("ASIA", upper, 20), text("", all, 40), text("IQoJb3JpZ2luX2Vj", all, 1200), text("eyJhbGciOiJSUzI1NiIs", all[:62], 2000),
 	}
+	if mode == manyMode {
+		for range 5 {
+			given = append(given, text("v-jwt-", all[:62], 24), text("", all[:62], 32), text("postgres://v-jwt-", all[:62], 90), text("hvs.CAESI", all[:62], 800))
+		}
+	}
+	return given
 }
 
 // copier is the program in one of its modes: it copies by 64 KiB, as the run
@@ -46,8 +54,8 @@ func copier(mode string) error {
 	var to io.Writer = os.Stdout
 	buffer := make([]byte, 64<<10)
 	available := func() []byte { return buffer }
-	if mode == maskMode {
-		needles, err := mask.NewNeedles(secrets()...)
+	if mode != copyMode {
+		needles, err := mask.NewNeedles(secrets(mode)...)
 		if err != nil {
 			return err
 		}
@@ -80,7 +88,7 @@ func ciLog(n int, hits bool) []byte {
 		"2026-01-02T10:11:%02d.%03dZ INFO  [main] ApplicationTests - Started in %d seconds\n",
 		"sha256:%x%x Pulling fs layer\n",
 	}
-	random, given := rand.New(rand.NewPCG(3, 4)), secrets()
+	random, given := rand.New(rand.NewPCG(3, 4)), secrets(maskMode)
 	log := make([]byte, 0, n+4096)
 	for next := 1 << 20; len(log) < n; {
 		line := lines[random.IntN(len(lines))]
@@ -100,7 +108,7 @@ func ciLog(n int, hits bool) []byte {
 // masking compares a copier that masks with one that does not, each between two
 // pipes, as a stage is between a script and the runner.
 func (b bencher) masking(ctx context.Context) ([]result, error) {
-	first := secrets()[2].Reveal()[:1]
+	first := secrets(maskMode)[2].Reveal()[:1]
 	inputs := []struct {
 		what  string
 		data  []byte

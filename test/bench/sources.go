@@ -32,10 +32,10 @@ func (b bencher) sources(ctx context.Context) ([]result, error) {
 	}
 	defer i.close()
 	var all []result
-	for _, part := range []func(context.Context, *issuer) (result, error){b.vault, b.files, b.manyMasks, b.manyStarts} {
+	for n, part := range []func(context.Context, *issuer) (result, error){b.vault, b.files, b.manyMasks, b.manyStarts} {
 		one, err := part(ctx, i)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("row %d: %w", n+1, err)
 		}
 		all = append(all, one)
 	}
@@ -50,7 +50,11 @@ func (b bencher) vault(ctx context.Context, i *issuer) (result, error) {
 		r.note = err.Error()
 		return r, nil
 	}
-	users, err := lab.StartPostgres(ctx, lab.PostgresOptions{Dir: filepath.Join(b.dir, "postgres")})
+	dir := filepath.Join(b.dir, "postgres")
+	if err := errors.Join(os.Mkdir(dir, 0o755), os.Chmod(b.dir, 0o711)); err != nil { // PostgreSQL has a user of its own
+		return r, err
+	}
+	users, err := lab.StartPostgres(ctx, lab.PostgresOptions{Dir: dir})
 	if err != nil {
 		return r, err
 	}
@@ -127,7 +131,7 @@ func (b bencher) files(ctx context.Context, i *issuer) (result, error) {
 	const clouds = `[[tenant.source]]
 name = "gcp"
 provider = "gcp"
-workload_identity_provider = "projects/1/locations/global/workloadIdentityPools/p/providers/x"
+workload_identity_provider = "projects/1/locations/global/workloadIdentityPools/pool/providers/gitlab"
 service_account = "deploy@p.iam.gserviceaccount.com"
 project = "p"
 probe = false

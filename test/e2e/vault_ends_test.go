@@ -66,7 +66,7 @@ func (w *vaultWorld) fails(t *testing.T, job coordinator.Job, reason string) str
 // TestVaultRefuses: what Vault refuses is the failure of who can change it, and is not tried again; a
 // Vault that is away is tried again, and nothing is given that another source of the job lacks. No
 // user is left.
-func TestVaultRefuses(t *testing.T) { //nolint:tparallel // one after another: they change Vault
+func TestVaultRefuses(t *testing.T) {
 	t.Parallel()
 	w := newVaultWorld(t, away)
 	first := w.client("echo the script runs")
