@@ -6,19 +6,46 @@ import (
 )
 
 const (
-	blockLen = 4  // bytes of a block
-	hashBits = 17 // of a block's hash: the table fits the L1 cache, and few blocks collide
+	blockLen = 4 // bytes of a block
+	// hashBits and maxHashBits bound the bits of a block's hash. A table of few forms fits the L1
+	// cache; one of many is larger, so that few blocks of a text are in it by chance.
+	hashBits, maxHashBits = 17, 20
+	fewForms              = 40 // that a table of hashBits has room for
 )
 
 // blockSet has the blocks that windows can have, in the text as it is, with line breaks, and
 // with tokens for characters. A window is the first bytes of a form in a text, and has the
 // same length for all forms.
 type blockSet struct {
-	bits [1 << (hashBits - 5)]uint32 // has a bit for each hash of a block
+	bits  []uint32 // has a bit for each hash of a block
+	shift int      // 32 less the bits of a hash
 	// early has for each byte at which of the first places of a form it can be, as bits
 	// from 0 on.
 	early   [256]byte
-	escapes bool // a form can begin with a token for a character
+	escapes bool              // a form can begin with a token for a character
+	tokens  map[byte][]string // spellings of the characters that were asked for
+}
+
+// newBlockSet returns a blockSet for that many forms.
+func newBlockSet(forms int) blockSet {
+	bits := hashBits
+	for room := fewForms; room < forms && bits < maxHashBits; room *= 2 {
+		bits++
+	}
+	return blockSet{bits: make([]uint32, 1<<(bits-5)), shift: 32 - bits, tokens: map[byte][]string{}}
+}
+
+// spellings returns the tokens for a character.
+func (s *blockSet) spellings(c byte) []string {
+	if !isEscapable(c) {
+		return nil
+	}
+	tokens, known := s.tokens[c]
+	if !known {
+		tokens = spellings(c)
+		s.tokens[c] = tokens
+	}
+	return tokens
 }
 
 // block is the beginning of a block: n bytes, of which the first is the lowest.
@@ -57,7 +84,7 @@ func (s *blockSet) enter(form []byte, stride int) {
 	s.escapes = s.escapes || isEscapable(form[0])
 	for i, c := range form[:stride] {
 		s.add(block{}, form[i:])
-		for _, token := range spellings(c) {
+		for _, token := range s.spellings(c) {
 			for at := 1; at < len(token); at++ {
 				s.add(block{}.withToken(token[at:]), form[i+1:])
 			}
@@ -78,25 +105,23 @@ func (s *blockSet) add(b block, rest []byte) {
 // addText adds all blocks that begin with b and go on with the bytes of rest at once.
 func (s *blockSet) addText(b block, rest []byte) {
 	if b.n == blockLen {
-		h := hash(b.bits)
+		h := s.hash(b.bits)
 		s.bits[h>>5] |= 1 << (h & 31)
 		return
 	}
 	s.add(b.with(rest[0]), rest[1:])
-	if isEscapable(rest[0]) {
-		for _, token := range spellings(rest[0]) {
-			s.add(b.withToken(token), rest[1:])
-		}
+	for _, token := range s.spellings(rest[0]) {
+		s.add(b.withToken(token), rest[1:])
 	}
 }
 
 // hash returns the index of a block in the table.
-func hash(bits uint32) uint32 { return bits * 0x9E3779B1 >> (32 - hashBits) }
+func (s *blockSet) hash(bits uint32) uint32 { return bits * 0x9E3779B1 >> s.shift }
 
 // has reports whether a window can have the block that data begins with.
 func (s *blockSet) has(data []byte) bool {
 	_ = data[blockLen-1] // the compiler then needs only one check and one load
-	h := hash(uint32(data[0]) | uint32(data[1])<<8 | uint32(data[2])<<16 | uint32(data[3])<<24)
+	h := s.hash(uint32(data[0]) | uint32(data[1])<<8 | uint32(data[2])<<16 | uint32(data[3])<<24)
 	return s.bits[h>>5]&(1<<(h&31)) != 0
 }
 

@@ -106,7 +106,7 @@ func (n *Needles) withForms(forms [][]byte, owners []int) *Needles {
 // newNeedles returns Needles that find forms. Each form must have at least blockLen bytes.
 // For each form, owners has the position of its secret, in ascending order.
 func newNeedles(forms [][]byte, owners []int) *Needles {
-	n := &Needles{trie: newTrie(forms), forms: forms, owners: owners, stride: maxStride}
+	n := &Needles{trie: newTrie(forms), forms: forms, owners: owners, stride: maxStride, blocks: newBlockSet(len(forms))}
 	for _, form := range forms {
 		n.stride = min(n.stride, len(form)-blockLen+1)
 	}
@@ -132,9 +132,19 @@ func (n *Needles) nextStart(data []byte, i int) int {
 	}
 	// The last bytes are less than a window.
 	if at -= ahead; n.mayEnd(data[at:]) {
-		return at
+		return at + n.native(data[at:])
 	}
 	return len(data)
+}
+
+// native returns the index in text, which is less than a window, behind the last block of no window:
+// no form begins in front of it.
+func (n *Needles) native(text []byte) int {
+	i := len(text) - blockLen
+	for i >= 0 && n.blocks.has(text[i:]) {
+		i--
+	}
+	return max(i+1, 0)
 }
 
 // foreign returns -1 if text may be a window without its last block. Otherwise no window

@@ -82,8 +82,10 @@ func (r *reader) pass(p []byte, i int) int {
 	}
 	begins := n.blocks.begins(p[i]) && (what == unfinished || what == character && n.first[char] != root)
 	switch {
-	case what == lineBreak && r.at != root:
+	case what == lineBreak && r.at != root && (end == len(p) || p[end] != escape):
 		return r.passBreak(p, i, end)
+	case (what == lineBreak || what == sequence) && r.at != root:
+		return r.passSequence(p, i)
 	case what != text && r.at != root, begins:
 		return i
 	}
@@ -106,6 +108,44 @@ func (r *reader) passBreak(p []byte, i, end int) int {
 	}
 	r.at = after
 	return end + 1
+}
+
+// passSequence is pass for escape sequences behind the beginning of a form, with one line break at
+// most. With many secrets most characters begin a form, and nearly none goes on behind a sequence.
+func (r *reader) passSequence(p []byte, i int) int {
+	n, at := r.needles, r.at
+	end := behindSequences(p, i)
+	if end == len(p) || end-i > maxGap || isSpecial(p[end]) {
+		return i
+	}
+	seen := n.next(r.at, p[end])
+	for _, c := range p[i : end+1] {
+		if at = n.next(at, c); n.endsAt(at) {
+			return i
+		}
+	}
+	if n.endsAt(seen) || seen != root && (seen != at || seen != n.first[p[end]]) {
+		return i
+	}
+	r.at = at
+	return end + 1
+}
+
+// behindSequences returns the index in p behind the escape sequences from i on, and behind one line
+// break among them.
+func behindSequences(p []byte, i int) int {
+	for line := false; i < len(p) && isSpecial(p[i]); {
+		end, what := i, unfinished
+		for what == unfinished && end < len(p) && end-i < maxToken {
+			end++
+			what, _ = classify(p[i:end])
+		}
+		if what != sequence && (what != lineBreak || line) {
+			break
+		}
+		i, line = end, line || what == lineBreak
+	}
+	return i
 }
 
 // step reads one byte for both readings. The next byte has the offset end.

@@ -36,12 +36,9 @@ func isEscapable(c byte) bool {
 	return false
 }
 
-// spellings returns the tokens for a character. Of those with zeros in front of a number
+// spellings returns the tokens for a character that isEscapable. Of those with zeros in front of a number
 // it has enough for all sequences of four bytes.
 func spellings(c byte) []string {
-	if !isEscapable(c) {
-		return nil
-	}
 	lower, upper := strconv.FormatUint(uint64(c), 16), strings.ToUpper(strconv.FormatUint(uint64(c), 16))
 	tokens := []string{`\u00` + lower, `\u00` + upper}
 	if c == '/' {
