@@ -159,9 +159,9 @@ func checkPath(text, want string) (string, error) {
 // letters has the letters and digits of names in Vault.
 const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
 
-// readRole reads the name of a role.
+// readRole reads the name of a role. That it must not be empty is for check.
 func readRole(text string) (string, error) {
-	if text == "" || len(text) > maxText || strings.Trim(text, letters+".@-") != "" {
+	if len(text) > maxText || strings.Trim(text, letters+".@-") != "" {
 		return "", fmt.Errorf("%s: want the name of a role of the auth method", tenant.Quote(text))
 	}
 	return text, nil

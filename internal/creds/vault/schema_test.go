@@ -3,6 +3,7 @@ package vault_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -95,8 +96,9 @@ func TestSource(t *testing.T) {
 	if s := settings(t, good); s.AuthPath != "jwt" || s.Token {
 		t.Errorf("%+v", s)
 	}
-	if s := settings(t, "address = \"http://127.0.0.1:8200\"\nrole = \"r\"\ntoken = true\n"); len(s.Reads) != 0 {
-		t.Errorf("%+v", s)
+	s := settings(t, "address = \"http://127.0.0.1:8200\"\nrole = \"r\"\ntoken = true\n")
+	if names, always := s.Sets(); len(s.Reads) != 0 || !slices.Equal(names, []string{"VAULT_TOKEN", "VAULT_ADDR"}) || !always {
+		t.Errorf("%+v sets %q", s, names)
 	}
 }
 
@@ -167,6 +169,11 @@ func TestRefused(t *testing.T) {
 		"a namespace":         {"namespace = \"/x\"\n" + good, "/p:10: " + of + `namespace: "/x": want the name of a namespace`},
 		"an auth path":        {"auth_path = \"auth/jwt\"\n" + good, "/p:10: " + of + "auth_path: want the path without auth/"},
 		"auth above":          {"auth_path = \"../sys\"\n" + good, "/p:10: " + of + "auth_path: "},
+		"an empty role":       {change(`"deploy"`, `""`), "/p:7: " + of + "role is missing"},
+		"a long role":         {change(`"deploy"`, `"`+strings.Repeat("r", 257)+`"`), "want the name of a role"},
+		"a long path":         {change("database/", strings.Repeat("d", 250)), "want a path such as"},
+		"a path here":         {change("database/", "database/./"), "read 1: path: "},
+		"a blank at the end":  {change("deploy\"\nenv", "deploy \"\nenv"), "/p:13: " + of + "read 1: path: "},
 		"a role":              {change(`"deploy"`, `"a b"`), "/p:11: " + of + `role: "a b": want the name of a role`},
 		"a relative bundle":   {"ca_bundle = \"x\"\n" + good, "/p:10: " + of + "ca_bundle: "},
 		"no path":             {change("path = \"database/creds/deploy\"\n", ""), "/p:12: " + of + "read 1: path is missing"},
@@ -201,6 +208,19 @@ func TestRefused(t *testing.T) {
 	}
 	if _, err := compile(strings.Replace(good, "{password}", "x", 1) + "plain = [\"PGPASSWORD\"]\n"); err != nil {
 		t.Errorf("a plain text: %v", err)
+	}
+}
+
+// TestBounds: what is as long as it may be is taken.
+func TestBounds(t *testing.T) {
+	t.Parallel()
+	role, path := strings.Repeat("r", 256), strings.Repeat("d", 250)+"deploy"
+	keys := strings.NewReplacer(`"deploy"`, `"`+role+`"`, "database/creds/deploy", path, "PGPASSWORD", pairs(49)+", PGPASSWORD").Replace(good)
+	for i := range 19 {
+		keys += fmt.Sprintf("[[tenant.source.read]]\npath = \"x\"\nenv = { X_%d = \"{b}\" }\n", i)
+	}
+	if s := settings(t, keys); s.Role != role || s.Reads[0].Path != path || len(s.Reads) != 20 || len(s.Reads[0].Env) != 50 {
+		t.Errorf("%+v", s)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"rolecall/internal/tenant"
@@ -61,7 +62,7 @@ func next(text string) (one piece, rest string, err error) {
 // check returns an error if a place, whose text is inner, is not for a field.
 func (p piece) check(inner string) error {
 	switch {
-	case p.field == "" || len(p.field) > maxField || strings.TrimSpace(p.field) != p.field || tenant.Quote(p.field) != `"`+p.field+`"`:
+	case p.field == "" || len(p.field) > maxField || strings.TrimSpace(p.field) != p.field || strconv.Quote(p.field) != `"`+p.field+`"`:
 		return fmt.Errorf("{%s} is not the name of a field", strings.Trim(tenant.Quote(inner), `"`))
 	case strings.Contains(inner, "|") && p.form != "url" && p.form != "json":
 		return fmt.Errorf("{%s}: after the | comes url or json", strings.Trim(tenant.Quote(inner), `"`))

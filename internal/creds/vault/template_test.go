@@ -96,4 +96,7 @@ func TestBadTemplates(t *testing.T) {
 			t.Errorf("%s: %v, %v, want %q", text, got, err, want)
 		}
 	}
+	if _, err := vault.ParseTemplate("{" + strings.Repeat("a", 80) + "}"); err != nil {
+		t.Error(err)
+	}
 }
