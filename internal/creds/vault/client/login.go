@@ -49,7 +49,7 @@ func (c call) login(ctx context.Context) (login, error) {
 	switch {
 	case auth != nil && auth.MFA != nil && auth.Token == "":
 		return login{}, c.badRole("the role asks for a second factor, which no job has")
-	case auth == nil || auth.Token == "" || len(auth.Token) < mask.MinLen || len(auth.Token) > maxToken || !printable(auth.Token):
+	case auth == nil || len(auth.Token) < mask.MinLen || len(auth.Token) > maxToken || !printable(auth.Token):
 		return login{}, c.odd("its answer to the login has no token")
 	}
 	in := login{token: mask.NewSecret(auth.Token), until: after(auth.Seconds), batch: auth.Type == "batch" || auth.Type == "" && auth.Accessor == ""}
