@@ -61,7 +61,7 @@ func TestRevoke(t *testing.T) {
 // TestRevokeNothing: what is no Handle revokes nothing, and a server that is away is told.
 func TestRevokeNothing(t *testing.T) {
 	t.Parallel()
-	for _, bad := range []string{"", "{", "{}", `{"address":"https://127.0.0.1:1"}`} {
+	for _, bad := range []string{"", "{", "{}", `{"address":"https://127.0.0.1:1"}`, `{"address":"http://127.0.0.1:1","namespace":1,"token":"SECRETSECRET"}`} {
 		if err := (client.Provider{}).Revoke(t.Context(), []byte(bad)); err == nil || !strings.Contains(err.Error(), "cannot be read") {
 			t.Errorf("%q: %v", bad, err)
 		}
