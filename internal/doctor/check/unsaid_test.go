@@ -123,6 +123,7 @@ func userUnsaid() []unsaid {
 		{"no runner of all tenants", func(*testing.T, *host) {}, "every tenant"},
 		{"a user of another executor", driver("docker", "/rolecall/run", `"--run-as", "ci-none"`), "ci-none"},
 		{"another driver", driver("custom", "/other/run", ""), `runner "x"`},
+		{"a driver that is not rolecall", driver("custom", "/bin/sh", ""), "bin/config"},
 		{"a user of another driver", driver("custom", "/other/run", `"--run-as", "ci-none"`), "ci-none"},
 		{"a user among unknown flags", inRunners(`"--config",`, `"--run-as", "ci-none", "--odd", "--config",`), `user "ci-none"`},
 	}
