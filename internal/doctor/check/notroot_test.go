@@ -39,7 +39,7 @@ func TestContainersNotRoot(t *testing.T) {
 	inPolicy(`cache_dir = "DIR/cache"`, `cache_dir = "/usr"`)(t, h) // of root
 	h.runners += "[[runners]]\nexecutor = \"custom\"\n[runners.custom]\nrun_exec = \"/rolecall/run\"\nconfig_args = [\"--no-policy\", \"--run-as\", \"list\"]\n"
 	findings := h.check(t)
-	for _, ofRoot := range []string{"user namespace can be made", "scripts run as root", "refuses jobs without a unix user", "| home_skeleton |", "neither root nor you"} {
+	for _, ofRoot := range []string{"user namespace can be made", "scripts run as root", "refuses jobs without a unix user", "| home_skeleton |", "belongs to user 0"} {
 		if strings.Contains(text(findings), ofRoot) {
 			t.Errorf("%q in\n%s", ofRoot, text(findings))
 		}
