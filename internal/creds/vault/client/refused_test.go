@@ -44,6 +44,7 @@ func TestLogins(t *testing.T) {
 		"no handler":     {refused(404, "no handler for route SECRET"), fault.SourceDenied, []string{"vault auth list"}},
 		"sealed":         {refused(503, "Vault is sealed"), fault.NoSource, []string{"1 try: Vault is sealed", "vault operator unseal"}},
 		"down":           {said(503, "SECRET"), fault.NoSource, []string{"3 tries: it answers with HTTP status 503"}},
+		"another sealed": {refused(500, "sealed SECRET"), fault.NoSource, []string{"1 try: it answers with HTTP status 500"}},
 		"broken":         {refused(500, "SECRET"), fault.NoSource, []string{"1 try: it answers with HTTP status 500", "a database"}},
 		"too many":       {refused(429, "SECRET"), fault.NoSource, []string{"3 tries: it answers with HTTP status 429"}},
 		"not consistent": {refused(412, "SECRET"), fault.NoSource, []string{"3 tries: it answers with HTTP status 412"}},

@@ -26,6 +26,7 @@ func TestRevoke(t *testing.T) {
 		"gone":         {403, `{"errors":["2 errors occurred: permission denied, invalid token SECRET"]}`, "", ""},
 		"not allowed":  {403, `{"errors":["permission denied SECRET"]}`, fault.BadSource, "HTTP status 403; the policy default of Vault"},
 		"batch":        {400, `{"errors":["batch tokens cannot be revoked"]}`, fault.BadSource, "HTTP status 400"},
+		"another no":   {400, `{"errors":["invalid token"]}`, fault.BadSource, "HTTP status 400"},
 		"a page":       {200, "<html>SECRET", fault.BadSource, "HTTP status 200"},
 		"a page of no": {403, "<html>invalid token", fault.BadSource, "HTTP status 403"},
 		"sealed":       {503, `{"errors":["Vault is sealed"]}`, fault.NoSource, "1 try: Vault is sealed; somebody must unseal it"},
