@@ -60,9 +60,9 @@ type secret struct {
 // https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2#read-secret-version
 func (s secret) fields() map[string]any {
 	inner, isData := s.Data["data"].(map[string]any)
-	about, isKnown := s.Data["metadata"].(map[string]any)
+	about, _ := s.Data["metadata"].(map[string]any) // nil has no version
 	_, hasVersion := about["version"]
-	if isData && isKnown && hasVersion && len(s.Data) == 2 {
+	if isData && hasVersion && len(s.Data) == 2 {
 		return inner
 	}
 	return s.Data
