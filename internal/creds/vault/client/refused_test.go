@@ -52,6 +52,7 @@ func TestLogins(t *testing.T) {
 		"a redirect": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "https://SECRET.example", http.StatusTemporaryRedirect)
 		}, fault.BadSource, []string{"does not answer as Vault does", "HTTP status 307", "a redirect"}},
+		"another status": {refused(405, "audience SECRET"), fault.BadSource, []string{"HTTP status 405"}},
 		"a page":         {said(200, "<html>SECRET</html>"), fault.BadSource, []string{"its answer to the login is not that of Vault"}},
 		"http for https": {said(400, "Client sent an HTTP request to an HTTPS server. SECRET"), fault.BadSource, []string{"HTTP status 400"}},
 		"more than JSON": {said(200, `{"auth":{"client_token":"`+vaultToken+`","lease_duration":60}} {}`), fault.BadSource, []string{"is not that of Vault"}},
