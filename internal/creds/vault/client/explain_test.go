@@ -81,3 +81,21 @@ func TestNobodysRole(t *testing.T) {
 		t.Errorf("%v", labels)
 	}
 }
+
+// TestClaims: a refusal shows the claims that a role usually looks at, and no line for one that is not known.
+func TestClaims(t *testing.T) {
+	t.Parallel()
+	for said, last := range map[string]string{`claim "SECRET" is missing`: "", `claim "environment" is missing`: "\nenvironment  "} {
+		s := start(t, answers{"auth/jwt/login": refused(http.StatusBadRequest, said)}, httptest.NewServer)
+		_, err := from(s.URL, one).issue(t)
+		got := ""
+		for _, row := range fault.Rows(err) {
+			if row.Label == "this job" {
+				got = row.Text
+			}
+		}
+		if want := token().Claims.Told() + last; got != want {
+			t.Errorf("%s: %q, want %q", said, got, want)
+		}
+	}
+}

@@ -32,6 +32,7 @@ func TestLogins(t *testing.T) {
 		"malformed":      {refused(400, "error validating token: malformed jwt"), fault.SourceRejected, []string{config}},
 		"a claim":        {refused(400, `error validating claims: claim "ref" does not match any associated bound claim values SECRET`), fault.SourceDenied, []string{"does not allow this job", "must allow this ref", "ref  feature/x", "bound_claims", role}},
 		"a missing one":  {refused(400, `error validating claims: claim "environment" is missing`), fault.SourceDenied, []string{"must allow this environment", "environment  \n"}},
+		"a group":        {refused(400, `"environment" claim not found in token`), fault.SourceDenied, []string{"must allow this environment"}},
 		"the subject":    {refused(400, "error validating token: invalid subject (sub) claim"), fault.SourceDenied, []string{"must allow this sub"}},
 		"another claim":  {refused(400, `claim "SECRET" not found in token`), fault.SourceDenied, []string{"the bound claims of the role must allow the job"}},
 		"expired":        {refused(400, "error validating token: invalid expiration time (exp) claim: token is expired"), fault.ForeignToken, []string{"has expired, as Vault sees it", "run the job again"}},
