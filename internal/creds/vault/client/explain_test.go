@@ -99,3 +99,20 @@ func TestClaims(t *testing.T) {
 		}
 	}
 }
+
+// TestWords: each word by which Vault says why it refuses a login is understood alone.
+func TestWords(t *testing.T) {
+	t.Parallel()
+	for says, want := range map[string]string{
+		"could not be found": "no such role", "missing role": "no such role", "OIDC role_type": "no such role",
+		"Token not yet valid": "one of the future", "issued in the future": "one of the future",
+		"fetching keys": "could not read the keys", "OIDC discovery": "could not read the keys",
+		"error configuring token validator": "could not read the keys", "could not load configuration": "could not read the keys",
+		"signature": "know the keys", "malformed": "know the keys", "unsigned": "know the keys", "algorithm": "know the keys",
+	} {
+		s := start(t, answers{"auth/jwt/login": refused(http.StatusBadRequest, says)}, httptest.NewServer)
+		if _, err := from(s.URL, one).issue(t); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", says, err, want)
+		}
+	}
+}
