@@ -22,8 +22,14 @@ type blockSet struct {
 	// early has for each byte at which of the first places of a form it can be, as bits
 	// from 0 on.
 	early   [256]byte
-	escapes bool              // a form can begin with a token for a character
-	tokens  map[byte][]string // spellings of the characters that were asked for
+	escapes bool             // a form can begin with a token for a character
+	spelled map[byte]spelled // of the characters that were asked for
+}
+
+// spelled is what blocks can have of the tokens for a character, each once.
+type spelled struct {
+	heads [blockLen + 1][]string // by a number of bytes: the tokens, cut to that many
+	tails []string               // what tokens end with, without their first byte or more, cut to a block
 }
 
 // newBlockSet returns a blockSet for that many forms.
@@ -32,20 +38,44 @@ func newBlockSet(forms int) blockSet {
 	for room := fewForms; room < forms && bits < maxHashBits; room *= 2 {
 		bits++
 	}
-	return blockSet{bits: make([]uint32, 1<<(bits-5)), shift: 32 - bits, tokens: map[byte][]string{}}
+	return blockSet{bits: make([]uint32, 1<<(bits-5)), shift: 32 - bits, spelled: map[byte]spelled{}}
 }
 
-// spellings returns the tokens for a character.
-func (s *blockSet) spellings(c byte) []string {
+// of returns what blocks can have of the tokens for a character.
+func (s *blockSet) of(c byte) spelled {
 	if !isEscapable(c) {
-		return nil
+		return spelled{}
 	}
-	tokens, known := s.tokens[c]
+	all, known := s.spelled[c]
 	if !known {
-		tokens = spellings(c)
-		s.tokens[c] = tokens
+		all = newSpelled(spellings(c))
+		s.spelled[c] = all
 	}
-	return tokens
+	return all
+}
+
+// newSpelled returns what blocks can have of tokens.
+func newSpelled(tokens []string) spelled {
+	var all spelled
+	for _, token := range tokens {
+		for room := range all.heads {
+			all.heads[room] = append(all.heads[room], token[:min(room, len(token))])
+		}
+		for at := 1; at < len(token); at++ {
+			all.tails = append(all.tails, token[at:min(at+blockLen, len(token))])
+		}
+	}
+	for room := range all.heads {
+		all.heads[room] = once(all.heads[room])
+	}
+	all.tails = once(all.tails)
+	return all
+}
+
+// once returns texts without repeats.
+func once(texts []string) []string {
+	slices.Sort(texts)
+	return slices.Compact(texts)
 }
 
 // block is the beginning of a block: n bytes, of which the first is the lowest.
@@ -84,10 +114,8 @@ func (s *blockSet) enter(form []byte, stride int) {
 	s.escapes = s.escapes || isEscapable(form[0])
 	for i, c := range form[:stride] {
 		s.add(block{}, form[i:])
-		for _, token := range s.spellings(c) {
-			for at := 1; at < len(token); at++ {
-				s.add(block{}.withToken(token[at:]), form[i+1:])
-			}
+		for _, tail := range s.of(c).tails {
+			s.add(block{}.withToken(tail), form[i+1:])
 		}
 	}
 }
@@ -110,8 +138,8 @@ func (s *blockSet) addText(b block, rest []byte) {
 		return
 	}
 	s.add(b.with(rest[0]), rest[1:])
-	for _, token := range s.spellings(rest[0]) {
-		s.add(b.withToken(token), rest[1:])
+	for _, head := range s.of(rest[0]).heads[blockLen-b.n] {
+		s.add(b.withToken(head), rest[1:])
 	}
 }
 

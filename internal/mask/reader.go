@@ -85,7 +85,7 @@ func (r *reader) pass(p []byte, i int) int {
 	case what == lineBreak && r.at != root && (end == len(p) || p[end] != escape):
 		return r.passBreak(p, i, end)
 	case (what == lineBreak || what == sequence) && r.at != root:
-		return r.passSequence(p, i)
+		return r.passSequence(p, i, behindSequences(p, end, what == lineBreak))
 	case what != text && r.at != root, begins:
 		return i
 	}
@@ -112,9 +112,9 @@ func (r *reader) passBreak(p []byte, i, end int) int {
 
 // passSequence is pass for escape sequences behind the beginning of a form, with one line break at
 // most. With many secrets most characters begin a form, and nearly none goes on behind a sequence.
-func (r *reader) passSequence(p []byte, i int) int {
+// They end before p[end].
+func (r *reader) passSequence(p []byte, i, end int) int {
 	n, at := r.needles, r.at
-	end := behindSequences(p, i)
 	if end == len(p) || end-i > maxGap || isSpecial(p[end]) {
 		return i
 	}
@@ -131,10 +131,10 @@ func (r *reader) passSequence(p []byte, i int) int {
 	return end + 1
 }
 
-// behindSequences returns the index in p behind the escape sequences from i on, and behind one line
-// break among them.
-func behindSequences(p []byte, i int) int {
-	for line := false; i < len(p) && isSpecial(p[i]); {
+// behindSequences returns the index in p behind the escape sequences from i on, and behind a line
+// break among them unless there was one before.
+func behindSequences(p []byte, i int, line bool) int {
+	for i < len(p) && isSpecial(p[i]) {
 		end, what := i, unfinished
 		for what == unfinished && end < len(p) && end-i < maxToken {
 			end++
