@@ -79,7 +79,6 @@ func serviceFaults() []fault {
 		{"unit over that of a package", all(serving(""), func(t *testing.T, h *host) {
 			h.write(t, "root/usr/lib/systemd/system/gitlab-runner.service", strings.Replace(h.inDir(unitOf), "[Service]", "[Service]\nUser=ci", 1), 0o644)
 		}), want{check.OK, area, "fit"}},
-		{"unit made at run time", writing("root/run/systemd/system/x.service", "[Service]\nUser="+alphaUser+"\n", 0o644), want{check.Fix, "beside jobs", "x.service"}},
 		{"user taken back", serving("User=ci\nUser="), want{check.OK, area, "fit"}},
 		{"commented out", serving("# User=ci\n;User=ci"), want{check.OK, area, "fit"}},
 		{"dynamic user", serving("DynamicUser=yes"), want{check.Fix, area, "only root can run"}},
@@ -146,8 +145,16 @@ func besideFaults() []fault {
 		{"folder of at", ofAlpha("root/var/spool/at/spool/x"), want{check.OK, area, "no cron job"}},
 		{"at of others", writing("root/var/spool/cron/atjobs/a0000101c0b1a2", "", 0o700), want{check.OK, area, "no cron job"}},
 		{"lingering", writing("root/var/lib/systemd/linger/"+alphaUser, "", 0o644), want{check.Fix, area, `"www-data" lingers`}},
-		{"service", writing("root/usr/lib/systemd/system/x.service", "[Service]\nUser="+alphaUser+"\n", 0o644), want{check.Fix, area, `x.service runs as user "www-data"`}},
+		{"service", serviceIn("usr/lib"), want{check.Fix, area, `x.service runs as user "www-data"`}},
+		{"service of an older host", serviceIn("lib"), want{check.Fix, area, `x.service runs as user "www-data"`}},
+		{"service of this host alone", serviceIn("usr/local/lib"), want{check.Fix, area, `x.service runs as user "www-data"`}},
+		{"service made at run time", serviceIn("run"), want{check.Fix, area, `x.service runs as user "www-data"`}},
 	}
+}
+
+// serviceIn gives a host a service of the user of alpha, in one of systemd's folders.
+func serviceIn(dir string) func(*testing.T, *host) {
+	return writing("root/"+dir+"/systemd/system/x.service", "[Service]\nUser="+alphaUser+"\n", 0o644)
 }
 
 // ofAlpha writes a file, and gives it and its folder to the user of alpha.

@@ -18,6 +18,7 @@ func TestProfileOfHost(t *testing.T) {
 	}
 	for profile, want := range map[string]string{
 		"echo hello\n":       "prints into every job log: hello | correct /etc/profile and /etc/profile.d\n",
+		"echo in $HOME\n":    "prints into every job log: in HOME | correct /etc/profile and /etc/profile.d\n", // a temporary one, which has no other name
 		"exit 3\n":           " with 3, and no script runs:  | correct /etc/profile and /etc/profile.d\n",
 		"trap 'exit 3' EXIT": "ends with 3 after a script that succeeded:  | correct the files in /etc that bash reads at its end\n",
 	} {

@@ -58,6 +58,7 @@ func runnerFaults() []fault {
 		{"broken config", inRunners("shutdown_timeout", "token = glrt-SECRET\nshutdown_timeout"), want{check.Fix, "runner's config", "config.toml:1: GitLab Runner cannot read this TOML"}},
 		{"odd type", inRunners("= 60\n[[", "= \"SECRET\"\n[["), want{check.Fix, "runner's config", "config.toml:1"}},
 		{"a driver by its programs", inRunners("DIR/libexec/rolecall", "/opt/driver"), want{check.Fix, beta, "config_exec: stat /opt/driver/config: no such file"}},
+		{"a driver by its folder", inRunners("DIR/libexec/rolecall/", "/opt/rolecall/my-"), want{check.Fix, beta, "config_exec: stat /opt/rolecall/my-config: no such file"}},
 		{"no runner", inRunners(`"custom"`, `"shell"`), want{check.Fix, "runner's config", "no runner"}},
 		{"more than flags", inRunners(`"beta"`, `"beta", "extra"`), want{check.Fix, beta, `are not flags of rolecall: unexpected argument "extra"`}},
 		{"odd flags", inRunners("--tenant", "--tenants"), want{check.Fix, beta, "are not flags of rolecall: flag provided but not defined: -tenants"}},

@@ -111,10 +111,13 @@ func TestProxy(t *testing.T) {
 	inPolicy(`endpoint = "STS"`, "endpoint = \"https://sts.example\"\nproxy = \""+proxy("policy file")+"\"")(t, h)
 	inRunners(`url = "GITLAB"`, `url = "https://gitlab.example"`)(t, h)
 	named(t, h.check(t), want{check.Fix, "STS", "sts.example"}, want{check.Fix, "GitLab", "gitlab.example"})
-	got := []string{<-asked, <-asked}
+	var got []string
+	for range len(asked) { // all that the check has asked: it has ended
+		got = append(got, <-asked)
+	}
 	slices.Sort(got)
-	if want := []string{"environment CONNECT gitlab.example:443", "policy file CONNECT sts.example:443"}; !slices.Equal(got, want) || len(asked) > 0 {
-		t.Errorf("the proxies are asked %q, want %q; %d more times", got, want, len(asked))
+	if want := []string{"environment CONNECT gitlab.example:443", "policy file CONNECT sts.example:443"}; !slices.Equal(got, want) {
+		t.Errorf("the proxies are asked %q, want %q", got, want)
 	}
 }
 
