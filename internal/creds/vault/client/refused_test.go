@@ -133,6 +133,7 @@ func TestReads(t *testing.T) {
 		"a past lease":    {said(200, `{"lease_id":"x","lease_duration":-1,"data":{"key":"SECRETSECRET"}}`), fault.BadSource, []string{"ends at once"}},
 		"a wrong time":    {said(200, `{"lease_id":"x","lease_duration":1e99,"data":{"key":"SECRETSECRET"}}`), fault.BadSource, []string{"is not that of Vault"}},
 		"data is a list":  {said(200, `{"data":["SECRET"]}`), fault.BadSource, []string{"is not that of Vault"}},
+		"away meantime":   {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, fault.NoSource, []string{"3 tries: ", "look at the server"}},
 		"sealed meantime": {refused(503, "Vault is sealed"), fault.NoSource, []string{"Vault is sealed"}},
 	} {
 		t.Run(name, func(t *testing.T) {
