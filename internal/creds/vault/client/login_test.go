@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"rolecall/internal/fault"
 )
 
@@ -49,5 +51,18 @@ func TestTokens(t *testing.T) {
 		if held != (len(o.held) == 1) || held && !strings.Contains(o.held[0].Terms.Reveal(), test.token) || test.batch != (c.Facts.Get("batch") != "") {
 			t.Errorf("%s: held %d, %v", name, len(o.held), c.Facts)
 		}
+	}
+}
+
+// TestBareToken: a token of a server without namespaces and with a usual authority comes with the address alone.
+func TestBareToken(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil, httptest.NewServer)
+	o := from(s.URL)
+	o.terms.Token = true
+	c, err := o.issue(t)
+	env, files, _ := environ(c)
+	if diff := cmp.Diff(map[string]string{"VAULT_TOKEN": vaultToken, "VAULT_ADDR": s.URL}, env); diff != "" || err != nil || len(files) > 0 {
+		t.Errorf("%v, %v\n%s", err, files, diff)
 	}
 }
