@@ -70,7 +70,7 @@ func TestHere(t *testing.T) {
 // TestEnabled: a timer is enabled by a link in any of systemd's folders.
 func TestEnabled(t *testing.T) {
 	t.Parallel()
-	for _, dir := range []string{"etc", "run", "usr/lib", "lib"} {
+	for _, dir := range []string{"etc", "run", "usr/local/lib", "usr/lib", "lib"} {
 		h := newHost(t)
 		h.mkdir(t, "root/run/systemd/system", 0o755)
 		h.write(t, "root/"+dir+"/systemd/system/timers.target.wants/rolecall-sweep.timer", "", 0o644)

@@ -90,7 +90,5 @@ func (h *host) checkSweep(context.Context) []Finding {
 
 // hasUnit reports whether systemd has a file for a unit, at that path below one of its folders.
 func (h *host) hasUnit(path string) bool {
-	return slices.ContainsFunc([]string{"etc", "run", "usr/lib", "lib"}, func(dir string) bool {
-		return exists(filepath.Join(h.Root, dir, "systemd/system", path))
-	})
+	return slices.ContainsFunc(h.unitDirs(), func(dir string) bool { return exists(filepath.Join(dir, path)) })
 }
