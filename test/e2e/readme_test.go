@@ -190,6 +190,7 @@ func TestReadme(t *testing.T) { //nolint:tparallel // one host
 		t.Errorf("after jobs there is something to fix:\n%s", out)
 	}
 	h.checkStop(t)
+	h.checkRevocation(t)
 	for _, m := range append(mistakes(), containerMistakes()...) {
 		t.Run(m.name, func(t *testing.T) { h.checkMistake(t, m) })
 	}
