@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"rolecall/internal/creds"
+	"rolecall/internal/creds/vault"
 	"rolecall/internal/creds/vault/client"
 	"rolecall/internal/fault"
 )
@@ -33,5 +34,17 @@ func TestHeldFirst(t *testing.T) {
 	}
 	if _, err := (client.Provider{}).Issue(t.Context(), creds.Order{Terms: []byte("{")}, token()); err == nil {
 		t.Error("terms of nobody are taken")
+	}
+}
+
+// TestBounds: a secret of eight bytes and a file of 64 KiB are the shortest and the longest.
+func TestBounds(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", creds.MaxFile)
+	s := start(t, answers{"kv/app": said(200, `{"data":{"key":"SECRET12","long":"`+long+`"}}`)}, httptest.NewServer)
+	read := vault.Read{Path: "kv/app", Env: []vault.Pair{{Name: "KEY", Template: "{key}"}}, Files: []vault.Pair{{Name: "LONG", Template: "{long}"}}}
+	c, err := from(s.URL, read).issue(t)
+	if err != nil || len(c.Secrets) != 2 || c.Secrets[0].Value.Reveal() != "SECRET12" || c.Files[0].Content.Reveal() != long {
+		t.Errorf("%v, %v", c.Secrets, err)
 	}
 }
