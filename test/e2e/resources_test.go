@@ -166,13 +166,13 @@ func (s *short) check(t *testing.T) {
 
 // scarce is a prepare_exec that lets prepare open few files, then one more, until it
 // succeeds, and tells after each how it ended and what secrets it has left. Where there
-// are too few for Go itself, that says so.
+// are too few for Go itself, that says so; an error like the one before is one line.
 const scarce = `#!/bin/bash
 for n in {6..64}; do
   (ulimit -n $n; exec %[1]q "$@") > %[2]q/out 2>&1
   code=$?
   [ $code = 0 ] && exit 0
-  echo "limit $n: code $code, left $(find %[2]q/root -name '*.env' -o -name 'issued.*' 2> /dev/null | wc -l), $(grep -m1 -E ': too many open files|has crashed' %[2]q/out)"
+  echo "limit $n: code $code, left $(find %[2]q/root -name '*.env' -o -name 'issued.*' 2> /dev/null | wc -l), $(grep -m1 -E ': too many open files|has crashed|like the one before .RC501' %[2]q/out)"
 done
 exit 1
 `
