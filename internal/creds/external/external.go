@@ -14,6 +14,7 @@ import (
 	"rolecall/internal/adminfile"
 	"rolecall/internal/admission"
 	"rolecall/internal/creds"
+	"rolecall/internal/creds/source"
 	"rolecall/internal/fault"
 	"rolecall/internal/idtoken"
 	"rolecall/internal/tenant"
@@ -23,22 +24,10 @@ import (
 const Name = "exec"
 
 // Exec is the provider as policy files and admission know it. It starts no program.
-type Exec struct{}
+type Exec struct{ source.Only }
 
 // Name returns the provider's name.
 func (Exec) Name() string { return Name }
-
-// Overrides reports no variable: which ones count is known of each order.
-func (Exec) Overrides(string) bool { return false }
-
-// Ignores reports no variable: a helper gets an environment of its own.
-func (Exec) Ignores(string) bool { return false }
-
-// ToolFiles returns none.
-func (Exec) ToolFiles() []creds.ToolFile { return nil }
-
-// ByJob returns nothing: without a policy file there are no helpers.
-func (Exec) ByJob(admission.Asker) (any, error) { return nil, nil }
 
 // Remote is the provider for a program that serves jobs of other hosts. It knows the keys of policy
 // files, and gives nothing.

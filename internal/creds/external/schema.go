@@ -56,27 +56,6 @@ type Settings struct {
 	Timeout time.Duration
 }
 
-// Asks returns no key: helpers are those of sources.
-func (Exec) Asks() string { return "" }
-
-// Keys returns no keys of a tenant.
-func (Exec) Keys() policyfile.Keys { return nil }
-
-// Tables returns no tables.
-func (Exec) Tables() map[string]policyfile.Keys { return nil }
-
-// Server returns nothing.
-func (Exec) Server(func(string) policyfile.Table) any { return nil }
-
-// Apply returns nothing.
-func (Exec) Apply(policyfile.Table, any) any { return nil }
-
-// Check reports nothing.
-func (Exec) Check(policyfile.Table, any) {}
-
-// Lists returns no lists.
-func (Exec) Lists() map[string]policyfile.Keys { return nil }
-
 // SourceKeys returns the keys of a source.
 func (Exec) SourceKeys() policyfile.Keys {
 	return policyfile.Keys{

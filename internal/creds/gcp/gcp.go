@@ -7,34 +7,20 @@ package gcp
 
 import (
 	"errors"
-	"fmt"
 
 	"rolecall/internal/admission"
 	"rolecall/internal/creds"
-	"rolecall/internal/fault"
-	"rolecall/internal/tenant"
+	"rolecall/internal/creds/source"
 )
 
 // Name is the name of the provider.
 const Name = "gcp"
 
 // Provider is Google Cloud.
-type Provider struct{}
+type Provider struct{ source.Only }
 
 // Name returns the provider's name.
 func (Provider) Name() string { return Name }
-
-// Overrides reports no variable: which ones count is known of each order.
-func (Provider) Overrides(string) bool { return false }
-
-// Ignores reports no variable.
-func (Provider) Ignores(string) bool { return false }
-
-// ToolFiles returns none: tools write to a folder of the credential.
-func (Provider) ToolFiles() []creds.ToolFile { return nil }
-
-// ByJob returns nothing: without a policy file there are no sources.
-func (Provider) ByJob(admission.Asker) (any, error) { return nil, nil }
 
 // Order returns the order of a source. A CA bundle that cannot be read is an error of a.ReadFile.
 func (Provider) Order(a admission.Asker) (creds.Order, error) {
@@ -43,7 +29,7 @@ func (Provider) Order(a admission.Asker) (creds.Order, error) {
 		return creds.Order{}, errors.New("the settings of the source are not those of Google Cloud")
 	}
 	if a.Served {
-		return creds.Order{}, unserved(a)
+		return creds.Order{}, source.Unserved(a)
 	}
 	terms := s.Terms
 	var err error
@@ -54,10 +40,4 @@ func (Provider) Order(a admission.Asker) (creds.Order, error) {
 	return creds.Order{
 		Provider: Name, Lifetime: a.Response.Timeout, Terms: terms.Encode(), Facts: terms.facts(), Sets: sets, Wins: terms.wins(),
 	}, nil
-}
-
-// unserved refuses a client that has asked for the source by HTTP: it gives files.
-func unserved(a admission.Asker) error {
-	what := fmt.Sprintf("tenant %q: source %q gives files, and can be had by jobs of the driver only", a.Tenant, a.Source)
-	return fault.New(fault.Refused, &tenant.Refusal{Tenant: a.Tenant, Rule: "source", What: what}, "ask for another source")
 }

@@ -35,27 +35,6 @@ func (s Settings) Sets() (names []string, always bool) {
 	return names, !s.Protected && len(s.Refs)+len(s.Environments) == 0
 }
 
-// Asks returns no key: values are those of sources.
-func (Provider) Asks() string { return "" }
-
-// Keys returns no keys of a tenant.
-func (Provider) Keys() policyfile.Keys { return nil }
-
-// Tables returns no tables.
-func (Provider) Tables() map[string]policyfile.Keys { return nil }
-
-// Server returns nothing.
-func (Provider) Server(func(string) policyfile.Table) any { return nil }
-
-// Apply returns nothing.
-func (Provider) Apply(policyfile.Table, any) any { return nil }
-
-// Check reports nothing.
-func (Provider) Check(policyfile.Table, any) {}
-
-// Lists returns no lists.
-func (Provider) Lists() map[string]policyfile.Keys { return nil }
-
 // SourceKeys returns the keys of a source.
 func (Provider) SourceKeys() policyfile.Keys {
 	return policyfile.Keys{

@@ -12,6 +12,7 @@ import (
 
 	"rolecall/internal/admission"
 	"rolecall/internal/creds"
+	"rolecall/internal/creds/source"
 	"rolecall/internal/fault"
 	"rolecall/internal/idtoken"
 	"rolecall/internal/mask"
@@ -22,22 +23,10 @@ import (
 const Name = "static"
 
 // Provider gives values. It asks no server.
-type Provider struct{}
+type Provider struct{ source.Only }
 
 // Name returns the provider's name.
 func (Provider) Name() string { return Name }
-
-// Overrides reports no variable: which ones count is known of each order.
-func (Provider) Overrides(string) bool { return false }
-
-// Ignores reports no variable.
-func (Provider) Ignores(string) bool { return false }
-
-// ToolFiles returns none.
-func (Provider) ToolFiles() []creds.ToolFile { return nil }
-
-// ByJob returns nothing: without a policy file there are no values.
-func (Provider) ByJob(admission.Asker) (any, error) { return nil, nil }
 
 // Order returns the order of a source, and an empty one if its rules do not take the job. A file
 // that cannot be read, and a secret that cannot be masked, is a fault.Admin.

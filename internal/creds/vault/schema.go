@@ -23,24 +23,6 @@ type Settings struct {
 // maxText bounds the paths and names of Vault, in bytes.
 const maxText = 256
 
-// Asks returns no key: what Vault gives are sources.
-func (Provider) Asks() string { return "" }
-
-// Keys returns no keys of a tenant.
-func (Provider) Keys() policyfile.Keys { return nil }
-
-// Tables returns no tables.
-func (Provider) Tables() map[string]policyfile.Keys { return nil }
-
-// Server returns nothing.
-func (Provider) Server(func(string) policyfile.Table) any { return nil }
-
-// Apply returns nothing.
-func (Provider) Apply(policyfile.Table, any) any { return nil }
-
-// Check reports nothing.
-func (Provider) Check(policyfile.Table, any) {}
-
 // SourceKeys returns the keys of a source.
 func (Provider) SourceKeys() policyfile.Keys {
 	return policyfile.Keys{

@@ -14,6 +14,7 @@ import (
 
 	"rolecall/internal/admission"
 	"rolecall/internal/creds"
+	"rolecall/internal/creds/source"
 	"rolecall/internal/fault"
 )
 
@@ -31,22 +32,10 @@ const (
 )
 
 // Provider is the provider, without the calls of the server.
-type Provider struct{}
+type Provider struct{ source.Only }
 
 // Name returns the provider's name.
 func (Provider) Name() string { return Name }
-
-// Overrides reports no variable: which ones count is known of each order.
-func (Provider) Overrides(string) bool { return false }
-
-// Ignores reports no variable: the provider reads none.
-func (Provider) Ignores(string) bool { return false }
-
-// ToolFiles returns none.
-func (Provider) ToolFiles() []creds.ToolFile { return nil }
-
-// ByJob returns nothing: without a policy file nothing is read.
-func (Provider) ByJob(admission.Asker) (any, error) { return nil, nil }
 
 // Terms are the terms of an order.
 type Terms struct {

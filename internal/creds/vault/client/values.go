@@ -151,14 +151,11 @@ func (g *giver) file(name, variable, content string) {
 	g.credential.Files = append(g.credential.Files, creds.File{Name: name, Variables: []string{variable}, Content: mask.NewSecret(content)})
 }
 
-// maxKind is how much of the kind of a secret is kept, in bytes.
-const maxKind = 64
-
 // secret masks a text, once.
 func (g *giver) secret(kind, text string) {
 	if g.seen[text] {
 		return
 	}
 	g.seen[text] = true
-	g.credential.Secrets = append(g.credential.Secrets, mask.Named{Kind: kind[:min(len(kind), maxKind)], Value: mask.NewSecret(text)})
+	g.credential.Secrets = append(g.credential.Secrets, mask.Named{Kind: creds.Kind(kind), Value: mask.NewSecret(text)})
 }
