@@ -63,7 +63,7 @@ func (p Program) Serve(args, environ []string, _ io.Reader, out, problems io.Wri
 		_, _ = fmt.Fprintf(problems, "rolecall-broker: %v; rolecall-broker --help lists the flags\n", err)
 		return 2
 	case f.version:
-		_, _ = fmt.Fprintf(out, "rolecall-broker %s\n", version.Version)
+		_, _ = fmt.Fprintf(out, "rolecall-broker %s\n", version.Long())
 		return 0
 	}
 	log := newLog(problems)

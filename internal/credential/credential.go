@@ -37,7 +37,7 @@ func Main() { process.Exit(Serve) }
 // writes its version instead. It returns the exit code: 0, or 1 with the reason on problems.
 func Serve(args, environ []string, _ io.Reader, out, problems io.Writer) (code int) {
 	if slices.Equal(args, []string{"--version"}) {
-		_, _ = fmt.Fprintf(out, "rolecall credential %s\n", version.Version) // there is nobody else to tell
+		_, _ = fmt.Fprintf(out, "rolecall credential %s\n", version.Long()) // there is nobody else to tell
 		return 0
 	}
 	text, err := get(args, environ)

@@ -115,7 +115,7 @@ func (d call) run(args []string) error {
 	case "prune":
 		return d.prune(args[1:])
 	case "--version", "-version":
-		_, err := fmt.Fprintf(d.stdout, "rolecall doctor %s\n", version.Version)
+		_, err := fmt.Fprintf(d.stdout, "rolecall doctor %s\n", version.Long())
 		return err
 	case "--help", "-help", "-h", "help":
 		_, err := fmt.Fprint(d.stdout, usage)

@@ -117,7 +117,7 @@ func (p Program) parseFlags(c *Call, args []string) error {
 	case err != nil:
 		return fault.New(fault.BadFlags, err, fmt.Sprintf("correct %[1]s_args in the runner's config.toml; %[1]s --help lists the flags", p.Name))
 	case *wantsVersion:
-		return show(c.Stdout, "rolecall %s %s\n", p.Name, version.Version)
+		return show(c.Stdout, "rolecall %s %s\n", p.Name, version.Long())
 	}
 	return c.Check()
 }

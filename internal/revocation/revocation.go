@@ -60,7 +60,7 @@ func (p Parts) Serve(args, _ []string, in io.Reader, out, stderr io.Writer) (cod
 	var err error
 	switch {
 	case slices.Equal(args, []string{"--version"}):
-		_, err = fmt.Fprintf(out, "rolecall revoke %s\n", version.Version)
+		_, err = fmt.Fprintf(out, "rolecall revoke %s\n", version.Long())
 	case slices.Equal(args, []string{OfJob}):
 		err = p.serveJob(in, out)
 	default:

@@ -59,7 +59,7 @@ type Places struct {
 // is gone, else 1, with the reason on stderr.
 func (p Parts) Serve(args, _ []string, _ io.Reader, out, stderr io.Writer) (code int) {
 	if slices.Equal(args, []string{"--version"}) {
-		_, _ = fmt.Fprintf(out, "rolecall sweep %s\n", version.Version) // there is nobody else to tell
+		_, _ = fmt.Fprintf(out, "rolecall sweep %s\n", version.Long()) // there is nobody else to tell
 		return 0
 	}
 	places, err := p.Find(args, stderr)

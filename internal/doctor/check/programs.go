@@ -77,7 +77,7 @@ func (h *host) checkFolder(ctx context.Context, dir string) []Finding {
 		findings = append(findings, checkReach(area, dir)...)
 	}
 	if findings == nil {
-		return []Finding{ok(area, dir+" has all programs of rolecall "+version.Version+", and nobody else can change them")}
+		return []Finding{ok(area, dir+" has all programs of rolecall "+version.Long()+", and nobody else can change them")}
 	}
 	return findings
 }
@@ -104,9 +104,9 @@ func checkProgram(ctx context.Context, path string) string {
 	case adminfile.Check(path) != nil:
 		return adminfile.Check(path).Error()
 	}
-	want := "rolecall " + filepath.Base(path) + " " + version.Version
+	want := "rolecall " + filepath.Base(path) + " " + version.Long()
 	if said := versionOf(ctx, path); said != want {
-		return fmt.Sprintf("%s --version says %.*q, this doctor is of version %s", path, maxShown, said, version.Version)
+		return fmt.Sprintf("%s --version says %.*q, this doctor is of version %s", path, maxShown, said, version.Long())
 	}
 	return ""
 }

@@ -48,7 +48,7 @@ type Program []Issuer
 // ended, else 1, with the reason on problems.
 func (p Program) Serve(args, _ []string, in io.Reader, out, problems io.Writer) (code int) {
 	if slices.Equal(args, []string{"--version"}) {
-		_, _ = fmt.Fprintf(out, "rolecall endpoint %s\n", version.Version) // there is nobody else to tell
+		_, _ = fmt.Fprintf(out, "rolecall endpoint %s\n", version.Long()) // there is nobody else to tell
 		return 0
 	}
 	signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP) // a script that ends may still ask; run ends this program

@@ -41,7 +41,7 @@ func Main() { process.Exit(Serve) }
 // report, else 1, with the reason on progress.
 func Serve(args, _ []string, in io.Reader, out, progress io.Writer) (code int) {
 	if slices.Equal(args, []string{"--version"}) {
-		_, _ = fmt.Fprintf(out, "rolecall gate %s\n", version.Version) // there is nobody else to tell
+		_, _ = fmt.Fprintf(out, "rolecall gate %s\n", version.Long()) // there is nobody else to tell
 		return 0
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)

@@ -1,0 +1,4 @@
+package version
+
+// Set sets what the linker may set.
+func Set(c, d string) { commit, date = c, d }
