@@ -5,7 +5,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
+
+	"rolecall/test/issuer"
 )
 
 // correlation is the id of each request of Entra ID.
@@ -41,7 +42,7 @@ func (s *Server) entra(w http.ResponseWriter, r *http.Request) {
 // https://learn.microsoft.com/entra/identity-platform/reference-error-codes
 func (s *Server) judge(r *http.Request) (number int, word string) {
 	form := r.PostForm
-	c, err := verify(s.rules.Issuer, form.Get("client_assertion"))
+	c, err := s.verify(r.Context(), form.Get("client_assertion"))
 	switch {
 	case r.PathValue("tenant") != s.rules.Tenant:
 		return 90002, "invalid_request"
@@ -51,9 +52,9 @@ func (s *Server) judge(r *http.Request) (number int, word string) {
 		return 900144, "invalid_request"
 	case !slices.Contains(strings.Fields(form.Get("scope")), "https://management.azure.com/.default"):
 		return 70011, "invalid_scope"
-	case err != nil && c.Issuer != s.rules.Issuer:
+	case because(err, issuer.Foreign):
 		return 700211, "invalid_request"
-	case err != nil && c.Expiry.Time().Before(time.Now()):
+	case because(err, issuer.Expired):
 		return 700024, "invalid_client"
 	case err != nil:
 		return 700027, "invalid_client"

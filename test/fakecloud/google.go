@@ -26,7 +26,7 @@ func (s *Server) google(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	raw := r.PostForm.Get("subject_token")
-	c, err := verify(s.rules.Issuer, raw)
+	c, err := s.verify(r.Context(), raw)
 	switch {
 	case err != nil:
 		fail("invalid_grant", err.Error()+": "+raw)
