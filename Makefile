@@ -7,7 +7,7 @@ SHELL := bash
 .DELETE_ON_ERROR:
 .PHONY: build parts demo demo-image check fmt vet lint modules vuln test e2e fuzz soak bench tidy clean install
 
-PROGRAMS := config prepare run cleanup gate registry endpoint credential sweep revoke doctor rolecall-broker
+PROGRAMS := config prepare run cleanup gate registry endpoint credential sweep revoke rolecall rolecall-broker
 GO      := CGO_ENABLED=0 go
 DRIVER  := $(addprefix bin/,$(PROGRAMS))
 PARTS   := $(addprefix bin/test/,gitlab-runner minio s3job)
@@ -146,6 +146,9 @@ clean:
 install: build
 	install -d $(DESTDIR)$(libexec)
 	install -m 0755 $(DRIVER) $(DESTDIR)$(libexec)
+	install -d $(DESTDIR)/usr/bin
+	ln -sf ../libexec/rolecall/rolecall $(DESTDIR)/usr/bin/rolecall
+	ln -sf rolecall $(DESTDIR)$(libexec)/doctor
 	install -d -m 0711 $(DESTDIR)/var/lib/rolecall
 	install -d $(DESTDIR)/etc/rolecall $(DESTDIR)/usr/share/rolecall $(DESTDIR)/usr/lib/systemd/system
 	install -m 0644 systemd/gitlab-runner.conf $(DESTDIR)/usr/share/rolecall

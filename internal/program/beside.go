@@ -41,5 +41,5 @@ func CannotStart(cmd *exec.Cmd, err error) error {
 		return err
 	}
 	return fault.New(fault.Programs, fmt.Errorf("the job's user cannot start %s: %w", cmd.Path, errors.Unwrap(err)),
-		"install all programs of rolecall in one folder that the users of jobs can pass through, such as /usr/libexec/rolecall; doctor check says what is in the way")
+		"install all programs of rolecall in one folder that the users of jobs can pass through, such as /usr/libexec/rolecall; rolecall check says what is in the way")
 }

@@ -14,7 +14,7 @@ import (
 // kind there are at least is so for this one.
 const seed = 4
 
-// TestDecisions: for 1,500 jobs, prepare and doctor explain agree in whether the job is
+// TestDecisions: for 1,500 jobs, prepare and rolecall explain agree in whether the job is
 // allowed, which tenant it is, by which rule, and in the words of a refusal; and config
 // has given out the folder of that tenant.
 func TestDecisions(t *testing.T) {

@@ -14,11 +14,11 @@ import (
 	"strings"
 	"testing"
 
+	"rolecall/internal/admin"
 	"rolecall/internal/audit"
 	"rolecall/internal/backend/host"
 	"rolecall/internal/creds"
 	"rolecall/internal/creds/aws/grant"
-	"rolecall/internal/doctor"
 	"rolecall/internal/fault"
 	"rolecall/internal/idtoken"
 	"rolecall/internal/program"
@@ -209,18 +209,18 @@ func (w *world) prepare(t *testing.T, c candidate, handed []string, builds strin
 	return outcome{Side: side, Refusal: failure}, told
 }
 
-// explain runs doctor explain.
+// explain runs rolecall explain.
 func (w *world) explain(t *testing.T, c candidate, response string) (outcome, []rule) {
 	t.Helper()
 	args := append([]string{"explain", "--json", "--job", response}, args(c.flags)...)
 	var out, errs bytes.Buffer
-	code := doctor.Doctor{grant.AWS{}}.Serve(args, nil, strings.NewReader(""), &out, &errs)
+	code := admin.Program{grant.AWS{}}.Serve(args, nil, strings.NewReader(""), &out, &errs)
 	var answer struct {
 		outcome
 		Rules []rule
 	}
 	if err := json.Unmarshal(out.Bytes(), &answer); err != nil || (code == 0) != answer.Allowed {
-		t.Fatalf("doctor %q: exit code %d: %v\n%s%s", args, code, err, &out, &errs)
+		t.Fatalf("rolecall %q: exit code %d: %v\n%s%s", args, code, err, &out, &errs)
 	}
 	return answer.outcome, answer.Rules
 }

@@ -29,7 +29,7 @@ func (w *containerWorld) program(t *testing.T, name string, args ...string) stri
 	return string(out)
 }
 
-// TestImagesGo: the sweep keeps the stores within their size, and doctor prune removes what
+// TestImagesGo: the sweep keeps the stores within their size, and rolecall prune removes what
 // it prints, while a job keeps its image. The next job pulls again.
 func TestImagesGo(t *testing.T) {
 	t.Parallel()
@@ -41,12 +41,12 @@ func TestImagesGo(t *testing.T) {
 	w.settle(t)
 	goOn := w.waits(t)
 	aws, tool := w.registry.Name("ci/aws:2"), w.registry.Name("ci/tool:1")
-	contains(t, w.program(t, "doctor", "prune", "--older-than", "1h"), "removed 0 images of 0 stores")
-	contains(t, w.program(t, "doctor", "prune", "--max-bytes", "1MiB", "--dry-run"), "alpha/protected  "+aws, "would remove 1 images of 1 stores")
+	contains(t, w.program(t, "rolecall", "prune", "--older-than", "1h"), "removed 0 images of 0 stores")
+	contains(t, w.program(t, "rolecall", "prune", "--max-bytes", "1MiB", "--dry-run"), "alpha/protected  "+aws, "would remove 1 images of 1 stores")
 	contains(t, w.program(t, "sweep"), "removed the image \""+aws)
-	contains(t, w.program(t, "doctor", "prune", "--max-bytes", "1MiB"), "removed 0 images of 0 stores")
+	contains(t, w.program(t, "rolecall", "prune", "--max-bytes", "1MiB"), "removed 0 images of 0 stores")
 	goOn()
-	contains(t, w.program(t, "doctor", "prune", "--older-than", "1ms"), "alpha/protected  "+tool, "removed 1 images of 1 stores")
+	contains(t, w.program(t, "rolecall", "prune", "--older-than", "1ms"), "alpha/protected  "+tool, "removed 1 images of 1 stores")
 	w.succeed(t, sharedToken, w.in("ci/tool:1", w.alpha("echo again")))
 	w.checkNothingLeft(t)
 }
@@ -94,9 +94,9 @@ func TestBrokenPullsGo(t *testing.T) {
 	checkPull(t, broken, "runner_system_failure", pull{code: "RC531", log: []string{"the image cannot be pulled"}})
 	w.settle(t)
 	goOn := w.waits(t)
-	contains(t, w.program(t, "doctor", "prune", "--older-than", "1000h", "--dry-run"), "alpha/protected  2 layers of broken pulls", "would remove 0 images of 1 stores")
+	contains(t, w.program(t, "rolecall", "prune", "--older-than", "1000h", "--dry-run"), "alpha/protected  2 layers of broken pulls", "would remove 0 images of 1 stores")
 	contains(t, w.program(t, "sweep"), "removed 2 layers of broken pulls of alpha/protected: ")
-	contains(t, w.program(t, "doctor", "prune", "--older-than", "1000h"), "removed 0 images of 0 stores, 0 B")
+	contains(t, w.program(t, "rolecall", "prune", "--older-than", "1000h"), "removed 0 images of 0 stores, 0 B")
 	goOn()
 	w.succeed(t, sharedToken, w.in("ci/aws:2", w.alpha(w.s3("get alpha key")), withoutEntry))
 	w.settle(t)

@@ -15,7 +15,7 @@ type mistake struct {
 	undo       string
 	state      string
 	area, what string
-	check      string // what starts doctor, if not plain
+	check      string // what starts rolecall check, if not plain
 }
 
 // Files of the host.
@@ -90,7 +90,7 @@ func containerMistakes() []mistake {
 		}
 	}
 	old := boxed("cgroups of version 1", "true", "true", "containers", "cgroups of version 1")
-	old.check = "unshare --mount sh -c 'mount -t tmpfs none /sys/fs/cgroup; exec " + libexec + "doctor check'"
+	old.check = "unshare --mount sh -c 'mount -t tmpfs none /sys/fs/cgroup; exec " + libexec + "rolecall check'"
 	return []mistake{
 		boxed("no engine", "true", "true", "containers", "podman, crun, catatonit: in no folder of "),
 		boxed("images that all can write", "mkdir "+images+"; chmod 0777 "+images, "rmdir "+images, "images_dir", "others may write to "+images),
@@ -104,7 +104,7 @@ func containerMistakes() []mistake {
 func (h host) checkMistake(t *testing.T, m mistake) {
 	t.Helper()
 	h.sh(t, m.plant)
-	out, err := h.Run(t.Context(), cmp.Or(m.check, libexec+"doctor check"))
+	out, err := h.Run(t.Context(), cmp.Or(m.check, libexec+"rolecall check"))
 	h.sh(t, m.undo)
 	found := false
 	for line := range strings.Lines(out) {

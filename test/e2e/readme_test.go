@@ -186,7 +186,7 @@ func TestReadme(t *testing.T) { //nolint:tparallel // one host
 		t.Errorf("systemd complains of the units:\n%s", out)
 	}
 	h.runDemo(t)
-	if out := h.sh(t, "/usr/libexec/rolecall/doctor check"); !strings.Contains(out, "\n0 to fix, ") {
+	if out := h.sh(t, "/usr/bin/rolecall check"); !strings.Contains(out, "\n0 to fix, ") {
 		t.Errorf("after jobs there is something to fix:\n%s", out)
 	}
 	h.checkStop(t)

@@ -32,7 +32,7 @@ func TestProviders(t *testing.T) {
 	if len(want) < 5 {
 		t.Errorf("prepare knows %q", want)
 	}
-	for _, name := range []string{"config", "cleanup", "sweep", "revoke", "doctor", "rolecall-broker"} {
+	for _, name := range []string{"config", "cleanup", "sweep", "revoke", "rolecall", "rolecall-broker"} {
 		if !slices.Equal(all[name], want) {
 			t.Errorf("%s knows the providers %q, want those of prepare, %q", name, all[name], want)
 		}

@@ -74,7 +74,7 @@ func (e engine) begin(id job.ID) (end func() error, err error) {
 	}
 	if err := e.place.make(newNote(e.place, e.data, id), e.as.UID, e.as.GID); err != nil {
 		return nil, errors.Join(fault.New(fault.NoContainers, fmt.Errorf("the folders of the job's containers cannot be made: %w", err),
-			"see what is wrong on the runner's host\n/usr/libexec/rolecall/doctor check").With("folder", e.place.Dir), end())
+			"see what is wrong on the runner's host\nsudo rolecall check").With("folder", e.place.Dir), end())
 	}
 	return end, nil
 }

@@ -38,7 +38,7 @@ func (p place) fullDisk(err error) error {
 }
 
 // makeRoom says how to make room for images.
-const makeRoom = "remove images that jobs do not use any more, on the runner's host\n/usr/libexec/rolecall/doctor prune --older-than 168h"
+const makeRoom = "remove images that jobs do not use any more, on the runner's host\nsudo rolecall prune --older-than 168h"
 
 // causeOf returns what is wrong, without the advice of an error.
 func causeOf(err error) error {

@@ -43,7 +43,7 @@ func expectFull(t *testing.T, p *placed, err error) {
 	for _, row := range fault.Rows(err) {
 		rows[row.Label] = row.Text
 	}
-	if rows["images_dir"] != p.images() || !strings.Contains(err.Error(), "the disk of the images is full: ") || !strings.Contains(err.Error(), "/doctor prune --older-than 168h") {
+	if rows["images_dir"] != p.images() || !strings.Contains(err.Error(), "the disk of the images is full: ") || !strings.Contains(err.Error(), "\nsudo rolecall prune --older-than 168h") {
 		t.Errorf("error %v, rows %v", err, rows)
 	}
 }

@@ -94,7 +94,7 @@ func lockToPrune(ctx context.Context, wait time.Duration, path string) (*os.File
 	defer cancel()
 	lock, err := lockPatiently(ctx, path+storeLock, unix.LOCK_EX)
 	if errors.Is(err, unix.EWOULDBLOCK) && wait > 0 {
-		err = fault.New(fault.Engine, fmt.Errorf("jobs are still getting images from it after %s", wait), "run doctor prune again")
+		err = fault.New(fault.Engine, fmt.Errorf("jobs are still getting images from it after %s", wait), "run rolecall prune again")
 	}
 	return lock, err
 }

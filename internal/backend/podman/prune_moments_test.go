@@ -26,7 +26,7 @@ func TestPruneBusy(t *testing.T) {
 		t.Errorf("without a wait: %+v, %v", done, err)
 	}
 	done, err := p.prune(retention.Order{Rule: unused(), Wait: 50 * time.Millisecond})
-	if err == nil || !strings.Contains(err.Error(), "still getting images from it after 50ms; run doctor prune again") || len(done) > 0 {
+	if err == nil || !strings.Contains(err.Error(), "still getting images from it after 50ms; run rolecall prune again") || len(done) > 0 {
 		t.Errorf("with a wait: %+v, %v", done, err)
 	}
 	unlock()

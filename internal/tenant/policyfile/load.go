@@ -36,7 +36,7 @@ func load(path string, compile func(file string, content []byte, providers ...Pr
 	}
 	policy, err := compile(path, content, providers...)
 	if err != nil {
-		return nil, fault.New(fault.BadPolicy, fmt.Errorf("policy file: %w", err), "correct it; doctor check on the runner's host names all mistakes")
+		return nil, fault.New(fault.BadPolicy, fmt.Errorf("policy file: %w", err), "correct it; rolecall check on the runner's host names all mistakes")
 	}
 	return policy, nil
 }

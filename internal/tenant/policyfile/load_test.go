@@ -39,7 +39,7 @@ func TestLoad(t *testing.T) {
 	if err != nil || len(policy.Tenants()) != 1 || policy.Hash() != compile(t, minimal).Hash() {
 		t.Errorf("%+v, %v, want the policy that the file compiles to", policy, err)
 	}
-	const doctor = "; correct it; doctor check on the runner's host names all mistakes"
+	const advice = "; correct it; rolecall check on the runner's host names all mistakes"
 	for name, test := range map[string]struct {
 		path, want string
 		missing    bool
@@ -51,7 +51,7 @@ func TestLoad(t *testing.T) {
 		"by its group":       {writeFile(t, minimal, 0o620), "policy file: PATH has mode 0620", false},
 		"too large":          {sized(t, 8<<20+1), "policy file: PATH is larger than 8388608 bytes", false},
 		"the largest":        {sized(t, 8<<20), "policy file: PATH:1: a NUL byte", false},
-		"broken":             {writeFile(t, minimal+"\nx = 1\ny = 2\n", 0o600), "policy file: PATH:9: unknown key \"x\" in [tenant]\nPATH:10: unknown key \"y\" in [tenant]" + doctor, false},
+		"broken":             {writeFile(t, minimal+"\nx = 1\ny = 2\n", 0o600), "policy file: PATH:9: unknown key \"x\" in [tenant]\nPATH:10: unknown key \"y\" in [tenant]" + advice, false},
 	} {
 		policy, err := policyfile.Load(test.path, grant.AWS{})
 		if policy != nil || err == nil || fault.SideOf(err) != fault.Admin || !strings.HasPrefix(err.Error(), strings.ReplaceAll(test.want, "PATH", test.path)) {
