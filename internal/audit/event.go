@@ -46,6 +46,13 @@ const (
 	RevokeFailed  Kind = "revoke_failed"  // it could not be revoked, and is valid until it expires or is revoked later
 )
 
+// Known reports whether this version writes events of the kind.
+func (k Kind) Known() bool {
+	return slices.Contains([]Kind{
+		Decision, Issued, Failed, UploadRefused, Masked, CopiesRemoved, CopiesLeft, Renewed, Ended, Withdrawn, Removed, Revoked, RevokeFailed,
+	}, k)
+}
+
 // Event is a line of the audit log. Empty fields are left out. Fields about the job have
 // the names of the ID token's claims, and ids are texts, as in the token. Fields about
 // the session and about an answer of AWS have the names that CloudTrail uses, in snake

@@ -30,6 +30,13 @@ func main() {
 		}
 		return
 	}
+	if len(os.Args) == 2 && slices.Contains([]string{findMode, newestMode}, os.Args[1]) {
+		if err := finder(os.Args[1]); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if len(os.Args) == 2 && os.Args[1] == bareMode {
 		fmt.Fprintln(os.Stderr, "bench:", bareServer())
 		os.Exit(1)
@@ -89,6 +96,7 @@ func measure(ctx context.Context) (all []result, err error) {
 		{"whole jobs", b.jobs},
 		{"endpoint", b.endpoint},
 		{"broker", b.broker},
+		{"audit log", b.auditLog},
 		{"containers", b.containers},
 	} {
 		if !strings.Contains(part.what, os.Getenv("PART")) {
