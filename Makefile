@@ -1,11 +1,8 @@
-# make demo    the main job on this machine, with real parts
-# make demo-image  the same in an image, in containers
-# make check   every test; what CI runs
-# make build   the driver's binaries, in bin/
+# make help lists the targets: each line of the form "target: ## what it does".
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: build parts demo demo-image check fmt vet lint modules vuln test e2e fuzz soak bench tidy clean install
+.PHONY: help diagrams build parts demo demo-image check fmt vet lint modules vuln test e2e fuzz soak bench tidy clean install
 
 PROGRAMS := config prepare run cleanup gate registry endpoint credential sweep revoke rolecall rolecall-broker
 GO      := CGO_ENABLED=0 go
@@ -20,13 +17,22 @@ PACKAGES = $(shell go list ./... | grep -v /test/e2e)
 libexec := /usr/libexec/rolecall
 FUZZTIME := 30s
 
-build: $(DRIVER)
+build: $(DRIVER) ## the programs, in bin/
+
+help: ## this list
+	@sed -nE 's/^([a-z][a-z0-9-]*):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+
+# With graphviz, from apt.
+diagrams: $(patsubst %.dot,%.svg,$(wildcard docs/diagrams/*.dot)) ## the pictures of the documents, from docs/diagrams/*.dot
+
+docs/diagrams/%.svg: docs/diagrams/%.dot
+	dot -Tsvg $< -o $@
 
 $(DRIVER): bin/%: $(SOURCES)
 	$(GO) build -trimpath -ldflags='-s -w' -o $@ ./cmd/$*
 
 # The parts that the driver is tested against: each is built once.
-parts: $(PARTS) bin/test/vault bin/test/cloudjob $(DEBIAN) $(JS)
+parts: $(PARTS) bin/test/vault bin/test/cloudjob $(DEBIAN) $(JS) ## what the driver is tested against, in bin/test/
 
 bin/test/gitlab-runner: $(shell find test/runner -type f)
 	@echo "building GitLab Runner: about two minutes, once"
@@ -78,47 +84,47 @@ bin/tools/golangci-lint: tools/go.mod tools/go.sum
 	@echo "building the linter: about two minutes, once"
 	cd tools && $(GO) build -trimpath -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
-demo: build $(PARTS)
+demo: build $(PARTS) ## the main job on this machine, with real parts
 	@go run ./test/demo
 
 # The same pipeline in an image, in containers of podman. It needs root and the packages that
 # the README names.
-demo-image: build $(PARTS)
+demo-image: build $(PARTS) ## the same in an image, in containers of podman
 	@go run ./test/demo -image
 
-check: build fmt vet lint modules vuln test e2e
+check: build fmt vet lint modules vuln test e2e ## every test
 
-fmt:
+fmt: ## whether all code is formatted
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
 	if [ -n "$$unformatted" ]; then echo "not formatted, run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
 
-vet:
+vet: ## go vet
 	go vet ./...
 
-lint: bin/tools/golangci-lint
+lint: bin/tools/golangci-lint ## the linters
 	bin/tools/golangci-lint run ./...
 
 # go.mod and go.sum have what the code needs, and nothing else.
-modules:
+modules: ## whether go.mod and go.sum are tidy
 	@go mod tidy -diff || { echo "go.mod or go.sum is not tidy, run: make tidy"; exit 1; }
 
 # No known vulnerability is called.
-vuln: bin/tools/govulncheck
+vuln: bin/tools/govulncheck ## whether known vulnerabilities are called
 	@.ci/vulnerabilities bin/tools/govulncheck
 
 # Unit tests, fuzz seeds and scripts of whole programs, with the race detector. It
 # ends with the list of the tests that were skipped; with ROLECALL_CI=1 they fail.
-test: build parts
+test: build parts ## unit tests, fuzz seeds and scripts of whole programs, with the race detector
 	go test -json -count=1 -run '^TestMemory$$' ./internal/gate/scan ./internal/gate/inspect | go run ./test/summary
 	go test -json -race -count=1 $(PACKAGES) | go run ./test/summary
 
 # The real GitLab Runner, MinIO as STS and S3, and a stand-in for GitLab.
-e2e: build parts
+e2e: build parts ## whole jobs on the real runner
 	go test -json -count=1 -timeout 25m ./test/e2e | go run ./test/summary
 
 # Every fuzz test for FUZZTIME each. Inputs are hardly made smaller: what a scan covers differs
 # from run to run, so most of the time would go into that.
-fuzz:
+fuzz: ## each fuzz test for FUZZTIME, 30s by default
 	@for package in $$(go list ./internal/...); do \
 	  for name in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
 	    go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$package; \
@@ -126,24 +132,24 @@ fuzz:
 	done
 
 # Many jobs of many tenants at once, with cancels and kills.
-soak: build parts
+soak: build parts ## hundreds of jobs at once, with cancels and kills
 	@go run ./test/soak
 	@if [ "$$(id -u)" = 0 ] && command -v podman > /dev/null; then go run ./test/soak -images -jobs 100 -tenants 6 -concurrent 12; else echo "NOT TESTED, as root with podman: jobs in containers"; fi
 
 # The ratios that the driver must keep, then those of the masker in process. PART=endpoint
 # measures only one part: process start, credentials, masking, gate, whole jobs, endpoint, broker, audit log, containers.
-bench: build parts
+bench: build parts ## the ratios that the driver must keep; PART=masking measures one part
 	@go run ./test/bench
 	@[ -n "$(PART)" ] || go test -run '^$$' -bench . -benchtime 5x ./internal/mask
 	@[ -n "$(PART)" ] || go test -run '^$$' -bench . ./internal/tenant ./internal/tenant/policyfile
 
-tidy:
+tidy: ## make go.mod and go.sum tidy
 	go mod tidy
 
-clean:
+clean: ## remove bin/
 	rm -rf bin
 
-install: build
+install: build ## into /usr, or below DESTDIR
 	install -d $(DESTDIR)$(libexec)
 	install -m 0755 $(DRIVER) $(DESTDIR)$(libexec)
 	install -d $(DESTDIR)/usr/bin

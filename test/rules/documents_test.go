@@ -1,0 +1,121 @@
+package rules_test
+
+import (
+	"html"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"rolecall/test/kit"
+)
+
+// pages returns the paths of the documents, from the top of the project.
+func pages(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	for _, pattern := range []string{"*.md", "docs/*.md"} {
+		found, err := filepath.Glob("../../" + pattern)
+		kit.Must(t, err)
+		for _, path := range found {
+			all = append(all, strings.TrimPrefix(path, "../../"))
+		}
+	}
+	return all
+}
+
+// anchors returns the anchors of the headings of a page, as GitLab and GitHub make them.
+func anchors(page string) []string {
+	var all []string
+	for _, heading := range regexp.MustCompile(`(?m)^#+ (.+)$`).FindAllStringSubmatch(page, -1) {
+		plain := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(heading[1]), "")
+		all = append(all, strings.ReplaceAll(plain, " ", "-"))
+	}
+	return all
+}
+
+// TestPages: what the documents link to exists, with its heading, and each page of docs
+// is linked from another.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	linked := map[string]bool{}
+	links := 0
+	for _, page := range pages(t) {
+		for _, link := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(read(t, page), -1) {
+			path, anchor, hasAnchor := strings.Cut(link[1], "#")
+			if strings.Contains(path, "://") {
+				continue
+			}
+			links++
+			target := page
+			if path != "" {
+				target = filepath.Join(filepath.Dir(page), path)
+			}
+			if _, err := os.Stat("../../" + target); err != nil {
+				t.Errorf("%s links to %s: %v", page, link[1], err)
+				continue
+			}
+			linked[target] = linked[target] || target != page
+			if hasAnchor && !slices.Contains(anchors(read(t, target)), anchor) {
+				t.Errorf("%s links to %s, which has no such heading", page, link[1])
+			}
+		}
+	}
+	const fewest = 45
+	if links < fewest {
+		t.Errorf("only %d links were found", links)
+	}
+	for _, page := range pages(t) {
+		if strings.HasPrefix(page, "docs/") && !linked[page] {
+			t.Errorf("no page links to %s", page)
+		}
+	}
+}
+
+// TestTargets: each make command of a document is a target, with a line in make help.
+func TestTargets(t *testing.T) {
+	t.Parallel()
+	makefile, found := read(t, "Makefile"), 0
+	for _, page := range pages(t) {
+		for _, c := range regexp.MustCompile("(?m)(?:^ {4}(?:sudo )?|`)make ([a-z0-9-]+)").FindAllStringSubmatch(read(t, page), -1) {
+			found++
+			if !regexp.MustCompile(`(?m)^` + c[1] + `:.*## `).MatchString(makefile) {
+				t.Errorf("%s names make %s, which is no target with a line of help", page, c[1])
+			}
+		}
+	}
+	const fewest = 20
+	if found < fewest {
+		t.Errorf("only %d make commands were found", found)
+	}
+}
+
+// TestDiagrams: each picture is in a page, and has all labels of its source.
+func TestDiagrams(t *testing.T) {
+	t.Parallel()
+	sources, err := filepath.Glob("../../docs/diagrams/*.dot")
+	kit.Must(t, err)
+	if len(sources) == 0 {
+		t.Fatal("there is no diagram")
+	}
+	text := ""
+	for _, page := range pages(t) {
+		text += read(t, page)
+	}
+	for _, source := range sources {
+		name := strings.TrimPrefix(strings.TrimSuffix(source, ".dot"), "../../docs/")
+		picture := html.UnescapeString(read(t, "docs/"+name+".svg"))
+		for _, label := range regexp.MustCompile(`label="([^"]+)"`).FindAllStringSubmatch(read(t, "docs/"+name+".dot"), -1) {
+			for _, line := range strings.Split(label[1], `\n`) {
+				if !strings.Contains(picture, ">"+line+"<") {
+					t.Errorf("docs/%s.svg has no %q: run make diagrams", name, line)
+				}
+			}
+		}
+		if !strings.Contains(text, name+".svg)") {
+			t.Errorf("no page shows docs/%s.svg", name)
+		}
+	}
+}
