@@ -6,7 +6,8 @@ import (
 )
 
 const (
-	blockLen = 4 // bytes of a block
+	blockLen  = 4 // bytes of a block
+	lastPlace = 7 // the last bit of early
 	// hashBits and maxHashBits bound the bits of a block's hash. A table of few forms fits the L1
 	// cache; one of many is larger, so that few blocks of a text are in it by chance.
 	hashBits, maxHashBits = 17, 20
@@ -19,8 +20,8 @@ const (
 type blockSet struct {
 	bits  []uint32 // has a bit for each hash of a block
 	shift int      // 32 less the bits of a hash
-	// early has for each byte at which of the first places of a form it can be, as bits
-	// from 0 on.
+	// early has for each byte at which places of a window it can be, as bits from 0 on. The last
+	// bit is for all later places, too.
 	early   [256]byte
 	escapes bool             // a form can begin with a token for a character
 	spelled map[byte]spelled // of the characters that were asked for
@@ -108,8 +109,8 @@ func (n *Needles) enter(forms [][]byte) {
 
 // enter adds the blocks of a form that begin in its first stride bytes.
 func (s *blockSet) enter(form []byte, stride int) {
-	for i, c := range form[:blockLen] {
-		s.early[c] |= 1 << i
+	for i, c := range form[:stride+blockLen-1] {
+		s.early[c] |= 1 << min(i, lastPlace)
 	}
 	s.escapes = s.escapes || isEscapable(form[0])
 	for i, c := range form[:stride] {
@@ -155,22 +156,3 @@ func (s *blockSet) has(data []byte) bool {
 
 // begins reports whether c can begin a token for the first character of a form.
 func (s *blockSet) begins(c byte) bool { return s.escapes && (c == '\\' || c == '&') }
-
-// hasEnd reports whether a form may begin in the block last and go on behind it, or begin
-// before it, within a window.
-func (s *blockSet) hasEnd(last []byte) bool {
-	if s.has(last) {
-		return true
-	}
-	places := byte(0)
-	for _, c := range last[1:] {
-		switch c {
-		case '\n', '\r':
-		case '\\', '&':
-			return true
-		default:
-			places = (places<<1 | 1) & s.early[c]
-		}
-	}
-	return places != 0
-}

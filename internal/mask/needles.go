@@ -1,7 +1,6 @@
 package mask
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -131,7 +130,7 @@ func (n *Needles) nextStart(data []byte, i int) int {
 		at += foreign + 1
 	}
 	// The last bytes are less than a window.
-	if at -= ahead; n.mayEnd(data[at:]) {
+	if at -= ahead; n.ending(data[at:]) != 0 {
 		return at + n.native(data[at:])
 	}
 	return len(data)
@@ -159,28 +158,4 @@ func (n *Needles) foreign(text []byte) int {
 		return -1
 	}
 	return 0
-}
-
-// mayEnd reports whether text may end with the beginning of a form that is shorter than a
-// window: its last block is in a window, or it is shorter than a block.
-func (n *Needles) mayEnd(text []byte) bool {
-	if len(text) < blockLen {
-		return len(text) > 0
-	}
-	return n.blocks.hasEnd(text[len(text)-blockLen:])
-}
-
-// nextEscape returns the first index in data, from i on, of an escape sequence that may be
-// within a window, and len(data) if there is none.
-func (n *Needles) nextEscape(data []byte, i int) int {
-	for {
-		next := bytes.IndexByte(data[i:], escape)
-		if next < 0 {
-			return len(data)
-		}
-		if i += next; n.mayEnd(data[:i]) {
-			return i
-		}
-		i++
-	}
 }

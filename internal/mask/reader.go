@@ -75,11 +75,8 @@ func (r *reader) stop(p []byte, i int) int {
 // pass passes a token at p[i] if that leaves both readings together, and returns an index
 // after i. Otherwise it returns i.
 func (r *reader) pass(p []byte, i int) int {
-	n, end, what, char := r.needles, i, unfinished, byte(0)
-	for what == unfinished && end < len(p) && end-i < maxToken {
-		end++
-		what, char = classify(p[i:end])
-	}
+	n := r.needles
+	end, what, char := tokenAt(p, i)
 	begins := n.blocks.begins(p[i]) && (what == unfinished || what == character && n.first[char] != root)
 	switch {
 	case what == lineBreak && r.at != root && (end == len(p) || p[end] != escape):
@@ -129,23 +126,6 @@ func (r *reader) passSequence(p []byte, i, end int) int {
 	}
 	r.at = at
 	return end + 1
-}
-
-// behindSequences returns the index in p behind the escape sequences from i on, and behind a line
-// break among them unless there was one before.
-func behindSequences(p []byte, i int, line bool) int {
-	for i < len(p) && isSpecial(p[i]) {
-		end, what := i, unfinished
-		for what == unfinished && end < len(p) && end-i < maxToken {
-			end++
-			what, _ = classify(p[i:end])
-		}
-		if what != sequence && (what != lineBreak || line) {
-			break
-		}
-		i, line = end, line || what == lineBreak
-	}
-	return i
 }
 
 // step reads one byte for both readings. The next byte has the offset end.
