@@ -9,6 +9,9 @@ import (
 	"strings"
 )
 
+// ErrUnknown says that the host has no user of a name.
+var ErrUnknown = errors.New("not in /etc/passwd; users of LDAP or sssd cannot be used")
+
 // find returns the account with a name from passwd, the text of /etc/passwd. Its groups
 // are not filled in.
 //
@@ -32,7 +35,7 @@ func find(passwd, name string) (Account, error) {
 		}
 	}
 	if found == nil {
-		return Account{}, errors.New("not in /etc/passwd; users of LDAP or sssd cannot be used")
+		return Account{}, ErrUnknown
 	}
 	if found.UID == 0 {
 		return Account{}, errors.New("its uid is 0, so it is root: a tenant needs an ordinary user")
