@@ -117,6 +117,15 @@ func (d call) schemas() []policyfile.Provider {
 	return all
 }
 
+// orderers returns the providers, to decide about a job.
+func (d call) orderers() []admission.Provider {
+	all := make([]admission.Provider, len(d.providers))
+	for i, p := range d.providers {
+		all[i] = p
+	}
+	return all
+}
+
 // newCommand returns a command without flags, which takes no arguments.
 func newCommand(use, short string, run func() error) *cobra.Command {
 	return &cobra.Command{

@@ -21,7 +21,7 @@ func TestUsage(t *testing.T) {
 		{"check --nose", 2, "unknown flag: --nose"},
 		{"check all", 2, `unknown argument "all"`},
 		{"explain", 2, "--job"},
-		{"explain --job x --tenant A", 2, "tenant name"},
+		{"explain --job x --runner-tenant A", 2, "tenant name"},
 		{"trust-policy", 2, "--tenant"},
 		{"trust-policy --tenant alpha extra", 2, `unknown argument "extra"`},
 		{"--help", 0, "trust-policy"},
@@ -35,9 +35,9 @@ func TestUsage(t *testing.T) {
 		{"trust-policy --config /none --tenant alpha", 1, "policy file: /none"},
 		{"check --config /none --runner-config /none", 1, "/none"},
 	} {
-		if c.args == "explain --job x --tenant A" {
+		if c.args == "explain --job x --runner-tenant A" {
 			w := newWorld(t)
-			c.args = "explain --no-policy --tenant A --job " + w.job(t, "")
+			c.args = "explain --no-policy --runner-tenant A --job " + w.job(t, "")
 		}
 		got := run("", strings.Fields(c.args)...)
 		if got.code != c.code || !strings.Contains(got.out+got.errors, c.says) {

@@ -1,21 +1,17 @@
 package admin
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"rolecall/internal/admission"
 	"rolecall/internal/endpoint"
 	"rolecall/internal/fault"
-	"rolecall/internal/idtoken"
-	"rolecall/internal/idtoken/jwks"
 	"rolecall/internal/image/request"
 	"rolecall/internal/job"
 	"rolecall/internal/program"
@@ -23,26 +19,30 @@ import (
 	"rolecall/internal/tenant/policyfile"
 )
 
-// maxToken bounds how many bytes of a token are read. It is above the limit for tokens,
-// so that a longer token is refused because of its length.
-const maxToken = 64 << 10
-
 // explain says what would be decided for a job, and by which rule. It asks no server.
 func (d call) explain() *cobra.Command {
 	var told program.Flags
+	var described description
 	var file, token string
 	var asJSON *bool
+	var set *pflag.FlagSet
 	c := newCommand("explain", "say what would be decided for a job, and by which rule", func() error {
+		switch by, err := chosen(set); {
+		case err != nil:
+			return err
+		case by == "project":
+			return d.explainDescribed(set, &described, told, *asJSON)
+		}
 		return d.runExplain(told, file, token, *asJSON)
 	})
-	asJSON = jsonFlag(c)
-	set := c.Flags()
+	asJSON, set = jsonFlag(c), c.Flags()
 	set.StringVar(&told.Config, "config", "", "policy `FILE` (default "+policyfile.Default+")")
-	set.StringVar(&told.Tenant, "tenant", "", "`NAME` of the tenant that the runner serves, as in its --tenant")
+	set.StringVar(&told.Tenant, "runner-tenant", "", "`NAME` of the tenant that the runner serves, as in its --tenant")
 	set.BoolVar(&told.NoPolicy, "no-policy", false, "as on a runner with --no-policy")
 	set.StringVar(&told.RunAs, "run-as", "", "as on a runner with --run-as `NAME`")
 	set.StringVar(&file, "job", "", "the job response, a `FILE` as in JOB_RESPONSE_FILE")
 	set.StringVar(&token, "token", "", "`FILE` with the job's ID token, - for standard input (default: from the job response)")
+	described.register(set)
 	return c
 }
 
@@ -50,7 +50,7 @@ func (d call) explain() *cobra.Command {
 // one is named.
 func (d call) runExplain(told program.Flags, file, token string, asJSON bool) error {
 	if file == "" {
-		return usageError{errors.New("name the job response by --job")}
+		return usageError{errors.New("name the job: its response by --job, or say what it looks like by --project and --ref")}
 	}
 	a, err := d.newCase(told, file)
 	if err != nil {
@@ -61,7 +61,11 @@ func (d call) runExplain(told program.Flags, file, token string, asJSON bool) er
 			return err
 		}
 	}
-	e := explain(a)
+	return d.printExplained(explain(a), asJSON)
+}
+
+// printExplained prints the explanation of a decision. A refusal is an error.
+func (d call) printExplained(e explanation, asJSON bool) error {
 	if err := d.print(e, e.String(), asJSON); err != nil || e.Allowed {
 		return err
 	}
@@ -79,20 +83,25 @@ func (d call) newCase(told program.Flags, file string) (admission.Case, error) {
 	if err != nil {
 		return admission.Case{}, err
 	}
-	c := admission.Case{Policy: policy, Response: response, Request: requestOf(response), ReadFile: policyfile.ReadNamed, ReadImages: request.Read}
+	c := admission.Case{Policy: policy, Response: response, Request: requestOf(response)}
 	if c.Pinned, err = told.Pinned(); err != nil {
 		return c, usageError{err}
 	}
+	err = d.place(&c, told)
+	return c, err
+}
+
+// place puts into a case what it has of this host, for a runner whose stages have the flags told.
+func (d call) place(c *admission.Case, told program.Flags) (err error) {
 	if c.RunAs, err = told.User(os.Geteuid()); err != nil {
-		return c, usageError{err}
+		return usageError{err}
 	}
-	c.NoRoot, c.NotAs = told.NoRoot(policy, os.Geteuid()), program.NotAs(os.Geteuid())
+	c.ReadFile, c.ReadImages = policyfile.ReadNamed, request.Read
+	c.NoRoot, c.NotAs = told.NoRoot(c.Policy, os.Geteuid()), program.NotAs(os.Geteuid())
 	c.NoContainers = program.NoContainers(os.Geteuid())
 	c.CredentialProgram = program.PathBeside(endpoint.Credential) // all programs lie in one folder
-	for _, p := range d.providers {
-		c.Providers = append(c.Providers, p)
-	}
-	return c, nil
+	c.Providers = d.orderers()
+	return nil
 }
 
 // requestOf returns what the job's variables request. If a variable occurs twice, the
@@ -105,44 +114,13 @@ func requestOf(response job.Response) job.Request {
 	return request
 }
 
-// tokenNames returns the variables whose ID tokens count.
-func tokenNames(c admission.Case) []string {
-	if c.Policy == nil {
-		return []string{tenant.IDToken}
-	}
-	return c.Policy.TokenNames(c.Pinned, c.Request["TENANT"])
-}
-
-// replaceToken replaces the job's token by the token in file; - is standard input.
-func replaceToken(c admission.Case, stdin io.Reader, file string) error {
-	raw, err := readToken(stdin, file)
-	if err != nil {
-		return fmt.Errorf("the token: %w", err)
-	}
-	for _, name := range tokenNames(c) {
-		c.Request[name] = strings.TrimSpace(string(raw))
-	}
-	return nil
-}
-
-// readToken reads a file, or standard input if file is -.
-func readToken(stdin io.Reader, file string) ([]byte, error) {
-	if file == "-" {
-		return io.ReadAll(io.LimitReader(stdin, maxToken))
-	}
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxToken))
-}
-
 // explain decides as the prepare stage does. It checks the signature of tokens only if
 // the issuer's keys are on disk.
 func explain(c admission.Case) explanation {
 	e := explanation{Rules: []rule{}, Notes: notes(c), Signature: "no ID token was read"}
-	c.Read = reader(c, &e)
+	if c.Read == nil {
+		c.Read = reader(c, &e)
+	}
 	d, err := admission.Decide(c)
 	e.Rules = append(append(e.Rules, rules(c, d.Subject)...), checks(d)...)
 	if err != nil {
@@ -198,36 +176,6 @@ func refusal(err error) string {
 		known += fmt.Sprintf("\n  %-9s  %s", row.Label, row.Text)
 	}
 	return text + known
-}
-
-// reader returns how a token is read. It checks the signature if the policy file names
-// keys on disk, and says in e whether it did.
-func reader(c admission.Case, e *explanation) admission.Reader {
-	if c.Policy == nil || c.Policy.Settings().GitLab.JWKSFile == "" {
-		return func(raw string) (idtoken.Token, error) {
-			e.Signature = "not checked: the policy file names no jwks_file, and explain asks no server"
-			return idtoken.Parse(raw)
-		}
-	}
-	return verifier(c.Policy.Settings().GitLab, e)
-}
-
-// verifier returns how a token is read and its signature checked, with keys on disk. The
-// token may have expired since it was issued.
-func verifier(gitlab tenant.GitLab, e *explanation) admission.Reader {
-	return func(raw string) (idtoken.Token, error) {
-		keys, err := policyfile.ReadNamed("gitlab.jwks_file", gitlab.JWKSFile)
-		if err != nil {
-			return idtoken.Token{}, err
-		}
-		e.Signature = "checked with the keys of " + gitlab.JWKSFile + ", as of when the token was issued"
-		token, err := idtoken.Parse(raw)
-		if err != nil {
-			return token, err
-		}
-		issued := func() time.Time { return time.Unix(token.Claims.IssuedAt, 0) }
-		return jwks.Source{Issuer: gitlab.Issuer, File: keys, Now: issued}.Verify(context.Background(), raw)
-	}
 }
 
 // notes names the variables whose value the runner may change.

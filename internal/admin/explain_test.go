@@ -19,7 +19,7 @@ func TestExplainAllowed(t *testing.T) {
 		says string
 	}{
 		"by rules":   {func(*testing.T, *world) {}, nil, "signature: not checked"},
-		"pinned":     {func(*testing.T, *world) {}, []string{"--tenant", "alpha"}, "allowed: tenant alpha"},
+		"pinned":     {func(*testing.T, *world) {}, []string{"--runner-tenant", "alpha"}, "allowed: tenant alpha"},
 		"requested":  {func(_ *testing.T, w *world) { w.set("TENANT", "beta", "TENANT", "alpha") }, nil, "allowed: tenant alpha"},
 		"with keys":  {func(t *testing.T, w *world) { t.Helper(); w.withKeys(t) }, nil, "signature: checked with the keys of "},
 		"region":     {func(_ *testing.T, w *world) { w.set("AWS_REGION", "us-west-2") }, nil, "region us-west-2"},
@@ -66,8 +66,8 @@ func TestExplainRefused(t *testing.T) {
 			nil,
 			[]string{`refused [author]: tenant "alpha" refuses this job: rule refs`, `  this job   project "acme/deploy", ref "main/x" (branch, `, "alpha   refs "},
 		},
-		"pinned to another":  {func(_ *testing.T, w *world) { w.set("TENANT", "beta") }, []string{"--tenant", "beta"}, []string{"rule projects"}},
-		"not in the file":    {func(*testing.T, *world) {}, []string{"--tenant", "gamma"}, []string{"refused [runner-admin]: --tenant "}},
+		"pinned to another":  {func(_ *testing.T, w *world) { w.set("TENANT", "beta") }, []string{"--runner-tenant", "beta"}, []string{"rule projects"}},
+		"not in the file":    {func(*testing.T, *world) {}, []string{"--runner-tenant", "gamma"}, []string{"refused [runner-admin]: --tenant "}},
 		"last TENANT counts": {func(_ *testing.T, w *world) { w.set("TENANT", "alpha", "TENANT", "beta") }, nil, []string{`tenant "beta" refuses`}},
 		"another job":        {func(_ *testing.T, w *world) { w.with(map[string]any{"job_id": "8"}) }, nil, []string{"refused [author]: GITLAB_OIDC_TOKEN is not an ID token of this job: its claim job_id"}},
 		"two tokens":         {func(_ *testing.T, w *world) { w.set("GITLAB_OIDC_TOKEN", "another") }, nil, []string{"GITLAB_OIDC_TOKEN has two different values"}},
@@ -108,7 +108,7 @@ func TestExplainUnserved(t *testing.T) {
 		says []string
 	}{
 		"nobody takes it": {func(w *world) { w.with(map[string]any{"project_path": "x/y", "job_project_path": "x/y"}) }, nil, []string{note + "no tenant of this runner allows this job (project", "alpha ", "beta "}},
-		"pinned":          {func(w *world) { w.with(map[string]any{"ref": "main/x"}) }, []string{"--tenant", "alpha"}, []string{note + `tenant "alpha" refuses this job: rule refs (the ref is not`}},
+		"pinned":          {func(w *world) { w.with(map[string]any{"ref": "main/x"}) }, []string{"--runner-tenant", "alpha"}, []string{note + `tenant "alpha" refuses this job: rule refs (the ref is not`}},
 		"another meaning": {func(w *world) { w.with(map[string]any{"aud": "vault"}); w.set("TENANT", "dev01") }, nil, []string{note + `this runner has no tenant "dev01"`}},
 	} {
 		w := newWorld(t)
@@ -141,7 +141,7 @@ func TestExplainToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	policy, response, token := w.write(t, "rolecall.toml", []byte(w.policy)), w.job(t, ""), w.token()
-	args := []string{"explain", "--config", policy, "--job", response, "--tenant", "alpha"}
+	args := []string{"explain", "--config", policy, "--job", response, "--runner-tenant", "alpha"}
 	for name, c := range map[string]struct {
 		args  []string
 		stdin string
@@ -175,7 +175,7 @@ func TestExplainJSON(t *testing.T) {
 	}
 	w := newWorld(t)
 	w.with(map[string]any{"ref": "release/1"})
-	result := w.explain(t, w.token(), "--json", "--tenant", "alpha")
+	result := w.explain(t, w.token(), "--json", "--runner-tenant", "alpha")
 	if err := json.Unmarshal([]byte(result.out), &got); err != nil || result.code != 0 {
 		t.Fatalf("exit code %d, %v:\n%s", result.code, err, result.out)
 	}
@@ -193,7 +193,7 @@ func TestExplainJSON(t *testing.T) {
 	}
 	w.with(map[string]any{"ref": "other"})
 	w.set("TENANT", "alpha")
-	result = w.explain(t, w.token(), "--json", "--tenant", "alpha")
+	result = w.explain(t, w.token(), "--json", "--runner-tenant", "alpha")
 	if err := json.Unmarshal([]byte(result.out), &got); err != nil || result.code != 1 || got.Allowed || got.Side != "author" || got.Refusal == "" {
 		t.Errorf("exit code %d, %v:\n%s", result.code, err, result.out)
 	}

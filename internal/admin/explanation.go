@@ -27,6 +27,7 @@ type explanation struct {
 	Services  []string `json:"services,omitempty"`                // that run beside it
 	Logins    []string `json:"logins,omitempty"`                  // to registries, and where they are from
 	Signature string   `json:"signature"`
+	Subject   string   `json:"sub,omitempty"` // the claim, in quotes, of a job that is described
 	Notes     []string `json:"notes,omitempty"`
 	Rules     []rule   `json:"rules"`
 }
@@ -82,6 +83,9 @@ func failed(v tenant.Verdict) int {
 // String returns the explanation for people.
 func (e explanation) String() string {
 	text := e.result() + e.given() + e.containers() + fmt.Sprintf("signature: %s\n", e.Signature)
+	if e.Subject != "" {
+		text += "sub: " + e.Subject + "\n"
+	}
 	for _, note := range e.Notes {
 		text += fmt.Sprintf("note: %s\n", note)
 	}

@@ -14,11 +14,11 @@ func TestExplainLooseKeys(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.withKeys(t)
-	if got := w.explain(t, w.token(), "--tenant", "alpha"); got.code != 0 {
+	if got := w.explain(t, w.token(), "--runner-tenant", "alpha"); got.code != 0 {
 		t.Fatalf("exit code %d:\n%s", got.code, got.out)
 	}
 	kit.Must(t, os.Chmod(filepath.Join(w.dir, "keys.json"), 0o666))
-	got := w.explain(t, w.token(), "--tenant", "alpha")
+	got := w.explain(t, w.token(), "--runner-tenant", "alpha")
 	if got.code != 1 || !strings.Contains(got.out, "keys.json has mode 0666, so others may write to it") || strings.Contains(got.out, "allowed: tenant") {
 		t.Errorf("exit code %d:\n%s%s", got.code, got.out, got.errors)
 	}

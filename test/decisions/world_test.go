@@ -107,10 +107,11 @@ func (*issuer) Ignores(string) bool { return false }
 // Report returns nothing.
 func (*issuer) Report(creds.Facts) creds.Report { return creds.Report{} }
 
-// args returns the flags of a stage, or of explain, as on a command line.
-func args(f program.Flags) []string {
+// args returns the flags of a stage, or of explain, as on a command line. Pin is the flag that
+// names the tenant of the runner.
+func args(f program.Flags, pin string) []string {
 	var all []string
-	for name, value := range map[string]string{"--tenant": f.Tenant, "--run-as": f.RunAs, "--config": f.Config} {
+	for name, value := range map[string]string{pin: f.Tenant, "--run-as": f.RunAs, "--config": f.Config} {
 		if value != "" {
 			all = append(all, name, value)
 		}
@@ -129,7 +130,7 @@ func (w *world) serve(p program.Program, c candidate, more ...string) (out strin
 		environ = append(environ, "CUSTOM_ENV_"+v.Key+"="+v.Value)
 	}
 	var stdout, stderr strings.Builder
-	code := p.Serve(args(c.flags), environ, nil, &stdout, &stderr)
+	code := p.Serve(args(c.flags, "--tenant"), environ, nil, &stdout, &stderr)
 	w.noted = nil
 	for line := range strings.Lines(stderr.String()) {
 		if note, ok := strings.CutPrefix(line, "rolecall: "); ok {
@@ -212,7 +213,7 @@ func (w *world) prepare(t *testing.T, c candidate, handed []string, builds strin
 // explain runs rolecall explain.
 func (w *world) explain(t *testing.T, c candidate, response string) (outcome, []rule) {
 	t.Helper()
-	args := append([]string{"explain", "--json", "--job", response}, args(c.flags)...)
+	args := append([]string{"explain", "--json", "--job", response}, args(c.flags, "--runner-tenant")...)
 	var out, errs bytes.Buffer
 	code := admin.Program{grant.AWS{}}.Serve(args, nil, strings.NewReader(""), &out, &errs)
 	var answer struct {
