@@ -100,6 +100,21 @@ func TestDescribedRules(t *testing.T) {
 	}
 }
 
+// TestDescribedUnsigned: keys on disk judge no token of a description, and a project that a tenant
+// requires is known without a token.
+func TestDescribedUnsigned(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.withKeys(t)
+	w.policy = strings.Replace(w.policy, `name = "beta"`, "name = \"beta\"\nrequired = true", 1)
+	if got := w.describe(t, "--project acme/deploy --ref main"); got.code != 0 || !strings.Contains(got.out, unsaid) {
+		t.Errorf("exit code %d:\n%s", got.code, got.out)
+	}
+	if got := w.describe(t, "--project acme/other --ref main --no-id-token"); got.code != 1 || !strings.Contains(got.out, `tenant "beta": the job has no ID token`) {
+		t.Errorf("exit code %d:\n%s", got.code, got.out)
+	}
+}
+
 // TestDescribedAudience: with two audiences in one variable, somebody must say which token the job has.
 func TestDescribedAudience(t *testing.T) {
 	t.Parallel()
