@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help diagrams build parts demo demo-image check fmt vet lint modules vuln test e2e fuzz soak bench tidy clean install
+.PHONY: help diagrams build parts demo demo-image check fmt vet lint modules vuln test e2e fuzz soak bench bench-demo bin/demo tidy clean install
 
 PROGRAMS := config prepare run cleanup gate registry endpoint credential sweep revoke rolecall rolecall-broker
 GO      := CGO_ENABLED=0 go
@@ -16,6 +16,12 @@ TESTS   := $(shell find test -name '*.go' -o -name 'go.*' -not -path '*/testdata
 PACKAGES = $(shell go list ./... | grep -v /test/e2e)
 libexec := /usr/libexec/rolecall
 FUZZTIME := 30s
+# What STS and S3 are in the demo: own, the project's stand-ins, or minio. Tests always use MinIO.
+STS     ?= own
+DEMO    := bin/test/gitlab-runner $(addprefix bin/,config prepare run cleanup gate) bin/test/s3job $(if $(filter minio,$(STS)),bin/test/minio)
+# $(call timed,WHAT,HOW) builds something, and shows what and how long it took.
+timed    = @echo "building $1"; began=$${EPOCHREALTIME//[.,]/}; $2; \
+  took=$$((($${EPOCHREALTIME//[.,]/} - began) / 100000)); printf '%5d.%d s  %s\n' $$((took / 10)) $$((took % 10)) "$1"
 
 build: $(DRIVER) ## the programs, in bin/
 
@@ -29,30 +35,30 @@ docs/diagrams/%.svg: docs/diagrams/%.dot
 	dot -Tsvg $< -o $@
 
 $(DRIVER): bin/%: $(SOURCES)
-	$(GO) build -trimpath -ldflags='-s -w' -o $@ ./cmd/$*
+	$(call timed,$@,$(GO) build -trimpath -ldflags='-s -w' -o $@ ./cmd/$*)
 
 # The parts that the driver is tested against: each is built once.
 parts: $(PARTS) bin/test/vault bin/test/cloudjob $(DEBIAN) $(JS) ## what the driver is tested against, in bin/test/
 
 bin/test/gitlab-runner: $(shell find test/runner -type f)
-	@echo "building GitLab Runner: about two minutes, once"
-	cd test/runner && $(GO) build -trimpath -o ../../$@ .
+	@echo "GitLab Runner takes about two minutes, once"
+	$(call timed,GitLab Runner,cd test/runner && $(GO) build -trimpath -o ../../$@ .)
 
 bin/test/minio: test/minio/go.mod test/minio/go.sum
-	@echo "building MinIO: about three minutes, once"
-	cd test/minio && $(GO) build -trimpath -o ../../$@ github.com/minio/minio
+	@echo "MinIO takes about three minutes, once"
+	$(call timed,MinIO,cd test/minio && $(GO) build -trimpath -o ../../$@ github.com/minio/minio)
 
 # Vault has the Business Source License 1.1: a part of the tests, which nobody is given.
 bin/test/vault: $(shell find test/vault -type f)
-	@echo "building Vault: about three minutes, once"
-	cd test/vault && $(GO) build -trimpath -o ../../$@ .
+	@echo "Vault takes about three minutes, once"
+	$(call timed,Vault,cd test/vault && $(GO) build -trimpath -o ../../$@ .)
 
 bin/test/s3job: $(wildcard test/s3job/*.go) go.mod go.sum
-	$(GO) build -trimpath -o $@ ./test/s3job
+	$(call timed,$@,$(GO) build -trimpath -o $@ ./test/s3job)
 
 # The libraries of Google and Microsoft, as a job uses them.
 bin/test/cloudjob: $(wildcard test/cloudjob/*)
-	cd test/cloudjob && $(GO) build -trimpath -o ../../$@ .
+	$(call timed,$@,cd test/cloudjob && $(GO) build -trimpath -o ../../$@ .)
 
 # The packages that the README and docs/broker.md ask for, beside those of every Debian with
 # systemd. On a host without a network the tests that need it are skipped.
@@ -78,21 +84,29 @@ bin/test/js/s3.js: $(wildcard test/js/*)
 	rm -rf bin/test/js/node_modules
 
 bin/tools/govulncheck: tools/go.mod tools/go.sum
-	cd tools && $(GO) build -trimpath -o ../$@ golang.org/x/vuln/cmd/govulncheck
+	$(call timed,$@,cd tools && $(GO) build -trimpath -o ../$@ golang.org/x/vuln/cmd/govulncheck)
 
 bin/tools/golangci-lint: tools/go.mod tools/go.sum
-	@echo "building the linter: about two minutes, once"
-	cd tools && $(GO) build -trimpath -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@echo "the linter takes about two minutes, once"
+	$(call timed,the linter,cd tools && $(GO) build -trimpath -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint)
 
-demo: build $(PARTS) ## the main job on this machine, with real parts
-	@go run ./test/demo
+demo: ## the main job on this machine, on a real GitLab Runner; with MinIO: make demo STS=minio
+	@test/demo/ready '$(STS)'
+	@$(MAKE) --no-print-directory $(DEMO) bin/demo
+	@bin/demo -sts='$(STS)'
 
 # The same pipeline in an image, in containers of podman. It needs root and the packages that
 # the README names.
-demo-image: build $(PARTS) ## the same in an image, in containers of podman
-	@go run ./test/demo -image
+demo-image: ## the same in an image, in containers of podman
+	@test/demo/ready '$(STS)'
+	@$(MAKE) --no-print-directory $(DEMO) bin/registry bin/credential bin/demo
+	@bin/demo -image -sts='$(STS)'
 
-check: build fmt vet lint modules vuln test e2e ## every test
+# Built as the driver is, so that what both have is compiled once.
+bin/demo:
+	$(call timed,$@,$(GO) build -trimpath -o $@ ./test/demo)
+
+check: build fmt vet lint modules vuln test e2e demo ## every test
 
 fmt: ## whether all code is formatted
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
@@ -143,7 +157,11 @@ bench: build parts ## the ratios that the driver must keep; PART=masking measure
 	@[ -n "$(PART)" ] || go test -run '^$$' -bench . -benchtime 5x ./internal/mask
 	@[ -n "$(PART)" ] || go test -run '^$$' -bench . ./internal/tenant ./internal/tenant/policyfile
 
-tidy: ## make go.mod and go.sum tidy
+# Minutes of all processors.
+bench-demo: ## what a first make demo takes, beside a cold build of GitLab Runner alone
+	@test/demo/bench
+
+tidy:
 	go mod tidy
 
 clean: ## remove bin/

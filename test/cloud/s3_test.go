@@ -1,6 +1,7 @@
 package cloud_test
 
 import (
+	"cmp"
 	"encoding/xml"
 	"io"
 	"net/http"
@@ -24,6 +25,7 @@ type call struct {
 	side         side
 	keys         aws.Credentials
 	at           time.Time
+	service      string // that the signature is for
 	method, path string
 	text         string // that is signed
 	headers      map[string]string
@@ -57,7 +59,7 @@ func (c *call) send(t *testing.T) (verdict, string) {
 		request.Header.Set(name, value)
 	}
 	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
-	kit.Must(t, signer.SignHTTP(t.Context(), c.keys, request, hash, "s3", "us-east-1", c.at))
+	kit.Must(t, signer.SignHTTP(t.Context(), c.keys, request, hash, cmp.Or(c.service, "s3"), "us-east-1", c.at))
 	if c.sent != nil {
 		c.sent(request)
 	}
@@ -95,6 +97,8 @@ func calls() map[string]stored {
 		"a fast clock":           {func(c *call) { c.at = c.at.Add(16 * time.Minute) }, verdict{403, "RequestTimeTooSkewed"}, false},
 		"a clock nearly right":   {func(c *call) { c.at = c.at.Add(-14 * time.Minute) }, ok, false},
 		"not signed":             {after(func(r *http.Request) { r.Header.Del("Authorization") }), denied, false},
+		"signed for STS":         {func(c *call) { c.service = "sts" }, denied, true},
+		"a bucket alone":         {path("PUT", "/alpha"), verdict{501, "NotImplemented"}, true},
 		"another body":           {after(func(r *http.Request) { body(r, "TEXT") }), verdict{400, "XAmzContentSHA256Mismatch"}, false},
 		"another body and its sum": {after(func(r *http.Request) {
 			body(r, "TEXT")

@@ -95,6 +95,7 @@ func rows(other *coordinator.Server) map[string]judged {
 		"shorter than any session": {form("DurationSeconds", "899"), wrong, bad},
 		"with tags":                {claim("https://aws.amazon.com/tags", map[string]any{"principal_tags": map[string]any{"a": []string{"b"}}}), denied, no},
 		"a session policy":         {form("Policy", "{}"), verdict{501, "NotImplemented"}, no},
+		"another version":          {form("Version", "2010-05-08"), verdict{400, "InvalidAction"}, no},
 		"another action":           {form("Action", "GetCallerIdentity"), verdict{400, "InvalidAction"}, no},
 		"the issuer has other keys": {func(a *ask) {
 			a.form.Set("WebIdentityToken", a.gitlab.SignToken(a.claims))

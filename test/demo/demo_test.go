@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,10 +17,10 @@ import (
 )
 
 // runDemo runs the demo with a pipeline and returns what it shows.
-func runDemo(t *testing.T, yaml string) (string, error) {
+func runDemo(t *testing.T, sts, yaml string) (string, error) {
 	t.Helper()
 	var out syncBuffer
-	d := demo{screen: screen{w: &out}}
+	d := demo{screen: screen{w: &out}, sts: sts}
 	err := d.run(t.Context(), yaml)
 	if d.world != nil {
 		if err := d.world.close(); err != nil {
@@ -31,9 +32,23 @@ func runDemo(t *testing.T, yaml string) (string, error) {
 
 // The demos run one after the other: the ids of their jobs are the same.
 func TestDemo(t *testing.T) {
-	shown, err := runDemo(t, ciYAML)
+	t.Run("own", func(t *testing.T) {
+		checkDemo(t, own, "the project's own stand-ins for STS and S3", "make demo STS=minio", "arn:aws:iam::111122223333:role/deploy-alpha")
+	})
+	t.Run("MinIO", func(t *testing.T) { checkDemo(t, minio, "MinIO, the STS and S3", "arn:minio:iam:::role/") })
+}
+
+// checkDemo runs the demo with servers that show these texts.
+func checkDemo(t *testing.T, sts string, texts ...string) {
+	t.Helper()
+	shown, err := runDemo(t, sts, ciYAML)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, shown)
+	}
+	for _, want := range texts {
+		if !strings.Contains(shown, want) {
+			t.Errorf("no %q in:\n%s", want, shown)
+		}
 	}
 	rest := shown
 	for _, want := range []string{
@@ -55,12 +70,34 @@ func TestDemo(t *testing.T) {
 	}
 }
 
+// TestMissing: what the demo lacks is said at once, all of it.
+func TestMissing(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	shown, err := runDemo(t, own, ciYAML)
+	want := "bash is missing: install it, such as by apt-get install bash\ngit is missing: install it, such as by apt-get install git"
+	if err == nil || err.Error() != want || shown != "" {
+		t.Errorf("got %v, want %s; shown:\n%s", err, want, shown)
+	}
+}
+
+// TestServers: a name of servers that the demo does not have is refused.
+func TestServers(t *testing.T) {
+	t.Parallel()
+	if err := errors.Join(checkSTS("own"), checkSTS("minio")); err != nil {
+		t.Error(err)
+	}
+	const want = "STS=localstack is not known: STS is own, the project's own stand-ins, or minio"
+	if err := checkSTS("localstack"); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 // TestDemoImage: the same in an image.
 func TestDemoImage(t *testing.T) {
 	if !kit.InUnified(t, "the demo in containers") {
 		return
 	}
-	shown, err := runDemo(t, imageYAML)
+	shown, err := runDemo(t, own, imageYAML)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, shown)
 	}
@@ -82,7 +119,7 @@ func TestDemoFails(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			yaml := strings.Replace(ciYAML, "sleep 2 ", test.instead+" ", 1)
 			yaml = strings.Replace(yaml, "  artifacts:", "    - sleep 1\n  artifacts:", 1)
-			shown, err := runDemo(t, yaml)
+			shown, err := runDemo(t, own, yaml)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %q; shown:\n%s", err, test.want, shown)
 			}

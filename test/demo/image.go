@@ -29,7 +29,7 @@ func (w *world) startRegistry(ctx context.Context, image string) error {
 	if w.registry, err = lab.StartRegistry(ctx, lab.RegistryOptions{Dir: dir, Open: true}); err != nil {
 		return err
 	}
-	programs, err := lab.Parts()
+	programs, err := lab.Find("s3job")
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func (w *world) writePolicy(p pipeline) ([]string, error) {
 		w.path("builds"), w.path("cache"), w.gitlab.Issuer(), w.path("images"), projectPath, w.registry.Name(p.image))
 	for i, matrix := range p.matrix {
 		tenant := matrix["TENANT"]
-		fmt.Fprintf(&text, "[[tenant]]\nname = %q\nrun_as = %q\nrole_arn = %q\naudience = \"https://%s.example\"\n", tenant, users()[i], w.minio.RoleARN(tenant), tenant)
+		fmt.Fprintf(&text, "[[tenant]]\nname = %q\nrun_as = %q\nrole_arn = %q\naudience = \"https://%s.example\"\n", tenant, users()[i], w.sts.RoleARN(tenant), tenant)
 	}
 	path := w.path("rolecall.toml")
 	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {

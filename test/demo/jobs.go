@@ -23,7 +23,7 @@ func (d *demo) runJobs(ctx context.Context, p pipeline) error {
 	if d.world.registry != nil {
 		registry = d.world.registry.Address
 	}
-	jobs, specs := p.jobs(d.world.minio.RoleARN, d.world.recorder.URL(), registry)
+	jobs, specs := p.jobs(d.world.sts.RoleARN, d.world.recorder.URL(), registry)
 	for i, job := range jobs {
 		job.run = d.world.gitlab.Enqueue(runnerToken, specs[i])
 	}

@@ -1,8 +1,9 @@
 // Command demo runs a pipeline of two tenants on this machine and shows that each job had its
 // own tenant's credentials, and that nothing of them is left.
 //
-// GitLab Runner, the driver and MinIO, as STS and S3, are real; package coordinator stands in
-// for GitLab. The demo exits with 1 where anything is not as it says.
+// GitLab Runner and the driver are real; package coordinator stands in for GitLab, and package
+// cloud for STS and S3. With -sts=minio STS and S3 are a real MinIO. The demo exits with 1 where
+// anything is not as it says.
 //
 // With -image the jobs run in an image from a registry on this machine, in containers of
 // podman. That needs root.
@@ -20,7 +21,6 @@ import (
 	"time"
 
 	"rolecall/test/kit"
-	"rolecall/test/lab"
 )
 
 //go:embed gitlab-ci.yml
@@ -34,26 +34,35 @@ const patience = 2 * time.Minute
 
 func main() {
 	image := flag.Bool("image", false, "run the jobs in an image")
+	sts := flag.String("sts", own, "what STS and S3 are: own, the project's own stand-ins, or minio")
 	flag.Parse()
 	yaml := ciYAML
+	if err := checkSTS(*sts); err != nil {
+		fail(err)
+	}
 	if *image {
-		unify()
+		unify(*sts)
 		yaml = imageYAML
 	}
-	if err := show(newScreen(os.Stdout), yaml); err != nil {
-		fmt.Fprintln(os.Stderr, "\ndemo:", err)
-		os.Exit(1)
+	if err := show(demo{screen: newScreen(os.Stdout), sts: *sts}, yaml); err != nil {
+		fmt.Fprintln(os.Stderr)
+		fail(err)
 	}
+}
+
+// fail ends the process.
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, "demo:", err)
+	os.Exit(1)
 }
 
 // unify goes on if this is a host on which containers can run, or looks like one. Else it ends
 // the process.
-func unify() {
+func unify(sts string) {
 	if os.Geteuid() != 0 {
-		fmt.Fprintln(os.Stderr, "demo: jobs in containers need root: sudo make demo-image")
-		os.Exit(1)
+		fail(errors.New("jobs in containers need root: sudo make demo-image"))
 	}
-	code, ended, err := kit.Unified("-image")
+	code, ended, err := kit.Unified("-image", "-sts="+sts)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		code, ended = 1, true
@@ -66,25 +75,25 @@ func unify() {
 // demo is one run of the pipeline.
 type demo struct {
 	screen
+	sts   string // which servers are STS and S3
 	world *world
 	jobs  []*tenantJob
 }
 
 // show runs the demo until its end or an interrupt, and then stops and removes everything.
-func show(s screen, yaml string) error {
+func show(d demo, yaml string) error {
 	began := time.Now()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	context.AfterFunc(ctx, stop) // A second interrupt ends the demo at once.
 	// A reader who has seen enough, such as head, is no reason to leave everything behind.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	d := demo{screen: s}
 	err := d.run(ctx, yaml)
 	if d.world != nil {
 		err = d.end(ctx, err)
 	}
 	if err == nil {
-		s.title("All as promised, in %.1f s.", time.Since(began).Seconds())
+		d.title("All as promised, in %.1f s.", time.Since(began).Seconds())
 	}
 	return err
 }
@@ -93,11 +102,11 @@ func show(s screen, yaml string) error {
 func (d *demo) run(ctx context.Context, yaml string) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if _, err := lab.Binaries(); err != nil {
-		return err
-	}
 	pipeline, err := parse(yaml)
 	if err != nil {
+		return err
+	}
+	if err := d.ready(pipeline); err != nil {
 		return err
 	}
 	where := ""
@@ -109,7 +118,7 @@ func (d *demo) run(ctx context.Context, yaml string) error {
 	d.title("The pipeline, .gitlab-ci.yml")
 	d.block(yaml)
 	d.title("Starting, on this machine")
-	if d.world, err = start(ctx, d.screen, pipeline, yaml); err != nil {
+	if d.world, err = d.start(ctx, pipeline, yaml); err != nil {
 		return err
 	}
 	if err := d.runJobs(ctx, pipeline); err != nil {

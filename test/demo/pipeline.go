@@ -107,12 +107,12 @@ func (p pipeline) jobs(role func(tenant string) string, s3, registry string) ([]
 	return jobs, specs
 }
 
-// tenants is what MinIO has to know: the audience of each tenant's tokens.
-func tenants(specs []coordinator.Job) map[string]lab.Tenant {
-	all := make(map[string]lab.Tenant)
+// audiences returns the audience of each tenant's tokens.
+func audiences(specs []coordinator.Job) map[string]string {
+	all := make(map[string]string)
 	for _, spec := range specs {
 		for _, audience := range spec.IDTokens {
-			all[spec.Environment] = lab.Tenant{Audience: audience}
+			all[spec.Environment] = audience
 		}
 	}
 	return all

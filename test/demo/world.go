@@ -26,7 +26,7 @@ const stopTime = 20 * time.Second
 type world struct {
 	dir      string
 	gitlab   *coordinator.Server
-	minio    *lab.MinIO
+	sts      servers
 	recorder *lab.Recorder
 	runner   *lab.RunnerService
 	registry *lab.Registry // nil: no job has an image
@@ -39,7 +39,7 @@ type step struct {
 }
 
 // start starts the parts. What it returns must be closed, also after an error.
-func start(ctx context.Context, s screen, p pipeline, yaml string) (*world, error) {
+func (d *demo) start(ctx context.Context, p pipeline, yaml string) (*world, error) {
 	w := &world{}
 	var err error
 	if w.dir, err = os.MkdirTemp("", "rolecall-demo-"); err != nil {
@@ -47,7 +47,7 @@ func start(ctx context.Context, s screen, p pipeline, yaml string) (*world, erro
 	}
 	steps := []step{
 		{"a stand-in for GitLab, which signs ID tokens as GitLab does", func() error { return w.startGitLab(yaml) }},
-		{"MinIO, the STS and S3", func() error { return w.startMinIO(ctx, p) }},
+		{describeSTS(d.sts), func() error { return w.startSTS(ctx, d.sts, p) }},
 	}
 	if p.image != "" {
 		steps = append(steps, step{"a registry, with an image that stands in for amazon/aws-cli: its program is s3job, a client of S3", func() error { return w.startRegistry(ctx, p.image) }})
@@ -57,7 +57,7 @@ func start(ctx context.Context, s screen, p pipeline, yaml string) (*world, erro
 		if err := step.run(); err != nil {
 			return w, err
 		}
-		s.line("  %5.1f s  %s", time.Since(began).Seconds(), step.what)
+		d.line("  %5.1f s  %s", time.Since(began).Seconds(), step.what)
 	}
 	return w, nil
 }
@@ -75,21 +75,6 @@ func (w *world) startGitLab(yaml string) (err error) {
 	return nil
 }
 
-// startMinIO starts MinIO, and before it the proxy that remembers what it issues.
-func (w *world) startMinIO(ctx context.Context, p pipeline) (err error) {
-	_, specs := p.jobs(func(string) string { return "" }, "", "")
-	dir := filepath.Join(w.dir, "minio")
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return err
-	}
-	w.minio, err = lab.StartMinIO(ctx, lab.MinIOOptions{Dir: dir, Issuer: w.gitlab.Issuer(), Tenants: tenants(specs)})
-	if err != nil {
-		return err
-	}
-	w.recorder, err = lab.Record(w.minio.URL)
-	return err
-}
-
 // startRunner starts the runner. It does not end with the demo's context, as it is to clean up
 // after its jobs then.
 func (w *world) startRunner(p pipeline) (err error) {
@@ -105,6 +90,7 @@ func (w *world) startRunner(p pipeline) (err error) {
 	}
 	w.runner, err = lab.StartRunner(context.Background(), lab.RunnerOptions{
 		Dir:         dir,
+		Programs:    programs(p),
 		Coordinator: w.gitlab.URL(),
 		Runners:     []lab.Runner{{Name: "shared", Token: runnerToken, Args: args}},
 		Env:         []string{"AWS_ENDPOINT_URL_STS=" + w.recorder.URL(), "AWS_REGION=us-east-1"},
@@ -137,8 +123,8 @@ func (w *world) close() error {
 	if w.recorder != nil {
 		w.recorder.Close()
 	}
-	if w.minio != nil {
-		w.minio.Close()
+	if w.sts != nil {
+		w.sts.Close()
 	}
 	if w.gitlab != nil {
 		w.gitlab.Close()

@@ -31,7 +31,7 @@ type Broker struct {
 
 // StartBroker starts a broker, and waits until it is ready. It ends with ctx or Close.
 func StartBroker(ctx context.Context, opts BrokerOptions) (*Broker, error) {
-	programs, err := Binaries()
+	programs, err := Find("rolecall-broker")
 	if err != nil {
 		return nil, err
 	}

@@ -131,7 +131,7 @@ func (d *Docker) Import(ctx context.Context, image string, files ...ImageFile) e
 
 // importHelper makes the image in which GitLab Runner's own scripts of a job run.
 func (d *Docker) importHelper(ctx context.Context) error {
-	programs, err := Parts()
+	programs, err := Find("gitlab-runner")
 	if err != nil {
 		return err
 	}

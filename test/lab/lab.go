@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -25,44 +26,57 @@ type Programs struct {
 	Config, Prepare, Run, Cleanup, Gate, Registry, Endpoint, Credential, Revoke, Broker string
 }
 
+// place is where a program is, below the folder of the module, and what builds it.
+type place struct {
+	path         *string
+	name, target string
+}
+
+// places are those of all programs.
+func (p *Programs) places() []place {
+	return []place{
+		{&p.GitLabRunner, "bin/test/gitlab-runner", "make parts"},
+		{&p.MinIO, "bin/test/minio", "make parts"},
+		{&p.S3Job, "bin/test/s3job", "make parts"},
+		{&p.Config, "bin/config", "make build"},
+		{&p.Prepare, "bin/prepare", "make build"},
+		{&p.Run, "bin/run", "make build"},
+		{&p.Cleanup, "bin/cleanup", "make build"},
+		{&p.Gate, "bin/gate", "make build"},
+		{&p.Endpoint, "bin/endpoint", "make build"},
+		{&p.Credential, "bin/credential", "make build"},
+		{&p.Registry, "bin/registry", "make build"},
+		{&p.Revoke, "bin/revoke", "make build"},
+		{&p.Broker, "bin/rolecall-broker", "make build"},
+	}
+}
+
 // Parts finds the binaries that are not rolecall's own. The error names the make target
 // that builds a missing one.
-func Parts() (Programs, error) {
+func Parts() (Programs, error) { return Find("gitlab-runner", "minio", "s3job") }
+
+// Binaries finds all binaries, rolecall's own too. Errors are as those of Parts.
+func Binaries() (Programs, error) {
+	var names []string
+	for _, at := range new(Programs).places() {
+		names = append(names, filepath.Base(at.name))
+	}
+	return Find(names...)
+}
+
+// Find finds the binaries of those names; of all others the paths are empty. Errors are as those of
+// Parts.
+func Find(names ...string) (Programs, error) {
 	var p Programs
 	root, err := moduleRoot()
 	if err != nil {
 		return p, err
 	}
-	err = errors.Join(
-		find(&p.GitLabRunner, root, "bin/test/gitlab-runner", "make parts"),
-		find(&p.MinIO, root, "bin/test/minio", "make parts"),
-		find(&p.S3Job, root, "bin/test/s3job", "make parts"),
-	)
-	return p, err
-}
-
-// Binaries finds all binaries, rolecall's own too. Errors are as those of Parts.
-func Binaries() (Programs, error) {
-	p, err := Parts()
-	if err != nil {
-		return p, err
+	for _, at := range p.places() {
+		if slices.Contains(names, filepath.Base(at.name)) {
+			err = errors.Join(err, find(at.path, root, at.name, at.target))
+		}
 	}
-	root, err := moduleRoot()
-	if err != nil {
-		return p, err
-	}
-	err = errors.Join(
-		find(&p.Config, root, "bin/config", "make build"),
-		find(&p.Prepare, root, "bin/prepare", "make build"),
-		find(&p.Run, root, "bin/run", "make build"),
-		find(&p.Cleanup, root, "bin/cleanup", "make build"),
-		find(&p.Gate, root, "bin/gate", "make build"),
-		find(&p.Endpoint, root, "bin/endpoint", "make build"),
-		find(&p.Credential, root, "bin/credential", "make build"),
-		find(&p.Registry, root, "bin/registry", "make build"),
-		find(&p.Revoke, root, "bin/revoke", "make build"),
-		find(&p.Broker, root, "bin/rolecall-broker", "make build"),
-	)
 	return p, err
 }
 

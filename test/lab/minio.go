@@ -51,7 +51,7 @@ const region = "us-east-1"
 // StartMinIO starts a server, and waits until it is ready and has its buckets and
 // policies. The server ends with ctx or Close.
 func StartMinIO(ctx context.Context, opts MinIOOptions) (*MinIO, error) {
-	programs, err := Parts()
+	programs, err := Find("minio")
 	if err != nil {
 		return nil, err
 	}

@@ -29,6 +29,9 @@ type RunnerOptions struct {
 	Settings   string // more lines of TOML for the top of the configuration
 	// User is the unix user of the shell executor's scripts; empty: the test's own.
 	User string
+	// Programs are the names of the binaries that jobs and the driver need, the runner's own and
+	// those of the driver; nil: all.
+	Programs []string
 	// Under is the beginning of a command line that runs the runner, such as nsenter and
 	// its flags. What it names must start the runner in its own process.
 	Under []string
@@ -68,7 +71,7 @@ type RunnerService struct {
 // runner is killed. Close waits for its end and kills the processes that jobs have
 // left.
 func StartRunner(ctx context.Context, opts RunnerOptions) (*RunnerService, error) {
-	programs, err := Binaries()
+	programs, err := opts.programs()
 	if err != nil {
 		return nil, err
 	}
@@ -102,6 +105,14 @@ func StartRunner(ctx context.Context, opts RunnerOptions) (*RunnerService, error
 		return nil, errors.Join(r.service.fail(err), r.Close())
 	}
 	return r, nil
+}
+
+// programs finds the binaries.
+func (o RunnerOptions) programs() (Programs, error) {
+	if o.Programs == nil {
+		return Binaries()
+	}
+	return Find(o.Programs...)
 }
 
 // command returns the command that starts the runner with that configuration.
@@ -150,7 +161,8 @@ func (r *RunnerService) install(p Programs) error {
 	if err := os.Mkdir(r.binDir, 0o755); err != nil {
 		return err
 	}
-	for _, program := range []string{p.GitLabRunner, p.S3Job, p.Config, p.Prepare, p.Run, p.Cleanup, p.Gate, p.Registry, p.Endpoint, p.Credential, p.Revoke} {
+	programs := []string{p.GitLabRunner, p.S3Job, p.Config, p.Prepare, p.Run, p.Cleanup, p.Gate, p.Registry, p.Endpoint, p.Credential, p.Revoke}
+	for _, program := range slices.DeleteFunc(programs, func(path string) bool { return path == "" }) {
 		if err := linkOrCopy(program, filepath.Join(r.binDir, filepath.Base(program))); err != nil {
 			return err
 		}

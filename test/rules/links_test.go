@@ -60,3 +60,16 @@ func TestLinks(t *testing.T) {
 		t.Errorf("what the programs link (- wanted, + linked):\n%s", diff)
 	}
 }
+
+// TestStandIns: a stand-in for a server of a cloud has nothing of the driver, so that it judges
+// the driver by its own knowledge.
+func TestStandIns(t *testing.T) {
+	t.Parallel()
+	for _, folder := range []string{"cloud", "fakecloud", "fakests", "issuer", "signature"} {
+		for _, p := range list(t, "./test/"+folder+"/...") {
+			if i := slices.IndexFunc(p.Deps, func(d string) bool { return strings.HasPrefix(d, "rolecall/internal/") }); i >= 0 {
+				t.Errorf("%s imports %s", p.ImportPath, p.Deps[i])
+			}
+		}
+	}
+}
