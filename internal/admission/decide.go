@@ -17,13 +17,14 @@ import (
 
 // Case is what a decision rests on.
 type Case struct {
-	Policy       *tenant.Policy          // nil: the job names its tenant, and what it requests of providers
-	Pinned       tenant.Name             // the tenant of the runner; None if the runner has none
-	RunAs        string                  // without a policy: the unix user of all jobs; empty: the driver's user
-	NoRoot       error                   // refuses a job without a unix user; nil: such a job may run as the driver's user
-	NotAs        func(user string) error // refuses a job whose unix user the driver cannot become; nil: it can become all
-	NoContainers error                   // refuses a job with an image if the driver cannot run containers; nil: it can
-	WorkDir      string                  // the folder beside the job's work tree; empty: unknown, and not checked
+	Policy       *tenant.Policy            // nil: the job names its tenant, and what it requests of providers
+	Pinned       tenant.Name               // the tenant of the runner; None if the runner has none
+	RunAs        string                    // without a policy: the unix user of all jobs; empty: the driver's user
+	NoRoot       error                     // refuses a job without a unix user; nil: such a job may run as the driver's user
+	NotAs        func(user string) error   // refuses a job whose unix user the driver cannot become; nil: it can become all
+	Suspended    func(tenant string) error // refuses a job of a tenant that is suspended; nil: none is
+	NoContainers error                     // refuses a job with an image if the driver cannot run containers; nil: it can
+	WorkDir      string                    // the folder beside the job's work tree; empty: unknown, and not checked
 	Response     job.Response
 	Request      job.Request
 	Read         Reader
@@ -74,7 +75,7 @@ type Decision struct {
 
 // Decide decides which tenant a job is and what is ordered for it. With a policy file
 // it checks in this order: the ID tokens belong to this very job, the policy allows the
-// job, the job works in its folder and has a unix user, its image and its services are
+// job, its tenant is not suspended, the job works in its folder and has a unix user, its image and its services are
 // allowed, the token of a Bearer is young enough, an order can be made for it, and no variable of
 // the job would win over what the job gets. No other code knows that order. Errors are of package fault. Beside an error, the Decision holds what is known
 // so far.
@@ -98,6 +99,9 @@ func (c Case) byPolicy() (Decision, error) {
 		return d, err
 	}
 	if d.Grant, err = c.Policy.Decide(d.Subject); err != nil {
+		return d, err
+	}
+	if err := c.checkSuspended(d.Grant); err != nil {
 		return d, err
 	}
 	if err := errors.Join(c.checkFolder(d), c.checkUser(d.Grant)); err != nil {
@@ -133,6 +137,9 @@ func (c Case) byJob() (Decision, error) {
 		return d, err
 	}
 	d.Grant.RunAs = c.RunAs
+	if err := c.checkSuspended(d.Grant); err != nil {
+		return d, err
+	}
 	if err := c.checkUser(d.Grant); err != nil || d.Grant.Tenant == tenant.None {
 		return d, err
 	}
@@ -157,6 +164,15 @@ func (c Case) orderByJob(d *Decision) error {
 	}
 	d.Token, err = c.token(d.Grant.IDToken, &d.Claims)
 	return err
+}
+
+// checkSuspended refuses a job whose tenant is suspended. A job without a tenant gets nothing that
+// could be suspended.
+func (c Case) checkSuspended(g tenant.Grant) error {
+	if c.Suspended == nil || g.Tenant == tenant.None {
+		return nil
+	}
+	return c.Suspended(string(g.Tenant))
 }
 
 // checkFolder returns an error unless the job works in the folder of its tenant and

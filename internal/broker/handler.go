@@ -110,6 +110,8 @@ func statusOf(err error) int {
 		return http.StatusTooManyRequests
 	case fault.ForeignToken, fault.NoToken:
 		return http.StatusUnauthorized
+	case fault.Suspended: // it is about the job, and trying again does not help
+		return http.StatusForbidden
 	}
 	switch fault.SideOf(err) {
 	case fault.Infrastructure:

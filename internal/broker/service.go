@@ -22,6 +22,7 @@ import (
 	"rolecall/internal/audit"
 	"rolecall/internal/broker/hold"
 	"rolecall/internal/broker/metrics"
+	"rolecall/internal/suspension"
 	"rolecall/internal/version"
 )
 
@@ -54,6 +55,8 @@ func newService(p Program, f flags, log *logrus.Logger) (*service, error) {
 	s := &service{flags: f, clients: newClients(), source: &source{
 		program: p, auditLog: f.auditLog, log: log, quotas: newQuotas(), calls: make(chan struct{}, maxCalls), lines: rate.NewLimiter(10, 100),
 	}}
+	s.suspensions = suspension.Beside(f.config)
+	s.suspended = suspension.NewWatch(s.suspensions)
 	first, err := p.loadForce(f, s.warn)
 	if err != nil {
 		return nil, err

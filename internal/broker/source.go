@@ -21,6 +21,7 @@ import (
 	"rolecall/internal/fault"
 	"rolecall/internal/idtoken"
 	"rolecall/internal/session"
+	"rolecall/internal/suspension"
 	"rolecall/internal/tenant"
 	"rolecall/internal/tenant/policyfile"
 )
@@ -50,12 +51,16 @@ type source struct {
 	refused  func(client string) // notes that a token of a client was refused
 	lines    *rate.Limiter       // of the log, about clients: each can make many
 
+	suspensions suspension.File
+	suspended   *suspension.Watch // of that file
+
 	force atomic.Pointer[force]
 	sick  atomic.Pointer[error] // why the last line could not be written to the audit log; nil: it could
 }
 
-// Policy is that of a hold.Source.
-func (s *source) Policy() string { return s.force.Load().id }
+// Policy is that of a hold.Source. It also changes when a tenant is suspended: what is kept is then
+// decided anew, before anybody gets it.
+func (s *source) Policy() string { return s.force.Load().id + s.suspended.State() }
 
 // Get is that of a hold.Source.
 func (s *source) Get(ctx context.Context, a hold.Ask) (hold.Session, error) {
@@ -165,6 +170,7 @@ func oneOrder(s *session.Session) error {
 func (s *source) caseOf(f *force, a hold.Ask, token idtoken.Token) (admission.Case, error) {
 	target, _ := bearer.ParsePath(a.Path) // who has made the Ask has read it
 	c, err := target.Case(f.policy, token, time.Now())
+	c.Suspended = s.suspensions.Refuse
 	c.Providers, c.ReadFile = parts[admission.Provider](s.program), policyfile.ReadNamed
 	return c, err
 }

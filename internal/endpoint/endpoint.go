@@ -54,6 +54,8 @@ type Order struct {
 	Ends    time.Time       // when the ID token expires
 	Early   float64         // from 0 to 1: how much earlier than necessary credentials are renewed
 	Sources []Source
+
+	Suspended string // why nothing is given for now; empty: it is given
 }
 
 // Source is a credential that is served and renewed.
@@ -84,10 +86,15 @@ type Renewed struct {
 	Entries    []ledger.Entry
 }
 
-// Answer says whether a renewed credential is kept.
+// Answer says whether a renewed credential is kept; or, unasked, whether the tenant of the job is
+// suspended.
 type Answer struct {
 	Kept bool
 	Why  string `json:",omitempty"` // why it is not
+
+	// Suspended says why nothing is given from now on; empty: it is given again. If it is nil,
+	// the answer is one to a message.
+	Suspended *string `json:",omitempty"`
 }
 
 // Encode returns a value as a line of JSON.

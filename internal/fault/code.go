@@ -58,6 +58,8 @@ const (
 	BadRegistry   Code = "RC321" // the settings of registries are wrong
 	NoContainers  Code = "RC331" // the host cannot run containers
 	BadSource     Code = "RC341" // the settings of a source, its helper, or what its server has for it are wrong
+	Suspended     Code = "RC351" // an admin has suspended the tenant of the job
+	BadSuspension Code = "RC352" // the file that says which tenants are suspended cannot be used
 )
 
 // The codes of infrastructure.

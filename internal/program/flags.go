@@ -9,6 +9,7 @@ import (
 	"io/fs"
 
 	"rolecall/internal/fault"
+	"rolecall/internal/suspension"
 	"rolecall/internal/tenant"
 	"rolecall/internal/tenant/policyfile"
 	"rolecall/internal/version"
@@ -76,6 +77,10 @@ func (c *Call) Policy(providers ...policyfile.Provider) (*tenant.Policy, error) 
 
 // file returns the path of the policy file.
 func (f Flags) file() string { return cmp.Or(f.Config, policyfile.Default) }
+
+// Suspensions returns the file that says which tenants are suspended. Without a policy file it lies
+// where that of other runners would lie.
+func (f Flags) Suspensions() suspension.File { return suspension.Beside(f.file()) }
 
 // User returns the unix user of --run-as, empty if it is Root. Root is a fault.Admin if
 // euid, the effective uid of the driver, is not root's.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"rolecall/internal/endpoint"
 )
@@ -18,11 +19,15 @@ type link struct {
 	asking  sync.Mutex // held from a question to its answer
 	writing sync.Mutex // guards to
 	to      io.Writer
+
+	suspended atomic.Pointer[string] // why nothing is given; empty: it is given
 }
 
-// newLink returns a link that reads answers by a decoder, and writes messages.
-func newLink(from *json.Decoder, to io.Writer) *link {
+// newLink returns a link that reads answers by a decoder, and writes messages. Suspended says why
+// nothing is given, until an answer says otherwise.
+func newLink(from *json.Decoder, to io.Writer, suspended string) *link {
 	l := &link{ended: make(chan struct{}), answers: make(chan endpoint.Answer, 1), to: to}
+	l.suspended.Store(&suspended)
 	go l.read(from)
 	return l
 }
@@ -34,6 +39,10 @@ func (l *link) read(from *json.Decoder) {
 		var a endpoint.Answer
 		if err := from.Decode(&a); err != nil {
 			return
+		}
+		if a.Suspended != nil {
+			l.suspended.Store(a.Suspended)
+			continue
 		}
 		select {
 		case l.answers <- a:

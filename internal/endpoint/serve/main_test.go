@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -46,6 +47,16 @@ func (c *cloud) Issue(_ context.Context, o creds.Order, _ idtoken.Token) (creds.
 	}
 	return credential(o.Name, c.issued, time.Now().Add(c.life)), nil
 }
+
+// count returns how many credentials were asked for.
+func (c *cloud) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.issued
+}
+
+// errAway says that the cloud is away.
+var errAway = errors.New("STS does not answer")
 
 // fail lets Issue fail from now on; nil: no more.
 func (c *cloud) fail(err error) {

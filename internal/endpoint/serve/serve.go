@@ -56,7 +56,7 @@ func (p Program) Serve(args, _ []string, in io.Reader, out, problems io.Writer) 
 	var order endpoint.Order
 	err := decoder.Decode(&order)
 	if err == nil {
-		err = p.serve(order, newLink(decoder, out))
+		err = p.serve(order, newLink(decoder, out, order.Suspended))
 	}
 	if err != nil {
 		_, _ = fmt.Fprintf(problems, "endpoint: %v\n", err)

@@ -27,6 +27,9 @@ const (
 	look = 10 * time.Second
 )
 
+// errSuspended says that nothing is renewed now. The run stage has said why in the job log.
+var errSuspended = errors.New("the tenant of the job is suspended")
+
 // source is a credential that is served and renewed.
 type source struct {
 	order   endpoint.Order
@@ -45,6 +48,9 @@ func (s *source) answer(now time.Time) (string, *answer.Refusal) {
 	s.mu.Lock()
 	c, failed := s.now.Credential, s.failed
 	s.mu.Unlock()
+	if why := *s.link.suspended.Load(); why != "" {
+		return "", &answer.Refusal{Code: "Suspended", Message: "rolecall: " + oneLine(errors.New(why)), Status: http.StatusForbidden}
+	}
 	if c.Expires.IsZero() || now.Before(c.Expires) {
 		return c.Served.Answer, nil
 	}
@@ -149,6 +155,9 @@ func await(ctx context.Context, due time.Time) bool {
 
 // renew gets a new credential. Clients get it once the run stage has kept it.
 func (s *source) renew(ctx context.Context) error {
+	if *s.link.suspended.Load() != "" {
+		return errSuspended
+	}
 	c, err := s.issue(ctx)
 	if err != nil {
 		return err
@@ -193,11 +202,12 @@ func (s *source) issuer() (Issuer, error) {
 // renewed again.
 func (s *source) fail(err error) {
 	s.mu.Lock()
-	first, expires := s.failed == nil, s.now.Credential.Expires
+	first, expires := s.failed == nil || errors.Is(s.failed, errSuspended), s.now.Credential.Expires
 	s.failed = err
 	name := s.name()
 	s.mu.Unlock()
 	switch {
+	case errors.Is(err, errSuspended):
 	case !time.Now().Before(expires):
 		s.tellExpired()
 	case first:

@@ -46,6 +46,7 @@ func newCase(c *program.Call, parts Parts, response job.Response, root string) (
 		RunAs:        runAs,
 		NoRoot:       c.NoRoot(policy, os.Geteuid()),
 		NotAs:        program.NotAs(os.Geteuid()),
+		Suspended:    c.Suspensions().Refuse,
 		NoContainers: program.NoContainers(os.Geteuid()),
 		WorkDir:      c.Env.Request.TempProjectDir(),
 		Response:     response,

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"slices"
 	"sync"
 	"time"
 
@@ -196,6 +195,9 @@ type running struct {
 
 // run makes the place of the script, runs the script in it, and removes the place.
 func (r running) run() (backend.Result, error) {
+	if err := r.refuse(); err != nil {
+		return backend.Result{}, err
+	}
 	data := r.folder.Record().Data
 	end, err := r.place.Begin(data, r.key.ID)
 	if err != nil {
@@ -236,13 +238,4 @@ func (r running) runIn(data json.RawMessage) (backend.Result, error) {
 	end := sync.OnceFunc(s.done)
 	defer end() // of a script that did not run
 	return r.execute(clean, is, end)
-}
-
-// execute runs the script in the clean environment, with an identity, and calls done when it
-// has ended.
-func (r running) execute(clean []string, is identity, done func()) (backend.Result, error) {
-	return r.place.Run(r.watching(), r.folder.Record().Data, backend.Script{
-		Path: r.Args[0], Stage: r.Args[1], Env: slices.Concat(clean, is.set), Unset: is.unset, Set: is.set, Files: is.files,
-		Stdout: r.Stdout, Stderr: r.Stderr, Grace: grace, Ended: r.folder.Over, Done: done,
-	})
 }

@@ -116,13 +116,14 @@ type child struct {
 // serve starts the program, and does what it asks until it has ended or the endpoint must
 // end.
 func (s *serving) serve() error {
+	s.order.Suspended = s.suspended()
 	c, err := s.start()
 	if err != nil {
 		return err
 	}
 	ended := make(chan struct{})
 	go s.endIt(c, ended)
-	s.talk(c)
+	s.talk(c, ended)
 	close(ended)
 	_ = c.cmd.Process.Kill()
 	_ = c.cmd.Wait() // the script's reaper may have been first
@@ -163,9 +164,11 @@ func (s *serving) endIt(c *child, ended chan struct{}) {
 	}
 }
 
-// talk sends the program its order, and answers its messages until there are no more.
-func (s *serving) talk(c *child) {
+// talk sends the program its order, and answers its messages until there are no more. Ended is
+// closed after that.
+func (s *serving) talk(c *child, ended chan struct{}) {
 	err := send(c.answers, s.order)
+	go s.tellSuspended(c.answers, s.order.Suspended, ended)
 	decoder := json.NewDecoder(io.LimitReader(c.messages, maxMessages))
 	for err == nil {
 		var m endpoint.Message
@@ -203,6 +206,9 @@ func send(to io.Writer, v any) error {
 // the ledger, and later scripts and the gate find it in the job's state. Only then may
 // anybody have it.
 func (s *serving) keep(r endpoint.Renewed) error {
+	if err := s.refuse(); err != nil {
+		return err
+	}
 	c := r.Credential.Hide()
 	i := slices.IndexFunc(s.order.Sources, func(o endpoint.Source) bool { return o.Is(c) })
 	if i < 0 || c.Served == nil {
