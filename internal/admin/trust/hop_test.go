@@ -102,8 +102,8 @@ func TestTrustOfSource(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := readIAM(t, result.JSON()).Statement[0].Principal.Federated; got != "arn:aws:iam::444455556666:oidc-provider/"+host {
-		t.Errorf("it trusts %s", got)
+	if !allows(readIAM(t, result.JSON()), "444455556666", "https://"+host, "project_path:acme/deploy:ref_type:branch:ref:main") {
+		t.Errorf("IAM refuses the tenant's job by %s", result.JSON())
 	}
 	commands := result.Commands("t")
 	if !strings.Contains(commands, "--max-session-duration 3600 ") || !strings.Contains(commands, "# the role of source far of tenant alpha:") || !strings.Contains(result.HCL(), `"rolecall_alpha_far"`) {

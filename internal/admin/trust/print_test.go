@@ -91,7 +91,7 @@ func TestHCLEscapes(t *testing.T) {
 	policy := compile(t, content)
 	result := newTrust(t, policy)
 	document := readIAM(t, result.JSON())
-	if !document.allows(host, audience, "project_path:acme/deploy:ref_type:branch:ref:main") {
+	if !allows(document, "111122223333", audience, "project_path:acme/deploy:ref_type:branch:ref:main") {
 		t.Errorf("IAM refuses the audience in %s", result.JSON())
 	}
 	found := blocks(t, result.HCL())
@@ -99,7 +99,7 @@ func TestHCLEscapes(t *testing.T) {
 		t.Errorf("the audience is %s", got)
 	}
 	fromHCL := readIAM(t, []byte(found["aws_iam_role"]["assume_role_policy"].AsString()))
-	if !fromHCL.allows(host, audience, "project_path:acme/deploy:ref_type:branch:ref:main") {
+	if !allows(fromHCL, "111122223333", audience, "project_path:acme/deploy:ref_type:branch:ref:main") {
 		t.Errorf("IAM refuses the audience in %s", result.HCL())
 	}
 	out := runShell(t, result.Commands("trust.json"))

@@ -149,13 +149,10 @@ func TestAgainstPolicy(t *testing.T) {
 			policy := policyOf(t, "https://"+host, c.rules)
 			result := newTrust(t, policy)
 			document := readIAM(t, result.JSON())
-			if want := "arn:aws:iam::111122223333:oidc-provider/" + host; document.Statement[0].Principal.Federated != want {
-				t.Errorf("the provider is %s, want %s", document.Statement[0].Principal.Federated, want)
-			}
 			covered, witnessed, allowed := rules(result), map[string]bool{}, 0
 			for _, claims := range claimsOf() {
 				sub := "project_path:" + claims.Project + ":ref_type:" + claims.RefType + ":ref:" + claims.Ref
-				byIAM := document.allows(host, claims.Audience[0], sub)
+				byIAM := allows(document, "111122223333", claims.Audience[0], sub)
 				grant, err := policy.Decide(jobOf(claims))
 				byPolicy := err == nil && grant.Tenant == "alpha"
 				if byPolicy {
