@@ -108,13 +108,14 @@ func TestUnknownWords(t *testing.T) {
 	all := statement("Allow", `"`+assume+`"`, "")
 	for text, want := range map[string]string{
 		"{}": "needs the version", document(): "a statement",
-		strings.Replace(document(all), "2012-10-17", "2008-10-17", 1):    "needs the version",
-		document(strings.Replace(all, "Allow", "allow", 1)):              "needs an effect",
-		document(strings.Replace(all, "Federated", "AWS", 1)):            "a federated principal",
-		document(strings.Replace(all, `"Action"`, `"NotAction"`, 1)):     "NotAction",
-		document(statement("Allow", `[]`, "")):                           "an action",
-		document(statement("Allow", `"a"`, `"StringNotLike": {"a":""}`)): `the operator "StringNotLike" is not known`,
-		document(statement("Allow", `1`, "")):                            "cannot unmarshal",
+		strings.Replace(document(all), "2012-10-17", "2008-10-17", 1):                     "needs the version",
+		document(strings.Replace(all, "Allow", "allow", 1)):                               "needs an effect",
+		document(strings.Replace(all, "Federated", "AWS", 1)):                             "a federated principal",
+		document(strings.Replace(all, `"Principal": {`, `"Principal": {"AWS": "*", `, 1)): "and nothing else",
+		document(strings.Replace(all, `"Action"`, `"NotAction"`, 1)):                      "NotAction",
+		document(statement("Allow", `[]`, "")):                                            "an action",
+		document(statement("Allow", `"a"`, `"StringNotLike": {"a":""}`)):                  `the operator "StringNotLike" is not known`,
+		document(statement("Allow", `1`, "")):                                             "cannot unmarshal",
 	} {
 		if _, err := trust.Parse(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q: %s", err, want, text)
