@@ -24,6 +24,9 @@ func (c Case) notes(d Decision) []Note {
 	if unused := c.containers(); unused != "" && d.Settings.Containers.Engine.Name == "" {
 		notes = append(notes, Note{"this runner has no containers and does not use " + unused + ": scripts run on its host", true})
 	}
+	if c.Response.Steps {
+		notes = append(notes, Note{"this job has run: and no script:, so GitLab Runner starts the program step-runner; where it is not installed, use script:", true})
+	}
 	for _, text := range d.Asked.Warnings {
 		notes = append(notes, Note{text, true})
 	}

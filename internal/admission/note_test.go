@@ -89,3 +89,15 @@ func TestServicesRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestStepsNoted: the author of a job with run: learns which program GitLab Runner starts for it.
+func TestStepsNoted(t *testing.T) {
+	t.Parallel()
+	c := newCase(t, nil)
+	c.Response.Steps = true
+	d, err := admission.Decide(c)
+	kit.Must(t, err)
+	if len(d.Notes) != 1 || !d.Notes[0].Warn || !strings.HasPrefix(d.Notes[0].Text, "this job has run: and no script:, so GitLab Runner starts the program step-runner") {
+		t.Errorf("the author is told %+v", d.Notes)
+	}
+}

@@ -2,6 +2,7 @@ package job
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -32,6 +33,7 @@ type Response struct {
 	Image       Container // without a name: the job names none
 	Services    []Container
 	Logins      []Login
+	Steps       bool // the job has run: in the place of a script, steps of GitLab
 }
 
 // wire is the part of the job response that the driver reads. The format is that of
@@ -52,6 +54,7 @@ type wire struct {
 	Image       wireContainer   `json:"image"`
 	Services    []wireContainer `json:"services"`
 	Credentials []wireLogin     `json:"credentials"`
+	Run         json.RawMessage `json:"run"` // a text with JSON
 }
 
 // ReadResponse reads the job response at path, the value of JOB_RESPONSE_FILE.
@@ -84,7 +87,13 @@ func ReadResponse(path string) (Response, error) {
 		Image:       w.Image.container(),
 		Services:    containers(w.Services),
 		Logins:      logins(w.Credentials),
+		Steps:       hasSteps(w.Run),
 	}, nil
+}
+
+// hasSteps reports whether run, a part of the job response, has steps.
+func hasSteps(run json.RawMessage) bool {
+	return !slices.Contains([]string{"", "null", `""`, `"[]"`, `"null"`, "[]"}, string(run))
 }
 
 // Values returns the values that GitLab sent under name, in order, each once.
