@@ -44,6 +44,7 @@ type Program []Provider
 // call is one call of the program.
 type call struct {
 	providers      []Provider
+	environ        []string
 	stdin          io.Reader
 	stdout, stderr io.Writer
 }
@@ -51,11 +52,11 @@ type call struct {
 // Main runs the program as the main function of the process and exits.
 func (p Program) Main() { process.Exit(p.Serve) }
 
-// Serve runs the command line args, which lacks the program's name. It does not read
-// environ. It returns the exit code: 0 if nothing is wrong, 1 if something is wrong, 2
+// Serve runs the command line args, which lacks the program's name. Of environ it
+// reads SUDO_USER alone. It returns the exit code: 0 if nothing is wrong, 1 if something is wrong, 2
 // if the command line is wrong.
-func (p Program) Serve(args, _ []string, in io.Reader, out, stderr io.Writer) (code int) {
-	c := call{p, in, out, stderr}
+func (p Program) Serve(args, environ []string, in io.Reader, out, stderr io.Writer) (code int) {
+	c := call{p, environ, in, out, stderr}
 	root := c.root()
 	root.SetArgs(args)
 	return c.exitCode(root.Execute())
@@ -88,7 +89,7 @@ GitLab Runner: it reports files of other users as unsafe. The exit code is 0 if 
 	root.SetOut(d.stdout)
 	root.SetErr(d.stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(d.check(), d.explain(), d.trustPolicy(), d.prune(), d.provision())
+	root.AddCommand(d.check(), d.explain(), d.trustPolicy(), d.prune(), d.provision(), d.suspend(), d.resume())
 	return root
 }
 

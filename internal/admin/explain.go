@@ -98,6 +98,7 @@ func (d call) place(c *admission.Case, told program.Flags) (err error) {
 	}
 	c.ReadFile, c.ReadImages = policyfile.ReadNamed, request.Read
 	c.NoRoot, c.NotAs = told.NoRoot(c.Policy, os.Geteuid()), program.NotAs(os.Geteuid())
+	c.Suspended = told.Suspensions().Refuse
 	c.NoContainers = program.NoContainers(os.Geteuid())
 	c.CredentialProgram = program.PathBeside(endpoint.Credential) // all programs lie in one folder
 	c.Providers = d.orderers()

@@ -29,7 +29,7 @@ const (
 // Kind says what an Event is about.
 type Kind string
 
-// The kinds of events. All of them describe the job.
+// The kinds of events. All but the last two describe the job.
 const (
 	Decision      Kind = "decision"       // who the job is, or why it gets nothing
 	Issued        Kind = "issued"         // a credential was issued to the job
@@ -44,6 +44,8 @@ const (
 	Removed       Kind = "removed"        // a job that had credentials was dead, and was removed
 	Revoked       Kind = "revoked"        // a credential of a job that has ended was revoked
 	RevokeFailed  Kind = "revoke_failed"  // it could not be revoked, and is valid until it expires or is revoked later
+	Suspended     Kind = "suspended"      // an admin has stopped a tenant, or all; it is about no job
+	Resumed       Kind = "resumed"        // an admin has ended that; it is about no job
 )
 
 // Known reports whether this version writes events of the kind.
@@ -89,6 +91,11 @@ type Event struct {
 	Count  int64     `json:"count,omitempty"`  // how many times the stage's output was masked
 	Began  time.Time `json:"began,omitzero"`   // when the job was prepared
 
+	All   bool      `json:"all,omitempty"`  // all tenants, of Suspended and Resumed
+	Now   bool      `json:"now,omitempty"`  // scripts that ran were ended, of Suspended
+	Until time.Time `json:"until,omitzero"` // when it ends by itself, of Suspended
+	By    string    `json:"by,omitempty"`   // the admin, of Suspended and Resumed
+
 	ErrorCode string `json:"error_code,omitempty"` // of an answer of AWS
 	RequestID string `json:"request_id,omitempty"` // of that answer
 
@@ -133,7 +140,7 @@ func (e Event) line(now time.Time) ([]byte, error) {
 	if e.Time.IsZero() {
 		e.Time = now
 	}
-	e.Time, e.Expiration, e.Began = jsonTime(e.Time), jsonTime(e.Expiration), jsonTime(e.Began)
+	e.Time, e.Expiration, e.Began, e.Until = jsonTime(e.Time), jsonTime(e.Expiration), jsonTime(e.Began), jsonTime(e.Until)
 	if e.Host == "" {
 		e.Host, _ = os.Hostname() // a host without a name is not named
 	}

@@ -97,12 +97,12 @@ func TestTime(t *testing.T) {
 	log := newLog(t)
 	before := time.Now().Truncate(time.Millisecond)
 	kit.Must(t, log.Write(audit.Event{}))
-	kit.Must(t, log.Write(audit.Event{Time: time.Date(2026, 1, 1, 1, 0, 0, 1, time.FixedZone("", 3600)), Expiration: time.Date(12000, 1, 1, 0, 0, 0, 0, time.UTC)}))
+	kit.Must(t, log.Write(audit.Event{Time: time.Date(2026, 1, 1, 1, 0, 0, 1, time.FixedZone("", 3600)), Expiration: time.Date(12000, 1, 1, 0, 0, 0, 0, time.UTC), Until: time.Date(2026, 1, 1, 1, 0, 0, 1, time.FixedZone("", 3600))}))
 	events := decode(t, content(t, log))
 	if got := events[0].Time; got.Before(before) || time.Since(got) > time.Minute {
 		t.Errorf("time %v, want now", got)
 	}
-	if got := events[1]; got.Time.Format(time.RFC3339Nano) != "2026-01-01T00:00:00Z" || !got.Expiration.IsZero() {
+	if got := events[1]; got.Time.Format(time.RFC3339Nano) != "2026-01-01T00:00:00Z" || got.Until.Format(time.RFC3339Nano) != "2026-01-01T00:00:00Z" || !got.Expiration.IsZero() {
 		t.Errorf("times %v and %v", got.Time, got.Expiration)
 	}
 }
@@ -124,8 +124,8 @@ func TestHostileTexts(t *testing.T) {
 			t.Parallel()
 			log, e := newLog(t), sample()
 			fill(&e, text)
-			e.Event, e.Host, e.Program, e.Version, e.Code, e.Side = audit.UploadRefused, "ci-1", "run", "0.1.0", "RC108", fault.Author              // no job sets them
-			e.Stage, e.Provider, e.ErrorCode, e.RequestID, e.Client = "step_script", "", "AccessDenied", "4d7d0b9a-0000-4000-8000-000000000000", "" // what has places is about no credential, and of no broker
+			e.Event, e.Host, e.Program, e.Version, e.Code, e.Side = audit.UploadRefused, "ci-1", "run", "0.1.0", "RC108", fault.Author                        // no job sets them
+			e.Stage, e.Provider, e.ErrorCode, e.RequestID, e.Client, e.By = "step_script", "", "AccessDenied", "4d7d0b9a-0000-4000-8000-000000000000", "", "" // what has places is about no credential, of no broker and of no admin
 			e.AccessKeyID, e.RoleSessionName, e.JobID = strings.Repeat("K", 128), strings.Repeat("s", 64), "1042"
 			kit.Must(t, log.Write(e))
 			line := content(t, log)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"rolecall/internal/suspension"
 	"rolecall/test/coordinator"
 	"rolecall/test/kit"
+	"rolecall/test/lab"
 )
 
 // suspend suspends tenants, and no others.
@@ -116,9 +119,7 @@ func (p *policyWorld) checkEnded(t *testing.T, change func(coordinator.Job) coor
 	job.AfterScript = []string{"echo after"}
 	run := p.enqueue(sharedToken, job)
 	untilLog(t, run, "tick")
-	s := alphaLeaks()
-	s.Now = true
-	p.suspend(t, s)
+	contains(t, p.rolecall(t, "suspend", "alpha", "--now", "--reason", "a key in a paste"), `tenant "alpha" is suspended`, "are ended")
 	begin := time.Now()
 	until(t, endTime, "the end of all processes", func() bool { return len(sleeping(marker)) == 0 })
 	t.Logf("all processes ended after %v", time.Since(begin).Round(time.Millisecond))
@@ -128,7 +129,19 @@ func (p *policyWorld) checkEnded(t *testing.T, change func(coordinator.Job) coor
 	contains(t, run.Text(), `rolecall: tenant "alpha" is suspended since `, "  reason     a key in a paste", "· RC351")
 	p.settle(t)
 	p.awaitKinds(t, run, "decision issued ended")
-	p.suspend(t)
+	contains(t, p.rolecall(t, "resume", "alpha"), `tenant "alpha" is not suspended any more`)
+}
+
+// rolecall runs a command of rolecall, with the policy file of the world, and returns what it prints.
+func (p *policyWorld) rolecall(t *testing.T, command string, args ...string) string {
+	t.Helper()
+	programs, err := lab.Binaries()
+	kit.Must(t, err)
+	out, err := exec.CommandContext(t.Context(), filepath.Join(filepath.Dir(programs.Run), "rolecall"), append([]string{command, "--config", p.policy}, args...)...).CombinedOutput()
+	if err != nil {
+		t.Errorf("rolecall %s %q: %v\n%s", command, args, err, out)
+	}
+	return string(out)
 }
 
 // TestSuspendedNow: with now a script that runs is ended within seconds, whatever it does, and

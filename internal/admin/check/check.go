@@ -71,7 +71,7 @@ func (h Host) Check(ctx context.Context) []Finding {
 	checks := []func(context.Context) []Finding{
 		on.checkFiles, on.checkSources, on.checkHomes, on.checkUsers, on.checkCredentialsDir, on.checkAuditLog, on.checkWorkDirs, on.checkPassable,
 		on.checkKeys, on.checkGitLab, on.checkSTS, on.checkRemote, on.checkRunners, on.checkDriver, on.checkTools, on.checkService, on.checkBeside,
-		on.checkKernel, on.checkProcesses, on.checkSweep, on.checkTemp, on.checkMetadata, on.checkContainers,
+		on.checkKernel, on.checkProcesses, on.checkSweep, on.checkTemp, on.checkMetadata, on.checkContainers, on.checkSuspended,
 	}
 	return append(findings, gather(len(checks), func(i int) []Finding { return checks[i](ctx) })...)
 }
