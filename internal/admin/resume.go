@@ -58,9 +58,6 @@ type suspended struct {
 
 // printSuspended prints what was done, and all suspensions that hold now.
 func (d call) printSuspended(s suspending, done string, all suspension.List) error {
-	if all == nil {
-		all = suspension.List{}
-	}
 	text := done + "\n"
 	if len(all) > 0 {
 		text += "\n" + suspendedTable(all)

@@ -240,7 +240,7 @@ func TestSuspendedIsSeen(t *testing.T) {
 	if got := a.as("jane", "check", "--runner-config", none); !strings.Contains(got.out, "all tenants are suspended since 2026-02-03T04:05:06Z") || !strings.Contains(got.out, "rolecall resume --all") {
 		t.Errorf("check: %+v", got)
 	}
-	kit.Must(t, os.Remove(a.dir+"/suspended.json"))
+	a.write(t, "suspended.json", []byte(`{"format": 1, "suspended": [{"all": true, "since": "2026-02-03T04:05:06Z", "until": "2026-02-03T04:05:07Z"}]}`))
 	if got := a.as("jane", "check", "--runner-config", none); !strings.Contains(got.out, "no tenant is suspended") {
 		t.Errorf("check: %+v", got)
 	}

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"rolecall/internal/audit"
-	"rolecall/internal/backend"
 	"rolecall/internal/creds"
 	"rolecall/internal/creds/aws/sts"
 	"rolecall/internal/idtoken"
@@ -53,28 +52,6 @@ type host struct {
 	gitlab    *coordinator.Server
 	box       *box
 	cloud     *cloud
-}
-
-// box is a toy that keeps what it is asked, and gives what it is told.
-type box struct {
-	*toy.Backend
-
-	ready bool
-	asked []backend.Spec
-	owner *backend.Owner
-	fails error
-	none  bool     // it takes no job
-	given []string // a folder that was furnished, with the files of tools
-}
-
-func (b *box) Ready() { b.ready = true }
-
-func (b *box) Takes(backend.Spec) bool { return !b.none }
-
-func (b *box) Place(ctx context.Context, s backend.Spec) (backend.State, *backend.Owner, error) {
-	b.asked = append(b.asked, s)
-	state, _, _ := b.Backend.Place(ctx, s)
-	return state, b.owner, b.fails
 }
 
 // cloud is AWS whose server gives that credential and error, and does something

@@ -171,6 +171,9 @@ func (a admitted) furnish() error {
 // issue gets the job's credentials, writes them to its folder and reports them in the
 // job log.
 func (a admitted) issue(k keeper) error {
+	if err := a.Suspensions().Refuse(string(a.s.Grant.Tenant)); err != nil { // since it was decided, images were pulled
+		return err
+	}
 	if err := process.Unset(a.Env.Service, a.parts.ignore); err != nil {
 		return err
 	}

@@ -44,3 +44,20 @@ func TestOtherSuspended(t *testing.T) {
 		t.Errorf("%+v, the provider was asked %d times", got, len(c.cloud.asked))
 	}
 }
+
+// TestSuspendedMeanwhile: a tenant that is suspended while its job waits for its place gets nothing
+// either, and nothing is left.
+func TestSuspendedMeanwhile(t *testing.T) {
+	t.Parallel()
+	c := newCall(t, newHost(t, newGitLab(t)))
+	checkRefused(t, "meanwhile", c, refusal{func(t *testing.T, c *call) {
+		t.Helper()
+		c.box.after = func() {
+			c.write(t, "suspended.json", `{"format": 1, "suspended": [{"tenant": "alpha", "since": "2026-02-03T04:05:06Z"}]}`)
+		}
+	}, 1, `[RC351]: tenant "alpha" is suspended since 2026-02-03 04:05 UTC; ask the runner's admin`})
+	events := c.events(t)
+	if len(events) != 2 || events[1].Event != "failed" || events[1].Code != "RC351" {
+		t.Errorf("the audit log has %+v", events)
+	}
+}
