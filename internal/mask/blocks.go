@@ -1,17 +1,12 @@
 package mask
 
-import (
-	"bytes"
-	"slices"
-)
-
 const (
 	blockLen  = 4 // bytes of a block
 	lastPlace = 7 // the last bit of early
-	// hashBits and maxHashBits bound the bits of a block's hash. A table of few forms fits the L1
+	// hashBits and maxHashBits bound the bits of a block's hash. A table of few windows fits the L1
 	// cache; one of many is larger, so that few blocks of a text are in it by chance.
 	hashBits, maxHashBits = 17, 20
-	fewForms              = 40 // that a table of hashBits has room for
+	fewWindows            = 30 // that a table of hashBits has room for
 )
 
 // blockSet has the blocks that windows can have, in the text as it is, with line breaks, and
@@ -27,19 +22,18 @@ type blockSet struct {
 	spelled map[byte]spelled // of the characters that were asked for
 }
 
-// spelled is what blocks can have of the tokens for a character, each once.
-type spelled struct {
-	heads [blockLen + 1][]string // by a number of bytes: the tokens, cut to that many
-	tails []string               // what tokens end with, without their first byte or more, cut to a block
-}
-
-// newBlockSet returns a blockSet for that many forms.
-func newBlockSet(forms int) blockSet {
+// newBlockSet returns the blocks of windows.
+func newBlockSet(windows [][]byte) blockSet {
 	bits := hashBits
-	for room := fewForms; room < forms && bits < maxHashBits; room *= 2 {
+	for room := fewWindows; room < len(windows) && bits < maxHashBits; room *= 2 {
 		bits++
 	}
-	return blockSet{bits: make([]uint32, 1<<(bits-5)), shift: 32 - bits, spelled: map[byte]spelled{}}
+	s := blockSet{bits: make([]uint32, 1<<(bits-5)), shift: 32 - bits, spelled: map[byte]spelled{}}
+	behind := newTexts()
+	for _, window := range windows {
+		s.enter(window, behind)
+	}
+	return s
 }
 
 // of returns what blocks can have of the tokens for a character.
@@ -55,92 +49,36 @@ func (s *blockSet) of(c byte) spelled {
 	return all
 }
 
-// newSpelled returns what blocks can have of tokens.
-func newSpelled(tokens []string) spelled {
-	var all spelled
-	for _, token := range tokens {
-		for room := range all.heads {
-			all.heads[room] = append(all.heads[room], token[:min(room, len(token))])
-		}
-		for at := 1; at < len(token); at++ {
-			all.tails = append(all.tails, token[at:min(at+blockLen, len(token))])
-		}
-	}
-	for room := range all.heads {
-		all.heads[room] = once(all.heads[room])
-	}
-	all.tails = once(all.tails)
-	return all
-}
-
-// once returns texts without repeats.
-func once(texts []string) []string {
-	slices.Sort(texts)
-	return slices.Compact(texts)
-}
-
-// block is the beginning of a block: n bytes, of which the first is the lowest.
-type block struct {
-	bits uint32
-	n    int
-}
-
-// with returns b with one more byte. If b is a whole block, it may return anything that is.
-func (b block) with(c byte) block { return block{b.bits | uint32(c)<<(8*b.n), b.n + 1} }
-
-// withToken returns b with as much of token as there is room for.
-func (b block) withToken(token string) block {
-	for i := 0; i < len(token) && b.n < blockLen; i++ {
-		b = b.with(token[i])
-	}
-	return b
-}
-
-// enter adds the blocks that begin in the first stride bytes of forms.
-func (n *Needles) enter(forms [][]byte) {
-	window := n.stride + blockLen - 1
-	for i, form := range forms {
-		known := func(other []byte) bool { return bytes.Equal(other[:window], form[:window]) }
-		if !slices.ContainsFunc(forms[:i], known) {
-			n.blocks.enter(form, n.stride)
-		}
-	}
-}
-
-// enter adds the blocks of a form that begin in its first stride bytes.
-func (s *blockSet) enter(form []byte, stride int) {
-	for i, c := range form[:stride+blockLen-1] {
+// enter adds the blocks of a window.
+func (s *blockSet) enter(window []byte, behind *texts) {
+	for i, c := range window {
 		s.early[c] |= 1 << min(i, lastPlace)
 	}
-	s.escapes = s.escapes || isEscapable(form[0])
-	for i, c := range form[:stride] {
-		s.add(block{}, form[i:])
-		for _, tail := range s.of(c).tails {
-			s.add(block{}.withToken(tail), form[i+1:])
+	s.escapes = s.escapes || isEscapable(window[0])
+	for i := len(window) - 1; i >= 0; i-- {
+		tokens, most := s.of(window[i]), min(blockLen, len(window)-i)
+		if most == blockLen {
+			s.addTails(tokens, behind)
+		}
+		behind.prepend(window[i], tokens, most)
+		if most == blockLen {
+			s.add(block{}, behind.broken[blockLen])
 		}
 	}
 }
 
-// add adds all blocks that begin with b and go on with the bytes of rest, after a line break
-// or at once.
-func (s *blockSet) add(b block, rest []byte) {
-	s.addText(b, rest)
-	if b.n < blockLen {
-		s.addText(b.with('\n'), rest)
-		s.addText(b.withToken("\r\n"), rest)
+// addTails adds the blocks that begin within a token.
+func (s *blockSet) addTails(tokens spelled, behind *texts) {
+	for _, tail := range tokens.tails {
+		s.add(tail, behind.broken[blockLen-tail.n])
 	}
 }
 
-// addText adds all blocks that begin with b and go on with the bytes of rest at once.
-func (s *blockSet) addText(b block, rest []byte) {
-	if b.n == blockLen {
-		h := s.hash(b.bits)
+// add adds the blocks that begin with b and go on with one of rests.
+func (s *blockSet) add(b block, rests []uint32) {
+	for _, rest := range rests {
+		h := s.hash(b.then(rest))
 		s.bits[h>>5] |= 1 << (h & 31)
-		return
-	}
-	s.add(b.with(rest[0]), rest[1:])
-	for _, head := range s.of(rest[0]).heads[blockLen-b.n] {
-		s.add(b.withToken(head), rest[1:])
 	}
 }
 

@@ -99,6 +99,22 @@ func TestFinderAmongPrefixes(t *testing.T) {
 	}
 }
 
+// TestFinderOfLikeSecrets looks for secrets that differ in one byte, each at another place.
+func TestFinderOfLikeSecrets(t *testing.T) {
+	t.Parallel()
+	texts := []string{"abcdefghijklm"}
+	for i := range texts[0] {
+		texts = append(texts, texts[0][:i]+"X"+texts[0][i+1:])
+	}
+	finder := mask.NewFinder(needlesOf(t, texts...))
+	for i, text := range texts {
+		finder.Reset()
+		if finder.Find([]byte("in front of it, " + text + ", and behind it")); !finder.Found()[i] {
+			t.Errorf("%s is not found", text)
+		}
+	}
+}
+
 func TestFinderReset(t *testing.T) {
 	t.Parallel()
 	c := newCredentials()

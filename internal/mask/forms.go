@@ -39,8 +39,10 @@ func Forms(secret Secret) [][]byte {
 		}
 		forms = append(forms, form)
 	}
-	if lines := strings.NewReplacer("\r\n", "", "\n", "").Replace(text); len(lines) >= MinLen {
-		add([]byte(lines))
+	if strings.Contains(text, "\n") {
+		if lines := strings.NewReplacer("\r\n", "", "\n", "").Replace(text); len(lines) >= MinLen {
+			add([]byte(lines))
+		}
 	}
 	urlForms(text, add)
 	jsonForms(text, add)
@@ -123,8 +125,10 @@ func (k *bytesKept) escape(text, hex string) []byte {
 
 // jsonForms adds the JSON-escaped forms of text.
 func jsonForms(text string, add func([]byte)) {
-	if keep(unreserved + "+/=").all(text) {
-		add(bytes.ReplaceAll([]byte(text), []byte("/"), []byte(`\/`))) // the same result as below, but faster
+	if keep(unreserved + "+/=").all(text) { // the same result as below, but faster
+		if strings.Contains(text, "/") {
+			add([]byte(strings.ReplaceAll(text, "/", `\/`)))
+		}
 		return
 	}
 	for _, special := range []string{"\"\\", "\"\\<>&"} {
@@ -178,14 +182,15 @@ func appendASCII(to []byte, c byte, special string) []byte {
 
 // base64Forms adds the base64 forms of text.
 func base64Forms(text string, add func([]byte)) {
+	padded := append(make([]byte, 2, 2+len(text)), text...) // at most two bytes are in front of it
 	for offset := range 3 {
-		padded := append(make([]byte, offset, offset+len(text)), text...)
+		padded := padded[2-offset:]
 		// A character carries 6 bits. Only characters whose bits are all of text count.
 		first, end := (8*offset+5)/6, 8*len(padded)/6
-		for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
-			encoded := make([]byte, encoding.EncodedLen(len(padded)))
-			encoding.Encode(encoded, padded)
-			add(encoded[first:end])
+		encoded := base64.RawStdEncoding.AppendEncode(nil, padded)[first:end]
+		add(encoded)
+		if bytes.ContainsAny(encoded, "+/") {
+			add(base64.RawURLEncoding.AppendEncode(nil, padded)[first:end])
 		}
 	}
 }

@@ -105,12 +105,25 @@ func (n *Needles) withForms(forms [][]byte, owners []int) *Needles {
 // newNeedles returns Needles that find forms. Each form must have at least blockLen bytes.
 // For each form, owners has the position of its secret, in ascending order.
 func newNeedles(forms [][]byte, owners []int) *Needles {
-	n := &Needles{trie: newTrie(forms), forms: forms, owners: owners, stride: maxStride, blocks: newBlockSet(len(forms))}
+	n := &Needles{trie: newTrie(forms), forms: forms, owners: owners, stride: maxStride}
 	for _, form := range forms {
 		n.stride = min(n.stride, len(form)-blockLen+1)
 	}
-	n.enter(forms)
+	n.blocks = newBlockSet(windowsOf(forms, n.stride+blockLen-1))
 	return n
+}
+
+// windowsOf returns the first bytes of forms, of a length, each once.
+func windowsOf(forms [][]byte, length int) [][]byte {
+	var windows [][]byte
+	known := make(map[string]bool, len(forms))
+	for _, form := range forms {
+		if window := form[:length]; !known[string(window)] {
+			known[string(window)] = true
+			windows = append(windows, window)
+		}
+	}
+	return windows
 }
 
 // nextStart returns the first index in data, from i on, at which a form may begin, and

@@ -159,14 +159,14 @@ func (r *reader) character(c byte, from, to int64) {
 // addHit adds what ends at the node of the text, at the offset end.
 func (r *reader) addHit(end int64) {
 	n := r.needles
-	r.hits = append(r.hits, hit{at: r.at, from: end - int64(n.depth(n.longest[r.at])), to: end})
+	r.hits = append(r.hits, hit{at: r.at, from: end - int64(n.depth(n.longest(r.at))), to: end})
 }
 
 // addPlainHit adds what ends at a node of the plain text, before a character and at the
 // offset end.
 func (r *reader) addPlainHit(at node, char int, end int64) {
 	n, p := r.needles, &r.plain
-	from := p.begin(char - n.depth(n.longest[at]))
+	from := p.begin(char - n.depth(n.longest(at)))
 	r.hits = append(r.hits, hit{at: at, from: p.offset(from), to: end, escaped: p.escaped(from, char-1)})
 }
 

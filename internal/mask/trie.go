@@ -11,12 +11,13 @@ const root node = 0
 // Flags of an edge, in the bits above its byte. The next node is the one with the next
 // number.
 const (
-	none   = 1 << (8 + iota) // there is no edge to the next node
-	ends   = 1 << (8 + iota) // a form ends at this node
-	enters = 1 << (8 + iota) // a form ends at the next node
-	forks  = 1 << (8 + iota) // there are edges to other nodes
-	gate   = 1 << (8 + iota) // linkBeyond must be called before this node's edges are used
-	token  = 1 << (8 + iota) // a token can begin with the byte of the edge to the next node
+	none     = 1 << (8 + iota) // there is no edge to the next node
+	ends     = 1 << (8 + iota) // a form ends at this node
+	enters   = 1 << (8 + iota) // a form ends at the next node
+	forks    = 1 << (8 + iota) // there are edges to other nodes
+	gate     = 1 << (8 + iota) // linkBeyond must be called before this node's edges are used
+	token    = 1 << (8 + iota) // a token can begin with the byte of the edge to the next node
+	complete = 1 << (8 + iota) // a form is the path to this node
 )
 
 // gateDepth is the length of the prefixes whose nodes are gates, in bytes. A text that is
@@ -31,15 +32,13 @@ const gateDepth = 12
 type trie struct {
 	// edge holds for each node the byte of the edge to the next node, and flags. In most
 	// nodes no flag is set.
-	edge []uint16
-	fail []node // for each node: the node of its longest proper suffix
-	// longest holds for each node at which a form ends: the node of the longest such form.
-	longest []node
-	fork    map[node]int // for each node with forks: the index of the first in forked
-	forked  []fork       // the edges to other nodes than the next one
-	first   [256]node    // the edges of the root
-	whole   []node       // for each form: the node that stands for the whole form
-	chains  []chain      // sorted by first node
+	edge   []uint16
+	fail   []node       // for each node: the node of its longest proper suffix
+	fork   map[node]int // for each node with forks: the index of the first in forked
+	forked []fork       // the edges to other nodes than the next one
+	first  [256]node    // the edges of the root
+	whole  []node       // for each form: the node that stands for the whole form
+	chains []chain      // sorted by first node
 	// frontier holds the children of the gates. beyond links them and the nodes below.
 	frontier []node
 	beyond   sync.Once
@@ -65,12 +64,11 @@ func newTrie(forms [][]byte) *trie {
 		size += len(form)
 	}
 	t := &trie{
-		edge:    make([]uint16, size),
-		fail:    make([]node, size),
-		longest: make([]node, size),
-		fork:    make(map[node]int, len(forms)),
-		forked:  make([]fork, 1), // index 0 means none
-		chains:  []chain{{root, root + 1, 0}},
+		edge:   make([]uint16, size),
+		fail:   make([]node, size),
+		fork:   make(map[node]int, len(forms)),
+		forked: make([]fork, 1), // index 0 means none
+		chains: []chain{{root, root + 1, 0}},
 	}
 	t.edge[root] = none | forks
 	end := root + 1
@@ -107,8 +105,7 @@ func (t *trie) insert(form []byte, end node) node {
 		end++
 		t.chains = append(t.chains, chain{first, end, depth + 1})
 	}
-	t.edge[at] |= ends
-	t.longest[at] = at
+	t.edge[at] |= ends | complete
 	t.whole = append(t.whole, at)
 	return end
 }
@@ -210,11 +207,18 @@ func (t *trie) linkChild(of node, c byte, child node) {
 	t.fail[child] = fail
 	if t.edge[child]&ends == 0 && t.edge[fail]&ends != 0 {
 		t.edge[child] |= ends
-		t.longest[child] = t.longest[fail]
 	}
 	if t.edge[child]&ends != 0 && child == of+1 {
 		t.edge[of] |= enters
 	}
+}
+
+// longest returns the node of the longest form that ends at a node, and the root if none does.
+func (t *trie) longest(at node) node {
+	for at != root && t.edge[at]&complete == 0 {
+		at = t.fail[at]
+	}
+	return at
 }
 
 // chainOf returns the index in chains of the chain with a node. It tries guess first:
