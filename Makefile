@@ -13,7 +13,7 @@ DEBIAN  := $(if $(and $(filter 0,$(shell id -u)),$(shell command -v debootstrap)
 JS      := $(if $(and $(shell command -v node),$(shell command -v npm)),bin/test/js/s3.js)
 SOURCES := $(shell find cmd internal -name '*.go' ! -name '*_test.go') go.mod go.sum
 TESTS   := $(shell find test -name '*.go' -o -name 'go.*' -not -path '*/testdata/*')
-PACKAGES = $(shell go list ./... | grep -v /test/e2e)
+PACKAGES = $(shell go list ./... | grep -v -e /test/e2e -e /test/packages)
 libexec := /usr/libexec/rolecall
 FUZZTIME := 30s
 # What STS and S3 are in the demo: own, the project's stand-ins, or minio. Tests always use MinIO.
@@ -163,17 +163,55 @@ bench-demo: ## what a first make demo takes, beside a cold build of GitLab Runne
 
 tidy:
 	go mod tidy
+	cd packaging && go mod tidy
 
-clean: ## remove bin/
-	rm -rf bin
+# What is given to others.
+.PHONY: pages packages verify release-key check-packages packaging-check
 
-install: build ## into /usr, or below DESTDIR
-	install -d $(DESTDIR)$(libexec)
+# The version that the packages are upgraded to in tests; what it is called does not matter.
+NEXT := 99.0.0
+
+pages: build ## manual pages, completions and licences, which make install takes along
+	cd packaging && go run ./cmd/pages --root ..
+
+packages: ## deb, rpm, archives, an image and their signature, in dist/; KEY=FILE signs with the key of releases
+	cd packaging && go run ./cmd/packages --root .. --dist ../dist $(if $(KEY),--key '$(abspath $(KEY))')
+
+DIR := dist
+verify: ## check the signature and the sums of a release: make verify DIR=dist
+	@cd packaging && go run ./cmd/seal verify --root .. --dir '$(abspath $(DIR))' $(if $(TEST_KEY),--test-key)
+
+release-key: ## make the key of releases, once: the secret half goes to SECRET=FILE, outside of the project
+	@cd packaging && go run ./cmd/seal key --root .. $(if $(SECRET),--secret '$(abspath $(SECRET))')
+
+# The packages, in fresh Debians. It needs root, and what bin/test/debian.tar needs.
+check-packages: build parts packages packaging-check ## install, upgrade and remove the packages on fresh hosts
+	cd packaging && VERSION=$(NEXT) go run ./cmd/packages --root .. --dist ../bin/test/next --only amd64/deb
+	$(MAKE) -s pages
+	ROLECALL_DIST=$(CURDIR)/dist ROLECALL_NEXT=$(CURDIR)/bin/test/next \
+	  go test -json -count=1 -timeout 15m ./test/packages | go run ./test/summary
+
+# What makes the packages: a module of its own.
+packaging-check: bin/tools/golangci-lint
+	cd packaging && go vet ./... && ../bin/tools/golangci-lint run --config ../.golangci.yml ./...
+	cd packaging && go test -json -count=1 ./... | (cd .. && go run ./test/summary)
+
+clean: ## remove bin/ and dist/
+	rm -rf bin dist
+
+# The packages have the same files at the same places.
+install: build ## install without a package; DESTDIR is for another host
+	install -d $(DESTDIR)$(libexec) $(DESTDIR)/usr/bin $(DESTDIR)/usr/share/rolecall $(DESTDIR)/usr/lib/systemd/system $(DESTDIR)/usr/lib/tmpfiles.d $(DESTDIR)/etc/rolecall $(DESTDIR)/etc/logrotate.d
+	install -d -m 0711 $(DESTDIR)/var/lib/rolecall
 	install -m 0755 $(DRIVER) $(DESTDIR)$(libexec)
-	install -d $(DESTDIR)/usr/bin
 	ln -sf ../libexec/rolecall/rolecall $(DESTDIR)/usr/bin/rolecall
 	ln -sf rolecall $(DESTDIR)$(libexec)/doctor
-	install -d -m 0711 $(DESTDIR)/var/lib/rolecall
-	install -d $(DESTDIR)/etc/rolecall $(DESTDIR)/usr/share/rolecall $(DESTDIR)/usr/lib/systemd/system
-	install -m 0644 systemd/gitlab-runner.conf $(DESTDIR)/usr/share/rolecall
+	install -m 0644 systemd/gitlab-runner.conf rolecall.toml.example runner-config.toml.example $(DESTDIR)/usr/share/rolecall
 	install -m 0644 systemd/rolecall-sweep.service systemd/rolecall-sweep.timer systemd/rolecall-revoke.service systemd/run-rolecall.mount systemd/rolecall-broker.service $(DESTDIR)/usr/lib/systemd/system
+	install -m 0644 packaging/files/tmpfiles.conf $(DESTDIR)/usr/lib/tmpfiles.d/rolecall.conf
+	[ -e $(DESTDIR)/etc/logrotate.d/rolecall ] || install -m 0644 packaging/files/logrotate $(DESTDIR)/etc/logrotate.d/rolecall
+	[ -e $(DESTDIR)/etc/logrotate.d/rolecall-broker ] || install -m 0644 packaging/files/logrotate-broker $(DESTDIR)/etc/logrotate.d/rolecall-broker
+	for doc in $(DESTDIR)/usr/share/doc/rolecall $(DESTDIR)/usr/share/doc/rolecall-broker; do \
+	  install -d $$doc && install -m 0644 LICENSE SECURITY.md packaging/files/copyright $$doc; done
+	if [ -d bin/pages ]; then cd bin/pages && find usr -type f -exec install -D -m 0644 {} $(DESTDIR)/{} \;; \
+	else echo "without manual pages and completions: make pages makes them"; fi
