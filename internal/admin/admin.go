@@ -89,7 +89,16 @@ GitLab Runner: it reports files of other users as unsafe. The exit code is 0 if 
 	root.SetOut(d.stdout)
 	root.SetErr(d.stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(d.check(), d.explain(), d.trustPolicy(), d.prune(), d.provision(), d.suspend(), d.resume())
+	root.AddCommand(
+		d.init(),
+		d.check(),
+		d.explain(),
+		d.trustPolicy(),
+		d.prune(),
+		d.provision(),
+		d.suspend(),
+		d.resume(),
+	)
 	return root
 }
 

@@ -1,0 +1,146 @@
+// Package setup writes the first files of a host: its policy file, its runner and the
+// drop-in of the runner's service, from what an admin answers.
+package setup
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"rolecall/internal/tenant"
+)
+
+// Answers is what an admin says of a host.
+type Answers struct {
+	Issuer   string   // the URL of GitLab, as in the claim iss of ID tokens
+	Audience string   // the aud of id_tokens:; empty: the issuer
+	Tenants  []Tenant // at least one
+	Runner   string   // the runner's name
+	Token    string   // the runner's authentication token, glrt-...; empty: none yet
+	Config   string   // the policy file, if it is not at its default path
+}
+
+// Tenant is what an admin says of a tenant.
+type Tenant struct {
+	Name         string   `toml:"name"`
+	RunAs        string   `toml:"run_as"`
+	RoleARN      string   `toml:"role_arn"`
+	Audience     string   `toml:"audience"`
+	Projects     []string `toml:"projects"`
+	Refs         []string `toml:"refs,omitempty"`
+	Environments []string `toml:"environments,omitempty"`
+	Protected    bool     `toml:"protected,omitempty"`
+}
+
+// userPrefix is what the names of unix users for jobs begin with.
+const userPrefix = "ci-"
+
+// ParseTenant reads a tenant of a command line, such as
+// name=alpha,role=arn:aws:iam::111122223333:role/deploy,project=acme/shop,ref=main,protected.
+// The keys are name, role, project, ref, environment, user and protected; project, ref and
+// environment may come more than once. name, role and project must be there. The user is
+// ci-NAME unless it is named.
+func ParseTenant(text string) (Tenant, error) {
+	var t Tenant
+	for _, part := range strings.Split(text, ",") {
+		key, value, hasValue := strings.Cut(part, "=")
+		if err := t.set(key, value, hasValue); err != nil {
+			return t, err
+		}
+	}
+	return t, t.complete()
+}
+
+// set sets what a key of a command line says.
+func (t *Tenant) set(key, value string, hasValue bool) error {
+	texts := map[string]*string{"name": &t.Name, "role": &t.RoleARN, "user": &t.RunAs}
+	lists := map[string]*[]string{"project": &t.Projects, "ref": &t.Refs, "environment": &t.Environments}
+	text, list := texts[key], lists[key]
+	switch {
+	case key == "protected" && !hasValue:
+		t.Protected = true
+	case text == nil && list == nil:
+		return fmt.Errorf("unknown key %.40q: want name, role, project, ref, environment, user or protected", key)
+	case value == "":
+		return fmt.Errorf("%s has no value: want %s=VALUE", key, key)
+	case text != nil && *text != "":
+		return fmt.Errorf("%s is there twice", key)
+	case text != nil:
+		*text = value
+	default:
+		*list = append(*list, value)
+	}
+	return nil
+}
+
+// complete fails if something is missing, and names the unix user.
+func (t *Tenant) complete() error {
+	switch {
+	case t.Name == "":
+		return errors.New("the tenant has no name: name=NAME")
+	case t.RoleARN == "":
+		return fmt.Errorf("tenant %.80q has no role: role=ARN", t.Name)
+	case t.Projects == nil:
+		return fmt.Errorf("tenant %.80q has no project: project=GROUP/PROJECT", t.Name)
+	}
+	t.RunAs = cmp.Or(t.RunAs, userPrefix+t.Name)
+	_, err := tenant.ParseName(t.Name)
+	return err
+}
+
+// Check fails if something is missing or contradictory. Rules, roles and users are judged
+// by who reads the policy file.
+func (a Answers) Check() error {
+	u, err := url.Parse(a.Issuer)
+	switch {
+	case err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http"):
+		return fmt.Errorf("the URL of GitLab is %.80q: want one such as https://gitlab.example.com", a.Issuer)
+	case len(a.Tenants) == 0:
+		return errors.New("there is no tenant: name at least one")
+	case strings.TrimSpace(a.Token) != a.Token || strings.ContainsAny(a.Token, "\n\r"):
+		return errors.New("the runner's token has blanks or more than one line")
+	}
+	for i, t := range a.Tenants {
+		if slices.ContainsFunc(a.Tenants[:i], func(other Tenant) bool { return other.Name == t.Name }) {
+			return fmt.Errorf("tenant %q is there twice", t.Name)
+		}
+	}
+	return nil
+}
+
+// policyHead is the beginning of a policy file.
+const policyHead = `# rolecall's policy file: which jobs get the credentials of which tenant. What it does not
+# allow is denied. /usr/share/rolecall/rolecall.toml.example explains every key.
+# After a change: sudo rolecall check
+
+`
+
+// policy is a policy file.
+type policy struct {
+	BuildsDir string   `toml:"builds_dir"`
+	CacheDir  string   `toml:"cache_dir"`
+	AuditLog  string   `toml:"audit_log"`
+	RunAs     string   `toml:"run_as" comment:"of jobs without a tenant"`
+	GitLab    gitlab   `toml:"gitlab"`
+	Tenants   []Tenant `toml:"tenant"`
+}
+
+// gitlab is the server of a policy file.
+type gitlab struct {
+	Issuer string `toml:"issuer"`
+}
+
+// Policy returns the policy file of a host whose state is in the folder dir.
+func (a Answers) Policy(dir string) ([]byte, error) {
+	p := policy{dir + "/builds", dir + "/cache", dir + "/audit.jsonl", userPrefix + "none", gitlab{a.Issuer}, slices.Clone(a.Tenants)}
+	for i := range p.Tenants {
+		p.Tenants[i].Audience = cmp.Or(p.Tenants[i].Audience, a.Audience, a.Issuer)
+	}
+	content, err := toml.Marshal(p)
+	return append([]byte(policyHead), content...), err
+}

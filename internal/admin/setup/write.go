@@ -1,0 +1,104 @@
+package setup
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// Write writes all files, or none: if one cannot be written, those that were are removed
+// again. Folders above them are made with mode 0755 and stay.
+func (p Plan) Write() error {
+	temps := make([]string, 0, len(p.Files))
+	defer func() {
+		for _, temp := range temps {
+			_ = os.Remove(temp) // it is gone if all went well
+		}
+	}()
+	for _, f := range p.Files {
+		temp, err := f.stage()
+		if temp != "" {
+			temps = append(temps, temp)
+		}
+		if err != nil {
+			return fmt.Errorf("%w; nothing was written", err)
+		}
+	}
+	for i, f := range p.Files {
+		if err := f.place(temps[i]); err != nil {
+			return errors.Join(fmt.Errorf("%w; nothing was written", err), undo(p.Files[:i]))
+		}
+	}
+	return nil
+}
+
+// stage writes the content to a new file beside the file, and returns its path.
+func (f File) stage() (temp string, err error) {
+	if err := os.MkdirAll(filepath.Dir(f.Path), 0o755); err != nil { //nolint:gosec // folders of /etc, which all may see
+		return "", err
+	}
+	t, err := os.CreateTemp(filepath.Dir(f.Path), "."+filepath.Base(f.Path)+".")
+	if err != nil {
+		return "", err
+	}
+	_, err = t.Write(f.Content)
+	return t.Name(), errors.Join(err, t.Chmod(f.Mode), f.keepOwner(t), t.Sync(), t.Close())
+}
+
+// keepOwner gives a file that takes the place of another one its owner and mode.
+func (f File) keepOwner(t *os.File) error {
+	if f.old == nil {
+		return nil
+	}
+	info, err := os.Stat(f.Path)
+	if err != nil {
+		return err
+	}
+	s, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	return errors.Join(t.Chown(int(s.Uid), int(s.Gid)), t.Chmod(info.Mode()))
+}
+
+// place gives the staged file its name. What others have made there meanwhile stays, and is
+// an error.
+func (f File) place(temp string) error {
+	if f.old == nil {
+		err := os.Link(temp, f.Path)
+		if errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("%s is there already, and is never overwritten", f.Path)
+		}
+		return err
+	}
+	now, err := os.ReadFile(f.Path)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(now, f.old) {
+		return fmt.Errorf("%s has changed meanwhile: do it again", f.Path)
+	}
+	return os.Rename(temp, f.Path)
+}
+
+// undo removes files that were written, and gives others the content that they had.
+func undo(files []File) error {
+	var failed []error
+	for _, f := range files {
+		if f.old == nil {
+			failed = append(failed, os.Remove(f.Path))
+			continue
+		}
+		f.Content, f.old = f.old, f.Content
+		temp, err := f.stage()
+		if err == nil {
+			err = f.place(temp)
+		}
+		failed = append(failed, err)
+	}
+	return errors.Join(failed...)
+}
