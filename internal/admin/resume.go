@@ -32,22 +32,22 @@ func (d call) runResume(s suspending) error {
 	var left suspension.List
 	err = s.Suspensions().Change(func(l suspension.List) (suspension.List, error) {
 		if left = l.Without(s.tenant); len(left) == len(l) {
-			return nil, fmt.Errorf("%s not suspended", s.named())
+			return nil, fmt.Errorf("nothing is resumed: there is no suspension of %s", s.named())
 		}
 		return left, tellSuspended(policy, audit.Resumed, suspension.Suspension{Tenant: s.tenant, All: s.all, By: d.admin()})
 	})
 	if err != nil {
 		return err
 	}
-	return d.printSuspended(s, s.named()+" not suspended any more", left)
+	return d.printSuspended(s, "the suspension of "+s.named()+" has ended", left)
 }
 
-// named names what is suspended, with a verb.
+// named names what is suspended.
 func (s suspending) named() string {
 	if s.all {
-		return "all tenants are"
+		return "all tenants"
 	}
-	return fmt.Sprintf("tenant %q is", s.tenant)
+	return fmt.Sprintf("tenant %q", s.tenant)
 }
 
 // suspended is what the commands print.

@@ -124,7 +124,7 @@ func (d call) runSuspend(s suspending) error {
 	if err := tellSuspended(policy, audit.Suspended, one); err != nil {
 		d.say("rolecall: warning: the suspension holds, and the audit log does not say so: %v\n", err)
 	}
-	return d.printSuspended(s, s.named()+" suspended", all)
+	return d.printSuspended(s, "suspended: "+s.named(), all)
 }
 
 // admin returns the user who has called the program, also by sudo. It is empty if no name can be

@@ -90,7 +90,7 @@ func TestSuspend(t *testing.T) {
 	t.Parallel()
 	a := newAdmins(t)
 	out := a.does("suspend", "alpha", "--reason", "a leak", "--until", "2h", "--now")
-	if head, rest, _ := strings.Cut(out, "\n\n"); head != `tenant "alpha" is suspended` || !strings.HasPrefix(rest, "SUSPENDED  SINCE") || !strings.Contains(rest, "are ended  jane  a leak\n") {
+	if head, rest, _ := strings.Cut(out, "\n\n"); head != `suspended: tenant "alpha"` || !strings.HasPrefix(rest, "SUSPENDED  SINCE") || !strings.Contains(rest, "are ended  jane  a leak\n") {
 		t.Errorf("it prints\n%s", out)
 	}
 	s := a.list()[0]
@@ -102,10 +102,10 @@ func TestSuspend(t *testing.T) {
 	if l := a.list(); len(l) != 2 || l[0].Tenant != "alpha" || l[0].Now || !l[0].Until.IsZero() || !l[1].All || l[1].Until.Format(time.RFC3339) != "3026-02-03T04:05:06Z" {
 		t.Errorf("%+v", l)
 	}
-	if out := a.does("resume", "--all"); !strings.HasPrefix(out, "all tenants are not suspended any more\n\nSUSPENDED") || !strings.Contains(out, "\nalpha      ") || !strings.Contains(out, "rolecall resume  go on") {
+	if out := a.does("resume", "--all"); !strings.HasPrefix(out, "the suspension of all tenants has ended\n\nSUSPENDED") || !strings.Contains(out, "\nalpha      ") || !strings.Contains(out, "rolecall resume  go on") {
 		t.Errorf("it prints\n%s", out)
 	}
-	if out := a.does("resume", "alpha"); out != "tenant \"alpha\" is not suspended any more\n" || a.list() != nil {
+	if out := a.does("resume", "alpha"); out != "the suspension of tenant \"alpha\" has ended\n" || a.list() != nil {
 		t.Errorf("it prints\n%s, and has %+v", out, a.list())
 	}
 	want := `{"by":"jane","event":"suspended","now":true,"program":"rolecall","reason":"a leak","tenant":"alpha","until":"set"}
@@ -158,8 +158,8 @@ func TestSuspendRefused(t *testing.T) {
 		"suspend alhpa":                              {1, `rolecall: error: nothing is suspended: the policy file has no tenant "alhpa"; do you mean alpha?; --force suspends it all the same` + "\n"},
 		"suspend bet":                                {1, "do you mean beta?"},
 		"suspend something-else":                     {1, `the policy file has no tenant "something-else"; --force suspends`},
-		"resume alpha":                               {1, `rolecall: error: tenant "alpha" is not suspended` + "\n"},
-		"resume --all":                               {1, "rolecall: error: all tenants are not suspended\n"},
+		"resume alpha":                               {1, `rolecall: error: nothing is resumed: there is no suspension of tenant "alpha"` + "\n"},
+		"resume --all":                               {1, "rolecall: error: nothing is resumed: there is no suspension of all tenants\n"},
 		"suspend alpha --until 2020-01-01T00:00:00Z": {2, "want a time in the future"},
 	} {
 		got := a.as("jane", strings.Fields(args)...)

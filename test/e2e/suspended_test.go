@@ -119,7 +119,7 @@ func (p *policyWorld) checkEnded(t *testing.T, change func(coordinator.Job) coor
 	job.AfterScript = []string{"echo after"}
 	run := p.enqueue(sharedToken, job)
 	untilLog(t, run, "tick")
-	contains(t, p.rolecall(t, "suspend", "alpha", "--now", "--reason", "a key in a paste"), `tenant "alpha" is suspended`, "are ended")
+	contains(t, p.rolecall(t, "suspend", "alpha", "--now", "--reason", "a key in a paste"), `suspended: tenant "alpha"`, "are ended")
 	begin := time.Now()
 	until(t, endTime, "the end of all processes", func() bool { return len(sleeping(marker)) == 0 })
 	t.Logf("all processes ended after %v", time.Since(begin).Round(time.Millisecond))
@@ -129,7 +129,7 @@ func (p *policyWorld) checkEnded(t *testing.T, change func(coordinator.Job) coor
 	contains(t, run.Text(), `rolecall: tenant "alpha" is suspended since `, "  reason     a key in a paste", "· RC351")
 	p.settle(t)
 	p.awaitKinds(t, run, "decision issued ended")
-	contains(t, p.rolecall(t, "resume", "alpha"), `tenant "alpha" is not suspended any more`)
+	contains(t, p.rolecall(t, "resume", "alpha"), `the suspension of tenant "alpha" has ended`)
 }
 
 // rolecall runs a command of rolecall, with the policy file of the world, and returns what it prints.
