@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"rolecall/internal/mask"
@@ -99,18 +100,21 @@ func TestFinderAmongPrefixes(t *testing.T) {
 	}
 }
 
-// TestFinderOfLikeSecrets looks for secrets that differ in one byte, each at another place.
+// TestFinderOfLikeSecrets looks for secrets that differ in one byte, each at another place, wherever
+// they begin.
 func TestFinderOfLikeSecrets(t *testing.T) {
 	t.Parallel()
 	texts := []string{"abcdefghijklm"}
 	for i := range texts[0] {
-		texts = append(texts, texts[0][:i]+"X"+texts[0][i+1:])
+		texts = append(texts, texts[0][:i]+"9"+texts[0][i+1:])
 	}
 	finder := mask.NewFinder(needlesOf(t, texts...))
 	for i, text := range texts {
-		finder.Reset()
-		if finder.Find([]byte("in front of it, " + text + ", and behind it")); !finder.Found()[i] {
-			t.Errorf("%s is not found", text)
+		for front := range 2 * len(text) {
+			finder.Reset()
+			if finder.Find([]byte(strings.Repeat("-", front) + text + ", and more behind it")); !finder.Found()[i] {
+				t.Errorf("%s is not found behind %d bytes", text, front)
+			}
 		}
 	}
 }
