@@ -76,8 +76,8 @@ type Decision struct {
 // Decide decides which tenant a job is and what is ordered for it. With a policy file
 // it checks in this order: the ID tokens belong to this very job, the policy allows the
 // job, its tenant is not suspended, the job works in its folder and has a unix user, its image and its services are
-// allowed, the token of a Bearer is young enough, an order can be made for it, and no variable of
-// the job would win over what the job gets. No other code knows that order. Errors are of package fault. Beside an error, the Decision holds what is known
+// allowed, the token of a Bearer is young enough, an order can be made for it, no variable of
+// the job would win over what the job gets, and the job has a script. No other code knows that order. Errors are of package fault. Beside an error, the Decision holds what is known
 // so far.
 func Decide(c Case) (Decision, error) {
 	decide := c.byPolicy
@@ -85,6 +85,9 @@ func Decide(c Case) (Decision, error) {
 		decide = c.byJob
 	}
 	d, err := decide()
+	if err == nil {
+		err = c.checkSteps(d.Settings)
+	}
 	if err == nil {
 		d.Notes = c.notes(d)
 	}

@@ -85,6 +85,18 @@ func (c Case) services() string {
 	return text
 }
 
+// checkSteps refuses a job with steps of GitLab, unless the policy file allows them: the
+// runner makes them one script, which starts a program that few hosts have.
+//
+// https://docs.gitlab.com/ci/steps/
+func (c Case) checkSteps(s tenant.Settings) error {
+	if !c.Response.Steps || s.AllowSteps {
+		return nil
+	}
+	return fault.New(fault.Steps, errors.New("this runner does not run steps, and the job has run: in the place of script:"),
+		"write script: in the place of run:, or choose another runner by its tags")
+}
+
 // checkServices refuses a job with services if the policy file says so.
 func (c Case) checkServices(s tenant.Settings) error {
 	if !s.RefuseServices || len(c.Response.Services) == 0 {

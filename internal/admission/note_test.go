@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"rolecall/internal/admission"
+	"rolecall/internal/fault"
 	"rolecall/internal/job"
 	"rolecall/test/kit"
 )
@@ -90,11 +91,22 @@ func TestServicesRefused(t *testing.T) {
 	}
 }
 
-// TestStepsNoted: the author of a job with run: learns which program GitLab Runner starts for it.
-func TestStepsNoted(t *testing.T) {
+// TestSteps: a job with run: is refused, with a tenant, without one and without a policy file.
+// Where steps are allowed, its author learns which program GitLab Runner starts.
+func TestSteps(t *testing.T) {
 	t.Parallel()
+	for name, request := range map[string]job.Request{"a tenant's": {"TENANT": "alpha"}, "of none": {"TENANT": "", "GITLAB_OIDC_TOKEN": ""}} {
+		c := newCase(t, request)
+		c.Response.Steps = true
+		if name == "of none" {
+			c.Policy = nil
+		}
+		if d, err := admission.Decide(c); fault.CodeOf(err) != fault.Steps || d.Notes != nil {
+			t.Errorf("%s: %+v, error %v", name, d.Notes, err)
+		}
+	}
 	c := newCase(t, nil)
-	c.Response.Steps = true
+	c.Policy, c.WorkDir, c.Response.Steps = compile(t, "steps = \"allow\"\n"+policy), "", true
 	d, err := admission.Decide(c)
 	kit.Must(t, err)
 	if len(d.Notes) != 1 || !d.Notes[0].Warn || !strings.HasPrefix(d.Notes[0].Text, "this job has run: and no script:, so GitLab Runner starts the program step-runner") {

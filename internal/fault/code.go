@@ -19,6 +19,7 @@ const (
 	UnusedServices   Code = "RC110" // the job has services, which the runner does not start
 	BadImage         Code = "RC111" // what the job says of an image or a service is wrong
 	ImageRefused     Code = "RC112" // a rule of the policy file refuses an image or a service of the job
+	Steps            Code = "RC113" // the job has run:, steps of GitLab, in the place of a script
 	ImageDenied      Code = "RC121" // a registry does not give the job an image
 	NoImage          Code = "RC122" // a registry does not have an image
 	UnfitImage       Code = "RC123" // what a registry has is no image that can be run here

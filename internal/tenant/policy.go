@@ -44,6 +44,7 @@ type Settings struct {
 	UnknownNone bool
 
 	RefuseServices bool // a job that has services is refused: the runner starts none
+	AllowSteps     bool // a job with run:, steps of GitLab, is not refused
 
 	Limits  Limits      // of jobs without a tenant
 	Images  image.Rules // of jobs without a tenant

@@ -16,11 +16,18 @@ func stepped(job coordinator.Job) coordinator.Job {
 	return job
 }
 
-// TestSteps: GitLab Runner makes steps a script that starts step-runner. Where there is no such
-// program, the log says what the job needs before it fails.
+// TestSteps: a job with run: is refused. Where steps are allowed, GitLab Runner makes them a script
+// that starts step-runner, and where there is no such program, the log says so before the job fails.
 func TestSteps(t *testing.T) {
 	t.Parallel()
 	p := newPolicyWorld(t)
+	refused := p.enqueue(sharedToken, stepped(p.alpha()))
+	if result := wait(t, refused); result.FailureReason != "script_failure" || strings.Contains(refused.Text(), "step-runner:") {
+		t.Errorf("%+v; log:\n%s", result, refused.Text())
+	}
+	contains(t, refused.Text(), "this runner does not run steps", "RC113")
+	p.write(t, "steps = \"allow\"\n"+p.policyText())
+	p.settle(t)
 	run := p.enqueue(sharedToken, stepped(p.alpha()))
 	if result := wait(t, run); result.State != "failed" || result.FailureReason != "script_failure" || result.ExitCode != 127 {
 		t.Errorf("%+v; log:\n%s", result, run.Text())

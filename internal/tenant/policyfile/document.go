@@ -12,7 +12,7 @@ func topKeys() Keys {
 		"builds_dir": Text, "cache_dir": Text, "credentials_dir": Text, "audit_log": Text,
 		"contact": Text, "run_as": Text, "run_as_root": Text, "shared_user": Text, "metadata": Text,
 		"home": Text, "home_skeleton": Text,
-		"unknown_tenant": Text, "unused_services": Text,
+		"unknown_tenant": Text, "unused_services": Text, "steps": Text,
 	}
 }
 
@@ -57,6 +57,7 @@ func (c *compiler) settings(document map[string]any) tenant.Settings {
 	Set(top, "metadata", isWord("allow"), &out.Metadata)
 	setHome(top, &out)
 	Set(top, "unknown_tenant", isOther("refuse", "none"), &out.UnknownNone)
+	Set(top, "steps", isOther("refuse", "allow"), &out.AllowSteps)
 	Set(top, "unused_services", isOther("warn", "refuse"), &out.RefuseServices)
 	setGitLab(c.table(document, "gitlab"), &out.GitLab)
 	setGate(c.table(document, "gate"), &out.Gate)

@@ -25,6 +25,7 @@ func write(s tenant.Settings, tenants []tenant.Tenant) string {
 		{"home", map[bool]string{true: "passwd"}[s.PasswdHome]},
 		{"home_skeleton", s.HomeSkeleton},
 		{"unknown_tenant", map[bool]string{true: "none", false: "refuse"}[s.UnknownNone]},
+		{"steps", map[bool]string{true: "allow", false: "refuse"}[s.AllowSteps]},
 		{"metadata", map[bool]string{true: "allow"}[s.Metadata]},
 		{"gitlab.issuer", s.GitLab.Issuer},
 		{"gitlab.jwks_url", s.GitLab.JWKSURL},
