@@ -186,9 +186,9 @@ release-key: ## make the key of releases, once: the secret half goes to SECRET=F
 
 # The packages, in fresh Debians. It needs root, and what bin/test/debian.tar needs.
 check-packages: build parts packages packaging-check ## install, upgrade and remove the packages on fresh hosts
-	cd packaging && VERSION=$(NEXT) go run ./cmd/packages --root .. --dist ../bin/test/next --only amd64/deb
+	cd packaging && VERSION=$(NEXT) go run ./cmd/packages --root .. --dist ../bin/next --only amd64/deb
 	$(MAKE) -s pages
-	ROLECALL_DIST=$(CURDIR)/dist ROLECALL_NEXT=$(CURDIR)/bin/test/next \
+	ROLECALL_DIST=$(CURDIR)/dist ROLECALL_NEXT=$(CURDIR)/bin/next \
 	  go test -json -count=1 -timeout 15m ./test/packages | go run ./test/summary
 
 # What makes the packages: a module of its own.
@@ -208,6 +208,8 @@ install: build ## install without a package; DESTDIR is for another host
 	ln -sf rolecall $(DESTDIR)$(libexec)/doctor
 	install -m 0644 systemd/gitlab-runner.conf rolecall.toml.example runner-config.toml.example $(DESTDIR)/usr/share/rolecall
 	install -m 0644 systemd/rolecall-sweep.service systemd/rolecall-sweep.timer systemd/rolecall-revoke.service systemd/run-rolecall.mount systemd/rolecall-broker.service $(DESTDIR)/usr/lib/systemd/system
+	if [ -d monitoring ]; then install -d $(DESTDIR)/usr/share/rolecall/monitoring; \
+	  install -m 0644 $(filter-out %.test.yml,$(wildcard monitoring/*)) $(DESTDIR)/usr/share/rolecall/monitoring; fi
 	install -m 0644 packaging/files/tmpfiles.conf $(DESTDIR)/usr/lib/tmpfiles.d/rolecall.conf
 	[ -e $(DESTDIR)/etc/logrotate.d/rolecall ] || install -m 0644 packaging/files/logrotate $(DESTDIR)/etc/logrotate.d/rolecall
 	[ -e $(DESTDIR)/etc/logrotate.d/rolecall-broker ] || install -m 0644 packaging/files/logrotate-broker $(DESTDIR)/etc/logrotate.d/rolecall-broker

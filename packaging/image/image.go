@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -49,12 +50,17 @@ func Write(w io.Writer, source build.Source, dir string) error {
 		})
 	}
 	top := mutate.AppendManifests(mutate.IndexMediaType(empty.Index, types.OCIImageIndex), mutate.IndexAddendum{
-		Add: index, Descriptor: v1.Descriptor{Annotations: map[string]string{"org.opencontainers.image.ref.name": source.Version}},
+		Add: index, Descriptor: v1.Descriptor{Annotations: map[string]string{"org.opencontainers.image.ref.name": name(source)}},
 	})
 	if _, err := layout.Write(temp, top); err != nil {
 		return err
 	}
 	return archive(w, temp, source.Time)
+}
+
+// name returns what podman calls the image. A tag may have no tilde.
+func name(source build.Source) string {
+	return "rolecall-broker:" + strings.ReplaceAll(source.Full(), "~", "-")
 }
 
 // forArch returns the image for an architecture.

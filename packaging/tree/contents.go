@@ -49,7 +49,7 @@ func Driver(p Parts) (Tree, error) {
 	for _, unit := range []string{"run-rolecall.mount", "rolecall-sweep.service", "rolecall-sweep.timer", "rolecall-revoke.service"} {
 		t = append(t, p.unit(unit))
 	}
-	return append(append(t, p.documents("rolecall")...), p.pages(false)...), nil
+	return slices.Concat(t, p.monitoring(), p.documents("rolecall"), p.pages(false)), nil
 }
 
 // Broker returns what the package rolecall-broker has.
@@ -61,7 +61,7 @@ func Broker(p Parts) Tree {
 		config("/etc/logrotate.d/"+broker, p.in("packaging/files/logrotate-broker")),
 		p.unit(broker + ".service"),
 	}
-	return append(append(t, p.documents(broker)...), p.pages(true)...)
+	return slices.Concat(t, p.documents(broker), p.pages(true))
 }
 
 // Preset returns the file that tells systemd of a distribution with rpm which units of a package it
@@ -86,6 +86,22 @@ func Made(p Parts) Tree {
 
 // in returns the path of a file of the sources.
 func (p Parts) in(name string) string { return filepath.Join(p.Root, name) }
+
+// monitoring returns what Prometheus and Grafana can read, if the sources have that.
+func (p Parts) monitoring() Tree {
+	const folder = "/usr/share/rolecall/monitoring"
+	files, err := os.ReadDir(p.in("monitoring"))
+	if err != nil {
+		return nil
+	}
+	t := Tree{dir(folder, 0o755)}
+	for _, f := range files {
+		if name := f.Name(); !strings.Contains(name, ".test.") {
+			t = append(t, file(folder+"/"+name, p.in("monitoring/"+name)))
+		}
+	}
+	return t
+}
 
 // unit returns a unit of systemd.
 func (p Parts) unit(name string) Entry {
