@@ -98,6 +98,10 @@ GitLab Runner: it reports files of other users as unsafe. The exit code is 0 if 
 		d.provision(),
 		d.suspend(),
 		d.resume(),
+		d.who(),
+		d.sessions(),
+		d.refused(),
+		d.job(),
 	)
 	return root
 }

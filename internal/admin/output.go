@@ -1,12 +1,15 @@
 package admin
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"regexp"
 	"strings"
 	"text/tabwriter"
+	"unicode"
+	"unicode/utf16"
 )
 
 // print prints a result on standard output: as JSON, or as text for people.
@@ -18,12 +21,35 @@ func (d call) print(result any, text string, asJSON bool) error {
 	return err
 }
 
-// printJSON prints a result on standard output as indented JSON.
+// printJSON prints a result on standard output as indented JSON. It escapes all that a terminal
+// could take for a command.
 func (d call) printJSON(result any) error {
-	encoder := json.NewEncoder(d.stdout)
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
-	return encoder.Encode(result)
+	if err := encoder.Encode(result); err != nil {
+		return err
+	}
+	_, err := io.WriteString(d.stdout, escaped(text.String()))
+	return err
+}
+
+// escaped returns JSON in which all characters are visible: encoding/json escapes neither DEL nor
+// the control characters above it nor what changes the direction of a line.
+func escaped(text string) string {
+	var visible strings.Builder
+	for _, r := range text {
+		switch {
+		case r == '\n' || unicode.IsPrint(r):
+			visible.WriteRune(r)
+		default:
+			for _, unit := range utf16.Encode([]rune{r}) {
+				fmt.Fprintf(&visible, `\u%04x`, unit)
+			}
+		}
+	}
+	return visible.String()
 }
 
 // say prints on standard error. An error of printing is ignored.
