@@ -44,10 +44,11 @@ func Of(kinds ...audit.Kind) [][]byte {
 
 // event returns the event of a line, if the filter wants it and it can be read. It counts
 // lines that cannot be read.
-func (l *Log) event(line []byte, filter Filter) (e audit.Event, ok bool) {
+func (l *Log) event(line []byte, filter Filter) (audit.Event, bool) {
 	if !sound(line, &l.unread) || !filter.wants(line) {
-		return e, false
+		return audit.Event{}, false
 	}
+	var e audit.Event // on the heap, so not before the line is wanted
 	read := l.unread.parse(line, &e)
 	return e, read && filter.includes(e.Time)
 }
@@ -108,8 +109,7 @@ func (f Filter) passed(line []byte) bool {
 	if f.Since.IsZero() || !bytes.HasPrefix(line, []byte(opening)) {
 		return false
 	}
-	var e audit.Event
-	return timeOf(line).Before(f.Since.Add(-skew)) && new(Unread).parse(line, &e)
+	return timeOf(line).Before(f.Since.Add(-skew)) && new(Unread).parse(line, new(audit.Event))
 }
 
 // timeOf returns the time of a line to the second. If it has none, that is the zero time.
