@@ -22,8 +22,12 @@ type asking struct {
 
 // askingFlags defines the flags of a command that asks an audit log.
 func askingFlags(c *cobra.Command) asking {
-	log := c.Flags().String("log", "", "audit log `FILE`, with its rotated files (default: the audit_log of the policy file)")
-	return asking{policyFlag(c), log, jsonFlag(c)}
+	return asking{policyFlag(c), logFlag(c), jsonFlag(c)}
+}
+
+// logFlag defines the flag that names an audit log.
+func logFlag(c *cobra.Command) *string {
+	return c.Flags().String("log", "", "audit log `FILE`, with its rotated files (default: the audit_log of the policy file)")
 }
 
 // about makes a command take one argument, which is what it is about.

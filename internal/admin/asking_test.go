@@ -116,8 +116,18 @@ func checkText(t *testing.T, text string) {
 // ask runs a command on a log, and returns what it prints as JSON in into.
 func ask(t *testing.T, path string, into any, args ...string) result {
 	t.Helper()
-	got := run("", append(args, "--log", path)...)
+	got := askWide(t, path, into, args...)
 	checkText(t, got.out+got.errors)
+	return got
+}
+
+// askWide is ask for a command whose text may be wider than a terminal.
+func askWide(t *testing.T, path string, into any, args ...string) result {
+	t.Helper()
+	got := run("", append(args, "--log", path)...)
+	if strings.ContainsAny(got.out+got.errors, "\x1b\x07\u009b\u202e\x7f") {
+		t.Errorf("a control byte is in %q", got.out)
+	}
 	as := run("", append(args, "--log", path, "--json")...)
 	if strings.ContainsAny(as.out, "\x1b\x07\u009b\u202e\x7f") {
 		t.Errorf("a control byte is in %q", as.out)

@@ -21,6 +21,7 @@ type way []string
 func ways() []way {
 	return []way{
 		{"job", "token"},
+		{"job-id", "log"},
 		append(way{"project"}, describing()...),
 	}
 }

@@ -23,8 +23,9 @@ import (
 func (d call) explain() *cobra.Command {
 	var told program.Flags
 	var described description
-	var file, token string
+	var file, token, id string
 	var asJSON *bool
+	var log *string
 	var set *pflag.FlagSet
 	c := newCommand("explain", "say what would be decided for a job, and by which rule", func() error {
 		switch by, err := chosen(set); {
@@ -32,6 +33,8 @@ func (d call) explain() *cobra.Command {
 			return err
 		case by == "project":
 			return d.explainDescribed(set, &described, told, *asJSON)
+		case by == "job-id":
+			return d.explainPast(strings.TrimSpace(id), asking{log: log, json: asJSON}, told)
 		}
 		return d.runExplain(told, file, token, *asJSON)
 	})
@@ -42,6 +45,8 @@ func (d call) explain() *cobra.Command {
 	set.StringVar(&told.RunAs, "run-as", "", "as on a runner with --run-as `NAME`")
 	set.StringVar(&file, "job", "", "the job response, a `FILE` as in JOB_RESPONSE_FILE")
 	set.StringVar(&token, "token", "", "`FILE` with the job's ID token, - for standard input (default: from the job response)")
+	set.StringVar(&id, "job-id", "", "explain a job that the audit log knows, by its `ID`: what was decided, and what would be today")
+	log = logFlag(c)
 	described.register(set)
 	return c
 }

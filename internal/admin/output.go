@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"unicode"
@@ -17,8 +18,22 @@ func (d call) print(result any, text string, asJSON bool) error {
 	if asJSON {
 		return d.printJSON(result)
 	}
-	_, err := io.WriteString(d.stdout, text)
+	_, err := io.WriteString(d.stdout, visible(text))
 	return err
+}
+
+// visible returns a text for people with all characters escaped that a terminal could take for a
+// command: what is not wrapped or cut may have texts of jobs too.
+func visible(text string) string {
+	var all strings.Builder
+	for _, r := range text {
+		if r == '\n' || r == '\t' || unicode.IsPrint(r) {
+			all.WriteRune(r)
+		} else {
+			all.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
+		}
+	}
+	return all.String()
 }
 
 // printJSON prints a result on standard output as indented JSON. It escapes all that a terminal

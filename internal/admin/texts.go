@@ -65,7 +65,7 @@ func (l *labelled) add(label, text string) {
 		return
 	}
 	lines := wrap(text, strings.Repeat(" ", labels))
-	l.WriteString(label + lines[len(label):])
+	_, _ = l.WriteString(label + lines[len(label):]) // a Builder takes all
 }
 
 // job adds who a job is.
