@@ -51,25 +51,25 @@ func useradd(t *testing.T, line, name, user string) {
 	}
 }
 
-// TestUsersOfDebian makes users as the README says, and as the line says that Debian's
+// TestUsersOfDebian makes users as docs/install.md says, and as the line says that Debian's
 // admins know by heart, with what Debian puts into each home. The jobs of both work.
 func TestUsersOfDebian(t *testing.T) {
 	t.Parallel()
 	if !onHost(t) {
 		return
 	}
-	readme, err := os.ReadFile("../../README.md")
+	page, err := os.ReadFile("../../docs/install.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	line := regexp.MustCompile(`(?m)^    sudo useradd .* ci-alpha$`).FindString(string(readme))
-	useradd(t, line, "ci-alpha", "ci-readme")
+	line := regexp.MustCompile(`(?m)^    sudo useradd .* ci-alpha$`).FindString(string(page))
+	useradd(t, line, "ci-alpha", "ci-byhand")
 	useradd(t, "useradd --system --create-home ci", "ci", "ci-skel")
 	if _, err := os.Stat("/home/ci-skel/.bash_logout"); err != nil {
 		t.Fatalf("this is no Debian: %v", err)
 	}
 	gitlab := startGitLab(t)
-	for _, user := range []string{"ci-readme", "ci-skel"} {
+	for _, user := range []string{"ci-byhand", "ci-skel"} {
 		startRunner(t, lab.RunnerOptions{
 			Dir: filepath.Join(t.TempDir(), "runner"), Coordinator: gitlab.URL(),
 			Runners: []lab.Runner{{Name: user, Token: "glrt-" + user + "01", Args: []string{"--no-policy", "--run-as", user}}},

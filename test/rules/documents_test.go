@@ -9,6 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"go.yaml.in/yaml/v3"
+
+	"rolecall/internal/creds/aws/grant"
+	"rolecall/internal/tenant/policyfile"
 	"rolecall/test/kit"
 )
 
@@ -63,7 +67,7 @@ func TestPages(t *testing.T) {
 			}
 		}
 	}
-	const fewest = 45
+	const fewest = 60
 	if links < fewest {
 		t.Errorf("only %d links were found", links)
 	}
@@ -117,5 +121,47 @@ func TestDiagrams(t *testing.T) {
 		if !strings.Contains(text, name+".svg)") {
 			t.Errorf("no page shows docs/%s.svg", name)
 		}
+	}
+}
+
+// TestPipeline: the project's own pipeline has the jobs of a GitLab, and starts nothing that
+// the project does not have.
+func TestPipeline(t *testing.T) {
+	t.Parallel()
+	var pipeline map[string]any
+	kit.Must(t, yaml.Unmarshal([]byte(read(t, ".gitlab-ci.yml")), &pipeline))
+	for _, job := range []string{"lint", "test", "whole", "packages", "publish", "release"} {
+		if _, ok := pipeline[job].(map[string]any); !ok {
+			t.Errorf("the pipeline has no job %s", job)
+		}
+	}
+	makefile := read(t, "Makefile")
+	for _, line := range regexp.MustCompile(`(?m)^ +- (?:.* && )?make ([a-z ]+[a-z])`).FindAllStringSubmatch(read(t, ".gitlab-ci.yml"), -1) {
+		for _, target := range strings.Fields(line[1]) {
+			if !strings.Contains(makefile, "\n"+target+":") {
+				t.Errorf("the pipeline makes %s, which is no target", target)
+			}
+		}
+	}
+}
+
+// TestPolicies: a policy file that a page shows whole is one.
+func TestPolicies(t *testing.T) {
+	t.Parallel()
+	found := 0
+	for _, page := range pages(t) {
+		for _, block := range regexp.MustCompile("(?s)```toml\n(.*?)```").FindAllStringSubmatch(read(t, page), -1) {
+			if !strings.Contains(block[1], "[gitlab]") || !strings.Contains(block[1], "[[tenant]]") {
+				continue
+			}
+			found++
+			if _, err := policyfile.Compile(page, []byte(block[1]), grant.AWS{}); err != nil {
+				t.Errorf("%v", err)
+			}
+		}
+	}
+	const fewest = 3
+	if found < fewest {
+		t.Errorf("only %d policy files were found", found)
 	}
 }

@@ -103,7 +103,7 @@ func TestMessages(t *testing.T) {
 		kit.Must(t, err)
 		texts = append(texts, literals(file)...)
 	}
-	for _, document := range []string{"README.md", "docs/errors.md", "docs/architecture.md", "docs/threat-model.md", "docs/audit.md", "docs/containers.md", "docs/broker.md"} {
+	for _, document := range []string{"README.md", "docs/authors.md", "docs/security.md", "docs/policy.md", "docs/operations.md", "docs/errors.md", "docs/architecture.md", "docs/threat-model.md", "docs/audit.md", "docs/containers.md", "docs/broker.md"} {
 		messages := quoted(read(t, document))
 		if document == "docs/errors.md" && len(messages) < 30 {
 			t.Errorf("%s quotes %d messages, want at least 30", document, len(messages))

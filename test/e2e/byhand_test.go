@@ -16,16 +16,16 @@ import (
 	"rolecall/test/lab"
 )
 
-// step is a step of the README's set-up: a shell line, or a file and its content.
+// step is a step of the set-up by hand: a shell line, or a file and its content.
 type step struct{ line, file, content string }
 
-// setUp returns the steps of the README's set-up, in order. A file is the one that the
+// setUp returns the steps of the set-up by hand, in order. A file is the one that the
 // text before its block of code names last.
 func setUp(t *testing.T) []step {
 	t.Helper()
-	readme, err := os.ReadFile("../../README.md")
+	page, err := os.ReadFile("../../docs/install.md")
 	kit.Must(t, err)
-	_, text, _ := strings.Cut(string(readme), "\n## Install\n")
+	_, text, _ := strings.Cut(string(page), "\n## By hand\n")
 	text, _, _ = strings.Cut(text, "\n## ")
 	var steps []step
 	named := regexp.MustCompile("`(/etc/[^`]+)`")
@@ -46,7 +46,7 @@ func setUp(t *testing.T) []step {
 	return steps
 }
 
-// host is a fresh Debian that is set up by the README's letter.
+// host is a fresh Debian that is set up by the letter of docs/install.md.
 type host struct {
 	*lab.Debian
 	*world
@@ -56,14 +56,14 @@ type host struct {
 // rolecall.
 func newHost(t *testing.T) host {
 	t.Helper()
-	kit.NeedRoot(t, "a host that is set up as the README says")
+	kit.NeedRoot(t, "a host that is set up by hand")
 	d, err := lab.UnpackDebian(t.Context(), kit.OpenDir(t))
 	if err == nil {
 		t.Cleanup(func() { kit.Must(t, d.Close()) })
 		err = d.Start(t.Context())
 	}
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errors.ErrUnsupported) {
-		t.Skipf("NOT TESTED, a host that is set up as the README says: %v", err)
+		t.Skipf("NOT TESTED, a host that is set up by hand: %v", err)
 	}
 	kit.Must(t, err)
 	h := host{d, &world{gitlab: startGitLab(t)}}
@@ -129,7 +129,7 @@ func (h host) do(t *testing.T, s step) string {
 	return ""
 }
 
-// own returns a file of the README with the servers, the runner's token and the roles of
+// own returns a file of the page with the servers, the runner's token and the roles of
 // this test. MinIO tells roles apart by audiences.
 func (h host) own(text string) string {
 	audienceLine := regexp.MustCompile(`(?m)^audience = .*$`)
@@ -169,10 +169,10 @@ func (h host) shop(tenant string, script ...string) coordinator.Job {
 	return job
 }
 
-// TestReadme sets up a fresh Debian by the README's letter. Its check finds nothing to
+// TestByHand sets up a fresh Debian by the letter of docs/install.md. Its check finds nothing to
 // fix, and the demo's jobs of two tenants succeed, each as its own user. Then mistakes
 // are planted, one after the other, and jobs run as users who are not fit for it.
-func TestReadme(t *testing.T) { //nolint:tparallel // one host
+func TestByHand(t *testing.T) { //nolint:tparallel // one host
 	t.Parallel()
 	h := newHost(t)
 	last := ""
@@ -180,7 +180,7 @@ func TestReadme(t *testing.T) { //nolint:tparallel // one host
 		last = h.do(t, s)
 	}
 	if !strings.Contains(last, "\n0 to fix, ") {
-		t.Fatalf("the last step of the README finds something to fix:\n%s", last)
+		t.Fatalf("the last step of the page finds something to fix:\n%s", last)
 	}
 	if out := h.sh(t, "systemd-analyze verify --man=no gitlab-runner.service run-rolecall.mount rolecall-sweep.service rolecall-sweep.timer rolecall-revoke.service"); out != "" {
 		t.Errorf("systemd complains of the units:\n%s", out)

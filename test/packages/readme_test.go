@@ -1,0 +1,58 @@
+package packages_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"rolecall/test/coordinator"
+	"rolecall/test/kit"
+)
+
+// commands returns the commands of a part of the README, each whole.
+func commands(t *testing.T, heading string) []string {
+	t.Helper()
+	page, err := os.ReadFile("../../README.md")
+	kit.Must(t, err)
+	_, text, _ := strings.Cut(string(page), "\n## "+heading+"\n")
+	text, _, _ = strings.Cut(text, "\n## ")
+	var all []string
+	for line := range strings.Lines(strings.ReplaceAll(text, "\\\n", "")) {
+		if command, isCode := strings.CutPrefix(line, "    "); isCode {
+			all = append(all, strings.TrimSpace(command))
+		}
+	}
+	return all
+}
+
+// TestReadme sets up a fresh Debian by the README's letter, with the servers, the role and the
+// token of this test: its last command finds nothing to fix, and a job is alpha's.
+func TestReadme(t *testing.T) {
+	t.Parallel()
+	now := dist(t, distVariable)
+	h := boot(t)
+	h.startRunner(t)
+	deb := one(t, now, driverDeb)
+	content, err := os.ReadFile(deb)
+	kit.Must(t, err)
+	h.write(t, "/root/dist/"+filepath.Base(deb), string(content), 0o644)
+	h.write(t, "/root/token", token+"\n", 0o600)
+	own := strings.NewReplacer("--gitlab https://gitlab.example.com", "--gitlab "+h.gitlab.URL()+" --audience "+audience,
+		"arn:aws:iam::111122223333:role/deploy-alpha", h.minio.RoleARN("alpha"), "apt-get install", "DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends")
+	last := ""
+	for _, command := range commands(t, "Install") {
+		if command != "make packages" { // check-packages has made them
+			last = h.sh(t, "cd /root && "+own.Replace(command)+" < /dev/null")
+		}
+	}
+	if !strings.Contains(last, "0 to fix, ") {
+		t.Errorf("the last command of the README:\n%s", last)
+	}
+	job := coordinator.Job{Script: []string{`s3job -endpoint "$S3_URL" put alpha first hello || exit 1`, "id -un"}, Protected: true}
+	run := h.enqueue(job)
+	succeeds(t, run)
+	if !strings.Contains(run.Text(), "\nci-alpha\n") {
+		t.Errorf("the log:\n%s", run.Text())
+	}
+}
