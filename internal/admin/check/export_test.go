@@ -31,6 +31,7 @@ func CheckClock(date string, now time.Time) []Finding { return checkClock("serve
 func Endpoints(h Host) []string {
 	on := host{Host: h}
 	on.readPolicy()
+	on.readServices()
 	return on.endpoints()
 }
 

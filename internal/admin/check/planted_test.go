@@ -54,6 +54,9 @@ func shutdown(stop, seconds string) func(*testing.T, *host) {
 	}
 }
 
+// takesJobs are the arguments of a process of the runner.
+const takesJobs = "run --config @/etc/config.toml"
+
 // process adds a process of the runner with that uid and environment to a host.
 func process(uid, args, environ string) func(*testing.T, *host) {
 	return func(t *testing.T, h *host) {
@@ -67,7 +70,6 @@ func process(uid, args, environ string) func(*testing.T, *host) {
 // serviceFaults are about the runner's unit and its process.
 func serviceFaults() []fault {
 	const area, beta, temp = "runner's service", `runner "deploy-beta"`, "runner's TMPDIR"
-	const takesJobs = "run --config @/etc/config.toml"
 	return []fault{
 		{"unit", serving(""), want{check.OK, area, "fit the driver"}},
 		{"user", serving("User=ci"), want{check.Fix, area, "gitlab-runner.service has User=ci, and only root"}},

@@ -109,17 +109,20 @@ func (h *host) checkSTS(ctx context.Context) []Finding {
 	})
 }
 
-// endpoints returns the addresses of STS for the tenants.
+// endpoints returns the addresses of STS for the tenants, by the policy file, else by the
+// environment of the runner's service.
 //
 // https://docs.aws.amazon.com/general/latest/gr/sts.html
 func (h *host) endpoints() []string {
-	if server := grant.ServerOf(h.settings); server.Endpoint != "" {
-		return []string{server.Endpoint}
+	server := grant.ServerOf(h.settings)
+	if e := cmp.Or(server.Endpoint, h.serviceVariable("AWS_ENDPOINT_URL_STS")); e != "" {
+		return []string{e}
 	}
 	var endpoints []string
+	ofService := h.serviceVariable("AWS_REGION")
 	for _, t := range h.policy.Tenants() {
 		for _, given := range grant.All(t.Gifts) {
-			if e := regional(given.Role, given.Region); e != "" && !slices.Contains(endpoints, e) {
+			if e := regional(given.Role, cmp.Or(given.Region, ofService)); e != "" && !slices.Contains(endpoints, e) {
 				endpoints = append(endpoints, e)
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -52,7 +53,7 @@ func TestClockBounds(t *testing.T) {
 }
 
 // TestEndpoints: without an endpoint in the policy file, STS is asked in the region of each tenant, or
-// else in one of the role's partition. Of an unknown partition nothing is known.
+// else in that of the runner's service, or else in one of the role's partition. Of an unknown partition nothing is known.
 func TestEndpoints(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
@@ -67,6 +68,15 @@ func TestEndpoints(t *testing.T) {
 	want := []string{"https://sts.cn-north-1.amazonaws.com.cn", "https://sts.eu-central-1.amazonaws.com", "https://sts.us-east-1.amazonaws.com"}
 	if !slices.Equal(got, want) {
 		t.Errorf("STS is asked at %q, want %q", got, want)
+	}
+	process("0", takesJobs, "AWS_REGION=eu-west-1")(t, h)
+	if got := check.Endpoints(h.Host); !slices.Contains(got, "https://sts.eu-west-1.amazonaws.com") || slices.Contains(got, want[2]) {
+		t.Errorf("with a region of the service STS is asked at %q", got)
+	}
+	kit.Must(t, os.RemoveAll(h.inDir("@/proc/77")))
+	process("0", takesJobs, "AWS_REGION=eu-west-1 AWS_ENDPOINT_URL_STS=https://sts.example.com")(t, h)
+	if got := check.Endpoints(h.Host); !slices.Equal(got, []string{"https://sts.example.com"}) {
+		t.Errorf("with an endpoint of the service STS is asked at %q", got)
 	}
 }
 

@@ -162,3 +162,17 @@ func (h *host) serviceTemp() (dir, of string) {
 	}
 	return h.Temp, "of rolecall check itself, as no service was found"
 }
+
+// serviceVariable returns a variable of the runner's service: of the one that runs, else of
+// its unit.
+func (h *host) serviceVariable(name string) string {
+	for _, r := range h.runners {
+		if len(r.environ) > 1 {
+			return entry(r.environ, name)
+		}
+	}
+	for _, u := range h.units {
+		return u.variable(name)
+	}
+	return ""
+}
