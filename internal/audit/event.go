@@ -99,6 +99,8 @@ type Event struct {
 	ErrorCode string `json:"error_code,omitempty"` // of an answer of AWS
 	RequestID string `json:"request_id,omitempty"` // of that answer
 
+	DurationMS int64 `json:"duration_ms,omitempty"` // how long it took to get the credential, or to fail; 0: not known
+
 	Provider        string    `json:"provider,omitempty"` // of the credential, such as aws
 	Source          string    `json:"source,omitempty"`   // of the tenant that has issued the session; empty: the tenant itself
 	RoleARN         string    `json:"role_arn,omitempty"`

@@ -15,6 +15,8 @@ type Trail struct {
 	Path  string          `json:"path,omitempty"` // of the log; empty: there is none
 	Began time.Time       `json:"began,omitzero"` // when the job was prepared
 	Job   json.RawMessage `json:"job,omitempty"`  // an Event; read only if a line is written
+
+	Metrics string `json:"metrics,omitempty"` // path of the file of counts of the log; empty: there is none
 }
 
 // NewTrail returns the trail of a job that is prepared now. Of the event only the fields

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"strconv"
+	"time"
 
 	"rolecall/internal/admission"
 	"rolecall/internal/audit"
@@ -23,6 +24,22 @@ type log struct {
 	audit.Log
 	event audit.Event
 	mask  func(string) string
+	asked asked // what the next line is about
+}
+
+// asked is a call of a provider's server. The zero asked is none.
+type asked struct {
+	provider, source string
+	took             time.Duration
+}
+
+// put puts the call into an event.
+func (a asked) put(e *audit.Event) {
+	if a.provider == "" {
+		return
+	}
+	e.Provider, e.Source = a.provider, a.source
+	e.DurationMS = max(a.took.Milliseconds(), 1)
 }
 
 // newLog returns the log of a case, in which voice speaks.
@@ -103,6 +120,7 @@ func refuse(e *audit.Event, err error) {
 // failed writes that an allowed job was not prepared, and why.
 func (l log) failed(d admission.Decision, err error) error {
 	e := l.of(audit.Failed, d)
+	l.asked.put(&e)
 	l.fail(&e, err)
 	return l.Write(e)
 }
@@ -128,6 +146,7 @@ func reason(err error) string {
 func (l log) issued(kind audit.Kind, d admission.Decision, c creds.Credential) error {
 	e := l.of(kind, d)
 	e.Allowed, e.Rule = new(true), d.Grant.Why
+	l.asked.put(&e)
 	e.Provider, e.Source = c.Provider, c.Name
 	e.Give(c.Facts.Get, c.Expires)
 	return l.Write(e)

@@ -90,7 +90,11 @@ func Resume(c admission.Case, voice Voice) (*Session, error) {
 
 // Trail returns what later stages need to write to the audit log about the job.
 func (s *Session) Trail() (audit.Trail, error) {
-	return audit.NewTrail(s.log.Path, s.log.of("", s.Decision))
+	trail, err := audit.NewTrail(s.log.Path, s.log.of("", s.Decision))
+	if s.log.Path != "" {
+		trail.Metrics = s.Settings.MetricsFile
+	}
+	return trail, err
 }
 
 // Failed writes to the audit log that the job was allowed and gets nothing all the same. It
@@ -120,7 +124,9 @@ func (s *Session) Issue(ctx context.Context, issuers []Issuer, keep func(creds.S
 // issue gets the credential of one order, and writes it to the audit log.
 func (s *Session) issue(ctx context.Context, issuers []Issuer, o creds.Order) (creds.Credential, error) {
 	o.Hold, o.Service = s.Hold, s.Service
+	began := time.Now()
 	c, err := issue(ctx, issuers, o, s.tokenOf(o))
+	s.log.asked = asked{o.Provider, o.Name, time.Since(began)}
 	switch {
 	case err != nil && o.Name != "":
 		return c, fmt.Errorf("tenant %q, source %q: %w", s.Grant.Tenant, o.Name, err)
@@ -130,7 +136,9 @@ func (s *Session) issue(ctx context.Context, issuers []Issuer, o creds.Order) (c
 	if c.Served != nil {
 		c.Served.Since = time.Now()
 	}
-	return c, s.log.issued(s.kind, s.Decision, c)
+	told := s.log.issued(s.kind, s.Decision, c)
+	s.log.asked = asked{}
+	return c, told
 }
 
 // tokenOf returns the ID token that pays for an order.

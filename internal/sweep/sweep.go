@@ -9,11 +9,14 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"rolecall/internal/audit"
 	"rolecall/internal/backend"
 	"rolecall/internal/fault"
+	"rolecall/internal/idtoken/kept"
 	"rolecall/internal/journal"
+	"rolecall/internal/metrics"
 	"rolecall/internal/process"
 	"rolecall/internal/program"
 	"rolecall/internal/retention"
@@ -49,6 +52,8 @@ type Pruner interface {
 // Places are the folders to sweep.
 type Places struct {
 	Roots    []string // folders that a stage of this user may keep the state of jobs in
+	Log      string   // the audit log; empty: there is none
+	Metrics  string   // the file of metrics; empty: there is none
 	Images   string   // folder of image stores; empty: jobs have no containers
 	MaxBytes uint64   // of each of the stores; 0: any size
 }
@@ -67,10 +72,33 @@ func (p Parts) Serve(args, _ []string, _ io.Reader, out, stderr io.Writer) (code
 		return 0
 	}
 	failed := p.report(err, stderr)
-	if p.report(p.Run(places, out), stderr) || failed {
+	failed = p.report(p.Run(places, out), stderr) || failed
+	p.warn(places.Count(), stderr)
+	if failed {
 		return 1
 	}
 	return 0
+}
+
+// Count brings the file of metrics up to date, if there is one.
+func (p Places) Count() error {
+	u := metrics.Update{Log: p.Log, File: p.Metrics, Full: true, Swept: time.Now()}
+	for _, root := range p.Roots {
+		u.Sessions += state.Live(root)
+		if at := kept.Fetched(root); at.After(u.Keys) {
+			u.Keys = at
+		}
+	}
+	return u.Do()
+}
+
+// warn reports an error that leaves nothing behind.
+func (p Parts) warn(err error, stderr io.Writer) {
+	if err == nil {
+		return
+	}
+	_, _ = fmt.Fprintf(stderr, "rolecall: warning: %v\n", err) // there is nobody else to tell
+	p.Journal.Write(journal.Line{Priority: journal.Warning, Message: err.Error()})
 }
 
 // report reports an error, and whether there is one.
@@ -92,6 +120,7 @@ func (p Parts) Find(args []string, help io.Writer) (Places, error) {
 	if policy == nil {
 		return places, err
 	}
+	places.Log, places.Metrics = policy.Settings().AuditLog, policy.Settings().MetricsFile
 	engine := policy.Settings().Containers
 	places.Images, places.MaxBytes = engine.Engine.ImagesDir, engine.ImagesMaxBytes
 	return places, err

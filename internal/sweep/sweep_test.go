@@ -66,11 +66,11 @@ func TestJournalOfHost(t *testing.T) {
 func TestFind(t *testing.T) {
 	t.Parallel()
 	policy := filepath.Join(t.TempDir(), "rolecall.toml")
-	text := "credentials_dir = \"/a\"\n[gitlab]\nissuer = \"https://gitlab.example.com\"\n[[tenant]]\nname = \"a\"\n" +
+	text := "credentials_dir = \"/a\"\naudit_log = \"/l\"\nmetrics_file = \"/m.prom\"\n[gitlab]\nissuer = \"https://gitlab.example.com\"\n[[tenant]]\nname = \"a\"\n" +
 		"role_arn = \"arn:aws:iam::111122223333:role/a\"\naudience = \"a\"\nprojects = [\"a/b\"]\n[containers]\nengine = \"podman\"\nimages_dir = \"/i\"\nimages_max_bytes = 5\n"
 	kit.Must(t, os.WriteFile(policy, []byte(text), 0o600))
 	got, err := newProgram().Find([]string{"--config", policy}, io.Discard)
-	if want := append(state.Roots(), "/a"); err != nil || !slices.Equal(got.Roots, want) || got.Images != "/i" || got.MaxBytes != 5 {
+	if want := append(state.Roots(), "/a"); err != nil || !slices.Equal(got.Roots, want) || got.Images != "/i" || got.MaxBytes != 5 || got.Log != "/l" || got.Metrics != "/m.prom" {
 		t.Errorf("Find = %+v, %v, want %q and /i", got, err, want)
 	}
 	for _, args := range [][]string{{"--config"}, {"x"}, {"--rot", "/a"}} {

@@ -29,6 +29,8 @@ func (p *Policy) Hash() string { return p.hash }
 type Settings struct {
 	BuildsDir, CacheDir, CredentialsDir, AuditLog string
 
+	MetricsFile string // what of the audit log is counted in; empty: no file
+
 	RunAs      string // unix user of the jobs without a tenant; empty: none
 	SharedUser bool   // several tenants may run as the same unix user
 	Contact    string // whom people can ask about the runner; may be empty

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/bzip2"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -124,8 +125,11 @@ const maxWindow = 128 << 20
 // began returns when the first line was written. If there is none, that is when the file was
 // last written to.
 func (f *file) began() time.Time {
-	if t := timeOf(f.first); !t.IsZero() {
-		return t
+	var e struct {
+		Time time.Time `json:"time"`
+	}
+	if json.Unmarshal(f.first, &e) == nil && !e.Time.IsZero() {
+		return e.Time
 	}
 	return f.last
 }

@@ -1,6 +1,7 @@
 package reading
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"maps"
@@ -131,7 +132,7 @@ func sorted(path string, files []*file) []*file {
 		case b.Name() == path:
 			return -1
 		}
-		return a.began().Compare(b.began())
+		return cmp.Or(a.began().Compare(b.began()), a.last.Compare(b.last))
 	})
 	return files
 }

@@ -1,9 +1,9 @@
 package reading
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"hash/fnv"
 	"io"
 	"io/fs"
 	"iter"
@@ -145,6 +145,7 @@ func (f *file) id() string {
 	if len(f.first) == 0 {
 		return ""
 	}
-	sum := sha256.Sum256(f.first)
-	return hex.EncodeToString(sum[:16])
+	hash := fnv.New128a()
+	_, _ = hash.Write(f.first) // it takes all
+	return hex.EncodeToString(hash.Sum(nil))
 }

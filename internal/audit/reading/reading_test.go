@@ -38,6 +38,10 @@ func TestOrder(t *testing.T) {
 			t.Errorf("%s: %v, %+v", name, l.Err(), l.Unread())
 		}
 	}
+	soon := open(t, newLog(t, map[string]string{
+		"audit.jsonl": lines(2, 3), "audit.jsonl.1": strings.Replace(line(0), "06Z", "06.9Z", 1) + line(1), "audit.jsonl.2": strings.Replace(line(0), "06Z", "06.1Z", 1),
+	}))
+	both(t, "rotated twice in a second", soon, reading.Filter{}, []string{"0", "0", "1", "2"})
 	back := open(t, newLog(t, map[string]string{"audit.jsonl": lines(0, 3), "audit.jsonl.1": lines(6, 9), "audit.jsonl.2": lines(3, 6)}))
 	both(t, "the clock was set back", back, reading.Filter{}, append(ids(3, 9), ids(0, 3)...))
 }

@@ -84,13 +84,17 @@ func run(c *program.Call, parts Parts) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), removeTime)
 	defer cancel()
-	for _, root := range roots(c, parts) {
+	var count counts
+	all := roots(c, parts)
+	defer func() { c.Warn(count.update(all)) }()
+	for _, root := range all {
 		revoke := sync.OnceFunc(func() { c.Warn(revocation.Ask(ctx, root, key, c.Env.Service)) })
 		reap := then(backend.Reap(parts.Backends), revoke)
 		ended, finishErr := state.Finish(ctx, root, key, newSearch(c, parts, root, key).after(reap))
 		revoke() // what must be revoked outlives the folder of its job
 		c.For(ended.Tenant)
 		c.Warn(ended.Tell(audit.Ended, name, left(finishErr)))
+		count.of(ended)
 		err = errors.Join(err, finishErr)
 	}
 	return left(err)

@@ -2,6 +2,7 @@ package policyfile
 
 import (
 	"errors"
+	"strings"
 
 	"rolecall/internal/tenant"
 )
@@ -9,7 +10,7 @@ import (
 // topKeys returns the keys before the first table.
 func topKeys() Keys {
 	return Keys{
-		"builds_dir": Text, "cache_dir": Text, "credentials_dir": Text, "audit_log": Text,
+		"builds_dir": Text, "cache_dir": Text, "credentials_dir": Text, "audit_log": Text, "metrics_file": Text,
 		"contact": Text, "run_as": Text, "run_as_root": Text, "shared_user": Text, "metadata": Text,
 		"home": Text, "home_skeleton": Text,
 		"unknown_tenant": Text, "unused_services": Text, "steps": Text,
@@ -50,6 +51,7 @@ func (c *compiler) settings(document map[string]any) tenant.Settings {
 	Set(top, "cache_dir", ReadPath, &out.CacheDir)
 	Set(top, "credentials_dir", ReadPath, &out.CredentialsDir)
 	Set(top, "audit_log", ReadPath, &out.AuditLog)
+	setMetrics(top, &out)
 	Set(top, "contact", readContact, &out.Contact)
 	Set(top, "run_as", readUser, &out.RunAs)
 	Set(top, "shared_user", isWord("unsafe"), &out.SharedUser)
@@ -66,6 +68,18 @@ func (c *compiler) settings(document map[string]any) tenant.Settings {
 	top.checkPaths(out)
 	out.Servers = c.servers(document)
 	return out
+}
+
+// setMetrics compiles the key of the file of metrics.
+func setMetrics(top Table, out *tenant.Settings) {
+	Set(top, "metrics_file", ReadPath, &out.MetricsFile)
+	switch {
+	case out.MetricsFile == "":
+	case !strings.HasSuffix(out.MetricsFile, ".prom"):
+		top.Fail("metrics_file", errors.New("node_exporter reads only files whose names end with .prom"))
+	case out.AuditLog == "":
+		top.Fail("metrics_file", errors.New("without audit_log there is nothing to count; set audit_log, or remove it"))
+	}
 }
 
 // setHome compiles the keys about the HOME of scripts.

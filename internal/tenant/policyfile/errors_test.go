@@ -146,6 +146,9 @@ func TestCompileRefusesSettings(t *testing.T) {
 		"builds_dir = \"builds\"\n[gitlab]\nissuer = \"https://a.example\"":                                          "1: builds_dir: \"builds\": want an absolute path",
 		"\ncache_dir = \"~/c\"\n[gitlab]\nissuer = \"https://a.example\"":                                            "2: cache_dir: \"~/c\": want an absolute path",
 		"credentials_dir = \"/run/\"\n[gitlab]\nissuer = \"https://a.example\"":                                      "1: credentials_dir: \"/run/\": want an absolute path",
+		"metrics_file = \"/a/b.prom\"\n[gitlab]\nissuer = \"https://a.example\"":                                     "1: metrics_file: without audit_log there is nothing to count; set audit_log, or remove it",
+		"audit_log = \"/a\"\nmetrics_file = \"/a/b\"\n[gitlab]\nissuer = \"https://a.example\"":                      "2: metrics_file: node_exporter reads only files whose names end with .prom",
+		"audit_log = \"/a\"\nmetrics_file = \"b.prom\"\n[gitlab]\nissuer = \"https://a.example\"":                    "2: metrics_file: \"b.prom\": want an absolute path",
 		"audit_log = \"/a//b\"\n[gitlab]\nissuer = \"https://a.example\"":                                            "1: audit_log: \"/a//b\": want an absolute path",
 	} {
 		text := lines + "\n[[tenant]]\nname = \"a\"\nrole_arn = \"arn:aws:iam::111122223333:role/a\"\naudience = \"a\"\nprojects = [\"a/b\"]\n"

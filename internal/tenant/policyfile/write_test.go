@@ -18,6 +18,7 @@ func write(s tenant.Settings, tenants []tenant.Tenant) string {
 		{"cache_dir", s.CacheDir},
 		{"credentials_dir", s.CredentialsDir},
 		{"audit_log", s.AuditLog},
+		{"metrics_file", s.MetricsFile},
 		{"run_as", s.RunAs},
 		{"run_as_root", map[bool]string{true: "unsafe"}[s.RunAsRoot]},
 		{"shared_user", map[bool]string{true: "unsafe"}[s.SharedUser]},

@@ -1,0 +1,29 @@
+package cleanup
+
+import (
+	"cmp"
+
+	"rolecall/internal/metrics"
+	"rolecall/internal/state"
+)
+
+// counts is where the audit log of an ended job is counted. The zero counts is nowhere.
+type counts struct{ log, file string }
+
+// of takes over what the record of an ended job says.
+func (c *counts) of(ended state.Ended) {
+	c.log, c.file = cmp.Or(ended.Trail.Path, c.log), cmp.Or(ended.Trail.Metrics, c.file)
+}
+
+// update brings the file of metrics up to date, if it is due. These are all folders that may have
+// jobs.
+func (c counts) update(roots []string) error {
+	u := metrics.Update{Log: c.log, File: c.file}
+	if !u.Due() {
+		return nil
+	}
+	for _, root := range roots {
+		u.Sessions += state.Live(root)
+	}
+	return u.Do()
+}
