@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -130,11 +131,27 @@ func (c counts) observe(name string, took time.Duration, labels ...string) {
 	c.add(name+"_count", 1, labels...)
 }
 
-// text returns series in the form of the file, in the order of the metrics. Counters without
-// labels are there from the beginning.
-func text(all ...counts) []byte {
+// first returns the series that are there from the beginning.
+func first() counts {
+	c := counts{}
+	for _, m := range Metrics() {
+		name := strings.TrimPrefix(m.Name, prefix)
+		if m.Type == counter && len(m.Labels) == 0 {
+			c.add(name, 0)
+		}
+		for _, value := range m.First {
+			c.add(name, 0, m.Labels[0], value)
+		}
+	}
+	return c
+}
+
+// text returns series in the form of the file, in the order of the metrics.
+func text(counted, now counts) []byte {
+	all := first()
+	maps.Copy(all, counted)
 	lines := map[string][]string{}
-	for _, c := range all {
+	for _, c := range []counts{all, now} {
 		for key, n := range c {
 			name := metricOf(key)
 			lines[name] = append(lines[name], key+" "+strconv.FormatFloat(n, 'f', -1, 64)+"\n")
@@ -149,9 +166,6 @@ func text(all ...counts) []byte {
 
 // text returns the lines of a metric, with what it means.
 func (m Metric) text(lines []string) string {
-	if len(lines) == 0 && m.Type == counter && len(m.Labels) == 0 {
-		lines = []string{m.Name + " 0\n"}
-	}
 	if len(lines) == 0 {
 		return ""
 	}

@@ -12,8 +12,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"rolecall/internal/adminfile"
 	"rolecall/internal/audit/reading"
 	"rolecall/internal/version"
@@ -60,7 +58,7 @@ func (u Update) Due() bool {
 func (u Update) state() string { return u.Log + ".metrics" }
 
 // Do counts the new lines of the log and writes the file. If another process does so right now,
-// Do leaves it to that process. An error changes no count: what was not counted is counted the
+// Do leaves it to that process, or waits for it if the Update is Full. An error changes no count: what was not counted is counted the
 // next time.
 func (u Update) Do() error {
 	if !u.Due() {
@@ -78,7 +76,7 @@ func (u Update) Do() error {
 
 // alone does what Do does, unless another process does.
 func (u Update) alone() error {
-	unlock, err := lock(u.state() + ".lock")
+	unlock, err := lock(u.state()+".lock", u.patience())
 	if unlock == nil {
 		return err
 	}
@@ -93,6 +91,14 @@ func (u Update) alone() error {
 	err = u.read(&t)
 	u.note(&t)
 	return errors.Join(err, t.keep(u.state()), u.write(t)) // kept first: then no line counts twice
+}
+
+// patience is how long Do waits for another process.
+func (u Update) patience() time.Duration {
+	if u.Full {
+		return 2 * time.Second
+	}
+	return 0
 }
 
 // anew returns counts of nothing, at the end of the log: lines that nobody counts are better than
@@ -152,20 +158,4 @@ func (u Update) write(t tally) error {
 		now.add("keys_fetched_timestamp_seconds", float64(t.Keys))
 	}
 	return replace(u.File, text(t.Counts, now), 0o644)
-}
-
-// lock locks a file, which it makes. It returns no function if another process has it locked.
-func lock(path string) (unlock func(), err error) {
-	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if err = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err == nil {
-		return func() { _ = unix.Close(fd) }, nil
-	}
-	_ = unix.Close(fd)
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		return nil, nil
-	}
-	return nil, fmt.Errorf("%s: %w", path, err)
 }

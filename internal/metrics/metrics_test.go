@@ -108,11 +108,11 @@ func TestFile(t *testing.T) {
 		"failures_total alpha " + string(fault.NoAnswer) + " infrastructure": 1, "failures_total alpha " + string(fault.Shortage) + " infrastructure": 1,
 		"provider_requests_total aws ok": 2, "provider_requests_total vault ok": 1, "provider_requests_total aws " + string(fault.NoAnswer): 1,
 		"provider_request_seconds aws": 2, "provider_request_seconds vault": 1,
-		"uploads_refused_total RC108": 1, "masked_total": 7,
+		"uploads_refused_total RC108": 1, "uploads_refused_total RC109": 0, "masked_total": 7,
 		"leftovers_removed_total copies": 1, "leftovers_removed_total job": 1, "leftovers_left_total copies": 1, "leftovers_left_total job": 1,
-		"jobs_ended_total prepare": 2, "revocations_total ok": 1, "revocations_total failed": 1,
+		"jobs_ended_total prepare": 2, "jobs_ended_total cleanup": 0, "jobs_ended_total run": 0, "revocations_total ok": 1, "revocations_total failed": 1,
 		"live_sessions": 3, "keys_fetched_timestamp_seconds": 1800000000, "last_sweep_timestamp_seconds": 1800000001,
-		"audit_unread_lines_total foreign": 1, "audit_unread_lines_total newer": 1, "metrics_resets_total": 0,
+		"audit_unread_lines_total cut": 0, "audit_unread_lines_total foreign": 1, "audit_unread_lines_total newer": 1, "metrics_resets_total": 0,
 	})
 	content, err := os.ReadFile(p.File)
 	kit.Must(t, err)

@@ -111,7 +111,31 @@ func TestTogether(t *testing.T) {
 	all.Wait()
 	kit.Must(t, p.Do())
 	if got := p.read(t); got["masked_total"] != programs*lines || got["metrics_resets_total"] != 0 {
-		t.Errorf("%v, want %d", got, programs*lines)
+		t.Errorf("%v masked, %v resets, want %d", got["masked_total"], got["metrics_resets_total"], programs*lines)
+	}
+}
+
+// TestBusy: cleanup leaves the work to another process, and sweep waits for it.
+func TestBusy(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	p.write(t, masked)
+	f, err := os.Create(p.Log + ".metrics.lock")
+	kit.Must(t, err)
+	defer f.Close()
+	kit.Must(t, syscall.Flock(int(f.Fd()), syscall.LOCK_EX))
+	p.Full = false
+	kit.Must(t, p.Do())
+	if _, err := os.Lstat(p.File); err == nil {
+		t.Error("the file was written while another process did so")
+	}
+	p.Full = true
+	done := make(chan error)
+	go func() { done <- p.Do() }()
+	time.AfterFunc(50*time.Millisecond, func() { _ = f.Close() })
+	kit.Must(t, <-done)
+	if got := p.read(t); got["masked_total"] != 1 {
+		t.Errorf("%v", got)
 	}
 }
 

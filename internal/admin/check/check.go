@@ -69,7 +69,7 @@ func (h Host) Check(ctx context.Context) []Finding {
 	findings = append(findings, on.readRunnerConfig()...)
 	on.readServices()
 	checks := []func(context.Context) []Finding{
-		on.checkFiles, on.checkSources, on.checkHomes, on.checkUsers, on.checkCredentialsDir, on.checkAuditLog, on.checkWorkDirs, on.checkPassable,
+		on.checkFiles, on.checkSources, on.checkHomes, on.checkUsers, on.checkCredentialsDir, on.checkAuditLog, on.checkMetrics, on.checkWorkDirs, on.checkPassable,
 		on.checkKeys, on.checkGitLab, on.checkSTS, on.checkRemote, on.checkRunners, on.checkDriver, on.checkTools, on.checkService, on.checkBeside,
 		on.checkKernel, on.checkProcesses, on.checkSweep, on.checkTemp, on.checkMetadata, on.checkContainers, on.checkSuspended,
 	}

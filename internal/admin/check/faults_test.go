@@ -1,10 +1,12 @@
 package check_test
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -79,11 +81,32 @@ func folderFaults() []fault {
 		{"log of root's", writing("log/audit.jsonl", "", 0o600), want{check.OK, "audit_log", "can be changed by nobody else"}},
 		{"log is a link", linking("log/audit.jsonl"), want{check.Fix, "audit_log", "not a regular file"}},
 		{"foreign log", chowning("log"), want{check.Fix, "audit_log", "belongs to user 4711"}},
+		{"metrics are not written", withMetrics("log/rolecall.prom"), want{check.Look, "metrics_file", "rolecall.prom is not written yet"}},
+		{"metrics without a folder", withMetrics("none/rolecall.prom"), want{check.Fix, "metrics_file", "install node_exporter, or make the folder"}},
+		{"metrics for all", func(t *testing.T, h *host) {
+			h.mkdir(t, "node", 0o777)
+			withMetrics("node/rolecall.prom")(t, h)
+		}, want{check.Fix, "metrics_file", "everybody can write to it"}},
+		{"metrics are old", func(t *testing.T, h *host) {
+			writing("log/rolecall.prom", "", 0o644)(t, h)
+			old := time.Now().Add(-16 * time.Minute)
+			kit.Must(t, os.Chtimes(h.path("log/rolecall.prom"), old, old))
+			withMetrics("log/rolecall.prom")(t, h)
+		}, want{check.Look, "metrics_file", "rolecall.prom was last written 16m0s ago"}},
+		{"metrics are new", func(t *testing.T, h *host) {
+			writing("log/rolecall.prom", "", 0o644)(t, h)
+			withMetrics("log/rolecall.prom")(t, h)
+		}, want{check.OK, "metrics_file", "rolecall.prom is up to date"}},
 		{"builds is a file", inPolicy("DIR/builds", "DIR/etc/session.json"), want{check.Fix, "builds_dir", "is not a folder"}},
 		{"loose builds", func(t *testing.T, h *host) { h.mkdir(t, "builds", 0o775) }, want{check.Fix, "builds_dir", "mode 0775"}},
 		{"a blank", inPolicy("DIR/builds", "DIR/my builds"), want{check.Look, "builds_dir", "has a blank"}},
 		{"foreign builds", chowning("builds"), want{check.Look, "builds_dir", "user 4711"}},
 	}
+}
+
+// withMetrics gives a host a file of metrics.
+func withMetrics(file string) func(*testing.T, *host) {
+	return func(_ *testing.T, h *host) { h.policy = fmt.Sprintf("metrics_file = %q\n", h.path(file)) + h.policy }
 }
 
 // swapping gives a host a swap, and the file system of the credentials a kind and options.
