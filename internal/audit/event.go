@@ -52,6 +52,7 @@ const (
 func (k Kind) Known() bool {
 	return slices.Contains([]Kind{
 		Decision, Issued, Failed, UploadRefused, Masked, CopiesRemoved, CopiesLeft, Renewed, Ended, Withdrawn, Removed, Revoked, RevokeFailed,
+		Suspended, Resumed,
 	}, k)
 }
 

@@ -71,6 +71,9 @@ func TestSchema(t *testing.T) {
 		if !strings.Contains(string(page), "\n### "+event+"\n") {
 			t.Errorf("docs/audit.md has no part about the event %s", event)
 		}
+		if !audit.Kind(event).Known() {
+			t.Errorf("the event %s is not known", event)
+		}
 	}
 }
 

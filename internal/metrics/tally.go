@@ -17,11 +17,10 @@ const maxState = 4 << 20
 
 // tally is what was counted, and up to where.
 type tally struct {
-	Started bool          `json:"started"` // always true: a text of another program has none
-	Place   reading.Place `json:"place"`
-	Swept   int64         `json:"swept,omitempty"` // when the last sweep has ended, in unix time
-	Keys    int64         `json:"keys,omitempty"`  // when keys of the issuer were fetched
-	Counts  counts        `json:"counts"`
+	Place  reading.Place `json:"place"`
+	Swept  int64         `json:"swept,omitempty"` // when the last sweep has ended, in unix time
+	Keys   int64         `json:"keys,omitempty"`  // when keys of the issuer were fetched
+	Counts counts        `json:"counts"`
 }
 
 // sealed is a tally as it is kept: a file that a crash has cut has another sum.
@@ -44,7 +43,7 @@ func load(path string) (tally, error) {
 	if err != nil || json.Unmarshal(content, &s) != nil || s.Sum != sumOf(s.Tally) {
 		return t, errors.Join(errBroken, err)
 	}
-	if err := json.Unmarshal(s.Tally, &t); err != nil || !t.Started || t.Counts == nil {
+	if err := json.Unmarshal(s.Tally, &t); err != nil || t.Counts == nil {
 		return t, errBroken
 	}
 	return t, nil
@@ -52,7 +51,6 @@ func load(path string) (tally, error) {
 
 // keep writes a tally.
 func (t tally) keep(path string) error {
-	t.Started = true
 	content, err := json.Marshal(t)
 	if err != nil {
 		return err

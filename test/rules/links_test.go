@@ -46,7 +46,7 @@ func TestLinks(t *testing.T) {
 		"endpoint":        {SDK: true, HTTP: true, Crypto: true, Policy: true},
 		"credential":      {},
 		"cleanup":         {Crypto: true, Unpack: true, Policy: true}, // a rotated audit log: 0.3 ms
-		"gate":            {Crypto: true, Unpack: true}, // klauspost/compress/zstd imports crypto/rand
+		"gate":            {Crypto: true, Unpack: true},               // klauspost/compress/zstd imports crypto/rand
 		"sweep":           {Crypto: true, Unpack: true, Policy: true},
 		"revoke":          {HTTP: true, Crypto: true, Policy: true},
 		"rolecall-broker": {SDK: true, HTTP: true, Crypto: true, Policy: true},
