@@ -93,7 +93,7 @@ func (c Case) checkSteps(s tenant.Settings) error {
 	if !c.Response.Steps || s.AllowSteps {
 		return nil
 	}
-	return fault.New(fault.Steps, errors.New("this runner does not run steps, and the job has run: in the place of script:"),
+	return fault.New(fault.Steps, errors.New("this runner does not run steps, and the job has run: in the place of script:"), //nolint:staticcheck // the name of a key of .gitlab-ci.yml ends with a colon
 		"write script: in the place of run:, or choose another runner by its tags")
 }
 
