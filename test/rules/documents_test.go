@@ -11,6 +11,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"rolecall/internal/admin"
 	"rolecall/internal/creds/aws/grant"
 	"rolecall/internal/tenant/policyfile"
 	"rolecall/test/kit"
@@ -163,5 +164,45 @@ func TestPolicies(t *testing.T) {
 	const fewest = 3
 	if found < fewest {
 		t.Errorf("only %d policy files were found", found)
+	}
+}
+
+// TestCommands: each command of rolecall that a page or a message names exists, with its flags.
+func TestCommands(t *testing.T) {
+	t.Parallel()
+	texts := map[string]string{}
+	for _, page := range pages(t) {
+		if page != "CHANGELOG.md" { // it may name what is gone
+			texts[page] = read(t, page)
+		}
+	}
+	for _, path := range goFiles(t) {
+		if strings.HasPrefix(path, "../../internal/") && !strings.HasSuffix(path, "_test.go") {
+			texts[path] = read(t, strings.TrimPrefix(path, "../../"))
+		}
+	}
+	root := admin.Program{}.Command()
+	found := 0
+	for path, text := range texts {
+		for _, named := range regexp.MustCompile("(?:(?m:^    )|`|sudo |run |; )rolecall ((?:[a-z]+-?)+)((?: +[^\\s`\"|]+)*)").FindAllStringSubmatch(text, -1) {
+			command, _, err := root.Find([]string{named[1]})
+			if slices.Contains([]string{"was", "cannot", "is"}, named[1]) { // a message
+				continue
+			}
+			if err != nil || command == root {
+				t.Errorf("%s names rolecall %s, which is no command", path, named[1])
+				continue
+			}
+			found++
+			for _, flag := range regexp.MustCompile(`--([a-z-]+)`).FindAllStringSubmatch(named[2], -1) {
+				if command.Flags().Lookup(flag[1]) == nil && command.InheritedFlags().Lookup(flag[1]) == nil && flag[1] != "help" {
+					t.Errorf("%s names rolecall %s --%s, which is no flag", path, named[1], flag[1])
+				}
+			}
+		}
+	}
+	const fewest = 40
+	if found < fewest {
+		t.Errorf("only %d commands were found", found)
 	}
 }

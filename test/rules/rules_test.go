@@ -152,6 +152,10 @@ func TestDocuments(t *testing.T) {
 	if lines := strings.Count(readme, "\n"); lines >= longest {
 		t.Errorf("the README has %d lines, want fewer than %d: move something to docs", lines, longest)
 	}
+	runner := regexp.MustCompile(`gitlab-org/gitlab-runner v\S+-([0-9a-f]{12})\n`).FindStringSubmatch(read(t, "test/runner/go.mod"))
+	if runner == nil || !strings.Contains(readme, "commit "+runner[1]) {
+		t.Errorf("the README does not name the GitLab Runner of the tests, commit %v", runner)
+	}
 	newest := regexp.MustCompile(`(?m)^## \[([0-9.]+)\]`).FindStringSubmatch(read(t, "CHANGELOG.md"))
 	if newest == nil || newest[1] != version.Version {
 		t.Errorf("the changelog's newest version is %v, the driver's %s", newest, version.Version)
