@@ -14,6 +14,10 @@ import (
 	"rolecall/internal/version"
 )
 
+// unlisted keeps a file out of git status: Go adds sums to it when the driver's go.mod changes,
+// and no program is built by it.
+const unlisted = ":(exclude)packaging/go.work.sum"
+
 // Source is what the programs are built from.
 type Source struct {
 	Root       string // the folder of the driver's go.mod
@@ -46,7 +50,7 @@ func Read(ctx context.Context, root string, variable func(string) string) (Sourc
 		return s, nil
 	}
 	s.Version = version.Version
-	if s.git(ctx, "tag", "--points-at", "HEAD", "v"+s.Version) == "" || s.git(ctx, "status", "--porcelain") != "" {
+	if s.git(ctx, "tag", "--points-at", "HEAD", "v"+s.Version) == "" || s.git(ctx, "status", "--porcelain", "--", ".", unlisted) != "" {
 		s.Prerelease = s.snapshot()
 	}
 	return s, nil
