@@ -102,6 +102,8 @@ GitLab Runner: it reports files of other users as unsafe. The exit code is 0 if 
 		d.sessions(),
 		d.refused(),
 		d.job(),
+		d.report(),
+		d.bundle(),
 	)
 	return root
 }

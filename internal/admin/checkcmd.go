@@ -17,15 +17,25 @@ func (d call) check() *cobra.Command {
 	var policy, runner *string
 	var asJSON *bool
 	c := newCommand("check", "look for mistakes in this host, its policy file and its runners", func() error {
-		host := check.Here()
-		host.Policy, host.ByDefault = cmp.Or(*policy, policyfile.Default), *policy == ""
-		host.Providers = d.schemas()
-		host.RunnerConfig, host.Temp = *runner, os.TempDir()
-		return d.printFindings(host.Check(context.Background()), *asJSON)
+		return d.printFindings(d.hostOf(*policy, *runner).Check(context.Background()), *asJSON)
 	})
 	policy, asJSON = policyFlag(c), jsonFlag(c)
-	runner = c.Flags().String("runner-config", "/etc/gitlab-runner/config.toml", "the runner's `FILE` config.toml")
+	runner = runnerFlag(c)
 	return c
+}
+
+// runnerFlag defines the flag of the runner's configuration.
+func runnerFlag(c *cobra.Command) *string {
+	return c.Flags().String("runner-config", "/etc/gitlab-runner/config.toml", "the runner's `FILE` config.toml")
+}
+
+// hostOf returns this host, to check it. An empty policy is the default one.
+func (d call) hostOf(policy, runner string) check.Host {
+	host := check.Here()
+	host.Policy, host.ByDefault = cmp.Or(policy, policyfile.Default), policy == ""
+	host.Providers = d.schemas()
+	host.RunnerConfig, host.Temp = runner, os.TempDir()
+	return host
 }
 
 // printFindings prints the findings of a check.

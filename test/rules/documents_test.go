@@ -1,6 +1,7 @@
 package rules_test
 
 import (
+	"encoding/json"
 	"html"
 	"os"
 	"path/filepath"
@@ -204,5 +205,19 @@ func TestCommands(t *testing.T) {
 	const fewest = 40
 	if found < fewest {
 		t.Errorf("only %d commands were found", found)
+	}
+}
+
+// TestSnippets: configuration that a page shows as JSON is JSON.
+func TestSnippets(t *testing.T) {
+	t.Parallel()
+	blocks := regexp.MustCompile("(?s)\n```json\n(.*?)\n```").FindAllStringSubmatch(read(t, "docs/operations.md"), -1)
+	if len(blocks) == 0 {
+		t.Error("docs/operations.md has no JSON")
+	}
+	for _, block := range blocks {
+		if !json.Valid([]byte(block[1])) {
+			t.Errorf("this is no JSON:\n%s", block[1])
+		}
 	}
 }
