@@ -219,3 +219,28 @@ func TestAskingFails(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// TestWhoTried: the end of a try at a job is not the end of the session of the next try.
+func TestWhoTried(t *testing.T) {
+	t.Parallel()
+	path := logOf(t, line(t, "90", 0, audit.Issued, issuedAs("ASIA90A", "x"))+line(t, "90", time.Minute, audit.Removed, nil),
+		line(t, "90", 2*time.Minute, audit.Issued, issuedAs("ASIA90B", "x")))
+	var w struct {
+		Sessions []struct {
+			Key string    `json:"access_key_id"`
+			End *struct{} `json:"end"`
+		}
+	}
+	if got := ask(t, path, &w, "who", "90"); got.code != 0 || len(w.Sessions) != 2 || w.Sessions[0].Key != "ASIA90B" || w.Sessions[0].End != nil || w.Sessions[1].End == nil {
+		t.Errorf("%+v in\n%s", w, got.out)
+	}
+}
+
+// TestControlBytes: what a command prints of a name has no control bytes, whoever has chosen it.
+func TestControlBytes(t *testing.T) {
+	t.Parallel()
+	got := run("", "check", "--config", "/none/\x1b[31m\u202e.toml", "--runner-config", "/none")
+	if strings.ContainsAny(got.out, "\x1b\u202e") || !strings.Contains(got.out, `/none/\x1b[31m\u202e.toml`) {
+		t.Errorf("%q", got.out)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -24,6 +25,16 @@ func (w *world) folder(t *testing.T, id job.ID, tenant string, pid int, line str
 	f, err := state.Create(w.dir+"/state", job.Key{ID: id}, record, filepath.Join(w.dir, "builds.tmp"))
 	kit.Must(t, err)
 	f.Close()
+}
+
+// dead makes the folder of a job whose runner has died.
+func (w *world) dead(t *testing.T, id job.ID) {
+	t.Helper()
+	runner := exec.CommandContext(t.Context(), "sleep", "600")
+	kit.Must(t, runner.Start())
+	w.folder(t, id, "alpha", runner.Process.Pid, line(t, id.String(), 0, "", nil))
+	kit.Must(t, runner.Process.Kill())
+	_ = runner.Wait() // it was killed
 }
 
 // asked writes the policy file of a world whose log is at path, and returns the flags for it.
@@ -79,6 +90,7 @@ func TestSessions(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	w.folder(t, 51, "alpha", os.Getpid(), line(t, "51", 0, "", func(e *audit.Event) { e.Ref = evil }))
+	w.dead(t, 56)
 	w.folder(t, 55, "", os.Getpid(), line(t, "55", 0, "", nil))
 	var p struct {
 		Jobs []struct {
