@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -217,5 +218,24 @@ func TestDialogue(t *testing.T) {
 	short := setup.Dialogue{In: bufio.NewReader(strings.NewReader("https://x\n")), Out: &out}
 	if _, err := short.Complete(setup.Answers{}); err == nil || !strings.Contains(err.Error(), "nothing was written") {
 		t.Errorf("answers that end: %v", err)
+	}
+}
+
+// TestFullDisk: where there is no room for all files, none is written.
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	if !kit.InMounts(t, "a full disk") {
+		return
+	}
+	p, dir := place(t), t.TempDir()
+	kit.Mount(t, dir, "size=8k,mode=755", 0) // two pages: the third file has no room
+	p.Policy, p.RunnerConfig, p.DropIn = dir+"/rolecall.toml", dir+"/config.toml", dir+"/rolecall.conf"
+	plan, err := p.Plan(answers(t))
+	kit.Must(t, err)
+	if err := plan.Write(); !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "nothing was written") {
+		t.Errorf("error %v", err)
+	}
+	if left := files(t, p); len(left) > 0 {
+		t.Errorf("left: %q", left)
 	}
 }
