@@ -56,10 +56,15 @@ func (p Program) Main() { process.Exit(p.Serve) }
 // reads SUDO_USER alone. It returns the exit code: 0 if nothing is wrong, 1 if something is wrong, 2
 // if the command line is wrong.
 func (p Program) Serve(args, environ []string, in io.Reader, out, stderr io.Writer) (code int) {
-	c := call{p, environ, in, out, stderr}
+	answer := &output{Writer: out}
+	c := call{p, environ, in, answer, stderr}
 	root := c.root()
 	root.SetArgs(args)
-	return c.exitCode(root.Execute())
+	err := root.Execute()
+	if err == nil {
+		err = answer.err // cobra does not tell of help that cannot be printed
+	}
+	return c.exitCode(err)
 }
 
 // Command returns the program's commands and flags, for pages and completions that are made
@@ -88,7 +93,6 @@ GitLab Runner: it reports files of other users as unsafe. The exit code is 0 if 
 	root.SetIn(d.stdin)
 	root.SetOut(d.stdout)
 	root.SetErr(d.stderr)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
 		d.init(),
 		d.check(),
@@ -105,6 +109,7 @@ GitLab Runner: it reports files of other users as unsafe. The exit code is 0 if 
 		d.report(),
 		d.bundle(),
 	)
+	d.furnish(root)
 	return root
 }
 

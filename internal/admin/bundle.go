@@ -33,12 +33,14 @@ type member struct {
 // bundle writes an archive for people who help.
 func (d call) bundle() *cobra.Command {
 	var b bundling
-	c := newCommand("bundle", "write an archive for people who help: versions, configuration without secrets, findings", func() error { return d.runBundle(b) })
-	c.Long = `bundle writes an archive (tar.gz, mode 0600) that you can send to people who help you: versions, the
-policy file and the runner's config.toml without what may be secret, the findings of rolecall check,
-the newest lines of the audit log, and the units of systemd. It prints a list of what is in it, before
-it writes. Look at the archive before you send it: names of tenants, projects, refs and hosts are in
-it, and of users. --anonymise replaces names of users, projects, refs and environments by hashes.`
+	c := newCommand("bundle", "write an archive for people who help: versions, set-up without secrets, findings", func() error { return d.runBundle(b) })
+	c.Long = `bundle writes an archive (tar.gz, mode 0600) that you can send to people who help you: versions,
+the policy file and the runner's config.toml without what may be secret, the findings of rolecall
+check, the newest lines of the audit log, and the units of systemd. It prints a list of what is in
+it, before it writes. Look at the archive before you send it: names of tenants, projects, refs and
+hosts are in it, and of users. --anonymise replaces names of users, projects, refs and environments
+by hashes.`
+	c.Example = "  rolecall bundle --anonymise --output help.tar.gz"
 	b.asking = askingFlags(c)
 	b.runner = runnerFlag(c)
 	b.output = c.Flags().String("output", "", "write to `FILE` (default: rolecall-HOST-TIME.tar.gz in this folder)")

@@ -38,6 +38,12 @@ func (d call) explain() *cobra.Command {
 		}
 		return d.runExplain(told, file, token, *asJSON)
 	})
+	c.Long = `explain says which tenant a job gets, or why it is refused, and what each rule says. It decides as
+the stages do, asks no server and gives nothing. Name a job in one of three ways: by what it looks
+like, by its job response, or by its id in the audit log. The exit code is 1 if the job is refused.`
+	c.Example = `  rolecall explain --project acme/shop --ref main --protected
+  rolecall explain --job response.json --token token.jwt
+  rolecall explain --job-id 4711`
 	asJSON, set = jsonFlag(c), c.Flags()
 	set.StringVar(&told.Config, "config", "", "policy `FILE` (default "+policyfile.Default+")")
 	set.StringVar(&told.Tenant, "runner-tenant", "", "`NAME` of the tenant that the runner serves, as in its --tenant")

@@ -32,7 +32,7 @@ type first struct {
 // init writes the first files of a host.
 func (d call) init() *cobra.Command {
 	f := &first{place: setup.Here()}
-	c := newCommand("init", "write the first policy file, a runner and the drop-in of its service, and make the unix users", func() error {
+	c := newCommand("init", "write the first policy file, a runner and the drop-in of its service, and make users", func() error {
 		return d.runInit(f)
 	})
 	c.Long = `init sets up a host: it writes the policy file, a runner in GitLab Runner's config.toml and the
@@ -40,7 +40,7 @@ drop-in of the runner's service, and makes the unix users of the tenants. It ask
 do not say, if it is started on a terminal. A file that exists is never overwritten: then nothing is
 written. Without a token of a runner it writes a template for gitlab-runner register.`
 	c.Example = `  rolecall init --gitlab https://gitlab.example.com --runner-token-file token \
-    --tenant name=alpha,role=arn:aws:iam::111122223333:role/deploy-alpha,project=acme/shop,ref=main,protected`
+    --tenant name=alpha,role=arn:aws:iam::111122223333:role/deploy-alpha,project=acme/shop,ref=main`
 	f.asJSON = jsonFlag(c)
 	set := c.Flags()
 	set.StringVar(&f.answers.Issuer, "gitlab", "", "`URL` of GitLab, such as https://gitlab.example.com")

@@ -13,6 +13,23 @@ import (
 	"unicode/utf16"
 )
 
+// output is standard output. It keeps the error of what could not be printed.
+type output struct {
+	io.Writer
+
+	err error
+}
+
+// Write writes a text.
+func (o *output) Write(text []byte) (int, error) {
+	n, err := o.Writer.Write(text)
+	if err != nil {
+		o.err = fmt.Errorf("the answer cannot be printed: %w", err)
+		return n, o.err
+	}
+	return n, nil
+}
+
 // print prints a result on standard output: as JSON, or as text for people.
 func (d call) print(result any, text string, asJSON bool) error {
 	if asJSON {
@@ -68,7 +85,9 @@ func escaped(text string) string {
 }
 
 // say prints on standard error. An error of printing is ignored.
-func (d call) say(format string, args ...any) { _, _ = fmt.Fprintf(d.stderr, format, args...) }
+func (d call) say(format string, args ...any) {
+	_, _ = io.WriteString(d.stderr, visible(fmt.Sprintf(format, args...)))
+}
 
 // table returns rows as a table; the first row is its head.
 func table(rows [][]string) string {

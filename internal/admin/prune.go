@@ -30,6 +30,10 @@ func (d call) prune() *cobra.Command {
 	c := newCommand("prune", "remove images that jobs in containers do not use any more", func() error {
 		return d.runPrune(*policy, order, *gone, *asJSON)
 	})
+	c.Long = `prune removes images from the stores of tenants. An image that a container of a job uses stays.
+Say which images: those that were not used for a time, the oldest ones of a store that is too big,
+or all of tenants that are gone.`
+	c.Example = "  rolecall prune --older-than 168h --dry-run"
 	policy, asJSON = policyFlag(c), jsonFlag(c)
 	gone = c.Flags().Bool("gone", false, "remove the stores of tenants and trust classes that the policy file does not have any more")
 	pruneFlags(c.Flags(), order)

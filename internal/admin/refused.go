@@ -20,9 +20,10 @@ func (d call) refused() *cobra.Command {
 	var tenant *string
 	since := 24 * time.Hour
 	c := newCommand("refused", "list the jobs that were refused, and count them by rule", func() error { return d.runRefused(a, since, *tenant) })
-	c.Long = `refused lists the decisions by which jobs got no credentials, the newest first, and counts them by
-tenant, rule and code. A job that asks for no tenant runs without credentials: the audit log does not
-tell it from one that was refused.`
+	c.Long = `refused lists the decisions by which jobs got no credentials, the newest first, and counts them
+by tenant, rule and code. A job that asks for no tenant runs without credentials: the audit log does
+not tell it from one that was refused.`
+	c.Example = "  rolecall refused --since 7d --tenant alpha"
 	a = askingFlags(c)
 	sinceFlag(c.Flags(), &since)
 	tenant = c.Flags().String("tenant", "", "only jobs that this tenant refuses, by its `NAME`")

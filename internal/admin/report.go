@@ -37,9 +37,10 @@ func (d call) report() *cobra.Command {
 	const week = 7 * 24 * time.Hour
 	r := reporting{since: week}
 	c := &cobra.Command{Use: "report --html [FILE]", Short: "write a report of this host: versions, rules, sessions, refusals, findings"}
-	c.Long = `report writes one file of HTML, which needs no other file and has no script, to FILE or to standard
-output. The file has mode 0600. With --json it prints the same as JSON. The report has no secret, but
-names of projects, refs, users and roles.`
+	c.Long = `report writes one file of HTML, which needs no other file and has no script, to FILE or to
+standard output. The file has mode 0600. With --json it prints the same as JSON. The report has no
+secret, but names of projects, refs, users and roles.`
+	c.Example = "  rolecall report --html host.html"
 	r.asking = askingFlags(c)
 	r.runner = runnerFlag(c)
 	sinceFlag(c.Flags(), &r.since)

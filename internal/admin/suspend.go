@@ -40,6 +40,8 @@ func (d call) suspend() *cobra.Command {
 script of one starts, and what an endpoint or a broker holds is not given any more. Nothing must
 be restarted. What AWS has issued by then is valid until it expires. A second suspension of the
 same tenant takes the place of the first.`
+	c.Example = `  rolecall suspend alpha --now --until 2h --reason "a key was found in a log"
+  rolecall suspend --all`
 	set := c.Flags()
 	set.Func("until", "when it ends by itself: a `TIME` such as 2026-02-03T08:00:00Z, or a duration such as 2h (default: rolecall resume)", func(text string) (err error) {
 		s.until, err = parseUntil(text, time.Now())
@@ -59,6 +61,7 @@ func (d call) suspendCommand(name, short string, s *suspending, run func(suspend
 		}
 		return run(*s)
 	}}
+	c.ValidArgsFunction = d.tenants
 	c.Flags().StringVar(&s.Config, "config", "", "the suspension counts for programs with this policy `FILE` (default /etc/rolecall/rolecall.toml)")
 	c.Flags().BoolVar(&s.NoPolicy, "no-policy", false, "it counts for runners with --no-policy")
 	c.Flags().BoolVar(&s.all, "all", false, "all tenants, also those that the policy file will have later")

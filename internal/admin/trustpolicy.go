@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -16,7 +17,7 @@ import (
 type asked struct {
 	policy, tenant, source string
 	hop                    int
-	terraform              bool
+	terraform, asJSON      bool
 }
 
 // trustPolicy prints what a tenant needs in AWS. Only the trust policy goes to standard
@@ -24,12 +25,18 @@ type asked struct {
 func (d call) trustPolicy() *cobra.Command {
 	var a asked
 	c := newCommand("trust-policy", "print the trust policy of a tenant's role, and its identity provider", func() error { return d.runTrustPolicy(a) })
+	c.Long = `trust-policy prints the trust policy of the role of a tenant on standard output, and on standard
+error the commands of the AWS CLI that make identity provider and role. It says where AWS cannot
+express a rule of the tenant. It asks no server and changes nothing.`
+	c.Example = `  rolecall trust-policy --tenant alpha > trust.json
+  rolecall trust-policy --tenant alpha --terraform > alpha.tf`
 	set := c.Flags()
 	set.StringVar(&a.policy, "config", "", "policy `FILE` (default "+policyfile.Default+")")
 	set.StringVar(&a.tenant, "tenant", "", "`NAME` of the tenant")
 	set.StringVar(&a.source, "source", "", "`NAME` of a source of the tenant (default: the tenant's own role)")
 	set.IntVar(&a.hop, "hop", 1, "`NUMBER` of the role in a chain, from 1 on")
 	set.BoolVar(&a.terraform, "terraform", false, "print the configuration of Terraform, or OpenTofu")
+	set.BoolVar(&a.asJSON, "json", false, "print the trust policy, the notes, the commands and the Terraform as JSON")
 	return c
 }
 
@@ -51,17 +58,13 @@ func (d call) runTrustPolicy(a asked) error {
 		if err != nil {
 			return err
 		}
-		return d.printTrust(result, result.Notes, a.terraform)
+		return d.printTrust(a, result, result.Notes, nil)
 	}
 	result, err := trust.New(policy.Settings().GitLab.Issuer, chosen, a.source)
 	if err != nil {
 		return err
 	}
-	if err := d.printTrust(result, result.Notes, a.terraform); err != nil {
-		return err
-	}
-	d.sayHops(chosen, a.source)
-	return nil
+	return d.printTrust(a, result, result.Notes, hopsOf(chosen, a.source))
 }
 
 // trustPolicy is what a role needs in AWS.
@@ -71,14 +74,48 @@ type trustPolicy interface {
 	Commands(file string) string
 }
 
-// printTrust prints a trust policy, as HCL or as JSON. The notes and the commands of the AWS
-// CLI go to standard error.
-func (d call) printTrust(result trustPolicy, notes []trust.Note, terraform bool) error {
-	if terraform {
-		return d.print(nil, result.HCL(), false)
+// trusted is what is printed as JSON.
+type trusted struct {
+	TrustPolicy json.RawMessage `json:"trust_policy"`
+	Notes       []string        `json:"notes"`     // what the trust policy does not say
+	Commands    string          `json:"commands"`  // of the AWS CLI, with the trust policy in trust.json
+	Terraform   string          `json:"terraform"` // the same as a configuration
+	Hops        []hop           `json:"hops"`      // the other roles of a chain
+}
+
+// hop is another role of a chain.
+type hop struct {
+	Role    string `json:"role"`
+	Command string `json:"command"` // that prints its trust policy
+}
+
+// commandsFile is where the commands of the AWS CLI want the trust policy.
+const commandsFile = "trust.json"
+
+// printTrust prints a trust policy: as HCL, as JSON with all that belongs to it, or alone. Then
+// the notes and the commands of the AWS CLI go to standard error.
+func (d call) printTrust(a asked, result trustPolicy, notes []trust.Note, hops []hop) error {
+	switch {
+	case a.asJSON:
+		all := trusted{result.JSON(), []string{}, result.Commands(commandsFile), result.HCL(), append([]hop{}, hops...)}
+		for _, note := range notes {
+			all.Notes = append(all.Notes, note.String())
+		}
+		return d.printJSON(all)
+	case a.terraform:
+		if err := d.print(nil, result.HCL(), false); err != nil {
+			return err
+		}
+	default:
+		d.sayTrust(result, notes)
+		if err := d.print(nil, string(result.JSON()), false); err != nil {
+			return err
+		}
 	}
-	d.sayTrust(result, notes)
-	return d.print(nil, string(result.JSON()), false)
+	for i, h := range hops {
+		d.say("# role %d of the chain, %s: %s\n", i+2, h.Role, h.Command)
+	}
+	return nil
 }
 
 // sayTrust prints the notes and the commands of the AWS CLI on standard error.
@@ -86,20 +123,21 @@ func (d call) sayTrust(result trustPolicy, notes []trust.Note) {
 	for _, note := range notes {
 		d.say("# warning: %s\n", note)
 	}
-	d.say("%s", result.Commands("trust.json"))
+	d.say("%s", result.Commands(commandsFile))
 }
 
-// sayHops prints on standard error how the trust policies of the other roles of a chain are
-// printed.
-func (d call) sayHops(t tenant.Tenant, source string) {
+// hopsOf returns the other roles of a chain.
+func hopsOf(t tenant.Tenant, source string) []hop {
 	given, _ := trust.Given(t, source) // whose trust policy was printed
-	of := "--tenant " + string(t.Name)
+	of := "rolecall trust-policy --tenant " + string(t.Name)
 	if source != "" {
 		of += " --source " + source
 	}
+	var all []hop
 	for i, h := range given.Chain {
-		d.say("# role %d of the chain, %s: rolecall trust-policy %s --hop %[1]d\n", i+2, h.Role, of)
+		all = append(all, hop{h.Role.String(), fmt.Sprintf("%s --hop %d", of, i+2)})
 	}
+	return all
 }
 
 // find returns the tenant of that name.

@@ -13,6 +13,7 @@ import (
 // who says whose session a record of CloudTrail is about.
 func (d call) who() *cobra.Command {
 	c := newCommand("who", "say which job had an access key id or a session", nil)
+	c.Example = "  rolecall who ASIAIOSFODNN7EXAMPLE"
 	c.Long = `who says whose session it was: KEY is an access key id of a session, SESSION the name of a role
 session, and JOB the id of a job. CloudTrail has the first two in userIdentity. Rotated files of the
 audit log are read too. All sessions that fit are shown, the newest first.`

@@ -221,3 +221,13 @@ func TestSnippets(t *testing.T) {
 		}
 	}
 }
+
+// TestJSON: scripts can read the answers of all commands of rolecall.
+func TestJSON(t *testing.T) {
+	t.Parallel()
+	for _, c := range (admin.Program{}).Command().Commands() {
+		if flag := c.Flags().Lookup("json"); c.Name() != "completion" && (flag == nil || flag.Value.Type() != "bool") {
+			t.Errorf("rolecall %s has no --json", c.Name())
+		}
+	}
+}
