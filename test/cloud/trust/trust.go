@@ -121,7 +121,12 @@ func (r Request) values(wanted string) []string {
 
 // match reports whether one of the patterns fits a value.
 func (l list) match(value string, wildcards bool) bool {
-	return slices.ContainsFunc(l, func(pattern string) bool { return compile(pattern, wildcards).MatchString(value) })
+	return slices.ContainsFunc(l, func(pattern string) bool {
+		if !strings.ContainsAny(pattern, "*?$") {
+			return pattern == value
+		}
+		return compile(pattern, wildcards).MatchString(value)
+	})
 }
 
 // compile returns a pattern as a regular expression: ${*}, ${?} and ${$} are characters, * and ?
