@@ -97,6 +97,7 @@ GitLab Runner: it reports files of other users as unsafe. The exit code is 0 if 
 		d.init(),
 		d.check(),
 		d.explain(),
+		d.test(),
 		d.trustPolicy(),
 		d.prune(),
 		d.provision(),

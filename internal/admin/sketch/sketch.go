@@ -144,3 +144,10 @@ func number(claim any) int64 {
 	n, _ := strconv.ParseInt(text, 10, 64) // Check has looked at it
 	return n
 }
+
+// Key returns a text that two jobs share only if the same is said of both.
+func (j Job) Key() string {
+	j.RefType = j.refType()
+	text, _ := json.Marshal(j) // cannot fail: texts can always be encoded
+	return string(text)
+}
