@@ -99,6 +99,7 @@ GitLab Runner: it reports files of other users as unsafe. The exit code is 0 if 
 		d.explain(),
 		d.test(),
 		d.trustPolicy(),
+		d.revoke(),
 		d.prune(),
 		d.provision(),
 		d.suspend(),

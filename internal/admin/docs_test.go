@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -61,18 +62,31 @@ func (p *page) readText(text, file string) string {
 // say. Each command uses the policy file of its page.
 func TestPages(t *testing.T) {
 	t.Parallel()
-	for name, commands := range map[string]int{"policy.md": 2} {
+	for name, commands := range map[string]int{"policy.md": 2, "aws.md": 6} {
 		p, dir := readPage(t, name), t.TempDir()
+		p.files["rolecall.toml"] = readPage(t, "policy.md").files["rolecall.toml"]
 		if len(p.commands) != commands {
 			t.Errorf("docs/%s has %d commands, want %d: where one was added or removed on purpose, correct this number", name, len(p.commands), commands)
 		}
 		for file, content := range p.files {
 			kit.Must(t, os.WriteFile(filepath.Join(dir, file), []byte(content), 0o600))
 		}
+		content := fmt.Sprintf(`{"Role":{"Arn":"arn:aws:iam::111122223333:role/deploy-alpha","AssumeRolePolicyDocument":%s}}`, trusted(t, dir))
+		kit.Must(t, os.WriteFile(filepath.Join(dir, "role.json"), []byte(content), 0o600))
 		for _, c := range p.commands {
 			p.try(t, dir, c)
 		}
 	}
+}
+
+// trusted returns the trust policy of alpha, as the policy file in a folder says.
+func trusted(t *testing.T, dir string) string {
+	t.Helper()
+	got := run("", "trust-policy", "--tenant", "alpha", "--config", filepath.Join(dir, "rolecall.toml"))
+	if got.code != 0 {
+		t.Fatalf("%+v", got)
+	}
+	return got.out
 }
 
 // try runs a command of a page in a folder.

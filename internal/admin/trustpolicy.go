@@ -2,7 +2,6 @@ package admin
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -18,6 +17,10 @@ type asked struct {
 	policy, tenant, source string
 	hop                    int
 	terraform, asJSON      bool
+
+	all                     bool // what all tenants need
+	format, account, outDir string
+	compare                 string // a file about a role as AWS has it
 }
 
 // trustPolicy prints what a tenant needs in AWS. Only the trust policy goes to standard
@@ -35,16 +38,28 @@ express a rule of the tenant. It asks no server and changes nothing.`
 	set.StringVar(&a.tenant, "tenant", "", "`NAME` of the tenant")
 	set.StringVar(&a.source, "source", "", "`NAME` of a source of the tenant (default: the tenant's own role)")
 	set.IntVar(&a.hop, "hop", 1, "`NUMBER` of the role in a chain, from 1 on")
-	set.BoolVar(&a.terraform, "terraform", false, "print the configuration of Terraform, or OpenTofu")
+	set.BoolVar(&a.terraform, "terraform", false, "the same as --format terraform")
 	set.BoolVar(&a.asJSON, "json", false, "print the trust policy, the notes, the commands and the Terraform as JSON")
+	set.BoolVar(&a.all, "all", false, "print what all tenants need, with their sources and chains")
+	set.StringVar(&a.format, "format", "", "`FORMAT`: json, terraform or, with --all, cloudformation (default json)")
+	set.StringVar(&a.account, "account", "", "with --all: `ID` of the one account that is wanted")
+	set.StringVar(&a.outDir, "out-dir", "", "with --all: write files for each account to `FOLDER`")
+	set.StringVar(&a.compare, "compare", "", "compare with a role in AWS: `FILE` with what aws iam get-role prints")
 	return c
 }
 
 // runTrustPolicy prints the trust policy that is asked for.
 func (d call) runTrustPolicy(a asked) error {
-	if a.tenant == "" {
-		return usageError{errors.New("name the tenant by --tenant")}
+	if err := a.check(); err != nil {
+		return usageError{err}
 	}
+	switch {
+	case a.compare != "":
+		return d.runCompare(a)
+	case a.all:
+		return d.runTrustAll(a)
+	}
+	a.terraform = a.terraform || a.format == "terraform"
 	policy, err := d.readPolicy(program.Flags{Config: a.policy})
 	if err != nil {
 		return err

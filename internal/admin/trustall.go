@@ -1,0 +1,210 @@
+package admin
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"rolecall/internal/admin/trust"
+	"rolecall/internal/admin/trust/comparison"
+	"rolecall/internal/program"
+)
+
+// The formats of what AWS needs.
+const (
+	inJSON           = "json"
+	inTerraform      = "terraform"
+	inCloudFormation = "cloudformation"
+)
+
+// maxRole bounds the size of a file about a role, in bytes.
+const maxRole = 1 << 20
+
+// check reports flags that are missing or contradict each other.
+func (a asked) check() error {
+	one := a.tenant != "" || a.source != "" || a.hop != 1
+	switch {
+	case a.all && a.compare != "":
+		return errors.New("--all and --compare contradict each other: a file has one role")
+	case (a.all || a.compare != "") && one:
+		return errors.New("--all and --compare are about all tenants: remove --tenant, --source and --hop")
+	case !a.all && a.compare == "" && a.tenant == "":
+		return errors.New("name the tenant by --tenant, or print what all tenants need by --all")
+	case !slices.Contains([]string{"", inJSON, inTerraform, inCloudFormation}, a.format):
+		return fmt.Errorf("--format %.40q: want json, terraform or cloudformation", a.format)
+	case a.terraform && a.format != "" && a.format != inTerraform:
+		return errors.New("--terraform and --format contradict each other")
+	case !a.all && (a.account != "" || a.outDir != "" || a.format == inCloudFormation):
+		return errors.New("--account, --out-dir and --format cloudformation go with --all")
+	}
+	return nil
+}
+
+// runTrustAll prints what all tenants need, or writes it to files.
+func (d call) runTrustAll(a asked) error {
+	policy, err := d.readPolicy(program.Flags{Config: a.policy})
+	if err != nil {
+		return err
+	}
+	plan, err := trust.NewPlan(policy, a.account)
+	switch {
+	case err != nil:
+		return err
+	case len(plan.Accounts) == 0 && a.account != "":
+		return fmt.Errorf("the policy file has no role in account %.40q", a.account)
+	case len(plan.Accounts) == 0:
+		return errors.New("the policy file gives no tenant a role of AWS")
+	case a.terraform:
+		a.format = inTerraform
+	}
+	if a.outDir != "" {
+		return d.writePlan(plan, a)
+	}
+	return d.printPlan(plan, a.format)
+}
+
+// printPlan prints a plan. A template of CloudFormation is of one account.
+func (d call) printPlan(plan trust.Plan, format string) error {
+	switch {
+	case format == inTerraform:
+		return d.print(nil, string(plan.Terraform()), false)
+	case format != inCloudFormation:
+		return d.printJSON(plan)
+	case len(plan.Accounts) > 1:
+		var ids []string
+		for _, account := range plan.Accounts {
+			ids = append(ids, account.ID)
+		}
+		return usageError{fmt.Errorf("a template of CloudFormation is of one account, and there are %s: choose one by --account, or give --out-dir", strings.Join(ids, ", "))}
+	}
+	return d.print(nil, string(plan.Accounts[0].CloudFormation()), false)
+}
+
+// writePlan writes a plan to files, in a folder for each account, and names them.
+func (d call) writePlan(plan trust.Plan, a asked) error {
+	for _, account := range plan.Accounts {
+		one := trust.Plan{Issuer: plan.Issuer, Accounts: []trust.Account{account}}
+		files := map[string][]byte{}
+		switch a.format {
+		case inTerraform:
+			files["rolecall.tf"] = one.Terraform()
+		case inCloudFormation:
+			files["rolecall.template.json"] = account.CloudFormation()
+		default:
+			for _, r := range account.Roles {
+				files[r.ARN.Name()+".trust.json"] = r.TrustPolicy()
+			}
+		}
+		if err := d.writeFiles(filepath.Join(a.outDir, account.ID), files); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeFiles writes files to a folder, and prints their names.
+func (d call) writeFiles(dir string, files map[string][]byte) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // no secrets: whoever sets up AWS reads them
+		return err
+	}
+	for _, name := range sortedNames(files) {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, files[name], 0o644); err != nil { //nolint:gosec // as above
+			return err
+		}
+		if err := d.print(nil, path+"\n", false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sortedNames returns the names of files, sorted.
+func sortedNames(files map[string][]byte) []string {
+	var names []string
+	for name := range files {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// compared is how a role of AWS differs from the policy file.
+type compared struct {
+	Role     string               `json:"role"`
+	Of       []string             `json:"of"`      // whose role it is
+	Verdict  string               `json:"verdict"` // same, narrower or different
+	Findings []comparison.Finding `json:"findings"`
+}
+
+// runCompare compares a role as AWS has it with what the policy file says.
+func (d call) runCompare(a asked) error {
+	policy, err := d.readPolicy(program.Flags{Config: a.policy})
+	if err != nil {
+		return err
+	}
+	content, err := readBounded(a.compare, maxRole)
+	if err != nil {
+		return usageError{err}
+	}
+	actual, err := comparison.Read(content)
+	if err != nil {
+		return usageError{fmt.Errorf("%s: %w", a.compare, err)}
+	}
+	plan, err := trust.NewPlan(policy, "")
+	if err != nil {
+		return err
+	}
+	role, err := planned(plan, actual.ARN)
+	if err != nil {
+		return err
+	}
+	return d.printCompared(plan.Issuer, role, actual, a.asJSON)
+}
+
+// planned returns the role of a plan that has an ARN.
+func planned(plan trust.Plan, arn string) (trust.Role, error) {
+	for _, account := range plan.Accounts {
+		for _, r := range account.Roles {
+			if r.ARN.String() == arn {
+				return r, nil
+			}
+		}
+	}
+	return trust.Role{}, fmt.Errorf("the policy file has no role %.200q: nothing to compare with", arn)
+}
+
+// printCompared prints how a role differs. What only narrows it is no problem.
+func (d call) printCompared(issuer string, role trust.Role, actual comparison.Actual, asJSON bool) error {
+	server, _ := url.Parse(issuer) // the policy file has been read
+	result := compared{Role: actual.ARN, Of: role.Of, Verdict: "same", Findings: comparison.Compare(strings.TrimPrefix(issuer, server.Scheme+"://"), role, actual)}
+	for _, f := range result.Findings {
+		if f.Kind == comparison.Narrower {
+			result.Verdict = "narrower"
+		}
+	}
+	if slices.ContainsFunc(result.Findings, func(f comparison.Finding) bool { return f.Kind != comparison.Narrower }) {
+		result.Verdict = "different"
+	}
+	if err := d.print(result, result.String(), asJSON); err != nil || result.Verdict != "different" {
+		return err
+	}
+	return errSick
+}
+
+// String returns the comparison for people.
+func (c compared) String() string {
+	text := fmt.Sprintf("%s, the role of %s: %s\n", c.Role, strings.Join(c.Of, ", and "), map[string]string{
+		"same":      "as the policy file says",
+		"narrower":  "not wider than the policy file says",
+		"different": "not as the policy file says",
+	}[c.Verdict])
+	for _, f := range c.Findings {
+		text += fmt.Sprintf("%-8s  %s\n", f.Kind, plain(f.Text))
+	}
+	return text
+}
