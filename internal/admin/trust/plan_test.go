@@ -45,7 +45,7 @@ name = "c"
 projects = ["acme/c"]
 role_arn = "arn:aws:iam::111122223333:role/c-c"
 [[tenant]]
-name = "d"
+name = "a_b_2"
 projects = ["acme/c"]
 role_arn = "arn:aws:iam::111122223333:role/c_c"
 `
@@ -73,7 +73,7 @@ func TestPlan(t *testing.T) {
 		"111122223333: https://a/${aws:x} https://z arn:aws:iam::111122223333:oidc-provider/" + host,
 		"arn:aws:iam::111122223333:role/ci/deploy of tenant a, tenant a_b",
 		"arn:aws:iam::111122223333:role/far of role 2 of the chain of source b of tenant a",
-		"arn:aws:iam::111122223333:role/c-c of tenant c", "arn:aws:iam::111122223333:role/c_c of tenant d",
+		"arn:aws:iam::111122223333:role/c-c of tenant c", "arn:aws:iam::111122223333:role/c_c of tenant a_b_2",
 		"444455556666: https://a/${aws:x} arn:aws:iam::444455556666:oidc-provider/" + host,
 		"arn:aws:iam::444455556666:role/bridge of source b of tenant a",
 	}
@@ -143,7 +143,7 @@ func TestPlanTerraform(t *testing.T) {
 	}
 	labels := map[string]string{
 		"arn:aws:iam::111122223333:role/ci/deploy": "rolecall_a", "arn:aws:iam::111122223333:role/far": "rolecall_a_b_2",
-		"arn:aws:iam::111122223333:role/c-c": "rolecall_c", "arn:aws:iam::111122223333:role/c_c": "rolecall_d", "arn:aws:iam::444455556666:role/bridge": "rolecall_a_b",
+		"arn:aws:iam::111122223333:role/c-c": "rolecall_c", "arn:aws:iam::111122223333:role/c_c": "rolecall_a_b_2_", "arn:aws:iam::444455556666:role/bridge": "rolecall_a_b",
 	}
 	found := config(t, plan.Terraform(), arns)
 	for _, a := range plan.Accounts {
@@ -166,6 +166,11 @@ func TestPlanTerraform(t *testing.T) {
 					t.Errorf("no comment says %s", note)
 				}
 			}
+		}
+	}
+	for _, reference := range []string{"gitlab_111122223333.arn", "gitlab_444455556666.arn", "aws_iam_role.rolecall_a_b.arn"} {
+		if !strings.Contains(string(plan.Terraform()), reference) {
+			t.Errorf("nothing refers to %s", reference)
 		}
 	}
 	assume := found["aws_iam_role_policy.rolecall_a_b_assume_1"]
@@ -203,5 +208,26 @@ func TestPlanAgrees(t *testing.T) {
 	chained := strings.ReplaceAll(string(hop.JSON()), `"x:1"`, `["x:1"]`)
 	if diff := cmp.Diff(parse(t, chained), parse(t, string(roles[1].TrustPolicy()))); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestPlanChain: each role of a chain may assume the next one, and no other.
+func TestPlanChain(t *testing.T) {
+	t.Parallel()
+	plan, err := trust.NewPlan(policyOf(t, "https://"+host, owned), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, a := range plan.Accounts {
+		for _, r := range a.Roles {
+			for _, p := range r.Permissions {
+				got[r.ARN.Name()] += p.Name + " on " + p.Policy.Statement[0].Resource
+			}
+		}
+	}
+	want := map[string]string{"bridge": "assume-middle on arn:aws:iam::777788889999:role/ci/middle", "middle": "assume-far on arn:aws:iam::777788889999:role/far"}
+	if diff := cmp.Diff(want, got); diff != "" || plan.Accounts[2].Provider != nil {
+		t.Errorf("an account without a first role has a provider, or:\n%s", diff)
 	}
 }

@@ -108,6 +108,8 @@ func TestCompare(t *testing.T) {
 		"everybody":         {`[` + statement(good) + `,{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}]`, []string{"wider: it trusts every principal of AWS"}},
 		"more actions":      {strings.Replace(statement(good), action, `"Action":["sts:AssumeRoleWithWebIdentity","sts:TagSession"]`, 1), []string{"wider: it allows sts:TagSession to Federated arn:aws:iam::111122223333:oidc-provider/" + host}},
 		"all actions":       {strings.Replace(statement(good), action, `"Action":"sts:*"`, 1), []string{"wider: it allows sts:* to Federated arn:aws:iam::111122223333:oidc-provider/" + host}},
+		"the widest first":  {`[` + strings.Replace(statement(good), action, `"Action":["sts:AssumeRoleWithWebIdentity","sts:TagSession"]`, 1) + `,` + statement(`"StringEquals":{`+aud+`}`) + `]`, []string{"wider: no condition on " + host + ":sub: every project of the GitLab server may assume the role", "wider: it allows sts:TagSession to Federated arn:aws:iam::111122223333:oidc-provider/" + host}},
+		"one is no run":     {statement(strings.Replace(good, "infra/*", "infra/?", 1)), []string{missing(infra)}},
 		"one more key":      {statement(strings.Replace(good, aud, aud+`,"aws:SourceIp":"10.0.0.1"`, 1)), []string{`narrower: it also asks for aws:sourceip: "10.0.0.1"`}},
 		"unknown operator":  {statement(good + `,"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}`), []string{"narrower: it also asks for IpAddress of aws:SourceIp, which is not compared"}},
 		"sub not compared":  {statement(strings.Replace(good, "StringLike", "StringNotLike", 1)), []string{"wider: no condition on " + host + ":sub: every project of the GitLab server may assume the role", "narrower: it also asks for StringNotLike of " + host + ":sub, which is not compared"}},
