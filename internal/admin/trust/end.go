@@ -105,6 +105,7 @@ func (e *End) notes() []string {
 		"the policy denies everything to all sessions of the role from before " + e.Before.Format(time.RFC3339) + ", whoever has them, also those of other tenants, runners and people",
 		"jobs that run lose their credentials, with delivery by endpoint until the next renewal; new jobs get new sessions: to stop those too, run rolecall suspend, or change the trust policy",
 		"in a chain the session of each role has its own time: every role of the chain needs the policy",
+		"the policy replaces one of the same name, also one that ends later sessions: name no earlier time than the last one",
 		"it can take some minutes until all of AWS knows the policy",
 		"the policy can go when the longest session from before that time is over: 12 hours at most, 1 hour in a chain",
 		"what is not AWS's is not ended: credentials of other sources, and those that a job has made itself, such as keys of IAM users",

@@ -27,6 +27,11 @@ func TestEnd(t *testing.T) {
 			t.Errorf("%s: %#v", label, block)
 		}
 	}
+	for _, note := range []string{"changes nothing in AWS", "every role of the chain", "name no earlier time", "new jobs get new sessions"} {
+		if !strings.Contains(end.Commands(), note) || !strings.Contains(string(end.Terraform()), note) {
+			t.Errorf("nothing says %q", note)
+		}
+	}
 	if strings.Contains(out, "delete-role-policy") || !strings.Contains(end.Commands(), "# aws iam delete-role-policy --role-name far ") {
 		t.Errorf("the policy goes at once:\n%s", end.Commands())
 	}
