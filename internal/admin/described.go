@@ -129,13 +129,15 @@ func (d call) explainDescribed(set *pflag.FlagSet, s *description, told program.
 	return d.printExplained(explainedOf(j, c), asJSON)
 }
 
+// unverified says how the claims of a description are known.
+const unverified = "no token was verified: flags describe the job, and the claims are those that GitLab would sign for it"
+
 // explainedOf returns the explanation of a job that somebody has described.
 func explainedOf(j sketch.Job, c admission.Case) explanation {
 	e := explain(c)
-	e.Signature = "no token was verified: flags describe the job, and the claims are those that GitLab would sign for it"
-	e.Subject = tenant.Quote(j.Subject())
-	if open := j.StandIns(); !j.NoToken {
-		e.Notes = append(e.Notes, "claims that no flag names have stand-ins: "+strings.Join(open, ", ")+"; --claim sets one")
+	e.Signature, e.Subject = unverified, tenant.Quote(j.Subject())
+	if !j.NoToken {
+		e.Notes = append(e.Notes, "claims that no flag names have stand-ins: "+strings.Join(j.StandIns(), ", ")+"; --claim sets one")
 	}
 	return e
 }

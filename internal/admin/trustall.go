@@ -168,11 +168,9 @@ func (d call) runCompare(a asked) error {
 
 // planned returns the role of a plan that has an ARN.
 func planned(plan trust.Plan, arn string) (trust.Role, error) {
-	for _, account := range plan.Accounts {
-		for _, r := range account.Roles {
-			if r.ARN.String() == arn {
-				return r, nil
-			}
+	for _, r := range plan.Roles() {
+		if r.ARN.String() == arn {
+			return r, nil
 		}
 	}
 	return trust.Role{}, fmt.Errorf("the policy file has no role %.200q: nothing to compare with", arn)

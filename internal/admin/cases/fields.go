@@ -28,24 +28,27 @@ func (c *Case) fields() map[string]func(any) error {
 
 // text returns what sets a text.
 func text(to *string) func(any) error {
-	return func(value any) error {
-		var ok bool
-		if *to, ok = value.(string); !ok {
-			return errors.New("want a text in quotes")
-		}
-		return nil
+	return func(value any) (err error) {
+		*to, err = of[string](value, "a text in quotes")
+		return err
 	}
+}
+
+// of returns a value of a type. Kind says what is wanted.
+func of[T any](value any, kind string) (T, error) {
+	given, ok := value.(T)
+	if !ok {
+		return given, errors.New("want " + kind)
+	}
+	return given, nil
 }
 
 // truth returns what sets a value that is true if the key is as.
 func truth(to *bool, as bool) func(any) error {
 	return func(value any) error {
-		given, ok := value.(bool)
-		if !ok {
-			return errors.New("want true or false, without quotes")
-		}
+		given, err := of[bool](value, "true or false, without quotes")
 		*to = given == as
-		return nil
+		return err
 	}
 }
 

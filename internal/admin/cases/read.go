@@ -34,8 +34,11 @@ const (
 	Refused = "refused"
 )
 
-// most bounds how many problems of a file are reported.
-const most = 10
+const (
+	most    = 10 // problems of a file that are reported
+	typo    = 2  // letters of a key that may be wrong in a slip of the pen
+	longest = 64 // bytes of an unknown key that is compared
+)
 
 // reader reads a file of cases.
 type reader struct {
@@ -164,7 +167,6 @@ func (r *reader) failJob(c Case, at map[string]int, err error) {
 
 // hint says which key an unknown one may be meant to be.
 func hint(name string, fields map[string]func(any) error) string {
-	const typo, longest = 2, 64
 	for _, known := range slices.Sorted(maps.Keys(fields)) {
 		if len(name) <= longest && levenshtein.Distance(name, known, nil) <= min(typo, len(name)/2) {
 			return "; did you mean " + tenant.Quote(known) + "?"

@@ -37,14 +37,19 @@ func (j Job) audiences(policy *tenant.Policy) (tokens, error) {
 // tenants returns the tenants whose ID tokens the job has: the one that the runner or the job
 // names, else all.
 func (j Job) tenants(policy *tenant.Policy) []tenant.Tenant {
-	all, named := policy.Tenants(), j.Runner
-	if j.Tenant != nil {
-		named = cmp.Or(named, tenant.Name(*j.Tenant))
-	}
+	all, named := policy.Tenants(), j.named()
 	if i := slices.IndexFunc(all, func(t tenant.Tenant) bool { return t.Name == named }); i >= 0 {
 		return all[i : i+1]
 	}
 	return all
+}
+
+// named returns the tenant that the runner or the job names.
+func (j Job) named() tenant.Name {
+	if j.Tenant == nil {
+		return j.Runner
+	}
+	return cmp.Or(j.Runner, tenant.Name(*j.Tenant))
 }
 
 // choose returns the one audience of the token in a variable.

@@ -88,14 +88,19 @@ func (e *End) has(role aws.Role) bool {
 
 // policyOf returns the policy that denies everything to sessions from before a time.
 func policyOf(before time.Time) any {
-	type statement struct {
-		Effect, Action, Resource string
-		Condition                map[string]map[string]string
-	}
-	return struct {
-		Version   string
-		Statement []statement
-	}{version, []statement{{"Deny", "*", "*", map[string]map[string]string{"DateLessThan": {"aws:TokenIssueTime": before.Format(time.RFC3339)}}}}}
+	return denial{version, []denied{{"Deny", "*", "*", map[string]map[string]string{"DateLessThan": {"aws:TokenIssueTime": before.Format(time.RFC3339)}}}}}
+}
+
+// denial is a policy that denies, in the form that AWS's console gives it.
+type denial struct {
+	Version   string
+	Statement []denied
+}
+
+// denied is its statement.
+type denied struct {
+	Effect, Action, Resource string
+	Condition                map[string]map[string]string
 }
 
 // notes returns what the policy does and does not do.

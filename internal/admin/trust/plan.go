@@ -86,6 +86,15 @@ func NewPlan(policy *tenant.Policy, only string) (Plan, error) {
 	return plan, nil
 }
 
+// Roles returns the roles of all accounts.
+func (p Plan) Roles() []Role {
+	var all []Role
+	for _, a := range p.Accounts {
+		all = append(all, a.Roles...)
+	}
+	return all
+}
+
 // maker puts a plan together.
 type maker struct {
 	roles     map[string]*Role    // by ARN

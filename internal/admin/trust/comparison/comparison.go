@@ -3,6 +3,7 @@
 package comparison
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -59,15 +60,12 @@ func Compare(host string, want trust.Role, got Actual) []Finding {
 
 // sorted returns the findings once each, the widest first.
 func sorted(all []Finding) []Finding {
-	place := map[string]int{Wider: 0, Missing: 1, Narrower: 2}
-	slices.SortStableFunc(all, func(a, b Finding) int {
-		if a.Kind != b.Kind {
-			return place[a.Kind] - place[b.Kind]
-		}
-		return a.rank - b.rank
-	})
+	slices.SortStableFunc(all, func(a, b Finding) int { return cmp.Or(a.place()-b.place(), a.rank-b.rank) })
 	return slices.CompactFunc(all, func(a, b Finding) bool { return a.Kind == b.Kind && a.Text == b.Text })
 }
+
+// place returns the place of the finding's kind.
+func (f Finding) place() int { return slices.Index([]string{Wider, Missing, Narrower}, f.Kind) }
 
 // covered reports whether one of the others allows all that an atom allows.
 func covered(a atom, others []atom) bool {
