@@ -35,7 +35,7 @@ type tested struct {
 func (d call) test() *cobra.Command {
 	var policy, junit *string
 	var asJSON *bool
-	c := newCommand("test CASES", "decide about the jobs of a table by a policy file, and compare with what the table expects", nil)
+	c := newCommand("test CASES", "compare what a policy file decides about a table of jobs with what is expected", nil)
 	c.Args = func(_ *cobra.Command, args []string) error {
 		if len(args) != 1 {
 			return usageError{errors.New("name one file of cases, such as cases.toml")}
