@@ -1,13 +1,10 @@
 package admin
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -134,17 +131,12 @@ func (d call) answer(f *first) error {
 		f.answers.Tenants = append(f.answers.Tenants, t)
 	}
 	f.answers.Config = f.place.Policy
-	for name, path := range map[string]string{"config": f.place.Policy, "runner-config": f.place.RunnerConfig, "state": f.place.State} {
-		if !filepath.IsAbs(path) {
-			return usageError{fmt.Errorf("--%s is %.80q: want an absolute path", name, path)}
-		}
+	f.answers.Issuer = setup.Server(f.answers.Issuer)
+	if err := f.place.Check(); err != nil {
+		return usageError{err}
 	}
-	if f.tokenFile != "" {
-		token, err := readToken(d.stdin, f.tokenFile)
-		if err != nil {
-			return fmt.Errorf("the runner's token: %w", err)
-		}
-		f.answers.Token = strings.TrimSpace(string(token))
+	if err := d.readRunnerToken(f); err != nil {
+		return err
 	}
 	if f.answers.Issuer != "" && len(f.answers.Tenants) > 0 {
 		return nil
@@ -156,23 +148,30 @@ func (d call) answer(f *first) error {
 	return d.ask(f, int(file.Fd()))
 }
 
-// ask asks on a terminal for what is missing.
-func (d call) ask(f *first, terminal int) (err error) {
-	f.answers, err = setup.Dialogue{In: bufio.NewReader(d.stdin), Out: d.stderr, Secret: func() (string, error) {
-		token, err := term.ReadPassword(terminal)
-		if errors.Is(err, io.EOF) {
-			err = nil
-		}
-		return string(token), err
-	}}.Complete(f.answers)
-	return err
+// readRunnerToken reads the runner's token, if a file is named.
+func (d call) readRunnerToken(f *first) error {
+	if f.tokenFile == "" {
+		return nil
+	}
+	token, err := readToken(d.stdin, f.tokenFile)
+	if err != nil {
+		return fmt.Errorf("the runner's token: %w", err)
+	}
+	if f.answers.Token = strings.TrimSpace(string(token)); f.answers.Token == "" {
+		return fmt.Errorf("the runner's token: %.200q is empty: write the token into it, or leave --runner-token-file out", f.tokenFile)
+	}
+	return nil
 }
 
 // next returns the commands that an admin runs now.
 func (f *first) next() []string {
 	next := []string{"sudo systemctl daemon-reload", "sudo systemctl enable --now run-rolecall.mount rolecall-sweep.timer"}
 	if f.answers.Token == "" {
-		next = append(next, "sudo gitlab-runner register --non-interactive --url "+f.answers.Issuer+" --executor custom --template-config "+f.place.Template()+" --token glrt-...")
+		register := provision.Step{Command: []string{
+			"sudo", "gitlab-runner", "register", "--non-interactive", "--url", f.answers.Issuer, "--executor", "custom",
+			"--template-config", f.place.Template(), "--token", "glrt-...",
+		}}
+		next = append(next, register.String())
 	}
 	return append(next, "sudo systemctl restart gitlab-runner", "sudo rolecall check")
 }

@@ -65,6 +65,9 @@ func TestInitRefuses(t *testing.T) {
 		"bad role":      {[]string{gitlab, issuer, "--tenant", "name=alpha,role=deploy,project=acme/shop"}, 1, "the answers make no policy file"},
 		"bad project":   {[]string{gitlab, issuer, "--tenant", "name=alpha,role=arn:aws:iam::111122223333:role/x,project=/shop"}, 1, "the answers make no policy file"},
 		"relative path": {[]string{gitlab, issuer, "--tenant", deploys, "--state", "lib"}, 2, "want an absolute path"},
+		"no token":      {[]string{gitlab, issuer, "--tenant", deploys, "--runner-token-file", "/dev/null"}, 1, `"/dev/null" is empty`},
+		"odd path":      {[]string{gitlab, issuer, "--tenant", deploys, "--state", "/lib\x1b[2J"}, 2, "want an absolute path that can be printed"},
+		"odd drop-in":   {[]string{gitlab, issuer, "--tenant", deploys, "--drop-in", "unit.d/x.conf"}, 2, "--drop-in is"},
 		"no token file": {[]string{gitlab, issuer, "--tenant", deploys, "--runner-token-file", "/none"}, 1, "the runner's token: open /none"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -130,5 +133,43 @@ func TestInitAsks(t *testing.T) {
 	config, err := os.ReadFile(dir + "/config.toml")
 	if err != nil || !strings.Contains(string(config), "glrt-SECRET") || strings.Contains(shown.String(), "SECRET") {
 		t.Errorf("%v: config.toml\n%s\nshown:\n%s", err, config, shown.String())
+	}
+}
+
+// TestInitNext: the commands for the admin are those of a shell.
+func TestInitNext(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir() + "/a b"
+	got := initIn(dir, "--gitlab", "https://gitlab.example.com/", "--tenant", deploys, "--dry-run")
+	if got.code != 0 || !strings.Contains(got.out, "--url https://gitlab.example.com --executor") || !strings.Contains(got.out, "--template-config '"+dir+"/runner.toml' --token") || !strings.Contains(got.out, "issuer = 'https://gitlab.example.com'\n") {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestInitInterrupted: after an interrupt the terminal shows again what is typed.
+func TestInitInterrupted(t *testing.T) {
+	t.Parallel()
+	if !kit.InChild(t, nil) { // other tests read from terminals, too
+		return
+	}
+	master, slave := terminal(t)
+	go func() { _, _ = io.Copy(io.Discard, master) }()
+	echoes := func() bool {
+		state, err := unix.IoctlGetTermios(int(slave.Fd()), unix.TCGETS)
+		kit.Must(t, err)
+		return state.Lflag&unix.ECHO != 0
+	}
+	var stderr kit.Buffer
+	ended := make(chan int)
+	go func() {
+		args := []string{"init", "--no-users", "--drop-in", "", "--config", t.TempDir() + "/rolecall.toml", "--tenant", deploys, "--audience", "x"}
+		ended <- admin.Program{grant.AWS{}}.Serve(append(args, "--gitlab", ""), nil, slave, slave, &stderr)
+	}()
+	_, err := master.WriteString("https://gitlab.example.com\n")
+	kit.Must(t, err)
+	kit.Await(t, "the terminal that does not show what is typed", func() bool { return !echoes() })
+	kit.Must(t, unix.Kill(os.Getpid(), unix.SIGINT))
+	if code := <-ended; code != 1 || !echoes() || !strings.Contains(stderr.String(), "interrupted: nothing was written") {
+		t.Errorf("exit code %d, echo %v:\n%s", code, echoes(), stderr.String())
 	}
 }

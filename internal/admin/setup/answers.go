@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/pelletier/go-toml/v2"
 
@@ -39,6 +40,9 @@ type Tenant struct {
 
 // userPrefix is what the names of unix users for jobs begin with.
 const userPrefix = "ci-"
+
+// maxUser is how many characters the name of a unix user has at most: useradd makes no longer one.
+const maxUser = 32
 
 // ParseTenant reads a tenant of a command line, such as
 // name=alpha,role=arn:aws:iam::111122223333:role/deploy,project=acme/shop,ref=main,protected.
@@ -88,6 +92,9 @@ func (t *Tenant) complete() error {
 	case t.Projects == nil:
 		return fmt.Errorf("tenant %.80q has no project: project=GROUP/PROJECT", t.Name)
 	}
+	if t.RunAs == "" && len(userPrefix+t.Name) > maxUser {
+		return fmt.Errorf("the unix user %.80q of tenant %.80q has more than %d characters: choose a shorter name, or name a user by user=NAME", userPrefix+t.Name, t.Name, maxUser)
+	}
 	t.RunAs = cmp.Or(t.RunAs, userPrefix+t.Name)
 	_, err := tenant.ParseName(t.Name)
 	return err
@@ -102,8 +109,10 @@ func (a Answers) Check() error {
 		return fmt.Errorf("the URL of GitLab is %.80q: want one such as https://gitlab.example.com", a.Issuer)
 	case len(a.Tenants) == 0:
 		return errors.New("there is no tenant: name at least one")
-	case strings.TrimSpace(a.Token) != a.Token || strings.ContainsAny(a.Token, "\n\r"):
-		return errors.New("the runner's token has blanks or more than one line")
+	case len(a.Token) > maxToken || strings.ContainsFunc(a.Token, foreign):
+		return errors.New("the runner's token has blanks, more than one line, or characters that no token has: want glrt-... alone")
+	case a.Runner == "" || strings.ContainsFunc(a.Runner, unprintable):
+		return fmt.Errorf("the runner's name is %.80q: want a name that can be printed, by --runner", a.Runner)
 	}
 	for i, t := range a.Tenants {
 		if slices.ContainsFunc(a.Tenants[:i], func(other Tenant) bool { return other.Name == t.Name }) {
@@ -112,6 +121,19 @@ func (a Answers) Check() error {
 	}
 	return nil
 }
+
+// maxToken bounds the length of a runner's token, in bytes.
+const maxToken = 1000
+
+// foreign reports whether tokens of runners do not have a character.
+func foreign(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\"'\\`", r) }
+
+// unprintable reports whether a character cannot be printed.
+func unprintable(r rune) bool { return !unicode.IsPrint(r) }
+
+// Server returns the URL of GitLab as the claim iss of ID tokens has it: without a slash at its
+// end, which browsers add.
+func Server(url string) string { return strings.TrimRight(url, "/") }
 
 // policyHead is the beginning of a policy file.
 const policyHead = `# rolecall's policy file: which jobs get the credentials of which tenant. What it does not

@@ -25,6 +25,7 @@ func (d Dialogue) Complete(a Answers) (Answers, error) {
 	if err := d.ask(&a.Issuer, "URL of GitLab (such as https://gitlab.example.com)", ""); err != nil {
 		return a, err
 	}
+	a.Issuer = Server(a.Issuer)
 	if err := d.ask(&a.Audience, "audience, the aud of id_tokens: ["+a.Issuer+"]", a.Issuer); err != nil {
 		return a, err
 	}

@@ -2,11 +2,13 @@ package setup
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"rolecall/internal/adminfile"
 )
@@ -34,6 +36,16 @@ func Here() Place {
 // Template returns where the template for gitlab-runner register is, of a runner that has no
 // token yet.
 func (p Place) Template() string { return filepath.Join(filepath.Dir(p.Policy), "runner.toml") }
+
+// Check fails if a path of the place cannot be one.
+func (p Place) Check() error {
+	for _, path := range []struct{ of, name string }{{"config", p.Policy}, {"runner-config", p.RunnerConfig}, {"state", p.State}, {"drop-in", cmp.Or(p.DropIn, "/")}} {
+		if !filepath.IsAbs(path.name) || strings.ContainsFunc(path.name, unprintable) {
+			return fmt.Errorf("--%s is %.80q: want an absolute path that can be printed", path.of, path.name)
+		}
+	}
+	return nil
+}
 
 // maxFile bounds the size of a file that is read, in bytes.
 const maxFile = 1 << 20
@@ -81,13 +93,19 @@ func (p Place) planRunner(a Answers, plan *Plan) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	path := p.RunnerConfig
+	if old != nil {
+		if path, err = filepath.EvalSymlinks(path); err != nil { // a link stays one; Read has looked at it
+			return err
+		}
+	}
 	content, advice, err := a.addRunner(old)
 	if err != nil {
-		return fmt.Errorf("%s: %w", p.RunnerConfig, err)
+		return fmt.Errorf("%s: %w", path, err)
 	}
-	plan.Files = append(plan.Files, File{Path: p.RunnerConfig, Mode: 0o600, Content: content, old: old})
+	plan.Files = append(plan.Files, File{Path: path, Mode: 0o600, Content: content, old: old})
 	if advice != "" {
-		plan.Advice = append(plan.Advice, p.RunnerConfig+": "+advice)
+		plan.Advice = append(plan.Advice, path+": "+advice)
 	}
 	return nil
 }

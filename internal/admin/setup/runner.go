@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -78,7 +79,7 @@ func (a Answers) addRunner(old []byte) (content []byte, advice string, err error
 	if err != nil {
 		return nil, "", err
 	}
-	if old == nil {
+	if len(old) == 0 {
 		return append([]byte(globals), block...), "", nil
 	}
 	var now config
@@ -93,5 +94,10 @@ func (a Answers) addRunner(old []byte) (content []byte, advice string, err error
 	if now.ShutdownTimeout == nil {
 		advice = "add the line shutdown_timeout = 60 above the first [[runners]]: with less, the runner exits before credentials are removed"
 	}
-	return append(append(old[:len(old):len(old)], '\n'), block...), advice, nil
+	content = append(append(old[:len(old):len(old)], '\n'), block...)
+	var then config
+	if err := toml.Unmarshal(content, &then); err != nil || len(then.Runners) != len(now.Runners)+1 {
+		return nil, "", errors.New("it can get no [[runners]] at its end: begin each of its runners with a line [[runners]], and remove runners = [...]")
+	}
+	return content, advice, nil
 }

@@ -187,6 +187,7 @@ func TestParseTenant(t *testing.T) {
 		"name=a,protected=yes":        `unknown key "protected"`,
 		"name=A b,role=r,project=p":   "tenant name",
 		"name=a,role=r,project=p,ref": "ref has no value",
+		"role=r,project=p,name=" + strings.Repeat("a", 30): "choose a shorter name, or name a user by user=NAME",
 	} {
 		if got, err := setup.ParseTenant(text); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q: %+v, error %v, want %q", text, got, err, says)
@@ -198,7 +199,7 @@ func TestParseTenant(t *testing.T) {
 func TestDialogue(t *testing.T) {
 	t.Parallel()
 	input := strings.Join([]string{
-		"", "https://gitlab.example.com", "", "alpha", "", "", "", "", "alpha", "arn:aws:iam::111122223333:role/deploy-alpha",
+		"", "https://gitlab.example.com/", "", "alpha", "", "", "", "", "alpha", "arn:aws:iam::111122223333:role/deploy-alpha",
 		"acme/shop acme/infra/*", "main", "perhaps", "y", "n",
 	}, "\n") + "\n"
 	var out strings.Builder

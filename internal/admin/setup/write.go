@@ -6,13 +6,19 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // Write writes all files, or none: if one cannot be written, those that were are removed
-// again. Folders above them are made with mode 0755 and stay.
+// again. Folders above them are made with mode 0755 and stay. An interrupt meanwhile has no effect.
 func (p Plan) Write() error {
+	interrupts := make(chan os.Signal, 1)
+	signal.Notify(interrupts, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(interrupts)
 	temps := make([]string, 0, len(p.Files))
 	defer func() {
 		for _, temp := range temps {
@@ -73,6 +79,14 @@ func (f File) place(temp string) error {
 		if errors.Is(err, fs.ErrExist) {
 			return fmt.Errorf("%s is there already, and is never overwritten", f.Path)
 		}
+		return err
+	}
+	folder, err := os.Open(filepath.Dir(f.Path))
+	if err != nil {
+		return err
+	}
+	defer folder.Close() // and the lock of another rolecall init goes on
+	if err := unix.Flock(int(folder.Fd()), unix.LOCK_EX); err != nil {
 		return err
 	}
 	now, err := os.ReadFile(f.Path)
