@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -127,8 +129,17 @@ func (d call) exitCode(err error) int {
 		d.say("rolecall: %v\n", err)
 		return misasked
 	}
-	d.say("rolecall: error: %v\n", err)
+	d.say("rolecall: error: %v%s\n", err, asRoot(err))
 	return sick
+}
+
+// asRoot says to a user who lacks a right who has it.
+func asRoot(err error) string {
+	uid := os.Geteuid()
+	if uid == 0 || !errors.Is(err, fs.ErrPermission) {
+		return ""
+	}
+	return fmt.Sprintf("; you are user %d: run it as root, or as the user that runs GitLab Runner", uid)
 }
 
 // schemas returns the providers, to read a policy file.

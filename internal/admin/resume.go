@@ -30,14 +30,16 @@ func (d call) runResume(s suspending) error {
 		return fmt.Errorf("nothing is resumed, since the policy file names the audit log: %w", err)
 	}
 	var left suspension.List
-	err = s.Suspensions().Change(func(l suspension.List) (suspension.List, error) {
+	err = s.Suspensions().ChangeAfter(func(l suspension.List) (suspension.List, error) {
 		if left = l.Without(s.tenant); len(left) == len(l) {
-			return nil, fmt.Errorf("nothing is resumed: there is no suspension of %s", s.named())
+			return nil, fmt.Errorf("there is no suspension of %s", s.named())
 		}
-		return left, tellSuspended(policy, audit.Resumed, suspension.Suspension{Tenant: s.tenant, All: s.all, By: d.admin()})
+		return left, nil
+	}, func() error {
+		return tellSuspended(policy, audit.Resumed, suspension.Suspension{Tenant: s.tenant, All: s.all, By: d.admin()})
 	})
 	if err != nil {
-		return err
+		return fmt.Errorf("nothing is resumed: %w", err)
 	}
 	return d.printSuspended(s, "the suspension of "+s.named()+" has ended", left)
 }

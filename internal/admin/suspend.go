@@ -122,7 +122,7 @@ func (d call) runSuspend(s suspending) error {
 		return all, nil
 	})
 	if err != nil {
-		return err
+		return fmt.Errorf("nothing is suspended: %w", err)
 	}
 	if err := tellSuspended(policy, audit.Suspended, one); err != nil {
 		d.say("rolecall: warning: the suspension holds, and the audit log does not say so: %v\n", err)

@@ -26,6 +26,12 @@ const (
 // that has ended. If do fails, nothing changes. A file that cannot be read is not changed: who
 // suspends cannot know what is in it. Without suspensions there is no file.
 func (f File) Change(do func(List) (List, error)) error {
+	return f.ChangeAfter(do, func() error { return nil })
+}
+
+// ChangeAfter is Change, and calls before when the new list is on the disk, just before it counts.
+// If before fails, nothing changes.
+func (f File) ChangeAfter(do func(List) (List, error), before func() error) error {
 	dir := filepath.Dir(f.Path)
 	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) { //nolint:gosec // it holds no secret
 		return err
@@ -41,7 +47,7 @@ func (f File) Change(do func(List) (List, error)) error {
 	if err := lock(folder); err != nil {
 		return err
 	}
-	return f.change(folder, do)
+	return f.change(folder, do, before)
 }
 
 // lock locks a folder, until it is closed.
@@ -58,7 +64,7 @@ func lock(folder *os.File) error {
 }
 
 // change changes the file in the locked folder.
-func (f File) change(folder *os.File, do func(List) (List, error)) error {
+func (f File) change(folder *os.File, do func(List) (List, error), before func() error) error {
 	old, err := f.Read()
 	if err != nil {
 		return err
@@ -68,7 +74,7 @@ func (f File) change(folder *os.File, do func(List) (List, error)) error {
 	if err != nil {
 		return err
 	}
-	if err := f.put(next); err != nil {
+	if err := f.put(next, before); err != nil {
 		return err
 	}
 	if err := folder.Sync(); err != nil {
@@ -79,9 +85,12 @@ func (f File) change(folder *os.File, do func(List) (List, error)) error {
 }
 
 // put writes a list, or removes the file if the list is empty.
-func (f File) put(l List) error {
+func (f File) put(l List, before func() error) error {
 	if len(l) > 0 {
-		return f.write(l)
+		return f.write(l, before)
+	}
+	if err := before(); err != nil {
+		return err
 	}
 	if err := os.Remove(f.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -90,7 +99,7 @@ func (f File) put(l List) error {
 }
 
 // write writes a list to a new file, and puts that in the place of the old one.
-func (f File) write(l List) error {
+func (f File) write(l List, before func() error) error {
 	text, err := json.MarshalIndent(content{format, l}, "", "  ")
 	if err != nil {
 		return err
@@ -101,6 +110,9 @@ func (f File) write(l List) error {
 	}
 	_, err = made.Write(append(text, '\n'))
 	err = errors.Join(err, made.Chmod(0o644), made.Sync(), made.Close()) // the broker is not root
+	if err == nil {
+		err = before()
+	}
 	if err == nil {
 		err = os.Rename(made.Name(), f.Path)
 	}
