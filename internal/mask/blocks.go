@@ -7,6 +7,7 @@ const (
 	// cache; one of many is larger, so that few blocks of a text are in it by chance.
 	hashBits, maxHashBits = 17, 20
 	fewWindows            = 30 // that a table of hashBits has room for
+	pageLen               = 4096
 )
 
 // blockSet has the blocks that windows can have, in the text as it is, with line breaks, and
@@ -22,16 +23,21 @@ type blockSet struct {
 	spelled map[byte]spelled // of the characters that were asked for
 }
 
-// newBlockSet returns the blocks of windows.
+// newBlockSet returns the blocks of windows, which are sorted.
 func newBlockSet(windows [][]byte) blockSet {
 	bits := hashBits
 	for room := fewWindows; room < len(windows) && bits < maxHashBits; room *= 2 {
 		bits++
 	}
 	s := blockSet{bits: make([]uint32, 1<<(bits-5)), shift: 32 - bits, spelled: map[byte]spelled{}}
+	for i := 0; i < len(s.bits); i += pageLen / 4 {
+		s.bits[i] = 0 // a page that is read before it is written costs the kernel two faults
+	}
 	behind := newTexts()
+	var before []byte
 	for _, window := range windows {
-		s.enter(window, behind)
+		s.enter(window, shared(before, window), behind)
+		before = window
 	}
 	return s
 }
@@ -49,22 +55,46 @@ func (s *blockSet) of(c byte) spelled {
 	return all
 }
 
-// enter adds the blocks of a window.
-func (s *blockSet) enter(window []byte, behind *texts) {
+// shared returns with how many bytes both texts begin, if they have one length or a is empty.
+func shared(a, b []byte) int {
+	n := 0
+	for n < len(a) && a[n] == b[n] {
+		n++
+	}
+	return n
+}
+
+// enter adds the blocks of a window. Those within its first bytes are known.
+func (s *blockSet) enter(window []byte, known int, behind *texts) {
 	for i, c := range window {
 		s.early[c] |= 1 << min(i, lastPlace)
 	}
 	s.escapes = s.escapes || isEscapable(window[0])
-	for i := len(window) - 1; i >= 0; i-- {
-		tokens, most := s.of(window[i]), min(blockLen, len(window)-i)
-		if most == blockLen {
-			s.addTails(tokens, behind)
+	token, at := len(window), len(window) // the next character with tokens; behind is what stands from at on
+	for i := len(window) - 1; i > known-blockLen && i >= 0; i-- {
+		if isEscapable(window[i]) {
+			token = i
 		}
-		behind.prepend(window[i], tokens, most)
-		if most == blockLen {
-			s.add(block{}, behind.broken[blockLen])
+		switch whole := i+blockLen <= len(window); {
+		case whole && token < i+blockLen:
+			s.enterSpelled(window[i:i+blockLen], at-i, behind)
+			at = i
+		case whole:
+			s.enterPlain(newBlock(window[i:]).bits)
 		}
 	}
+}
+
+// enterSpelled adds the blocks of a block with tokens for its characters. Behind is what stands from its
+// character at on.
+func (s *blockSet) enterSpelled(text []byte, at int, behind *texts) {
+	for i := min(at, blockLen) - 1; i > 0; i-- {
+		behind.prepend(text[i], s.of(text[i]), blockLen-i)
+	}
+	tokens := s.of(text[0])
+	s.addTails(tokens, behind)
+	behind.prepend(text[0], tokens, blockLen)
+	s.add(block{}, behind.broken[blockLen])
 }
 
 // addTails adds the blocks that begin within a token.
@@ -77,9 +107,14 @@ func (s *blockSet) addTails(tokens spelled, behind *texts) {
 // add adds the blocks that begin with b and go on with one of rests.
 func (s *blockSet) add(b block, rests []uint32) {
 	for _, rest := range rests {
-		h := s.hash(b.then(rest))
-		s.bits[h>>5] |= 1 << (h & 31)
+		s.put(b.then(rest))
 	}
+}
+
+// put adds a block.
+func (s *blockSet) put(bits uint32) {
+	h := s.hash(bits)
+	s.bits[h>>5] |= 1 << (h & 31)
 }
 
 // hash returns the index of a block in the table.

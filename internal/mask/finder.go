@@ -46,6 +46,7 @@ func (f *Finder) Find(p []byte) bool {
 // time.
 func (f *Finder) markFound(at node) bool {
 	n, news := f.reader.needles, false
+	n.linkBeyond() // others may be completing whole
 	for at = n.longest(at); at != root; at = n.longest(n.fail[at]) {
 		for form, whole := range n.whole {
 			if whole == at && !f.found[n.owners[form]] {

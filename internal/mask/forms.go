@@ -189,7 +189,7 @@ func base64Forms(text string, add func([]byte)) {
 		first, end := (8*offset+5)/6, 8*len(padded)/6
 		encoded := base64.RawStdEncoding.AppendEncode(nil, padded)[first:end]
 		add(encoded)
-		if bytes.ContainsAny(encoded, "+/") {
+		if bytes.IndexByte(encoded, '+') >= 0 || bytes.IndexByte(encoded, '/') >= 0 {
 			add(base64.RawURLEncoding.AppendEncode(nil, padded)[first:end])
 		}
 	}

@@ -55,21 +55,30 @@ func TestMemoryOfDrops(t *testing.T) {
 	}
 }
 
-// TestShared writes a secret through many Writers that share Needles.
+// TestShared writes a secret through many Writers that share Needles, while Finders find a short secret by
+// them. The nodes beyond the gates are made meanwhile; "go test -race" sees what is shared then.
 func TestShared(t *testing.T) {
 	t.Parallel()
 	c := newCredentials()
-	needles := needlesOf(t, c.texts()...)
-	var group sync.WaitGroup
-	for i := range 8 {
-		group.Go(func() {
-			var out bytes.Buffer
-			w := mask.NewWriter(&out, needles)
-			_, _ = fmt.Fprint(w, c.jwt[:1999], c.session, i)
-			if w.Close() != nil || out.String() != fmt.Sprint(c.jwt[:1999], mask.Masked, i) {
-				t.Errorf("Writer %d wrote %q", i, &out)
-			}
-		})
+	for range 10 {
+		needles := needlesOf(t, append(c.texts(), "hunter12")...)
+		var group sync.WaitGroup
+		for i := range 4 {
+			group.Go(func() {
+				var out bytes.Buffer
+				w := mask.NewWriter(&out, needles)
+				_, _ = fmt.Fprint(w, c.jwt[:1999], c.session, i)
+				if w.Close() != nil || out.String() != fmt.Sprint(c.jwt[:1999], mask.Masked, i) {
+					t.Errorf("Writer %d wrote %q", i, &out)
+				}
+			})
+			group.Go(func() {
+				f := mask.NewFinder(needles)
+				if !f.Find([]byte("a hunter12")) || !f.Found()[len(f.Found())-1] || f.Find([]byte(c.jwt[:1999])) {
+					t.Errorf("Finder %d has found %v", i, f.Found())
+				}
+			})
+		}
+		group.Wait()
 	}
-	group.Wait()
 }

@@ -1,6 +1,7 @@
 package mask
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -29,7 +30,6 @@ const maxStride = 64 // keeps the table sparse
 // be a form.
 type Needles struct {
 	*trie
-	forms  [][]byte
 	owners []int // by form: the position of its secret
 	// stride is the number of blocks in a window. The window of a form is its first bytes,
 	// and has the same length for all forms.
@@ -105,7 +105,7 @@ func (n *Needles) withForms(forms [][]byte, owners []int) *Needles {
 // newNeedles returns Needles that find forms. Each form must have at least blockLen bytes.
 // For each form, owners has the position of its secret, in ascending order.
 func newNeedles(forms [][]byte, owners []int) *Needles {
-	n := &Needles{trie: newTrie(forms), forms: forms, owners: owners, stride: maxStride}
+	n := &Needles{trie: newTrie(forms), owners: owners, stride: maxStride}
 	for _, form := range forms {
 		n.stride = min(n.stride, len(form)-blockLen+1)
 	}
@@ -113,17 +113,14 @@ func newNeedles(forms [][]byte, owners []int) *Needles {
 	return n
 }
 
-// windowsOf returns the first bytes of forms, of a length, each once.
+// windowsOf returns the first bytes of forms, of a length, each once and sorted.
 func windowsOf(forms [][]byte, length int) [][]byte {
-	var windows [][]byte
-	known := make(map[string]bool, len(forms))
-	for _, form := range forms {
-		if window := form[:length]; !known[string(window)] {
-			known[string(window)] = true
-			windows = append(windows, window)
-		}
+	windows := make([][]byte, len(forms))
+	for i, form := range forms {
+		windows[i] = form[:length]
 	}
-	return windows
+	slices.SortFunc(windows, bytes.Compare)
+	return slices.CompactFunc(windows, bytes.Equal)
 }
 
 // nextStart returns the first index in data, from i on, at which a form may begin, and

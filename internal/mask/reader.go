@@ -16,7 +16,7 @@ type reader struct {
 	base    int64 // offset of the first byte of the piece
 	mark    int   // index in the piece of the next escape sequence that matters, or before
 	at      node  // stands for the longest end of the text that begins a form
-	chain   int   // index of the chain of at, or of an earlier node
+	chain   chain // of at, or of an earlier node
 	apart   bool  // plain is not in the same node, or not for the same bytes
 	plain   plain
 	hits    []hit // which next has found
@@ -183,7 +183,7 @@ func (r *reader) close(end int64) {
 func (r *reader) begun(end int64) int64 {
 	n, p := r.needles, &r.plain
 	r.chain = n.chainOf(r.at, r.chain)
-	first := end - int64(n.chains[r.chain].depth(r.at))
+	first := end - int64(r.chain.depth(r.at))
 	switch {
 	case !r.apart:
 	case p.at != root:
@@ -199,7 +199,7 @@ func (r *reader) begun(end int64) int64 {
 // are those in it.
 func (r *reader) use(needles *Needles, end int64) {
 	read, seen := r.needles.prefix(r.at), r.needles.prefix(r.plain.at)
-	r.needles, r.at, r.chain, r.hits = needles, root, 0, r.hits[:0]
+	r.needles, r.at, r.chain, r.hits = needles, root, chain{}, r.hits[:0]
 	for i, c := range read {
 		if r.at = needles.next(r.at, c); needles.endsAt(r.at) {
 			r.addHit(end - int64(len(read)-i-1))

@@ -12,7 +12,7 @@ type block struct {
 }
 
 // newBlock returns as much of text as a block has room for.
-func newBlock(text string) block {
+func newBlock[T string | []byte](text T) block {
 	var b block
 	for b.n < min(len(text), blockLen) {
 		b.bits |= uint32(text[b.n]) << (8 * b.n)
@@ -23,6 +23,9 @@ func newBlock(text string) block {
 
 // then returns b with rest behind it. What a block has no room for is left out.
 func (b block) then(rest uint32) uint32 { return b.bits | rest<<(8*b.n) }
+
+// key returns a number that no other block has.
+func (b block) key() uint64 { return uint64(b.bits)<<8 | uint64(b.n) } //nolint:gosec // n is small
 
 // spelled is what blocks can have of the tokens for a character, each once.
 type spelled struct {
@@ -50,7 +53,7 @@ func newSpelled(tokens []string) spelled {
 
 // once returns blocks without repeats.
 func once(blocks []block) []block {
-	slices.SortFunc(blocks, func(a, b block) int { return cmp.Or(cmp.Compare(a.bits, b.bits), cmp.Compare(a.n, b.n)) })
+	slices.SortFunc(blocks, func(a, b block) int { return cmp.Compare(a.key(), b.key()) })
 	return slices.Compact(blocks)
 }
 

@@ -15,13 +15,13 @@ const (
 	ends     = 1 << (8 + iota) // a form ends at this node
 	enters   = 1 << (8 + iota) // a form ends at the next node
 	forks    = 1 << (8 + iota) // there are edges to other nodes
-	gate     = 1 << (8 + iota) // linkBeyond must be called before this node's edges are used
+	gate     = 1 << (8 + iota) // linkBeyond must be called before this node's edges are used; forks is set, too
 	token    = 1 << (8 + iota) // a token can begin with the byte of the edge to the next node
 	complete = 1 << (8 + iota) // a form is the path to this node
 )
 
 // gateDepth is the length of the prefixes whose nodes are gates, in bytes. A text that is
-// not a secret rarely has such a prefix, so few processes must link the many nodes
+// not a secret rarely has such a prefix, so few processes must make the many nodes
 // beyond the gates.
 const gateDepth = 12
 
@@ -29,19 +29,30 @@ const gateDepth = 12
 // node for the longest suffix of the text that is a prefix of a form. Nearly all nodes
 // have only one child, with the next number. These chains make the automaton small and
 // fast.
+//
+// The nodes up to the gates have the lowest numbers. So they are in few pages of memory, and
+// those of the others are not touched before linkBeyond has made them.
 type trie struct {
+	forms [][]byte
 	// edge holds for each node the byte of the edge to the next node, and flags. In most
 	// nodes no flag is set.
-	edge   []uint16
-	fail   []node       // for each node: the node of its longest proper suffix
+	edge  []uint16
+	fail  []node    // for each node: the node of its longest proper suffix
+	first [256]node // the edges of the root
+	whole []node    // for each form: the node that stands for the whole form; linkBeyond completes it
+	near  branches  // between the nodes up to the gates
+	far   branches  // from the gates on
+	split node      // the first node beyond the gates
+	gates []node
+	// beyond makes the nodes beyond the gates, and links them.
+	beyond sync.Once
+}
+
+// branches are chains of nodes, and the edges to them.
+type branches struct {
 	fork   map[node]int // for each node with forks: the index of the first in forked
-	forked []fork       // the edges to other nodes than the next one
-	first  [256]node    // the edges of the root
-	whole  []node       // for each form: the node that stands for the whole form
+	forked []fork       // the edges to other nodes than the next one; index 0 means none
 	chains []chain      // sorted by first node
-	// frontier holds the children of the gates. beyond links them and the nodes below.
-	frontier []node
-	beyond   sync.Once
 }
 
 // fork is an edge to another node than the next one.
@@ -64,61 +75,88 @@ func newTrie(forms [][]byte) *trie {
 		size += len(form)
 	}
 	t := &trie{
-		edge:   make([]uint16, size),
-		fail:   make([]node, size),
-		fork:   make(map[node]int, len(forms)),
-		forked: make([]fork, 1), // index 0 means none
-		chains: []chain{{root, root + 1, 0}},
+		forms: forms,
+		edge:  make([]uint16, size),
+		fail:  make([]node, size),
+		whole: make([]node, len(forms)),
+		near:  branches{map[node]int{}, make([]fork, 1), []chain{{root, root + 1, 0}}},
+		far:   branches{map[node]int{}, make([]fork, 1), nil},
+		split: root + 1,
 	}
 	t.edge[root] = none | forks
-	end := root + 1
-	for _, form := range forms {
-		end = t.insert(form, end)
+	for i, form := range forms {
+		t.insertShort(i, form)
 	}
 	t.linkShort()
 	return t
 }
 
-// insert adds form. Its new nodes have numbers from end on. It returns the number after them.
-func (t *trie) insert(form []byte, end node) node {
+// insertShort adds the nodes of a form up to its gate.
+func (t *trie) insertShort(i int, form []byte) {
+	short := form[:min(len(form), gateDepth)]
+	at, end := t.insert(&t.near, short, t.split)
+	if t.split = end; len(form) == len(short) {
+		t.complete(i, at)
+		return
+	}
+	t.edge[at] |= gate | forks
+}
+
+// complete notes that a node stands for a whole form.
+func (t *trie) complete(form int, at node) {
+	t.edge[at] |= ends | complete
+	t.whole[form] = at
+}
+
+// insert adds text. Its new nodes have numbers from end on, and their branches are those of to. It
+// returns the node that stands for text, and the number after the new nodes.
+func (t *trie) insert(to *branches, text []byte, end node) (node, node) {
 	at, depth := root, 0
-	for depth < len(form) {
-		next := t.child(at, form[depth])
+	for depth < len(text) {
+		next := t.child(at, text[depth])
 		if next == root {
 			break
 		}
 		at = next
 		depth++
 	}
-	if rest := form[depth:]; len(rest) > 0 {
-		t.branch(at, rest[0], end)
-		first := end
-		for _, c := range rest[1:] {
-			t.edge[end] = uint16(c)
-			if isSpecial(c) {
-				t.edge[end] |= token
-			}
-			end++
-		}
-		t.edge[end] = none
-		at = end
-		end++
-		t.chains = append(t.chains, chain{first, end, depth + 1})
+	rest := text[depth:]
+	if len(rest) == 0 {
+		return at, end
 	}
-	t.edge[at] |= ends | complete
-	t.whole = append(t.whole, at)
-	return end
+	t.branch(to, at, rest[0], end)
+	first := end
+	for _, c := range rest[1:] {
+		t.edge[end] = uint16(c)
+		if isSpecial(c) {
+			t.edge[end] |= token
+		}
+		end++
+	}
+	t.edge[end] = none
+	to.chains = append(to.chains, chain{first, end + 1, depth + 1})
+	return end, end + 1
 }
 
 // branch adds an edge for c from a node to to, the first node of a new chain.
-func (t *trie) branch(from node, c byte, to node) {
+func (t *trie) branch(of *branches, from node, c byte, to node) {
 	if from == root {
 		t.first[c] = to
 		return
 	}
-	t.forked = append(t.forked, fork{c, to, t.fork[from]})
-	t.fork[from] = len(t.forked) - 1
-	t.edge[from] |= forks
+	of.forked = append(of.forked, fork{c, to, of.fork[from]})
+	of.fork[from] = len(of.forked) - 1
+	if t.edge[from]&gate == 0 { // a gate has the flag, and others may be reading it
+		t.edge[from] |= forks
+	}
+}
+
+// forksOf returns where the forks of a node with that edge are.
+func (t *trie) forksOf(at node, edge uint16) *branches {
+	if at < t.split && edge&gate == 0 {
+		return &t.near
+	}
+	return &t.far
 }
 
 // child returns the child of a node for c, and the root if there is none.
@@ -131,9 +169,10 @@ func (t *trie) child(of node, c byte) node {
 		return of + 1
 	}
 	if edge&forks != 0 {
-		for i := t.fork[of]; i != 0; i = t.forked[i].next {
-			if t.forked[i].label == c {
-				return t.forked[i].to
+		b := t.forksOf(of, edge)
+		for i := b.fork[of]; i != 0; i = b.forked[i].next {
+			if b.forked[i].label == c {
+				return b.forked[i].to
 			}
 		}
 	}
@@ -150,69 +189,6 @@ func (t *trie) after(at node, c byte) node {
 	}
 }
 
-// linkShort links all nodes up to the children of the gates.
-func (t *trie) linkShort() {
-	for _, child := range t.first {
-		if child != root {
-			t.frontier = append(t.frontier, child)
-		}
-	}
-	var next []node
-	for depth := 1; depth <= gateDepth && len(t.frontier) > 0; depth++ {
-		next = t.linkLevel(t.frontier, next[:0])
-		if depth == gateDepth {
-			for _, at := range t.frontier {
-				t.edge[at] |= gate
-			}
-		}
-		t.frontier, next = next, t.frontier
-	}
-}
-
-// linkBeyond links the nodes beyond the gates, once. It changes no node that a reader
-// uses before it has passed a gate.
-func (t *trie) linkBeyond() {
-	t.beyond.Do(func() {
-		var next []node
-		for len(t.frontier) > 0 {
-			next = t.linkLevel(t.frontier, next[:0])
-			t.frontier, next = next, t.frontier
-		}
-	})
-}
-
-// linkLevel links the children of level, the nodes of one depth, and appends them to
-// next. The nodes of smaller depths must be linked already.
-func (t *trie) linkLevel(level, next []node) []node {
-	for _, at := range level {
-		edge := t.edge[at]
-		if edge&none == 0 {
-			t.linkChild(at, byte(edge&0xff), at+1)
-			next = append(next, at+1)
-		}
-		if edge&forks == 0 {
-			continue
-		}
-		for i := t.fork[at]; i != 0; i = t.forked[i].next {
-			t.linkChild(at, t.forked[i].label, t.forked[i].to)
-			next = append(next, t.forked[i].to)
-		}
-	}
-	return next
-}
-
-// linkChild sets the fail link of the child of a node for c, and marks the forms that end there.
-func (t *trie) linkChild(of node, c byte, child node) {
-	fail := t.after(t.fail[of], c)
-	t.fail[child] = fail
-	if t.edge[child]&ends == 0 && t.edge[fail]&ends != 0 {
-		t.edge[child] |= ends
-	}
-	if t.edge[child]&ends != 0 && child == of+1 {
-		t.edge[of] |= enters
-	}
-}
-
 // longest returns the node of the longest form that ends at a node, and the root if none does.
 func (t *trie) longest(at node) node {
 	for at != root && t.edge[at]&complete == 0 {
@@ -221,25 +197,29 @@ func (t *trie) longest(at node) node {
 	return at
 }
 
-// chainOf returns the index in chains of the chain with a node. It tries guess first:
-// usually the text has continued in the same chain.
-func (t *trie) chainOf(at node, guess int) int {
-	if c := t.chains[guess]; c.first <= at && at < c.end {
+// chainOf returns the chain with a node. It tries guess first: usually the text has continued in the
+// same chain.
+func (t *trie) chainOf(at node, guess chain) chain {
+	if guess.first <= at && at < guess.end {
 		return guess
 	}
-	low, high := 0, len(t.chains)
+	chains := t.near.chains
+	if at >= t.split {
+		chains = t.far.chains
+	}
+	low, high := 0, len(chains)
 	for high-low > 1 {
-		if middle := (low + high) / 2; t.chains[middle].first <= at {
+		if middle := (low + high) / 2; chains[middle].first <= at {
 			low = middle
 		} else {
 			high = middle
 		}
 	}
-	return low
+	return chains[low]
 }
 
 // depth returns the length of the prefix of a node in the chain, in bytes.
 func (c chain) depth(at node) int { return c.start + int(at-c.first) }
 
 // depth returns the length of the prefix of a node, in bytes.
-func (t *trie) depth(at node) int { return t.chains[t.chainOf(at, 0)].depth(at) }
+func (t *trie) depth(at node) int { return t.chainOf(at, chain{}).depth(at) }
