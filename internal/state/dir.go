@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -217,9 +218,13 @@ func (d dir) read(name string, limit int64) ([]byte, error) {
 	if int(owner) != os.Geteuid() {
 		return nil, foreignError{f.Name(), owner}
 	}
-	content, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && int64(len(content)) > limit {
+	var content bytes.Buffer
+	if info, err := f.Stat(); err == nil {
+		content.Grow(int(min(info.Size(), limit)) + bytes.MinRead) // nothing is copied while it is read
+	}
+	_, err = content.ReadFrom(io.LimitReader(f, limit+1))
+	if err == nil && int64(content.Len()) > limit {
 		err = d.errorf(name, fmt.Errorf("larger than %d bytes", limit))
 	}
-	return content, err
+	return content.Bytes(), err
 }
