@@ -49,10 +49,21 @@ func (s Set) Check() error {
 			return err
 		}
 	}
-	if len(s.EnvFile()) > MaxFile {
+	if s.envSize() > MaxFile && len(s.EnvFile()) > MaxFile {
 		return fmt.Errorf("the env file is larger than %d bytes", MaxFile)
 	}
 	return nil
+}
+
+// envSize returns the length of the lines of all variables, also of those that are not in the env file.
+func (s Set) envSize() int {
+	size := 0
+	for _, c := range s {
+		for _, v := range c.Env {
+			size += len(v.Name) + len("=") + len(v.Value.Reveal()) + len("\n")
+		}
+	}
+	return size
 }
 
 // check checks one credential. The function once fails if it was called before with the

@@ -167,6 +167,12 @@ func TestCheckRefusesTwice(t *testing.T) {
 			t.Errorf("error %v, want %q", err, want)
 		}
 	}
+	for i := range many.Env[:2] {
+		many.Env[i].Value = mask.NewSecret(strings.Repeat("x y ", 4<<10))
+	}
+	if err := (creds.Set{many}).Check(); err != nil {
+		t.Errorf("a variable that is not in the env file counts: %v", err)
+	}
 	twice := creds.Set{first()}
 	twice[0].Files[0].Variables[1] = "CLOUD_ID"
 	if err := twice.In(func(name string) string { return name }).Check(); err == nil || err.Error() != "variable CLOUD_ID occurs twice" {
