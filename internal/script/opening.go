@@ -23,20 +23,34 @@ func (s Script) opening() string {
 	if len(s.Unset)+len(s.Set) == 0 {
 		return ""
 	}
-	var unset, set strings.Builder
+	var text strings.Builder
+	text.Grow(s.openingSize())
+	text.WriteString(`{ set -- "${-//[!xv]/}"; set +xv +o history; } 2>/dev/null` + "\nunset -v")
 	for _, name := range s.Unset {
 		if prefix, all := strings.CutSuffix(name, "*"); all {
 			name = `"${!` + prefix + `@}"`
 		}
-		unset.WriteString(" " + name)
+		text.WriteString(" " + name)
 	}
+	text.WriteString(" && export")
 	for _, entry := range s.Set {
 		name, value, _ := strings.Cut(entry, "=")
-		set.WriteString(" " + name + "=" + Quote(value))
+		text.WriteString(" " + name + "=")
+		text.WriteString(Quote(value))
 	}
-	return `{ set -- "${-//[!xv]/}"; set +xv +o history; } 2>/dev/null` + "\n" +
-		`unset -v` + unset.String() + ` && export` + set.String() + ` >/dev/null || { (exit); exit 1; }` + "\n" +
-		`set ${1:+"-$1"} --` + "\n"
+	text.WriteString(` >/dev/null || { (exit); exit 1; }` + "\n" + `set ${1:+"-$1"} --` + "\n")
+	return text.String()
+}
+
+// openingSize returns how long the opening is, or somewhat less or more.
+func (s Script) openingSize() int {
+	size := 256
+	for _, entries := range [][]string{s.Unset, s.Set} {
+		for _, entry := range entries {
+			size += len(entry) + len(" ''")
+		}
+	}
+	return size
 }
 
 // Quote returns the word of a shell that has the value.
