@@ -133,10 +133,36 @@ func TestFullDisk(t *testing.T) {
 			t.Errorf("%q: %+v, %v left, %v", args, got, entries, err)
 		}
 	}
+	policy, cases := w.write(t, "rolecall.toml", []byte(w.policy)), w.write(t, "cases.toml", []byte("[[case]]\nname = \"x\"\nproject = \"acme/deploy\"\nref = \"main\"\nexpect = \"alpha\"\n"))
+	kit.Must(t, os.Mkdir(disk+"/111122223333", 0o700))
+	kit.Must(t, os.Link(disk+"/mine", disk+"/111122223333/rolecall.tf")) // a file that is replaced
+	for _, args := range [][]string{{"trust-policy", "--all", "--account", "111122223333", "--format", "terraform", "--out-dir", disk}, {"test", cases, "--junit", disk + "/file"}} {
+		got := run("", append(args, "--config", policy)...)
+		entries, _ := filepath.Glob(disk + "/*/*")
+		mine, _ := os.ReadFile(disk + "/111122223333/rolecall.tf")
+		left, _ := os.ReadDir(disk)
+		if got.code != 1 || !strings.Contains(got.errors, syscall.ENOSPC.Error()) || len(entries) != 1 || len(left) != 2 || string(mine) != "x" {
+			t.Errorf("%q: %+v, %q and %v left, with %q", args, got, entries, left, mine)
+		}
+	}
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	kit.Must(t, err)
 	defer full.Close()
 	if code := runTo(full, append([]string{"report", "--html"}, flags...)...); code != 1 {
 		t.Errorf("exit code %d", code)
+	}
+}
+
+// TestNoFile: a device or a link is not replaced by a file.
+func TestNoFile(t *testing.T) {
+	t.Parallel()
+	w, flags := reported(t)
+	link := filepath.Join(w.dir, "link")
+	kit.Must(t, os.Symlink("/dev/null", link))
+	for _, args := range [][]string{{"report", "--force", "--html", link}, {"bundle", "--force", "--output", link}} {
+		got := run("", append(args, flags...)...)
+		if target, err := os.Readlink(link); got.code != 1 || !strings.Contains(got.errors, link+" is no regular file, and is left unchanged") || target != "/dev/null" || err != nil {
+			t.Errorf("%q: %+v, %q, %v", args, got, target, err)
+		}
 	}
 }

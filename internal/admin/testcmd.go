@@ -65,7 +65,7 @@ func (d call) runTest(policyFile, file, junit string, asJSON bool) error {
 	result := d.testAll(policy, table)
 	result.file = file
 	if junit != "" {
-		if err := os.WriteFile(junit, cases.JUnit(file, result.Cases), 0o644); err != nil { //nolint:gosec // a report, for all to read
+		if err := writeOpen(junit, cases.JUnit(file, result.Cases)); err != nil {
 			return err
 		}
 	}

@@ -38,6 +38,8 @@ func (a asked) check() error {
 		return fmt.Errorf("--format %.40q: want json, terraform or cloudformation", a.format)
 	case a.terraform && a.format != "" && a.format != inTerraform:
 		return errors.New("--terraform and --format contradict each other")
+	case a.all && a.outDir == "" && a.asJSON && (a.terraform || !slices.Contains([]string{"", inJSON}, a.format)):
+		return errors.New("--json and --format contradict each other")
 	case !a.all && (a.account != "" || a.outDir != "" || a.format == inCloudFormation):
 		return errors.New("--account, --out-dir and --format cloudformation go with --all")
 	}
@@ -86,6 +88,7 @@ func (d call) printPlan(plan trust.Plan, format string) error {
 
 // writePlan writes a plan to files, in a folder for each account, and names them.
 func (d call) writePlan(plan trust.Plan, a asked) error {
+	paths := []string{}
 	for _, account := range plan.Accounts {
 		one := trust.Plan{Issuer: plan.Issuer, Accounts: []trust.Account{account}}
 		files := map[string][]byte{}
@@ -99,28 +102,31 @@ func (d call) writePlan(plan trust.Plan, a asked) error {
 				files[r.ARN.Name()+".trust.json"] = r.TrustPolicy()
 			}
 		}
-		if err := d.writeFiles(filepath.Join(a.outDir, account.ID), files); err != nil {
+		written, err := writeFiles(filepath.Join(a.outDir, account.ID), files)
+		paths = append(paths, written...)
+		if err != nil {
 			return err
 		}
 	}
-	return nil
+	return d.print(struct {
+		Files []string `json:"files"`
+	}{paths}, strings.Join(paths, "\n")+"\n", a.asJSON)
 }
 
-// writeFiles writes files to a folder, and prints their names.
-func (d call) writeFiles(dir string, files map[string][]byte) error {
+// writeFiles writes files to a folder, and returns their paths.
+func writeFiles(dir string, files map[string][]byte) ([]string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // no secrets: whoever sets up AWS reads them
-		return err
+		return nil, err
 	}
+	var paths []string
 	for _, name := range sortedNames(files) {
 		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, files[name], 0o644); err != nil { //nolint:gosec // as above
-			return err
+		if err := writeOpen(path, files[name]); err != nil {
+			return paths, err
 		}
-		if err := d.print(nil, path+"\n", false); err != nil {
-			return err
-		}
+		paths = append(paths, path)
 	}
-	return nil
+	return paths, nil
 }
 
 // sortedNames returns the names of files, sorted.
