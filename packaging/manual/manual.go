@@ -19,7 +19,6 @@ type Pages map[string][]byte
 // Admin adds the pages and completions of a program of cobra, which is for admins.
 func (p Pages) Admin(root *cobra.Command, version string, when time.Time) error {
 	root.DisableAutoGenTag = true
-	root.InitDefaultCompletionCmd()
 	if err := p.commands(root, &doc.GenManHeader{Section: "1", Date: &when, Source: version, Manual: "rolecall"}); err != nil {
 		return err
 	}
@@ -28,7 +27,7 @@ func (p Pages) Admin(root *cobra.Command, version string, when time.Time) error 
 
 // commands adds the page of a command, and those of the commands below it.
 func (p Pages) commands(c *cobra.Command, header *doc.GenManHeader) error {
-	if c.HasParent() && (!c.IsAvailableCommand() || c.Name() == "completion") {
+	if c.HasParent() && !c.IsAvailableCommand() {
 		return nil
 	}
 	name := strings.ReplaceAll(c.CommandPath(), " ", "-")
