@@ -74,6 +74,9 @@ func TestHelp(t *testing.T) {
 		if got.code != 0 || got.errors != "" || !strings.Contains(got.out, "Usage:\n  rolecall "+c.Name()) {
 			t.Errorf("%s: %+v", c.Name(), got)
 		}
+		if c.Name() != "check" && c.Name() != "" && !strings.HasPrefix(got.out, c.Name()+" ") {
+			t.Errorf("the help of %s begins with\n%.100s", c.Name(), got.out)
+		}
 		for line := range strings.Lines(got.out) {
 			if len(line) > 101 || strings.Contains(line, "[command]") || line != strings.TrimRight(line, " \n")+"\n" {
 				t.Errorf("%s: %q", c.Name(), line)

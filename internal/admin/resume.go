@@ -20,6 +20,7 @@ func (d call) resume() *cobra.Command {
 	c := d.suspendCommand("resume", "end the suspension of a tenant", new(suspending), d.runResume)
 	c.Long = `resume ends the suspension of a tenant, or with --all the one of all tenants. Tenants that were
 suspended by their names stay so.`
+	c.Flags().Lookup("all").Usage = "end the suspension that suspend --all has begun"
 	return c
 }
 

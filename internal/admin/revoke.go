@@ -22,9 +22,10 @@ type recalled struct {
 func (d call) revoke() *cobra.Command {
 	var r recalled
 	c := newCommand("revoke", "print the policies that end a tenant's sessions in AWS", func() error { return d.runRevoke(r) })
-	c.Long = `Print the policies that end the sessions of a tenant's roles in AWS, and how to set them. STS cannot
-revoke a session: a policy of the role denies everything to sessions that are older than a time.
-This command changes nothing and asks no server.`
+	c.Long = `revoke prints the policies that end the sessions of a tenant's roles in AWS, and how to set them.
+STS cannot revoke a session: a policy of the role denies everything to sessions that are older than
+a time. It changes nothing and asks no server.`
+	c.Example = "  rolecall revoke --tenant alpha"
 	set := c.Flags()
 	r.policy, r.asJSON = policyFlag(c), jsonFlag(c)
 	set.StringVar(&r.tenant, "tenant", "", "`NAME` of the tenant")
