@@ -37,8 +37,8 @@ func (d call) test() *cobra.Command {
 	var asJSON *bool
 	c := newCommand("test CASES", "compare what a policy file decides about a table of jobs with what is expected", nil)
 	c.Long = `test decides about each job of a table, as the stages do, and compares. It needs no root and no host
-with a runner. The exit code is 0 if all is as expected, 1 if not or if the policy file is wrong, and
-2 if the command line or the table is wrong.`
+with a runner. The exit code is 0 if all is as expected, 1 if not or if the policy file is wrong,
+and 2 if the command line or the table is wrong.`
 	c.Example = "  rolecall test --config rolecall.toml --junit policy.xml cases.toml"
 	c.Args = func(_ *cobra.Command, args []string) error {
 		if len(args) != 1 {
