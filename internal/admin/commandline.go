@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
 )
 
 // usage is the template of the text about a command line. Its lines have at most width columns.
@@ -31,7 +32,7 @@ func (d call) furnish(root *cobra.Command) {
 	root.SetUsageTemplate(usage)
 	root.SetFlagErrorFunc(wrongFlag)
 	root.SetHelpCommand(help())
-	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return noEmptyPaths(c.Flags()) }
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return checkPaths(c.Flags()) }
 	root.AddCommand(completion())
 	for _, c := range root.Commands() {
 		if c.Name() != "init" && c.Flags().Lookup("tenant") != nil { // init takes a tenant that is new
@@ -57,13 +58,17 @@ func wrongFlag(c *cobra.Command, err error) error {
 	return usageError{fmt.Errorf("--%s is %.80q: %s", invalid.GetFlag().Name, invalid.GetValue(), why)}
 }
 
-// noEmptyPaths fails if a flag names a file by an empty text, as scripts do whose variable is not
-// set: the file that is used without the flag is not meant.
-func noEmptyPaths(set *pflag.FlagSet) (err error) {
+// checkPaths fails if a flag names a file by an empty text, as scripts do whose variable is not
+// set: the file that is used without the flag is not meant. Nor is a path longer than the kernel
+// takes.
+func checkPaths(set *pflag.FlagSet) (err error) {
 	set.Visit(func(f *pflag.Flag) {
-		kind, _ := pflag.UnquoteUsage(f)
-		if f.Value.String() == "" && f.Name != "drop-in" && (kind == "FILE" || kind == "FOLDER") {
+		switch kind, _ := pflag.UnquoteUsage(f); {
+		case kind != "FILE" && kind != "FOLDER":
+		case f.Value.String() == "" && f.Name != "drop-in":
 			err = usageError{fmt.Errorf("--%s has an empty value: name a path, or leave the flag out", f.Name)}
+		case len(f.Value.String()) >= unix.PathMax:
+			err = usageError{fmt.Errorf("--%s is %.80q and more: no path is so long", f.Name, f.Value)}
 		}
 	})
 	return err

@@ -39,7 +39,7 @@ func TestMistakes(t *testing.T) {
 		}
 	}
 	long := strings.Repeat("x", 1<<16)
-	for _, args := range [][]string{{long}, {"--" + long}, {"check", "--json=" + long}, {"check", long}, {"help", long}, {"completion", long}, {"suspend", long, "--config", w.dir}, {"job", long, "--log", w.dir + "/none"}} {
+	for _, args := range [][]string{{long}, {"--" + long}, {"check", "--json=" + long}, {"check", long}, {"help", long}, {"completion", long}, {"suspend", long, "--config", w.dir}, {"job", long, "--log", w.dir + "/none"}, {"check", "--config", "/" + long}, {"init", "--config", "/" + long}, {"init", "--gitlab", "https://" + long, "--tenant", deploys, "--drop-in", ""}} {
 		if got := run("", args...); got.code == 0 || len(got.errors) > 1000 {
 			t.Errorf("%.20q: exit code %d, an error of %d bytes", args, got.code, len(got.errors))
 		}

@@ -107,6 +107,8 @@ func (a Answers) Check() error {
 	switch {
 	case err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http"):
 		return fmt.Errorf("the URL of GitLab is %.80q: want one such as https://gitlab.example.com", a.Issuer)
+	case max(len(a.Issuer), len(a.Audience), len(a.Runner)) > maxText:
+		return fmt.Errorf("the URL of GitLab, the audience or the runner's name is longer than %d characters", maxText)
 	case len(a.Tenants) == 0:
 		return errors.New("there is no tenant: name at least one")
 	case len(a.Token) > maxToken || strings.ContainsFunc(a.Token, foreign):
@@ -121,6 +123,9 @@ func (a Answers) Check() error {
 	}
 	return nil
 }
+
+// maxText bounds the length of an answer, in bytes.
+const maxText = 1000
 
 // maxToken bounds the length of a runner's token, in bytes.
 const maxToken = 1000

@@ -103,6 +103,9 @@ func TestAnswers(t *testing.T) {
 		"an escape":       {func(a *setup.Answers) { a.Token = "glrt\x1b[2J" }, "no token has"},
 		"quotes":          {func(a *setup.Answers) { a.Token = `"glrt-1"` }, "no token has"},
 		"another file":    {func(a *setup.Answers) { a.Token = strings.Repeat("x", 1001) }, "no token has"},
+		"a long URL":      {func(a *setup.Answers) { a.Issuer = "https://" + strings.Repeat("x", 1000) }, "longer than 1000 characters"},
+		"a long audience": {func(a *setup.Answers) { a.Audience = strings.Repeat("x", 1001) }, "longer than 1000 characters"},
+		"a long name":     {func(a *setup.Answers) { a.Runner = strings.Repeat("x", 1001) }, "longer than 1000 characters"},
 		"no name":         {func(a *setup.Answers) { a.Runner = "" }, `the runner's name is ""`},
 		"a name of signs": {func(a *setup.Answers) { a.Runner = "r\x1b[2J" }, `the runner's name is "r\x1b[2J"`},
 	} {
