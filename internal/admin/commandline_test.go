@@ -29,9 +29,10 @@ func TestMistakes(t *testing.T) {
 		"suspend --all --until noon": `--until is "noon": want a time such as`,
 		"check --config=":            "--config has an empty value",
 		"who x --log=":               "--log has an empty value",
-		"init --state=":              "--state has an empty value",
-		"check --\x1b[2J\u202e":      `--\x1b[2J\u202e; rolecall check`,
-		"who x --config /\x1b[2J":    `/\x1b[2J`,
+		"check --config /" + strings.Repeat("x", 4096): "and more: no path is so long",
+		"init --state=":           "--state has an empty value",
+		"check --\x1b[2J\u202e":   `--\x1b[2J\u202e; rolecall check`,
+		"who x --config /\x1b[2J": `/\x1b[2J`,
 	} {
 		got := run("", strings.Fields(args)...)
 		if want := 2; got.code != want && !strings.HasPrefix(args, "who x --config") || got.out != "" || !strings.Contains(got.errors, says) || strings.ContainsAny(got.errors, "\x1b\u202e\u009b") {
