@@ -25,6 +25,7 @@ const (
 	healthy  = 0
 	sick     = 1
 	misasked = 2
+	doubtful = 3 // of check alone: there is something to look at, and nothing to fix
 )
 
 // errSick says that a problem was found and has been printed.
@@ -54,9 +55,10 @@ type call struct {
 // Main runs the program as the main function of the process and exits.
 func (p Program) Main() { process.Exit(p.Serve) }
 
-// Serve runs the command line args, which lacks the program's name. Of environ it
-// reads SUDO_USER alone. It returns the exit code: 0 if nothing is wrong, 1 if something is wrong, 2
-// if the command line is wrong.
+// Serve runs the command line args, which lacks the program's name. Of environ it reads
+// SUDO_USER, and whether the user wants colours. It returns the exit code: 0 if nothing is wrong, 1 if
+// something is wrong, 2 if the command line is wrong, and 3 if check has found nothing to fix,
+// but something to look at.
 func (p Program) Serve(args, environ []string, in io.Reader, out, stderr io.Writer) (code int) {
 	answer := &output{Writer: out}
 	c := call{p, environ, in, answer, stderr}
@@ -80,7 +82,7 @@ func (d call) root() *cobra.Command {
 		Short: "for admins of runners with the driver rolecall",
 		Long: `rolecall is for admins of runners with the driver rolecall. Run it as the user that runs
 GitLab Runner: it reports files of other users as unsafe. The exit code is 0 if nothing is wrong,
-1 if something is wrong, and 2 if the command line is wrong.`,
+1 if something is wrong, and 2 if the command line is wrong; check has 3, too.`,
 		Version:       version.Long(),
 		SilenceErrors: true, SilenceUsage: true,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -125,6 +127,8 @@ func (d call) exitCode(err error) int {
 		return healthy
 	case errors.Is(err, errSick):
 		return sick
+	case errors.Is(err, errLook):
+		return doubtful
 	case errors.As(err, &wrong):
 		d.say("rolecall: %v\n", err)
 		return misasked

@@ -26,6 +26,8 @@ func TestUsage(t *testing.T) {
 		{"trust-policy --tenant alpha extra", 2, `unknown argument "extra"`},
 		{"--help", 0, "trust-policy"},
 		{"check --help", 0, "--runner-config"},
+		{"check --expect-policy 0123", 2, "want the 32 hex digits"},
+		{"check --expect-policy xyz", 2, "want the 32 hex digits"},
 		{"explain --help", 0, "--token"},
 		{"trust-policy --help", 0, "--terraform"},
 		{"--version", 0, "rolecall 0."},
@@ -83,16 +85,16 @@ func TestCheck(t *testing.T) {
 	policy := w.write(t, "rolecall.toml", []byte(w.policy))
 	args := []string{"check", "--config", policy, "--runner-config", w.write(t, "config.toml", nil)}
 	got := run("", args...)
-	if got.code != 1 || !strings.HasPrefix(got.out, "STATE    AREA") || !regexp.MustCompile(`\n\n[1-9]\d* to fix, \d+ to look at, \d+ fine\n$`).MatchString(got.out) || !strings.Contains(got.out, "to fix   STS ") || got.errors != "" {
+	if got.code != 1 || !strings.HasPrefix(got.out, "to fix\n  CK") || !regexp.MustCompile(`\n\n[1-9]\d* to fix, \d+ to look at, \d+ fine\n$`).MatchString(got.out) || !strings.Contains(got.out, "\n  CK95  STS  ") || got.errors != "" {
 		t.Errorf("exit code %d:\n%s%s", got.code, got.out, got.errors)
 	}
 	got = run("", append(args, "--json")...)
-	var findings []struct{ Area, What, State, Do string }
+	var findings []struct{ ID, Area, What, State, Do string }
 	if err := json.Unmarshal([]byte(got.out), &findings); err != nil || got.code != 1 || len(findings) < 5 {
 		t.Errorf("exit code %d, %v:\n%s", got.code, err, got.out)
 	}
 	for _, f := range findings {
-		if f.Area == "" || f.What == "" || f.State == "" {
+		if f.Area == "" || f.What == "" || f.State == "" || (f.ID == "" || f.Do == "") != (f.State == "ok") {
 			t.Errorf("a finding is empty: %+v", f)
 		}
 	}

@@ -3,8 +3,11 @@ package admin
 import (
 	"cmp"
 	"context"
-	"fmt"
+	"encoding/hex"
+	"errors"
+	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -12,15 +15,32 @@ import (
 	"rolecall/internal/tenant/policyfile"
 )
 
+// errLook says that there are findings that an admin has to look at, and none to fix.
+var errLook = errors.New("there is something to look at")
+
+// hashBytes is the length of the hash of a policy file.
+const hashBytes = 16
+
 // check looks for mistakes in the set-up of this host.
 func (d call) check() *cobra.Command {
-	var policy, runner *string
-	var asJSON *bool
-	c := newCommand("check", "look for mistakes in this host, its policy file and its runners", func() error {
-		return d.printFindings(d.hostOf(*policy, *runner).Check(context.Background()), *asJSON)
+	var policy, runner, expected *string
+	var asJSON, verbose *bool
+	c := newCommand("check", "look for mistakes in this host, its policy files and its runners", func() error {
+		host := d.hostOf(*policy, *runner)
+		host.Expected = strings.ToLower(*expected)
+		if err := checkExpected(host.Expected); err != nil {
+			return err
+		}
+		return d.printFindings(host.Check(context.Background()), *asJSON, *verbose)
 	})
-	policy, asJSON = policyFlag(c), jsonFlag(c)
-	runner = runnerFlag(c)
+	c.Long = `check looks for mistakes in this host, in its policy files and in its runners. It reads each policy
+file that the runners of config.toml name. The exit code is 0 if all is fine, 1 if there is
+something to fix, 2 if the command line is wrong, and 3 if there is only something to look at.
+docs/errors.md explains the ids of findings, such as CK12.`
+	policy, asJSON, runner = policyFlag(c), jsonFlag(c), runnerFlag(c)
+	c.Flags().Lookup("config").Usage = "check this policy `FILE` alone (default: those that the runners name)"
+	verbose = c.Flags().BoolP("verbose", "v", false, "print what is fine, too")
+	expected = c.Flags().String("expect-policy", "", "the `HASH` that the policy file must have; check --verbose prints it")
 	return c
 }
 
@@ -29,7 +49,8 @@ func runnerFlag(c *cobra.Command) *string {
 	return c.Flags().String("runner-config", "/etc/gitlab-runner/config.toml", "the runner's `FILE` config.toml")
 }
 
-// hostOf returns this host, to check it. An empty policy is the default one.
+// hostOf returns this host, to check it. With an empty policy the policy files are those of the
+// runners.
 func (d call) hostOf(policy, runner string) check.Host {
 	host := check.Here()
 	host.Policy, host.ByDefault = cmp.Or(policy, policyfile.Default), policy == ""
@@ -38,23 +59,34 @@ func (d call) hostOf(policy, runner string) check.Host {
 	return host
 }
 
-// printFindings prints the findings of a check.
-func (d call) printFindings(findings []check.Finding, asJSON bool) error {
-	rows := [][]string{{"STATE", "AREA", "WHAT", "WHAT TO DO"}}
-	for _, f := range findings {
-		rows = append(rows, []string{string(f.State), f.Area, f.What, f.Do})
-	}
-	if err := d.print(findings, table(rows)+count(findings), asJSON); err != nil {
-		return err
-	}
-	if check.Bad(findings) {
-		return errSick
+// checkExpected refuses what is no hash of a policy file.
+func checkExpected(hash string) error {
+	if sum, err := hex.DecodeString(hash); err != nil || hash != "" && len(sum) != hashBytes {
+		return usageError{errors.New("--expect-policy: want the 32 hex digits that rolecall check --verbose prints of the policy file")}
 	}
 	return nil
 }
 
-// count returns the last line of a check: how many findings are to be fixed, and how
-// many an admin has to look at and may leave as they are.
-func count(findings []check.Finding) string {
-	return fmt.Sprintf("\n%d to fix, %d to look at, %d fine\n", check.Count(findings, check.Fix), check.Count(findings, check.Look), check.Count(findings, check.OK))
+// printFindings prints the findings of a check.
+func (d call) printFindings(findings []check.Finding, asJSON, verbose bool) error {
+	p := blocks{colours: d.colours(), verbose: verbose}
+	if err := d.printBlocks(p, findings, asJSON); err != nil {
+		return err
+	}
+	switch {
+	case check.Bad(findings):
+		return errSick
+	case check.Count(findings, check.Look) > 0:
+		return errLook
+	}
+	return nil
+}
+
+// printBlocks prints findings. Their texts have no control bytes, but blocks may have colours.
+func (d call) printBlocks(b blocks, findings []check.Finding, asJSON bool) error {
+	if asJSON {
+		return d.printJSON(findings)
+	}
+	_, err := io.WriteString(d.stdout, b.text(findings))
+	return err
 }

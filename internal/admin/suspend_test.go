@@ -229,7 +229,7 @@ func TestSuspendedIsSeen(t *testing.T) {
 		t.Errorf("explain: %+v", got)
 	}
 	none := filepath.Join(a.dir, "none.toml")
-	if got := a.as("jane", "check", "--runner-config", none); !strings.Contains(got.out, `tenant "alpha" is suspended since `) || !strings.Contains(got.out, " by jane: a leak") || !strings.Contains(got.out, "rolecall resume alpha, when its jobs may run again") {
+	if got := a.as("jane", "check", "--runner-config", none); !strings.Contains(got.out, `tenant "alpha" is suspended since `) || !strings.Contains(got.out, " by jane: a leak") || !strings.Contains(got.out, "\n        rolecall resume alpha\n") {
 		t.Errorf("check: %+v", got)
 	}
 	a.write(t, "suspended.json", []byte("{"))
@@ -241,7 +241,7 @@ func TestSuspendedIsSeen(t *testing.T) {
 		t.Errorf("check: %+v", got)
 	}
 	a.write(t, "suspended.json", []byte(`{"format": 1, "suspended": [{"all": true, "since": "2026-02-03T04:05:06Z", "until": "2026-02-03T04:05:07Z"}]}`))
-	if got := a.as("jane", "check", "--runner-config", none); !strings.Contains(got.out, "no tenant is suspended") {
+	if got := a.as("jane", "check", "--verbose", "--runner-config", none); !strings.Contains(got.out, "no tenant is suspended") {
 		t.Errorf("check: %+v", got)
 	}
 }

@@ -2,9 +2,14 @@ package e2e_test
 
 import (
 	"cmp"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"os/exec"
 	"strings"
 	"testing"
+
+	"rolecall/test/kit"
 )
 
 // mistake is one that admins make: how it is made and taken back on a host, and the
@@ -90,7 +95,7 @@ func containerMistakes() []mistake {
 		}
 	}
 	old := boxed("cgroups of version 1", "true", "true", "containers", "cgroups of version 1")
-	old.check = "unshare --mount sh -c 'mount -t tmpfs none /sys/fs/cgroup; exec " + libexec + "rolecall check'"
+	old.check = "unshare --mount sh -c 'mount -t tmpfs none /sys/fs/cgroup; exec " + libexec + "rolecall check --json'"
 	return []mistake{
 		boxed("no engine", "true", "true", "containers", "podman, crun, catatonit: in no folder of "),
 		boxed("images that all can write", "mkdir "+images+"; chmod 0777 "+images, "rmdir "+images, "images_dir", "others may write to "+images),
@@ -104,13 +109,16 @@ func containerMistakes() []mistake {
 func (h host) checkMistake(t *testing.T, m mistake) {
 	t.Helper()
 	h.sh(t, m.plant)
-	out, err := h.Run(t.Context(), cmp.Or(m.check, libexec+"rolecall check"))
+	out, err := h.Run(t.Context(), cmp.Or(m.check, libexec+"rolecall check --json"))
 	h.sh(t, m.undo)
 	found := false
-	for line := range strings.Lines(out) {
-		found = found || strings.HasPrefix(line, m.state+" ") && strings.Contains(line, " "+m.area+" ") && strings.Contains(line, m.what)
+	var findings []struct{ ID, Area, State, What string }
+	kit.Must(t, json.Unmarshal([]byte(out), &findings))
+	for _, f := range findings {
+		found = found || f.State == m.state && f.Area == m.area && strings.Contains(f.What, m.what) && f.ID != ""
 	}
-	if !found || (err != nil) != (m.state == "to fix") {
+	exit, _ := errors.AsType[*exec.ExitError](err)
+	if !found || exit == nil || exit.ExitCode() != map[string]int{"to fix": 1, "look at": 3}[m.state] {
 		t.Errorf("nothing says %s, %s: %s, or the exit code is wrong (%v), in\n%s", m.state, m.area, m.what, err, out)
 	}
 }

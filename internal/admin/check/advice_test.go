@@ -22,7 +22,7 @@ func TestAdvice(t *testing.T) {
 		"disk by default": {all(onDisk, unnamed), "/run/rolecall is on ext4, a disk that keeps what was written | name a folder on a tmpfs as credentials_dir in the policy file"},
 		"shared": {func(_ *testing.T, h *host) {
 			h.mounts = strings.ReplaceAll(h.mounts, h.path("run/rolecall")+" rw,nosuid - tmpfs", h.path("elsewhere")+" rw - tmpfs")
-		}, "who fills it stops all jobs that need credentials | give it a tmpfs of its own, in /etc/fstab: tmpfs "},
+		}, "who fills it stops all jobs that need credentials | give it a tmpfs of its own, by a line in /etc/fstab: tmpfs "},
 		"shared by default": {
 			all(unnamed, func(_ *testing.T, h *host) { h.mounts += "8 1 0:9 / /run rw - tmpfs tmpfs rw\n" }),
 			"who fills it stops all jobs that need credentials | give it a tmpfs of its own: systemctl enable --now run-rolecall.mount",

@@ -73,9 +73,9 @@ func checkClock(host, date string, now time.Time) []Finding {
 	what := fmt.Sprintf("this host is %+.0f s from %s", skew.Seconds(), host)
 	switch {
 	case skew.Abs() > refusedSkew:
-		return []Finding{fix(area, what, "set the clock by NTP: ID tokens and credentials are refused")}
+		return []Finding{fix(idClock, area, what, "set the clock by NTP: ID tokens and credentials are refused")}
 	case skew.Abs() > noticedSkew:
-		return []Finding{look(area, what, "set the clock by NTP")}
+		return []Finding{look(idClock, area, what, "set the clock by NTP")}
 	}
 	return []Finding{ok(area, what)}
 }

@@ -34,7 +34,7 @@ func (h *host) checkLinger(name string) []Finding {
 	if !exists(filepath.Join(h.Root, "var/lib/systemd/linger", name)) {
 		return nil
 	}
-	return []Finding{fix(besideArea, fmt.Sprintf("user %q lingers: systemd runs services of this user without any job", name), "loginctl disable-linger "+name)}
+	return []Finding{fix(idBeside, besideArea, fmt.Sprintf("user %q lingers: systemd runs services of this user without any job", name), run("loginctl", "disable-linger", name))}
 }
 
 // checkServices reports services of the host that run as the user.
@@ -42,7 +42,7 @@ func checkServices(services []unit, name string) []Finding {
 	var findings []Finding
 	for _, u := range services {
 		if u.get("User") == name {
-			findings = append(findings, fix(besideArea, fmt.Sprintf("%s runs as user %q", u.name, name), "give the service a user of its own"))
+			findings = append(findings, fix(idBeside, besideArea, fmt.Sprintf("%s runs as user %q", u.name, name), "give the service a user of its own"))
 		}
 	}
 	return findings
@@ -55,7 +55,7 @@ func (h *host) checkCron(name string) []Finding {
 	var findings []Finding
 	for _, dir := range []string{"var/spool/cron/crontabs", "var/spool/cron", "var/spool/cron/tabs"} {
 		if info, err := os.Stat(filepath.Join(h.Root, dir, name)); err == nil && info.Mode().IsRegular() {
-			findings = append(findings, fix(besideArea, fmt.Sprintf("user %q has cron jobs in /%s/%s", name, dir, name), "crontab -r -u "+name))
+			findings = append(findings, fix(idBeside, besideArea, fmt.Sprintf("user %q has cron jobs in /%s/%s", name, dir, name), run("crontab", "-r", "-u", name)))
 		}
 	}
 	tables, _ := filepath.Glob(filepath.Join(h.Root, "etc/cron.d/*"))
@@ -64,7 +64,7 @@ func (h *host) checkCron(name string) []Finding {
 		for line := range strings.Lines(string(content)) {
 			if cronUser(line) == name {
 				file, _ := filepath.Rel(h.Root, table)
-				findings = append(findings, fix(besideArea, fmt.Sprintf("user %q has a cron job in /%s", name, file), "remove the line, or let another user run it"))
+				findings = append(findings, fix(idBeside, besideArea, fmt.Sprintf("user %q has a cron job in /%s", name, file), "remove the line, or let another user run it"))
 			}
 		}
 	}
@@ -99,7 +99,7 @@ func (h *host) checkAt(name string) []Finding {
 			return err == nil && info.Mode().IsRegular() && owner(info) == int(a.UID)
 		}
 		if slices.ContainsFunc(entries, theirs) {
-			return []Finding{fix(besideArea, fmt.Sprintf("user %q has at jobs in /%s", name, dir), "list them by atq as root, and remove them by atrm")}
+			return []Finding{fix(idBeside, besideArea, fmt.Sprintf("user %q has at jobs in /%s", name, dir), "list them as root, and remove them by atrm\natq")}
 		}
 	}
 	return nil

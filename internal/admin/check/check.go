@@ -11,29 +11,12 @@ import (
 	"rolecall/internal/tenant/policyfile"
 )
 
-// State says how bad a finding is.
-type State string
-
-// The states of a finding.
-const (
-	OK   State = "ok"
-	Look State = "look at" // a risk that a host may have, or a later failure
-	Fix  State = "to fix"  // jobs fail, or credentials are not safe
-)
-
-// Finding is the result of one check.
-type Finding struct {
-	Area  string `json:"area"`
-	What  string `json:"what"`
-	State State  `json:"state"`
-	Do    string `json:"do,omitempty"` // what to do about it
-}
-
 // Host says where to look.
 type Host struct {
 	Policy       string // path of the policy file
 	Providers    []policyfile.Provider
-	ByDefault    bool     // Policy is the default path: the file may be missing
+	ByDefault    bool     // Policy is the default path: the runners may have others, or none
+	Expected     string   // hash that a policy file must have; empty: any
 	RunnerConfig string   // path of the runner's config.toml
 	Temp         string   // folder of temporary files, if no service of the runner is found
 	Proc         string   // mount point of proc
@@ -65,15 +48,11 @@ type host struct {
 // findings contain no secret, but they may name paths, hosts and tenants.
 func (h Host) Check(ctx context.Context) []Finding {
 	on := host{Host: h}
-	findings := on.readPolicy()
-	findings = append(findings, on.readRunnerConfig()...)
+	findings := on.readRunnerConfig()
 	on.readServices()
-	checks := []func(context.Context) []Finding{
-		on.checkFiles, on.checkSources, on.checkHomes, on.checkUsers, on.checkCredentialsDir, on.checkAuditLog, on.checkMetrics, on.checkWorkDirs, on.checkPassable,
-		on.checkKeys, on.checkGitLab, on.checkSTS, on.checkRemote, on.checkRunners, on.checkDriver, on.checkTools, on.checkService, on.checkBeside,
-		on.checkKernel, on.checkProcesses, on.checkSweep, on.checkTemp, on.checkMetadata, on.checkContainers, on.checkSuspended,
-	}
-	return append(findings, gather(len(checks), func(i int) []Finding { return checks[i](ctx) })...)
+	parts := on.parts()
+	findings = append(findings, gather(len(parts), func(i int) []Finding { return parts[i].check(ctx) })...)
+	return tidy(append(findings, checkUsersOfTwo(parts)...), len(parts) > 1)
 }
 
 // gather makes n checks at once and returns their findings, in the order of the checks.
@@ -86,21 +65,3 @@ func gather(n int, check func(i int) []Finding) []Finding {
 	all.Wait()
 	return slices.Concat(found...)
 }
-
-// Count returns how many of the findings have a state.
-func Count(findings []Finding, state State) int {
-	n := 0
-	for _, f := range findings {
-		if f.State == state {
-			n++
-		}
-	}
-	return n
-}
-
-// Bad reports whether one of the findings is a Fix.
-func Bad(findings []Finding) bool { return Count(findings, Fix) > 0 }
-
-func ok(area, what string) Finding       { return Finding{area, what, OK, ""} }
-func look(area, what, do string) Finding { return Finding{area, what, Look, do} }
-func fix(area, what, do string) Finding  { return Finding{area, what, Fix, do} }

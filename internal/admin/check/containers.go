@@ -38,15 +38,15 @@ func (h *host) checkContainers(ctx context.Context) []Finding {
 func (h *host) checkOwners(context.Context) []Finding {
 	var findings []Finding
 	if uid := os.Geteuid(); uid != 0 {
-		findings = append(findings, fix(containersArea, fmt.Sprintf("you are user %d, and only root can run containers", uid), "let root run GitLab Runner, and rolecall check too"))
+		findings = append(findings, fix(idNotRoot, containersArea, fmt.Sprintf("you are user %d, and only root can run containers", uid), "let root run GitLab Runner, and rolecall check too"))
 	}
 	allowed, without := h.whoHasImages()
 	if len(without) > 0 {
-		findings = append(findings, fix("run_as", "jobs with an image need a unix user, and have none: "+strings.Join(without, ", "),
-			makeUser+", and set run_as to it: for each tenant, and at the top for jobs without a tenant"))
+		findings = append(findings, fix(idNoUser, "run_as", "jobs with an image need a unix user, and have none: "+strings.Join(without, ", "),
+			h.setUser()))
 	}
 	if !allowed && h.settings.Containers.DefaultImage == "" {
-		findings = append(findings, look(containersArea, "the policy file allows no image: jobs with image: are refused", `set images for a tenant or in [defaults], such as images = ["docker.io/library/alpine:*"]`))
+		findings = append(findings, look(idNoImage, containersArea, "the policy file allows no image: jobs with image: are refused", `set images for a tenant or in [defaults], such as images = ["docker.io/library/alpine:*"]`))
 	}
 	return findings
 }
@@ -95,7 +95,7 @@ func (h *host) checkEngine(ctx context.Context) []Finding {
 	missing := slices.DeleteFunc(podman.Programs(h.served(), h.settings.Containers.Engine.Network), func(name string) bool { return h.find(name) != "" })
 	var findings []Finding
 	if len(missing) > 0 {
-		findings = append(findings, fix(containersArea, strings.Join(missing, ", ")+": in no folder of "+h.Path, podman.Install(missing)))
+		findings = append(findings, fix(idNoEngine, containersArea, strings.Join(missing, ", ")+": in no folder of "+h.Path, "install them\n"+podman.Install(missing)))
 	}
 	for _, name := range []string{"podman", "crun"} {
 		if path := h.find(name); path != "" {
@@ -115,16 +115,16 @@ const (
 // else can have changed it.
 func checkVersion(ctx context.Context, path string) Finding {
 	if err := adminfile.Check(path); err != nil {
-		return fix(containersArea, err.Error(), "let the program and the folders above it belong to root, and nobody else write there")
+		return unsafe(idEngineProgram, containersArea, err, "let the program and the folders above it belong to root, and nobody else write there")
 	}
 	said, _, _ := strings.Cut(versionOf(ctx, path), "\n")
 	name := filepath.Base(path)
 	var major, minor int
 	if _, err := fmt.Sscanf(said, name+" version %d.%d", &major, &minor); err != nil {
-		return fix(containersArea, fmt.Sprintf("%s --version says %.*q", path, maxShown, said), "install "+name+" anew")
+		return fix(idEngineVersion, containersArea, fmt.Sprintf("%s --version says %.*q", path, maxShown, said), "install "+name+" anew")
 	}
 	if name == "podman" && cmp.Or(cmp.Compare(major, leastMajor), cmp.Compare(minor, leastMinor)) < 0 {
-		return fix(containersArea, fmt.Sprintf("%s is older than %d.%d", said, leastMajor, leastMinor), "install a newer podman, such as that of Debian 12, Ubuntu 24.04 or RHEL 9")
+		return fix(idEngineVersion, containersArea, fmt.Sprintf("%s is older than %d.%d", said, leastMajor, leastMinor), "install a newer podman, such as that of Debian 12, Ubuntu 24.04 or RHEL 9")
 	}
 	return ok(containersArea, said)
 }
@@ -133,7 +133,7 @@ func checkVersion(ctx context.Context, path string) Finding {
 func (h *host) checkCgroups(context.Context) []Finding {
 	err := podman.CheckCgroup(filepath.Join(h.Root, podman.CgroupDir))
 	if broken, isFault := errors.AsType[*fault.Error](err); isFault {
-		return []Finding{fix(containersArea, broken.What.Error(), strings.ReplaceAll(broken.Next, "\n", ": "))}
+		return []Finding{fix(idCgroups, containersArea, broken.What.Error(), broken.Next)}
 	}
 	return []Finding{ok(containersArea, "this host has cgroups of version 2 alone")}
 }
@@ -149,11 +149,11 @@ func (h *host) checkTun(context.Context) []Finding {
 	}
 	info, err := os.Stat(filepath.Join(h.Root, "dev/net/tun"))
 	if err != nil {
-		return []Finding{fix(containersArea, "jobs with services have no network: /dev/net/tun is not there", "modprobe tun, and write tun into /etc/modules-load.d/tun.conf")}
+		return []Finding{fix(idTun, containersArea, "jobs with services have no network: /dev/net/tun is not there", "load the module, now and at each boot\nmodprobe tun\necho tun > /etc/modules-load.d/tun.conf")}
 	}
 	if mode := info.Mode().Perm(); mode&all != all {
-		return []Finding{fix(containersArea, fmt.Sprintf("jobs with services have no network: /dev/net/tun has mode %04o", mode),
-			`chmod 0666 /dev/net/tun, and write KERNEL=="tun", MODE="0666" into /etc/udev/rules.d/90-tun.rules`)}
+		return []Finding{fix(idTun, containersArea, fmt.Sprintf("jobs with services have no network: /dev/net/tun has mode %04o", mode),
+			"open it to all users, now and at each boot\nchmod 0666 /dev/net/tun\n"+`echo 'KERNEL=="tun", MODE="0666"' > /etc/udev/rules.d/90-tun.rules`)}
 	}
 	return []Finding{ok(containersArea, "/dev/net/tun is open to all users")}
 }

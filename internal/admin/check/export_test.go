@@ -37,3 +37,6 @@ func Endpoints(h Host) []string {
 
 // CheckUser is checkUser.
 func CheckUser(name string) []Finding { return (&host{}).checkUser(context.Background(), name) }
+
+// Clean is clean.
+func Clean(text string) string { return clean(text) }

@@ -26,22 +26,31 @@ func (h *host) readPolicy() []Finding {
 	const area = "policy file"
 	var err error
 	h.policy, err = policyfile.Load(h.Policy, h.Providers...)
-	if h.ByDefault && errors.Is(err, fs.ErrNotExist) {
-		return []Finding{look(area, h.Policy+" does not exist: only runners with --no-policy run jobs, and each job names its tenant and role",
+	if h.ByDefault && h.Expected == "" && errors.Is(err, fs.ErrNotExist) {
+		return []Finding{look(idNoPolicy, area, h.Policy+" does not exist: only runners with --no-policy run jobs, and each job names its tenant and role",
 			"write one, unless all people who can run jobs here trust each other")}
 	}
 	if err != nil {
 		return policyProblems(area, what(err))
 	}
 	h.settings = h.policy.Settings()
-	return []Finding{ok(area, fmt.Sprintf("%s has %d tenants", h.Policy, len(h.policy.Tenants())))}
+	return []Finding{ok(area, fmt.Sprintf("%s has %d tenants", h.Policy, len(h.policy.Tenants()))), h.checkHash(area)}
+}
+
+// checkHash says which hash the policy file has, which is in the audit log too. All hosts of a
+// fleet have the same.
+func (h *host) checkHash(area string) Finding {
+	if hash := h.policy.Hash(); h.Expected != "" && hash != h.Expected {
+		return fix(idPolicyHash, area, fmt.Sprintf("%s has the hash %s, and %s is expected", h.Policy, hash, h.Expected), "give this host the policy file of the fleet, or correct --expect-policy")
+	}
+	return ok(area, h.Policy+" has the hash "+h.policy.Hash())
 }
 
 // policyProblems returns the errors of a policy file, each as a finding.
 func policyProblems(area string, err error) []Finding {
 	var findings []Finding
 	for line := range strings.Lines(strings.TrimPrefix(err.Error(), "policy file: ")) {
-		findings = append(findings, fix(area, strings.TrimSpace(line), "correct it: until then no job gets credentials"))
+		findings = append(findings, unsafe(idBadPolicy, area, errors.New(strings.TrimSpace(line)), "correct it: until then no job gets credentials"))
 	}
 	return findings
 }
@@ -88,7 +97,7 @@ func checkFile(key, path string, check func(content []byte) error) []Finding {
 		}
 	}
 	if err != nil {
-		return []Finding{fix(key, err.Error(), "correct the file, or "+key+" in the policy file")}
+		return []Finding{unsafe(idNamedFile, key, err, "correct the file, or "+key+" in the policy file")}
 	}
 	return []Finding{ok(key, path)}
 }

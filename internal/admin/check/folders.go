@@ -29,7 +29,7 @@ func (h *host) checkCredentialsDir(context.Context) []Finding {
 	case errors.Is(err, fs.ErrNotExist) && exists(filepath.Dir(dir)):
 		findings = append(findings, ok(area, dir+" does not exist yet: the first job makes it"))
 	case err != nil:
-		return []Finding{fix(area, err.Error(), "make the folder with mode 0700, for the user that runs GitLab Runner")}
+		return []Finding{fix(idNoCredentialsDir, area, err.Error(), "make the folder with mode 0700, for the user that runs GitLab Runner")}
 	default:
 		findings = append(findings, checkPrivate(area, dir, info)...)
 	}
@@ -38,7 +38,7 @@ func (h *host) checkCredentialsDir(context.Context) []Finding {
 		if !named {
 			do = "name a folder on a tmpfs as credentials_dir in the policy file"
 		}
-		findings = append(findings, fix(area, fmt.Sprintf("%s is on %s, a disk that keeps what was written", dir, orSome(m.kind)), do))
+		findings = append(findings, fix(idCredentialsOnDisk, area, fmt.Sprintf("%s is on %s, a disk that keeps what was written", dir, orSome(m.kind)), do))
 	} else {
 		findings = append(findings, h.checkSwap(area, dir, m)...)
 		findings = append(findings, checkOwnMount(area, dir, m)...)
@@ -51,11 +51,11 @@ func checkOwnMount(area, dir string, m mount) []Finding {
 	if filepath.Clean(m.point) == filepath.Clean(resolved(dir)) {
 		return []Finding{ok(area, dir+" is a tmpfs of its own")}
 	}
-	do := fmt.Sprintf("give it a tmpfs of its own, in /etc/fstab: tmpfs %s tmpfs size=64m,mode=0711,nodev,nosuid,noexec 0 0", dir)
+	do := fmt.Sprintf("give it a tmpfs of its own, by a line in /etc/fstab\ntmpfs %s tmpfs size=64m,mode=0711,nodev,nosuid,noexec 0 0", dir)
 	if dir == "/run/rolecall" {
-		do = "give it a tmpfs of its own: systemctl enable --now run-rolecall.mount"
+		do = "give it a tmpfs of its own\nsystemctl enable --now run-rolecall.mount"
 	}
-	return []Finding{look(area, fmt.Sprintf("%s shares the tmpfs at %s with others: who fills it stops all jobs that need credentials", dir, m.point), do)}
+	return []Finding{look(idSharedTmpfs, area, fmt.Sprintf("%s shares the tmpfs at %s with others: who fills it stops all jobs that need credentials", dir, m.point), do)}
 }
 
 // credentialsDir returns the folder of the jobs' credentials, and whether the policy
@@ -76,11 +76,11 @@ func (h *host) credentialsDir() (dir string, named bool) {
 func checkPrivate(area, dir string, info fs.FileInfo) []Finding {
 	switch {
 	case !info.IsDir():
-		return []Finding{fix(area, dir+" is a link or a file", "make it a folder of mode 0700")}
+		return []Finding{fix(idNoCredentialsDir, area, dir+" is a link or a file", "make it a folder of mode 0700")}
 	case info.Mode().Perm() != 0o700 && info.Mode().Perm() != 0o711:
-		return []Finding{fix(area, fmt.Sprintf("%s has mode %04o", dir, info.Mode().Perm()), "chmod 0700 "+dir)}
+		return []Finding{fix(idCredentialsMode, area, fmt.Sprintf("%s has mode %04o", dir, info.Mode().Perm()), run("chmod", "0700", dir))}
 	case !trusted(info):
-		return []Finding{look(area, fmt.Sprintf("%s belongs to user %d, neither root nor you", dir, owner(info)), "chown it to the user who runs the runner, or run rolecall check as that user")}
+		return []Finding{look(idForeign, area, fmt.Sprintf("%s belongs to user %d, neither root nor you", dir, owner(info)), "run rolecall check as the user that runs GitLab Runner; if you do, give the folder to that user")}
 	}
 	return []Finding{ok(area, dir+" is closed to all but its owner")}
 }
@@ -99,7 +99,7 @@ func (h *host) checkSwap(area, dir string, m mount) []Finding {
 	if len(disks) == 0 || m.kind == "ramfs" || m.has("noswap") {
 		return []Finding{ok(area, dir+" is never written to a disk")}
 	}
-	return []Finding{look(area, fmt.Sprintf("%s may be swapped out to %s", dir, strings.Join(disks, ", ")),
+	return []Finding{look(idSwap, area, fmt.Sprintf("%s may be swapped out to %s", dir, strings.Join(disks, ", ")),
 		"mount it with noswap (Linux 6.4), encrypt the swap, or turn it off")}
 }
 
@@ -107,15 +107,15 @@ func (h *host) checkSwap(area, dir string, m mount) []Finding {
 func checkSpace(area, path string, least, enough uint64) []Finding {
 	var stat unix.Statfs_t
 	if err := unix.Statfs(path, &stat); err != nil {
-		return []Finding{fix(area, fmt.Sprintf("%s: %v", path, err), "find out why its file system does not answer")}
+		return []Finding{fix(idSpace, area, fmt.Sprintf("%s: %v", path, err), "find out why its file system does not answer")}
 	}
 	free := stat.Bavail * uint64(stat.Bsize) //nolint:gosec // a block has a positive size
 	what := fmt.Sprintf("%s has %d MiB free", path, free/mebibyte)
 	switch {
 	case free < least:
-		return []Finding{fix(area, what, "make room")}
+		return []Finding{fix(idSpace, area, what, "make room")}
 	case free < enough:
-		return []Finding{look(area, what, "make room")}
+		return []Finding{look(idSpace, area, what, "make room")}
 	}
 	return []Finding{ok(area, what)}
 }
@@ -131,17 +131,20 @@ func (h *host) checkAuditLog(context.Context) []Finding {
 	dir := filepath.Dir(file)
 	do := "make its folder writable only for the user that runs GitLab Runner, or run rolecall check as that user"
 	if err := adminfile.Check(dir); err != nil {
-		return []Finding{fix(area, err.Error(), do)}
+		if errors.Is(err, fs.ErrNotExist) {
+			do = "make the folders that the policy file names, writable only for root" + h.provision()
+		}
+		return []Finding{unsafe(idAuditLog, area, err, do)}
 	}
 	findings := []Finding{ok(area, dir+" can be changed by nobody else")}
 	if err := unix.Access(dir, unix.W_OK); err != nil {
-		findings = append(findings, fix(area, fmt.Sprintf("%s: %v", dir, err), do))
+		findings = append(findings, fix(idAuditLog, area, fmt.Sprintf("%s: %v", dir, err), do))
 	}
 	info, err := os.Lstat(file)
 	if err == nil && !info.Mode().IsRegular() {
-		findings = append(findings, fix(area, file+" is not a regular file", "replace it by a regular file"))
+		findings = append(findings, fix(idAuditLog, area, file+" is not a regular file", "replace it by a regular file"))
 	} else if err == nil && adminfile.Check(file) != nil {
-		findings = append(findings, fix(area, adminfile.Check(file).Error(), do))
+		findings = append(findings, unsafe(idAuditLog, area, adminfile.Check(file), do))
 	}
 	return append(findings, checkSpace(area, dir, mebibyte, 64*mebibyte)...)
 }
@@ -155,7 +158,7 @@ func (h *host) checkWorkDirs(context.Context) []Finding {
 		}
 	}
 	if strings.ContainsAny(h.settings.BuildsDir, " \t") {
-		findings = append(findings, look("builds_dir", h.settings.BuildsDir+" has a blank: jobs with a cache fail, since the runner does not quote the path", "choose a folder without a blank in its path"))
+		findings = append(findings, look(idBlank, "builds_dir", h.settings.BuildsDir+" has a blank: jobs with a cache fail, since the runner does not quote the path", "choose a folder without a blank in its path"))
 	}
 	return findings
 }
@@ -165,13 +168,13 @@ func (h *host) checkWorkDirs(context.Context) []Finding {
 // belongs to another user.
 func (h *host) checkWorkDir(key, dir string) []Finding {
 	if info, err := os.Stat(dir); err == nil && len(h.users()) > 0 && !trusted(info) {
-		return []Finding{fix(key, fmt.Sprintf("%s belongs to user %d: jobs with unix users fail", dir, owner(info)), "chown root "+dir)}
+		return []Finding{fix(idWorkDir, key, fmt.Sprintf("%s belongs to user %d: jobs with unix users fail", dir, owner(info)), run("chown", "root", dir))}
 	}
 	if exists(dir) || len(h.users()) == 0 {
 		return checkOwned(key, dir)
 	}
 	if err := adminfile.Check(filepath.Dir(dir)); err != nil {
-		return []Finding{fix(key, err.Error(), "make this folder, writable only for the user that runs GitLab Runner")}
+		return []Finding{unsafe(idWorkDir, key, err, "make the folders that the policy file names, writable only for root"+h.provision())}
 	}
 	return []Finding{ok(key, dir+" does not exist yet: the first job makes it")}
 }
@@ -182,13 +185,13 @@ func checkOwned(area, dir string) []Finding {
 	info, err := os.Stat(dir)
 	switch {
 	case err != nil:
-		return []Finding{look(area, err.Error(), "make the folder, writable only for the user that runs GitLab Runner")}
+		return []Finding{look(idWorkDir, area, err.Error(), "make the folder, writable only for the user that runs GitLab Runner")}
 	case !info.IsDir():
-		return []Finding{fix(area, dir+" is not a folder", "replace it by a folder, writable only for the user that runs GitLab Runner")}
+		return []Finding{fix(idWorkDir, area, dir+" is not a folder", "replace it by a folder, writable only for the user that runs GitLab Runner")}
 	case info.Mode().Perm()&0o022 != 0:
-		return []Finding{fix(area, fmt.Sprintf("others may write to %s (mode %04o)", dir, info.Mode().Perm()), "chmod go-w "+dir)}
+		return []Finding{fix(idOpenDir, area, fmt.Sprintf("others may write to %s (mode %04o)", dir, info.Mode().Perm()), run("chmod", "go-w", dir))}
 	case !trusted(info):
-		return []Finding{look(area, fmt.Sprintf("%s belongs to user %d, neither root nor you", dir, owner(info)), "chown it to the user who runs the runner, or run rolecall check as that user")}
+		return []Finding{look(idForeign, area, fmt.Sprintf("%s belongs to user %d, neither root nor you", dir, owner(info)), "run rolecall check as the user that runs GitLab Runner; if you do, give the folder to that user")}
 	}
 	return []Finding{ok(area, dir+" belongs to root or to you, and nobody else may write to it")}
 }

@@ -127,7 +127,7 @@ func (h *host) passwdHome() Finding {
 			what += fmt.Sprintf("; without it jobs do not see what is in %s: %s", a.Home, names)
 		}
 	}
-	return look("home", what, `copy what jobs need of their homes to a folder of root's, set home_skeleton to it, and remove home = "passwd"`)
+	return look(idPasswdHome, "home", what, `copy what jobs need of their homes to a folder of root's, set home_skeleton to it, and remove home = "passwd"`)
 }
 
 // namesIn returns the names of the first files of a folder, sorted; it is empty if there
@@ -155,7 +155,7 @@ func checkSkeleton(skeleton string) []Finding {
 	const area = "home_skeleton"
 	_, remove, err := newHome(skeleton, workdir.Owner{UID: uint32(os.Geteuid()), GID: uint32(os.Getegid())}) //nolint:gosec // ids
 	if err != nil {
-		return []Finding{fix(area, strings.ReplaceAll(err.Error(), "\n", "; "), "correct it: until then the first job of a tenant fails; only root may be able to change the folder and what is in it")}
+		return []Finding{fix(idSkeleton, area, strings.ReplaceAll(err.Error(), "\n", "; "), "correct it: until then the first job of a tenant fails; only root may be able to change the folder and what is in it")}
 	}
 	remove()
 	if skeleton == "" {
@@ -164,7 +164,7 @@ func checkSkeleton(skeleton string) []Finding {
 	findings := []Finding{ok(area, skeleton+" can be copied, and nobody else can change it or what is in it")}
 	for _, name := range []string{".netrc", ".git-credentials", ".npmrc", ".pypirc", ".m2/settings.xml", ".aws/credentials", ".docker/config.json", ".kube/config"} {
 		if file := filepath.Join(skeleton, name); openToAll(file) {
-			findings = append(findings, look(area, "every user of this host can read "+file, "chmod 0600 "+file+": the copies belong to the users of jobs"))
+			findings = append(findings, look(idOpenSkeleton, area, "every user of this host can read "+file, "close it to others: the copies belong to the users of jobs"+run("chmod", "0600", file)))
 		}
 	}
 	return findings

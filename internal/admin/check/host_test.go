@@ -184,7 +184,11 @@ func closedPort(t *testing.T) string {
 func text(findings []check.Finding) string {
 	var lines []string
 	for _, f := range findings {
-		lines = append(lines, fmt.Sprintf("%-4s | %s | %s | %s", f.State, f.Area, f.What, f.Do))
+		do := f.Do
+		if commands := strings.Join(f.Commands, "; "); commands != do && commands != "" {
+			do += ": " + commands
+		}
+		lines = append(lines, fmt.Sprintf("%-4s | %s | %s | %s", f.State, f.Area, f.What, do))
 	}
 	return strings.Join(lines, "\n")
 }

@@ -41,11 +41,11 @@ func (h *host) checkImagesMount(dir string) []Finding {
 	m := h.mountOf(dir)
 	switch {
 	case noOverlay(m.kind):
-		return []Finding{fix(imagesArea, fmt.Sprintf("%s is on %s, where podman cannot keep images", dir, m.kind), "name a folder on a disk of this host with ext4, xfs or btrfs")}
+		return []Finding{fix(idImagesDisk, imagesArea, fmt.Sprintf("%s is on %s, where podman cannot keep images", dir, m.kind), "name a folder on a disk of this host with ext4, xfs or btrfs")}
 	case m.has("noexec"):
-		return []Finding{fix(imagesArea, dir+" is mounted noexec: no program of an image can start", "mount -o remount,exec "+m.point+", and change its line in /etc/fstab")}
+		return []Finding{fix(idImagesDisk, imagesArea, dir+" is mounted noexec: no program of an image can start", "let programs start there, now and by its line in /etc/fstab"+run("mount", "-o", "remount,exec", m.point))}
 	case isTmpfs(m):
-		return []Finding{look(imagesArea, fmt.Sprintf("%s is on %s: images take memory, and are gone after a reboot", dir, m.kind), "name a folder on a disk")}
+		return []Finding{look(idImagesDisk, imagesArea, fmt.Sprintf("%s is on %s: images take memory, and are gone after a reboot", dir, m.kind), "name a folder on a disk")}
 	}
 	return []Finding{ok(imagesArea, fmt.Sprintf("%s is on %s", dir, orSome(m.kind)))}
 }
@@ -57,9 +57,9 @@ func (h *host) checkPodmanLinks() []Finding {
 	case err != nil:
 		return nil
 	case !info.IsDir() || !trusted(info):
-		return []Finding{fix(containersArea, podman.LinksDir+" is no folder of root's", "find out who made it, then: rm -r "+podman.LinksDir)}
+		return []Finding{fix(idPodmanLinks, containersArea, podman.LinksDir+" is no folder of root's", "find out who made it, then remove it"+run("rm", "-r", podman.LinksDir))}
 	case info.Mode().Perm() != 0o711:
-		return []Finding{fix(containersArea, fmt.Sprintf("%s has mode %04o", podman.LinksDir, info.Mode().Perm()), "chmod 0711 "+podman.LinksDir)}
+		return []Finding{fix(idPodmanLinks, containersArea, fmt.Sprintf("%s has mode %04o", podman.LinksDir, info.Mode().Perm()), run("chmod", "0711", podman.LinksDir))}
 	}
 	return nil
 }
@@ -71,7 +71,7 @@ func (h *host) checkIDs(context.Context) []Finding {
 	for _, name := range h.users() {
 		if a, err := account.Lookup(name); err == nil {
 			if _, err := podman.RangeOf(h.settings.Containers.Engine.ImagesDir, a.UID); err != nil {
-				findings = append(findings, fix(imagesArea, fmt.Sprintf("user %q gets no ids for containers: %v", name, err), "correct the links in "+h.settings.Containers.Engine.ImagesDir+"/.ids"))
+				findings = append(findings, fix(idContainerIDs, imagesArea, fmt.Sprintf("user %q gets no ids for containers: %v", name, err), "correct the links in "+h.settings.Containers.Engine.ImagesDir+"/.ids"))
 			}
 		}
 	}
@@ -92,7 +92,7 @@ func (h *host) checkIDs(context.Context) []Finding {
 func (h *host) checkOthersIDs(file string) []Finding {
 	content, err := os.ReadFile(filepath.Join(h.Root, file))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return []Finding{fix(containersArea, fmt.Sprintf("/%s may give ids of containers to somebody: %v", file, err), "let root run rolecall, and let root read the file")}
+		return []Finding{fix(idContainerIDs, containersArea, fmt.Sprintf("/%s may give ids of containers to somebody: %v", file, err), "let root run rolecall, and let root read the file")}
 	}
 	ids := podman.Ranges()
 	var findings []Finding
@@ -108,7 +108,7 @@ func (h *host) checkOthersIDs(file string) []Finding {
 		from, err := strconv.ParseUint(first, 10, 63) // their sum has 64 bits
 		n, errCount := strconv.ParseUint(count, 10, 63)
 		if err == nil && errCount == nil && from+n > uint64(ids.First) && from < uint64(ids.First)+uint64(ids.Count) {
-			findings = append(findings, fix(containersArea, fmt.Sprintf("/%s gives %q ids of containers: %d to %d are for these alone", file, fields[0], ids.First, ids.First+ids.Count-1),
+			findings = append(findings, fix(idContainerIDs, containersArea, fmt.Sprintf("/%s gives %q ids of containers: %d to %d are for these alone", file, fields[0], ids.First, ids.First+ids.Count-1),
 				"give "+fields[0]+" other ids"))
 		}
 	}

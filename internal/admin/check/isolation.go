@@ -10,7 +10,9 @@ import (
 	"strings"
 
 	"rolecall/internal/account"
+	"rolecall/internal/admin/provision"
 	"rolecall/internal/program"
+	"rolecall/internal/tenant/policyfile"
 )
 
 // users returns the unix users that the policy file and the runners' flags name,
@@ -51,7 +53,7 @@ func (h *host) checkUsers(ctx context.Context) []Finding {
 	}
 	for _, user := range slices.Sorted(maps.Keys(tenants)) {
 		if len(tenants[user]) > 1 {
-			findings = append(findings, look("shared_user", strings.Join(tenants[user], ", ")+" have one unix user: their jobs can read each other's credentials, files and processes",
+			findings = append(findings, look(idSharedUser, "shared_user", strings.Join(tenants[user], ", ")+" have one unix user: their jobs can read each other's credentials, files and processes",
 				"give each tenant its own run_as, and remove shared_user from the policy file"))
 		}
 	}
@@ -67,7 +69,7 @@ func (h *host) checkLimits() []Finding {
 	if unlimited == nil {
 		return nil
 	}
-	return []Finding{look("max_processes", "jobs may start processes without limit, until the runner and the jobs of others cannot: "+strings.Join(unlimited, ", "),
+	return []Finding{look(idMaxProcesses, "max_processes", "jobs may start processes without limit, until the runner and the jobs of others cannot: "+strings.Join(unlimited, ", "),
 		"remove max_processes = 0 from the policy file: the default is 2000")}
 }
 
@@ -86,9 +88,9 @@ func (h *host) checkRoot(tenants []string) []Finding {
 	case who == "":
 		return nil
 	case h.settings.RunAsRoot:
-		return []Finding{look(area, "scripts run as root, as run_as_root allows: "+who, "give each a run_as, and remove run_as_root from the policy file")}
+		return []Finding{look(idAsRoot, area, "scripts run as root, as run_as_root allows: "+who, "give each a run_as, and remove run_as_root from the policy file")}
 	}
-	return []Finding{fix(area, "a runner that is root refuses jobs without a unix user: "+who, makeUser+", and set run_as to it: for each tenant, and at the top for jobs without a tenant")}
+	return []Finding{fix(idNoUser, area, "a runner that is root refuses jobs without a unix user: "+who, h.setUser())}
 }
 
 // unlimited returns the names of the tenants with a unix user but without a limit of
@@ -106,19 +108,32 @@ func (h *host) unlimited() []string {
 	return names
 }
 
-// makeUser says how to make a user for scripts. The home folder must be empty: a file
-// that Debian copies into new home folders ends the login shell of a script.
-const makeUser = "make a user: useradd --system --create-home --skel /dev/null --shell /usr/sbin/nologin NAME"
+// setUser says how to give jobs a unix user.
+func (h *host) setUser() string {
+	return "name a unix user by run_as, for each tenant, and at the top for jobs without a tenant; then make the users" + h.provision()
+}
+
+// provision returns the command that makes what the policy file asks for.
+func (h *host) provision() string {
+	words := []string{"rolecall", "provision"}
+	if h.Policy != policyfile.Default {
+		words = append(words, "--config", h.Policy)
+	}
+	return run(words...)
+}
+
+// makeUser returns how to make a unix user, for what do says.
+func makeUser(do, name string) string { return do + "\n" + provision.MakeUser(name).String() }
 
 // checkUser checks a unix user that scripts run as.
 func (h *host) checkUser(ctx context.Context, name string) []Finding {
 	const area = "run_as"
 	a, err := account.Lookup(name)
 	if err != nil {
-		return []Finding{fix(area, err.Error(), "correct run_as, or "+makeUser)}
+		return []Finding{fix(idBadUser, area, err.Error(), makeUser("make the user, or correct run_as", name))}
 	}
 	if err := a.RunnableBy(os.Geteuid()); err != nil {
-		return []Finding{fix(area, err.Error(), "run rolecall check as root too")}
+		return []Finding{fix(idBadUser, area, err.Error(), "run rolecall check as root too")}
 	}
 	homes, remove := h.shellHomes(a)
 	defer remove()
@@ -130,7 +145,7 @@ func (h *host) checkUser(ctx context.Context, name string) []Finding {
 	}
 	findings = append(findings, checkLogin(ctx, area, a, homes)...)
 	if groups := a.Powerful(); len(groups) > 0 {
-		findings = append(findings, fix(area, fmt.Sprintf("user %q is in %s, which has rights of root", name, strings.Join(groups, ", ")), "remove the user from these groups"))
+		findings = append(findings, fix(idPowerful, area, fmt.Sprintf("user %q is in %s, which has rights of root", name, strings.Join(groups, ", ")), "remove the user from these groups"))
 	}
 	if findings == nil {
 		return []Finding{ok(area, fmt.Sprintf("user %q, uid %d, is fit to run scripts", name, a.UID))}
@@ -146,9 +161,9 @@ func checkHome(area string, a account.Account, home string) []Finding {
 	case err != nil:
 		return nil
 	case owner(info) != 0 && owner(info) != int(a.UID):
-		return []Finding{fix(area, fmt.Sprintf("%s, the home folder of user %q, belongs to user %d, who can change its profile", home, a.Name, owner(info)), "give the user another home folder")}
+		return []Finding{fix(idOpenHome, area, fmt.Sprintf("%s, the home folder of user %q, belongs to user %d, who can change its profile", home, a.Name, owner(info)), "give the user another home folder")}
 	case info.Mode().Perm()&0o022 != 0:
-		return []Finding{fix(area, fmt.Sprintf("others may write to %s, the home folder of user %q (mode %04o)", home, a.Name, info.Mode().Perm()), "chmod go-w "+home)}
+		return []Finding{fix(idOpenHome, area, fmt.Sprintf("others may write to %s, the home folder of user %q (mode %04o)", home, a.Name, info.Mode().Perm()), run("chmod", "go-w", home))}
 	}
 	return nil
 }
@@ -171,7 +186,7 @@ func (h *host) checkPassable(context.Context) []Finding {
 			continue
 		}
 		if closed, mode := closedAbove(f.dir); closed != "" {
-			findings = append(findings, fix(f.key, fmt.Sprintf("users of tenants cannot pass through %s (mode %04o)", closed, mode), "chmod o+x "+closed))
+			findings = append(findings, fix(idClosedDir, f.key, fmt.Sprintf("users of tenants cannot pass through %s (mode %04o)", closed, mode), run("chmod", "o+x", closed)))
 		}
 	}
 	return findings

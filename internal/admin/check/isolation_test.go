@@ -188,7 +188,7 @@ func TestMetadataByUser(t *testing.T) {
 		}
 	}()
 	findings := h.check(t)
-	for done := false; !done; { // a slow host may not see who asks in 0.3 s
+	for done := false; !done; { // a slow host may not see who asks in a second
 		select {
 		case <-ended:
 			done = true

@@ -63,7 +63,7 @@ func (h *host) checkCore() Finding {
 		return ok(hostArea, "core dumps do not go to a program")
 	}
 	program, _, _ := strings.Cut(strings.TrimPrefix(core, "|"), " ")
-	return look(hostArea, "core dumps of scripts, with their environment, go to "+program,
+	return look(idCore, hostArea, "core dumps of scripts, with their environment, go to "+program,
 		"set kernel.core_pattern to a file, and LimitCORE=0 in the runner's unit")
 }
 
@@ -72,7 +72,7 @@ func (h *host) checkProc() Finding {
 	if m := h.mountOf(h.Proc); slices.ContainsFunc(m.options, hidesProcesses) {
 		return ok(hostArea, h.Proc+" hides the processes of other users")
 	}
-	return look(hostArea, h.Proc+" shows the command lines of all processes to every user", "mount it with hidepid=2")
+	return look(idProc, hostArea, h.Proc+" shows the command lines of all processes to every user", "mount it with hidepid=2")
 }
 
 // checkLinks warns if links that others plant are followed.
@@ -80,7 +80,7 @@ func (h *host) checkLinks() Finding {
 	if h.sysctl("fs/protected_symlinks") == "1" {
 		return ok(hostArea, "fs.protected_symlinks is on")
 	}
-	return look(hostArea, "fs.protected_symlinks is off: links that others plant in /tmp are followed", "sysctl -w fs.protected_symlinks=1")
+	return look(idSymlinks, hostArea, "fs.protected_symlinks is off: links that others plant in /tmp are followed", "turn it on, now and at each boot\nsysctl -w fs.protected_symlinks=1\necho fs.protected_symlinks=1 > /etc/sysctl.d/90-links.conf")
 }
 
 // hidesProcesses reports whether an option of proc hides the processes of others.

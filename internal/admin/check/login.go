@@ -73,16 +73,16 @@ func (l login) findings(area, user string, sources []string) []Finding {
 	var findings []Finding
 	switch {
 	case l.err != "":
-		findings = append(findings, fix(area, fmt.Sprintf("the login shell of user %q: %s: %s", user, l.err, shown), "check "+files))
+		findings = append(findings, fix(idLoginFails, area, fmt.Sprintf("the login shell of user %q: %s: %s", user, l.err, shown), "check "+files))
 	case l.read == script.Unread:
-		findings = append(findings, fix(area, fmt.Sprintf("a profile ends the login shell of user %q with %d, and no script runs: %s", user, l.code, shown), "correct "+files))
+		findings = append(findings, fix(idLoginFails, area, fmt.Sprintf("a profile ends the login shell of user %q with %d, and no script runs: %s", user, l.code, shown), "correct "+files))
 	case l.code != 0:
-		findings = append(findings, fix(area, fmt.Sprintf("the login shell of user %q ends with %d after a script that succeeded: %s", user, l.code, shown), logout))
+		findings = append(findings, fix(idLoginFails, area, fmt.Sprintf("the login shell of user %q ends with %d after a script that succeeded: %s", user, l.code, shown), logout))
 	case shown != "":
-		findings = append(findings, look(area, fmt.Sprintf("the login shell of user %q prints into every job log: %s", user, shown), "correct "+files))
+		findings = append(findings, look(idLoginPrints, area, fmt.Sprintf("the login shell of user %q prints into every job log: %s", user, shown), "correct "+files))
 	}
 	if l.exports != "" { // scripts do not get them, except those of jobs without a tenant on a runner with --no-policy
-		findings = append(findings, look(area, fmt.Sprintf("the login shell of user %q exports %s: every job can read the files that say so", user, l.exports), "remove them from "+files))
+		findings = append(findings, look(idLoginExports, area, fmt.Sprintf("the login shell of user %q exports %s: every job can read the files that say so", user, l.exports), "remove them from "+files))
 	}
 	return findings
 }

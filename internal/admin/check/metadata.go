@@ -51,7 +51,7 @@ func (h *host) checkMetadata(ctx context.Context) []Finding {
 		if names == nil {
 			return nil
 		}
-		return []Finding{look(area, fmt.Sprintf("%s answers %s: scripts can take the role of this host itself", h.Metadata[i], strings.Join(names, ", ")),
+		return []Finding{look(idMetadata, area, fmt.Sprintf("%s answers %s: scripts can take the role of this host itself", h.Metadata[i], strings.Join(names, ", ")),
 			"block it with the nftables rules of docs/threat-model.md, or give the host no role")}
 	})
 	if findings == nil {
@@ -77,6 +77,9 @@ func reachedBy(ctx context.Context, address string, visitors []visitor) []string
 	return names
 }
 
+// visitTime is how long a server has to answer a visitor: a slow host must not look safe.
+const visitTime = time.Second
+
 // reaches reports whether the user can connect to a server. A socket belongs to the
 // fsuid of the thread that made it, and nftables' meta skuid looks at this id. For a
 // literal address, a Dialer makes the socket in the goroutine that calls it.
@@ -87,7 +90,7 @@ func (v visitor) reaches(ctx context.Context, address string) bool {
 	go func() {
 		runtime.LockOSThread() // for good: the thread ends with the goroutine
 		_, _ = unix.SetfsuidRetUid(v.uid)
-		dialer := net.Dialer{Timeout: 300 * time.Millisecond}
+		dialer := net.Dialer{Timeout: visitTime}
 		connection, err := dialer.DialContext(ctx, "tcp", address)
 		if err == nil {
 			_ = connection.Close()

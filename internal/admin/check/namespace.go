@@ -23,7 +23,7 @@ import (
 // of Debian, and kernel.apparmor_restrict_unprivileged_userns of Ubuntu.
 func (h *host) checkNamespaces(ctx context.Context) []Finding {
 	if h.sysctl("user/max_user_namespaces") == "0" {
-		return []Finding{fix(containersArea, "user namespaces are off: user.max_user_namespaces is 0", "sysctl -w user.max_user_namespaces=65536, and write the same into /etc/sysctl.d/userns.conf")}
+		return []Finding{fix(idNamespaces, containersArea, "user namespaces are off: user.max_user_namespaces is 0", "allow them, now and at each boot\nsysctl -w user.max_user_namespaces=65536\necho user.max_user_namespaces=65536 > /etc/sysctl.d/90-userns.conf")}
 	}
 	dir := nearest(h.settings.Containers.Engine.ImagesDir)
 	a, found := h.anyUser()
@@ -32,11 +32,11 @@ func (h *host) checkNamespaces(ctx context.Context) []Finding {
 	}
 	err := h.tryNamespace(ctx, a, dir)
 	if broken, ok := errors.AsType[*overlayError](err); ok {
-		return []Finding{fix(containersArea, "overlay cannot be mounted in a user namespace in "+dir+": "+broken.says,
+		return []Finding{fix(idNamespaces, containersArea, "overlay cannot be mounted in a user namespace in "+dir+": "+broken.says,
 			"use Linux 5.11 or later, and a disk with ext4, xfs or btrfs for images_dir")}
 	}
 	if err != nil {
-		return []Finding{fix(containersArea, fmt.Sprintf("no user namespace can be made for user %q: %v", a.Name, err),
+		return []Finding{fix(idNamespaces, containersArea, fmt.Sprintf("no user namespace can be made for user %q: %v", a.Name, err),
 			"allow root to make user namespaces: sysctl user.max_user_namespaces, and seccomp and security modules of the runner's service")}
 	}
 	return []Finding{ok(containersArea, fmt.Sprintf("a user namespace can be made for user %q, and overlay mounts in it", a.Name))}
@@ -107,8 +107,8 @@ func (h *host) checkSELinux() []Finding {
 	case strings.TrimSpace(string(mode)) != "1":
 		return []Finding{ok(containersArea, "SELinux is on and forbids nothing")}
 	}
-	return []Finding{look(containersArea, "SELinux is enforcing: it does not separate containers from the host (label=disable), and rolecall was not tested with it",
-		"run a job with an image, and look for denials: ausearch -m avc -ts recent")}
+	return []Finding{look(idSELinux, containersArea, "SELinux is enforcing: it does not separate containers from the host (label=disable), and rolecall was not tested with it",
+		"run a job with an image, and look for denials\nausearch -m avc -ts recent")}
 }
 
 // checkAppArmor names AppArmor, and its limit of user namespaces. The limit is for processes
@@ -123,8 +123,8 @@ func (h *host) checkAppArmor() []Finding {
 	case strings.TrimSpace(string(enabled)) != "Y":
 		return nil
 	case h.sysctl("kernel/apparmor_restrict_unprivileged_userns") == "1":
-		return []Finding{look(containersArea, "AppArmor limits user namespaces of all but root: root makes those of jobs, but a script that makes its own, as browsers do, can fail; rolecall was not tested with it",
-			"leave the limit on, and run a job with an image; look for denials: journalctl -k -g apparmor=")}
+		return []Finding{look(idAppArmor, containersArea, "AppArmor limits user namespaces of all but root: root makes those of jobs, but a script that makes its own, as browsers do, can fail; rolecall was not tested with it",
+			"leave the limit on, and run a job with an image; look for denials\njournalctl -k -g apparmor=")}
 	}
 	return []Finding{ok(containersArea, "AppArmor is on: podman gives containers of users no profile")}
 }

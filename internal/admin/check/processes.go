@@ -27,10 +27,10 @@ func (h *host) checkProcesses(ctx context.Context) []Finding {
 	}
 	switch {
 	case errors.Is(err, cgroup.ErrUnavailable):
-		return []Finding{look(area, "no cgroup: leftover processes are found and killed one by one: "+strings.ReplaceAll(err.Error(), "\n", "; "),
+		return []Finding{look(idNoCgroup, area, "no cgroup: leftover processes are found and killed one by one: "+strings.ReplaceAll(err.Error(), "\n", "; "),
 			"let root run the runner, or set Delegate=yes in its unit")}
 	case err != nil:
-		return []Finding{fix(area, "a process in a cgroup of a job: "+strings.ReplaceAll(err.Error(), "\n", "; "),
+		return []Finding{fix(idCgroup, area, "a process in a cgroup of a job: "+strings.ReplaceAll(err.Error(), "\n", "; "),
 			"update the kernel, or start rolecall in a new session and restart the runner's service")}
 	}
 	return []Finding{ok(area, "the processes of each job are killed by their cgroup ("+string(parent.Kind())+")")}
@@ -81,9 +81,9 @@ func (h *host) checkSweep(context.Context) []Finding {
 	}
 	switch {
 	case !h.hasUnit("timers.target.wants/" + timer):
-		return []Finding{look(area, timer+" is not enabled: what a dead job left stays until the next job comes", "systemctl enable --now "+timer)}
+		return []Finding{look(idSweepTimer, area, timer+" is not enabled: what a dead job left stays until the next job comes", run("systemctl", "enable", "--now", timer))}
 	case !h.hasUnit("rolecall-revoke.service"):
-		return []Finding{look(area, "rolecall-revoke.service is missing: what a server such as Vault gave to a dead job is not revoked", "install all of rolecall again: make install")}
+		return []Finding{look(idNoRevoke, area, "rolecall-revoke.service is missing: what a server such as Vault gave to a dead job is not revoked", "install all of rolecall again")}
 	}
 	return []Finding{ok(area, timer+" is enabled")}
 }

@@ -3,6 +3,7 @@ package check
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -28,18 +29,18 @@ func checkPrograms(area string, programs []executable) []Finding {
 		info, err := os.Stat(p.path)
 		switch {
 		case p.path == "":
-			findings = append(findings, fix(area, key+" is not set", "set it to the program "+p.stage+" of rolecall"))
+			findings = append(findings, fix(idStageProgram, area, key+" is not set", "set it to the program "+p.stage+" of rolecall"))
 		case !filepath.IsAbs(p.path):
-			findings = append(findings, fix(area, fmt.Sprintf("%s is %q, not an absolute path", key, p.path), "write the whole path: a service has no PATH to rely on"))
+			findings = append(findings, fix(idStageProgram, area, fmt.Sprintf("%s is %q, not an absolute path", key, p.path), "write the whole path: a service has no PATH to rely on"))
 		case err != nil:
-			findings = append(findings, fix(area, fmt.Sprintf("%s: %v", key, err), "run make install, or correct the path"))
+			findings = append(findings, fix(idStageProgram, area, fmt.Sprintf("%s: %v", key, err), "install the programs, or correct the path"))
 		case !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0:
-			findings = append(findings, fix(area, fmt.Sprintf("%s: %s is not a program", key, p.path), "correct the path"))
+			findings = append(findings, fix(idStageProgram, area, fmt.Sprintf("%s: %s is not a program", key, p.path), "correct the path"))
 		case filepath.Base(p.path) != p.stage:
-			findings = append(findings, fix(area, fmt.Sprintf("%s is %s, another stage's program", key, p.path), "correct the path"))
+			findings = append(findings, fix(idStageProgram, area, fmt.Sprintf("%s is %s, another stage's program", key, p.path), "correct the path"))
 		default:
 			if err := adminfile.Check(p.path); err != nil {
-				findings = append(findings, fix(area, fmt.Sprintf("%s: %v", key, err), "let the program and the folders above it belong to root, and nobody else write there"))
+				findings = append(findings, unsafe(idStageProgram, area, fmt.Errorf("%s: %w", key, err), "let the program and the folders above it belong to root, and nobody else write there"))
 			}
 		}
 	}
@@ -69,7 +70,7 @@ func (h *host) checkFolder(ctx context.Context, dir string) []Finding {
 	names := []string{"config", "prepare", "run", "cleanup", gate.Program, question.Program, endpoint.Program, endpoint.Credential, "sweep", revocation.Program, own}
 	findings := gather(len(names), func(i int) []Finding {
 		if problem := checkProgram(ctx, filepath.Join(dir, names[i])); problem != "" {
-			return []Finding{fix(area, problem, "install all programs of one version again: make install")}
+			return []Finding{unsafe(idDriver, area, errors.New(problem), "install all programs of one version again")}
 		}
 		return nil
 	})
@@ -88,8 +89,8 @@ func checkReach(area, dir string) []Finding {
 	if closed == "" {
 		return nil
 	}
-	return []Finding{fix(area, fmt.Sprintf("users of jobs cannot pass through %s (mode %04o), and run starts %s as them before an upload", closed, mode, filepath.Join(dir, gate.Program)),
-		"chmod o+x "+closed+", or install the driver in /usr/libexec/rolecall")}
+	return []Finding{fix(idClosedDir, area, fmt.Sprintf("users of jobs cannot pass through %s (mode %04o), and run starts %s as them before an upload", closed, mode, filepath.Join(dir, gate.Program)),
+		"let users pass, or install the driver in /usr/libexec/rolecall"+run("chmod", "o+x", closed))}
 }
 
 // own is the program that checks.
@@ -150,5 +151,5 @@ func (h *host) checkTools(context.Context) []Finding {
 		return []Finding{ok(area, "bash and git are installed")}
 	}
 	names := strings.Join(missing, " and ")
-	return []Finding{fix(area, names+" is in no folder of "+h.Path, "install it: apt-get install "+strings.Join(missing, " "))}
+	return []Finding{fix(idTools, area, names+" is in no folder of "+h.Path, "install it"+run(append([]string{"apt-get", "install"}, missing...)...))}
 }

@@ -101,10 +101,10 @@ func (r remote) checkAnswer(ctx context.Context) []Finding {
 	defer cancel()
 	answer, err := r.ask(ctx)
 	if known, ok := errors.AsType[*fault.Error](err); ok {
-		return []Finding{fix(area, r.url+": "+known.What.Error(), cmp.Or(known.Next, "correct the source in the policy file"))}
+		return []Finding{fix(idSourceServer, area, r.url+": "+known.What.Error(), cmp.Or(known.Next, "correct the source in the policy file"))}
 	}
 	if err != nil {
-		return []Finding{fix(area, err.Error(), "correct the file, or ca_bundle of the source")}
+		return []Finding{fix(idSourceServer, area, err.Error(), "correct the file, or ca_bundle of the source")}
 	}
 	return append([]Finding{r.judged(area, answer)}, checkClock(r.url, answer.Header.Get("Date"), time.Now())...)
 }
@@ -117,9 +117,9 @@ func (r remote) judged(area string, answer source.Answer) Finding {
 	what, do, fails := r.judge.Judge(answer.Status, answer.Body)
 	switch {
 	case fails:
-		return fix(area, r.url+": "+what, do)
+		return fix(idSourceServer, area, r.url+": "+what, do)
 	case what != "":
-		return look(area, r.url+": "+what, do)
+		return look(idSourceServer, area, r.url+": "+what, do)
 	}
 	return ok(area, r.url+" answers that it can serve")
 }

@@ -98,11 +98,11 @@ func (h *host) readRunnerConfig() []Finding {
 	info, err := os.Stat(h.RunnerConfig)
 	content, readErr := os.ReadFile(h.RunnerConfig)
 	if err := cmp.Or(err, readErr); err != nil {
-		return []Finding{fix(area, err.Error(), "name the runner's config.toml by --runner-config")}
+		return []Finding{fix(idNoRunnerConfig, area, err.Error(), "name the runner's config.toml by --runner-config")}
 	}
 	var findings []Finding
 	if info.Mode().Perm()&0o077 != 0 {
-		findings = append(findings, fix(area, fmt.Sprintf("%s has mode %04o, and holds the runners' tokens", h.RunnerConfig, info.Mode().Perm()), "chmod 0600 "+h.RunnerConfig))
+		findings = append(findings, fix(idOpenRunnerConfig, area, fmt.Sprintf("%s has mode %04o, and holds the runners' tokens", h.RunnerConfig, info.Mode().Perm()), run("chmod", "0600", h.RunnerConfig)))
 	}
 	if err := toml.Unmarshal(content, &h.config); err != nil {
 		h.config = runnerConfig{}
@@ -111,7 +111,7 @@ func (h *host) readRunnerConfig() []Finding {
 		if errors.As(err, &broken) {
 			line, _ = broken.Position() // the message may quote a token
 		}
-		return append(findings, fix(area, fmt.Sprintf("%s:%d: GitLab Runner cannot read this TOML", h.RunnerConfig, line), "correct it"))
+		return append(findings, fix(idNoRunnerConfig, area, fmt.Sprintf("%s:%d: GitLab Runner cannot read this TOML", h.RunnerConfig, line), "correct it"))
 	}
 	n := 0
 	for _, r := range h.config.Runners {
@@ -120,7 +120,7 @@ func (h *host) readRunnerConfig() []Finding {
 		}
 	}
 	if n == 0 {
-		return append(findings, fix(area, h.RunnerConfig+" has no runner with rolecall", "see runner-config.toml.example"))
+		return append(findings, fix(idNoRunner, area, h.RunnerConfig+" has no runner with rolecall", "see runner-config.toml.example"))
 	}
 	return append(findings, ok(area, fmt.Sprintf("%s has %d runners with rolecall", h.RunnerConfig, n)))
 }
@@ -143,7 +143,7 @@ func (h *host) checkRunners(context.Context) []Finding {
 		names := strings.Join(pinned[tenant], ", ")
 		switch {
 		case tenant != "" && len(pinned[tenant]) > 1:
-			findings = append(findings, look("runners", fmt.Sprintf("tenant %s has several runners: %s", tenant, names), "keep one runner for each tenant, so that its tag chooses the tenant"))
+			findings = append(findings, look(idSeveralRunners, "runners", fmt.Sprintf("tenant %s has several runners: %s", tenant, names), "keep one runner for each tenant, so that its tag chooses the tenant"))
 		case tenant == "" && len(pinned) > 1:
 			shared := ok("runners", names+" take jobs of every tenant; other runners serve one tenant")
 			shared.Do = "run them as services of different users, or their jobs reach each other's files"

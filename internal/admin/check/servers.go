@@ -31,21 +31,21 @@ func (h *host) checkKeys(ctx context.Context) []Finding {
 	defer cancel()
 	dir, err := os.MkdirTemp("", "rolecall-check-")
 	if err != nil {
-		return []Finding{fix(area, err.Error(), "make room for temporary files")}
+		return []Finding{fix(idKeys, area, err.Error(), "make room for temporary files")}
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	source := jwks.Source{Issuer: gitlab.Issuer, URL: gitlab.JWKSURL, Dir: dir, CABundle: readIf(gitlab.CABundle)}
 	where := cmp.Or(gitlab.JWKSFile, gitlab.JWKSURL, gitlab.Issuer)
 	if source.File, err = policyfile.ReadNamed("gitlab.jwks_file", gitlab.JWKSFile); err != nil {
-		return []Finding{fix(area, err.Error(), "correct the file, or gitlab.jwks_file in the policy file")}
+		return []Finding{fix(idKeys, area, err.Error(), "correct the file, or gitlab.jwks_file in the policy file")}
 	}
 	_, err = source.Verify(ctx, unsigned(gitlab.Issuer))
 	found := fault.SideOf(err) == fault.Author
 	switch {
 	case strings.HasSuffix(gitlab.Issuer, "/") && (!found || !discovers(gitlab)):
-		return []Finding{fix(area, fmt.Sprintf("the issuer %q ends with a slash, and the claim iss of GitLab's ID tokens does not: every token is refused", gitlab.Issuer), "remove the slash in the policy file")}
+		return []Finding{fix(idKeys, area, fmt.Sprintf("the issuer %q ends with a slash, and the claim iss of GitLab's ID tokens does not: every token is refused", gitlab.Issuer), "remove the slash in the policy file")}
 	case !found:
-		return []Finding{fix(area, err.Error(), "correct gitlab in the policy file, or the network, proxy or CA: until then no job gets credentials")}
+		return []Finding{fix(idKeys, area, err.Error(), "correct gitlab in the policy file, or the network, proxy or CA: until then no job gets credentials")}
 	}
 	return []Finding{ok(area, where+" has keys that verify ID tokens")}
 }
@@ -87,7 +87,7 @@ func (h *host) checkGitLab(ctx context.Context) []Finding {
 	return gather(len(servers), func(i int) []Finding {
 		skew, err := h.checkServer(ctx, servers[i].bundle, "", servers[i].url)
 		if err != nil {
-			return []Finding{fix("GitLab", err.Error(), "correct the runner's url, or the network, proxy or CA")}
+			return []Finding{fix(idGitLab, "GitLab", err.Error(), "correct the runner's url, or the network, proxy or CA")}
 		}
 		return skew
 	})
@@ -103,7 +103,7 @@ func (h *host) checkSTS(ctx context.Context) []Finding {
 	return gather(len(endpoints), func(i int) []Finding {
 		skew, err := h.checkServer(ctx, server.CABundle, server.Proxy, endpoints[i])
 		if err != nil {
-			return []Finding{fix(area, err.Error(), "correct sts.endpoint, sts.proxy, sts.ca_bundle or the tenants' region, or the network")}
+			return []Finding{fix(idSTS, area, err.Error(), "correct sts.endpoint, sts.proxy, sts.ca_bundle or the tenants' region, or the network")}
 		}
 		return append([]Finding{ok(area, endpoints[i]+" answers")}, skew...)
 	})

@@ -107,13 +107,13 @@ func (h *host) checkServiceUser() []Finding {
 	var findings []Finding
 	for _, u := range h.units {
 		if !u.isRoot() {
-			findings = append(findings, fix(serviceArea, fmt.Sprintf("%s has User=%s, and %s", u.name, u.get("User"), why),
-				"remove User= and DynamicUser= from the unit and its drop-ins, then: systemctl daemon-reload && systemctl restart "+u.name))
+			findings = append(findings, fix(idServiceUser, serviceArea, fmt.Sprintf("%s has User=%s, and %s", u.name, u.get("User"), why),
+				"remove User= and DynamicUser= from the unit and its drop-ins, then restart it\nsystemctl daemon-reload"+run("systemctl", "restart", u.name)))
 		}
 	}
 	for _, r := range h.runners {
 		if r.uid != "0" && r.uid != "" {
-			findings = append(findings, fix(serviceArea, fmt.Sprintf("process %s, GitLab Runner, runs as user %s, and %s", r.pid, r.uid, why), "let root run the service, then restart it"))
+			findings = append(findings, fix(idServiceUser, serviceArea, fmt.Sprintf("process %s, GitLab Runner, runs as user %s, and %s", r.pid, r.uid, why), "let root run the service, then restart it"))
 		}
 	}
 	return findings
@@ -133,7 +133,7 @@ func checkSignal(u unit) []Finding {
 	if !strings.HasSuffix(u.get("KillSignal"), "QUIT") || cmp.Or(u.get("KillMode"), "control-group") != "control-group" {
 		return nil
 	}
-	return []Finding{fix(serviceArea, u.name+" has KillSignal=SIGQUIT without KillMode=mixed: a stop of the service kills the scripts of jobs and the driver, too", "set KillMode=mixed in the unit")}
+	return []Finding{fix(idKillSignal, serviceArea, u.name+" has KillSignal=SIGQUIT without KillMode=mixed: a stop of the service kills the scripts of jobs and the driver, too", "set KillMode=mixed in the unit")}
 }
 
 // checkTemp warns if job responses, which contain every variable of a job, are written
@@ -142,7 +142,7 @@ func (h *host) checkTemp(context.Context) []Finding {
 	const area = "runner's TMPDIR"
 	dir, of := h.serviceTemp()
 	if m := h.mountOf(dir); !isTmpfs(m) {
-		return []Finding{look(area, fmt.Sprintf("%s, %s, is on %s: job responses, with all variables and tokens, lie on a disk", dir, of, orSome(m.kind)),
+		return []Finding{look(idTemp, area, fmt.Sprintf("%s, %s, is on %s: job responses, with all variables and tokens, lie on a disk", dir, of, orSome(m.kind)),
 			"set TMPDIR in the runner's unit to a folder on a tmpfs, as the drop-in /usr/share/rolecall/gitlab-runner.conf does")}
 	}
 	return []Finding{ok(area, dir+", "+of+", is on a tmpfs")}

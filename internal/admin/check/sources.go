@@ -31,7 +31,7 @@ func (h *host) checkSources(context.Context) []Finding {
 			}
 			if s, ok := gift.Settings.(advising); ok {
 				what, do := s.Advice()
-				findings = append(findings, look(fmt.Sprintf("source %q of %s", gift.Name, t.Name), what, do))
+				findings = append(findings, look(idSourceAdvice, fmt.Sprintf("source %q of %s", gift.Name, t.Name), what, do))
 			}
 		}
 	}
@@ -42,7 +42,7 @@ func (h *host) checkSources(context.Context) []Finding {
 func checkLocal(area string, s local) Finding {
 	needed, err := s.CheckHost()
 	if err != nil {
-		return fix(area, what(err).Error(), "correct it, or the source in the policy file: until then its jobs get no credentials")
+		return fix(idSourceHost, area, what(err).Error(), "correct it, or the source in the policy file: until then its jobs get no credentials")
 	}
 	return ok(area, needed)
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 
 	"rolecall/internal/account"
 	"rolecall/internal/program"
@@ -25,7 +26,7 @@ func (h *host) checkRunner(r runner) []Finding {
 		h.checkTimes(area, r.Custom),
 	)
 	if r.CleanGitConfig != nil && !*r.CleanGitConfig {
-		findings = append(findings, fix(area, "clean_git_config is off: a job's git settings and hooks reach the next job", "set clean_git_config = true"))
+		findings = append(findings, fix(idGitConfig, area, "clean_git_config is off: a job's git settings and hooks reach the next job", "set clean_git_config = true"))
 	}
 	return findings
 }
@@ -48,15 +49,15 @@ func (h *host) checkFlags(area string, programs []executable) []Finding {
 	first := programs[0]
 	for _, p := range programs[1:] {
 		if !slices.Equal(p.args, first.args) {
-			return []Finding{fix(area, fmt.Sprintf("%s_args are %q, %s_args %q", p.stage, p.args, first.stage, first.args), "give all four stages the same flags")}
+			return []Finding{fix(idFlags, area, fmt.Sprintf("%s_args are %q, %s_args %q", p.stage, p.args, first.stage, first.args), "give all four stages the same flags")}
 		}
 	}
 	f, err := readFlags(first.args)
 	if err != nil {
-		return []Finding{fix(area, fmt.Sprintf("%q are not flags of rolecall: %v", first.args, err), "use --tenant NAME, --config FILE, --no-policy and --run-as NAME only")}
+		return []Finding{fix(idFlags, area, fmt.Sprintf("%q are not flags of rolecall: %v", first.args, err), "use --tenant NAME, --config FILE, --no-policy and --run-as NAME only")}
 	}
 	if err := f.Check(); err != nil {
-		return []Finding{fix(area, err.Error(), "give all four stages flags that agree")}
+		return []Finding{fix(idFlags, area, err.Error(), "give all four stages flags that agree")}
 	}
 	return append(h.checkMode(area, f), h.checkTenant(area, f.Tenant)...)
 }
@@ -68,26 +69,26 @@ func (h *host) checkMode(area string, f program.Flags) []Finding {
 	if !f.NoPolicy {
 		switch {
 		case file != h.Policy:
-			return []Finding{look(area, "its policy file is "+file+", this check read "+h.Policy, "run rolecall check with --config "+file)}
+			return []Finding{look(idOtherPolicy, area, "its policy file is "+file+", this check read "+h.Policy, "run rolecall check with --config "+file)}
 		case h.policy == nil && !exists(file):
-			return []Finding{fix(area, "its policy file "+file+" does not exist, so every job is refused", "write one, or give all four stages --no-policy and --run-as NAME")}
+			return []Finding{fix(idOtherPolicy, area, "its policy file "+file+" does not exist, so every job is refused", "write one, or give all four stages --no-policy and --run-as NAME")}
 		}
 		return nil
 	}
 	var findings []Finding
 	for _, file := range slices.Compact([]string{h.Policy, policyfile.Default}) {
 		if exists(file) {
-			findings = append(findings, look(area, "--no-policy: this runner ignores the policy file "+file+", and jobs name their tenant and role themselves", "remove --no-policy, or the file"))
+			findings = append(findings, look(idIgnoredPolicy, area, "--no-policy: this runner ignores the policy file "+file+", and jobs name their tenant and role themselves", "remove --no-policy, or the file"))
 		}
 	}
 	switch _, err := f.User(os.Geteuid()); {
 	case err != nil:
-		findings = append(findings, fix(area, what(err).Error(), "remove --run-as from all four stages, or run rolecall check as the user that runs GitLab Runner"))
+		findings = append(findings, fix(idFlags, area, what(err).Error(), "remove --run-as from all four stages, or run rolecall check as the user that runs GitLab Runner"))
 	case os.Geteuid() != 0:
 	case f.RunAs == "":
-		findings = append(findings, fix(area, "--no-policy without --run-as: a runner that is root refuses every job", makeUser+"; let builds_dir and cache_dir belong to it, and add --run-as NAME to all four stages"))
+		findings = append(findings, fix(idNoRunAs, area, "--no-policy without --run-as: a runner that is root refuses every job", makeUser("make a user, let builds_dir and cache_dir belong to it, and add --run-as NAME to all four stages", "NAME")))
 	case f.RunAs == program.Root:
-		findings = append(findings, look(area, "--run-as root: every script of every job is root on this host", makeUser+", and use --run-as NAME"))
+		findings = append(findings, look(idAsRoot, area, "--run-as root: every script of every job is root on this host", makeUser("make a user, and use --run-as NAME", "NAME")))
 	}
 	return findings
 }
@@ -99,11 +100,11 @@ func (h *host) checkTenant(area, text string) []Finding {
 	}
 	name, err := tenant.ParseName(text)
 	if err != nil {
-		return []Finding{fix(area, fmt.Sprintf("--tenant: %v", err), "correct it")}
+		return []Finding{fix(idTenantFlag, area, fmt.Sprintf("--tenant: %v", err), "correct it")}
 	}
 	known := func(t tenant.Tenant) bool { return t.Name == name }
 	if h.policy != nil && !slices.ContainsFunc(h.policy.Tenants(), known) {
-		return []Finding{fix(area, fmt.Sprintf("--tenant %s is not in the policy file", name), "add the tenant there, or correct the name")}
+		return []Finding{fix(idTenantFlag, area, fmt.Sprintf("--tenant %s is not in the policy file", name), "add the tenant there, or correct the name")}
 	}
 	return []Finding{ok(area, "its tenant is "+text)}
 }
@@ -123,9 +124,9 @@ func (h *host) checkRunnerDirs(area string, r runner) []Finding {
 		switch {
 		case d.dir == "" && d.policy != "":
 		case d.dir == "":
-			findings = append(findings, fix(area, d.key+" is not set", "set it, here or in the policy file: the custom executor needs it"))
+			findings = append(findings, fix(idRunnerDir, area, d.key+" is not set", "set it, here or in the policy file: the custom executor needs it"))
 		case !filepath.IsAbs(d.dir):
-			findings = append(findings, fix(area, fmt.Sprintf("%s is %q, not an absolute path", d.key, d.dir), "write the whole path"))
+			findings = append(findings, fix(idRunnerDir, area, fmt.Sprintf("%s is %q, not an absolute path", d.key, d.dir), "write the whole path"))
 		case user != "" && user != program.Root:
 			findings = append(findings, checkUserDir(area, d.dir, user)...)
 		case d.policy == "" && exists(d.dir):
@@ -142,18 +143,18 @@ func checkUserDir(area, dir, user string) []Finding {
 	if err != nil {
 		return nil // checkUsers reports the error
 	}
-	do := fmt.Sprintf("install -d -o %s -g %d %s", user, a.GID, dir)
+	do := run("install", "-d", "-o", user, "-g", strconv.Itoa(int(a.GID)), dir)
 	info, err := os.Stat(dir)
 	switch {
 	case err != nil:
-		return []Finding{fix(area, err.Error(), do)}
+		return []Finding{fix(idWorkDir, area, err.Error(), do)}
 	case owner(info) != int(a.UID):
-		return []Finding{fix(area, fmt.Sprintf("%s does not belong to user %q of --run-as", dir, user), do)}
+		return []Finding{fix(idWorkDir, area, fmt.Sprintf("%s does not belong to user %q of --run-as", dir, user), do)}
 	case info.Mode().Perm()&0o022 != 0:
-		return []Finding{fix(area, fmt.Sprintf("others may write to %s (mode %04o)", dir, info.Mode().Perm()), "chmod go-w "+dir)}
+		return []Finding{fix(idOpenDir, area, fmt.Sprintf("others may write to %s (mode %04o)", dir, info.Mode().Perm()), run("chmod", "go-w", dir))}
 	}
 	if closed, mode := closedAbove(filepath.Dir(dir)); closed != "" {
-		return []Finding{fix(area, fmt.Sprintf("user %q cannot pass through %s (mode %04o)", user, closed, mode), "chmod o+x "+closed)}
+		return []Finding{fix(idClosedDir, area, fmt.Sprintf("user %q cannot pass through %s (mode %04o)", user, closed, mode), run("chmod", "o+x", closed))}
 	}
 	return []Finding{ok(area, fmt.Sprintf("%s belongs to user %q", dir, user))}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // pruneAdvice says how to make room for images.
-const pruneAdvice = "remove images that jobs do not use any more: rolecall prune --older-than 168h, or set images_max_bytes in [containers]"
+const pruneAdvice = "remove images that jobs do not use any more, or set images_max_bytes in [containers]\nrolecall prune --older-than 168h"
 
 // measureTime bounds how long stores are measured.
 const measureTime = 5 * time.Second
@@ -37,11 +37,11 @@ func (h *host) checkStores(ctx context.Context, dir string) []Finding {
 func checkStore(ctx context.Context, path string, bound uint64) (uint64, []Finding) {
 	sizes, err := podman.Measure(ctx, path, nil)
 	if err != nil {
-		return 0, []Finding{look(imagesArea, fmt.Sprintf("the images cannot be measured: %v", err), "see whether the disk answers, or measure them: du -sh "+path)}
+		return 0, []Finding{look(idStores, imagesArea, fmt.Sprintf("the images cannot be measured: %v", err), "see whether the disk answers, or measure them"+run("du", "-sh", path))}
 	}
 	if sum := sizes.Sum(); bound > 0 && sum > bound {
-		return sum, []Finding{look(imagesArea, fmt.Sprintf("%s has %d MiB, and images_max_bytes lets it have %d MiB", path, sum/mebibyte, bound/mebibyte),
-			"systemctl enable --now rolecall-sweep.timer; the sweep keeps images of jobs that have not ended")}
+		return sum, []Finding{look(idStores, imagesArea, fmt.Sprintf("%s has %d MiB, and images_max_bytes lets it have %d MiB", path, sum/mebibyte, bound/mebibyte),
+			"let the sweep remove images; it keeps those of jobs that have not ended\nsystemctl enable --now rolecall-sweep.timer")}
 	}
 	return sizes.Sum(), nil
 }
@@ -58,7 +58,8 @@ func boundText(bound uint64) string {
 func withAdvice(findings []Finding, do string) []Finding {
 	for i := range findings {
 		if findings[i].State != OK {
-			findings[i].Do = do
+			f := findings[i]
+			findings[i] = newFinding(f.ID, f.Area, f.What, f.State, do)
 		}
 	}
 	return findings

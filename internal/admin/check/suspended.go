@@ -16,7 +16,7 @@ func (h *host) checkSuspended(context.Context) []Finding {
 	f := suspension.Beside(h.Policy)
 	list, err := f.Read()
 	if err != nil {
-		return []Finding{fix(suspendedArea, err.Error(), "correct "+f.Path+", or remove it: then no tenant is suspended")}
+		return []Finding{fix(idSuspensions, suspendedArea, err.Error(), "correct "+f.Path+", or remove it: then no tenant is suspended")}
 	}
 	var findings []Finding
 	for _, s := range list {
@@ -43,5 +43,5 @@ func suspended(s suspension.Suspension) Finding {
 	if s.Reason != "" {
 		text += ": " + s.Reason
 	}
-	return look(suspendedArea, text, "rolecall resume "+of+", when its jobs may run again")
+	return look(idSuspended, suspendedArea, text, "let its jobs run again, when they may\nrolecall resume "+of)
 }

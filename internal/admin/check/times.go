@@ -34,11 +34,11 @@ func (h *host) checkTimes(area string, c custom) []Finding {
 	shutdown := h.config.shutdown()
 	need := max(leastShutdown, or(c.GracefulKillTimeout, defaultGrace)+or(c.ForceKillTimeout, defaultForce))
 	if shutdown < need {
-		findings = append(findings, fix(area, fmt.Sprintf("shutdown_timeout is %d s, and the end of its jobs may take %d s: a runner that stops exits before cleanup, and credentials stay", shutdown, need), stopAdvice))
+		findings = append(findings, fix(idTimes, area, fmt.Sprintf("shutdown_timeout is %d s, and the end of its jobs may take %d s: a runner that stops exits before cleanup, and credentials stay", shutdown, need), stopAdvice))
 	}
 	for _, u := range h.units {
 		if limit, known := u.stopTime(); known && limit < time.Duration(shutdown)*time.Second {
-			findings = append(findings, fix(area, fmt.Sprintf("shutdown_timeout is %d s, and systemd kills %s after %v: cleanup does not run", shutdown, u.name, limit), stopAdvice+", and TimeoutStopSec in the unit to more"))
+			findings = append(findings, fix(idTimes, area, fmt.Sprintf("shutdown_timeout is %d s, and systemd kills %s after %v: cleanup does not run", shutdown, u.name, limit), stopAdvice+", and TimeoutStopSec in the unit to more"))
 		}
 	}
 	if findings == nil {
@@ -70,7 +70,7 @@ func checkLeast(area string, c custom) []Finding {
 		{"force_kill_timeout", c.ForceKillTimeout, 1, 5},
 	} {
 		if t.value != nil && *t.value < t.least {
-			findings = append(findings, fix(area, fmt.Sprintf("%s is %d s, the driver may need %d", t.key, *t.value, t.least), fmt.Sprintf("set %s = %d", t.key, t.want)))
+			findings = append(findings, fix(idTimes, area, fmt.Sprintf("%s is %d s, the driver may need %d", t.key, *t.value, t.least), fmt.Sprintf("set %s = %d", t.key, t.want)))
 		}
 	}
 	return findings
