@@ -43,7 +43,7 @@ func TestReadme(t *testing.T) {
 	last := ""
 	for _, command := range commands(t, "Install") {
 		if command != "make packages" { // check-packages has made them
-			last = h.sh(t, "cd /root && "+own.Replace(command)+" < /dev/null")
+			last = h.sh(t, "cd /root && "+own.Replace(command)+" < /dev/null || [ $? = 3 ]") // 3: there is something to look at
 		}
 	}
 	if !strings.Contains(last, "0 to fix, ") {
