@@ -71,7 +71,7 @@ func (a *admins) told() string {
 	for decoder := json.NewDecoder(bytes.NewReader(content)); decoder.More(); {
 		var e map[string]any
 		kit.Must(a.t, decoder.Decode(&e))
-		for _, same := range []string{"time", "host", "version"} {
+		for _, same := range []string{"time", "host", "boot_id", "version"} {
 			delete(e, same)
 		}
 		if e["until"] != nil {

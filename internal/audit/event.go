@@ -71,8 +71,10 @@ type Event struct {
 	Time    time.Time `json:"time,omitzero"` // zero: now
 	Event   Kind      `json:"event"`
 	Host    string    `json:"host,omitempty"`    // empty: this host
+	BootID  string    `json:"boot_id,omitempty"` // empty: of the boot of this host
 	Program string    `json:"program,omitempty"` // of rolecall, which has written the line
 	Version string    `json:"version,omitempty"` // of rolecall
+	Policy  string    `json:"policy,omitempty"`  // hash of the policy file by which the job was decided
 
 	Client string `json:"client,omitempty"` // the IP address that has asked, of a broker
 
@@ -147,6 +149,7 @@ func (e Event) line(now time.Time) ([]byte, error) {
 	if e.Host == "" {
 		e.Host, _ = os.Hostname() // a host without a name is not named
 	}
+	e.BootID = cmp.Or(e.BootID, bootID())
 	e.Places = slices.Clone(e.Places)
 	texts := textsOf(reflect.ValueOf(&e).Elem())
 	for _, text := range texts {

@@ -26,9 +26,13 @@ func sample() audit.Event {
 		RoleARN: "arn:aws:iam::111122223333:role/deploy-alpha", RoleSessionName: "GitLabRunner-22-301-1042", AccessKeyID: "ASIAIOSFODNN7EXAMPLE",
 		Expiration: time.Date(2026, 2, 3, 5, 5, 6, 0, time.UTC), JobID: "1042", PipelineID: "301", ProjectID: "22", ProjectPath: "acme/deploy",
 		JobProjectID: "22", JobProjectPath: "acme/deploy", Ref: "feature/<a>&b", RefType: "branch", RefProtected: "true", Environment: "alpha",
-		UserID: "7", UserLogin: "jane", RunnerID: "5", Issuer: "https://gitlab.example.com", TokenID: "f1d2", Host: "ci-1", Program: "prepare", Version: "0.1.0",
+		UserID: "7", UserLogin: "jane", RunnerID: "5", Issuer: "https://gitlab.example.com", TokenID: "f1d2", Host: "ci-1", BootID: boot, Program: "prepare", Version: "0.1.0",
+		Policy: "d41d8cd98f00b204e9800998ecf8427e",
 	}
 }
+
+// boot is the id of a boot.
+const boot = "8f5b2f0e-6f0c-4b8e-9d5a-2f1f6a1d7c3b"
 
 // TestNames pins the names of the fields: people and tools search for them.
 func TestNames(t *testing.T) {
@@ -36,22 +40,22 @@ func TestNames(t *testing.T) {
 	log := newLog(t)
 	kit.Must(t, log.Write(sample()))
 	kit.Must(t, log.Write(audit.Event{
-		Event: audit.Failed, Time: sample().Time, Host: "ci-1", Program: "prepare", Allowed: new(false), Code: fault.AccessDenied,
+		Event: audit.Failed, Time: sample().Time, Host: "ci-1", BootID: boot, Program: "prepare", Allowed: new(false), Code: fault.AccessDenied,
 		Side: fault.Account, Reason: "AWS refuses", ErrorCode: "AccessDenied", RequestID: "4d7d", JobID: "1",
 	}))
 	kit.Must(t, log.Write(audit.Event{
-		Event: audit.UploadRefused, Time: sample().Time, Host: "ci-1", Stage: "archive_cache", More: 3, Count: 5, Began: sample().Time,
+		Event: audit.UploadRefused, Time: sample().Time, Host: "ci-1", BootID: boot, Stage: "archive_cache", More: 3, Count: 5, Began: sample().Time,
 		Places: []audit.Place{{Upload: "artifacts", File: "a.zip", Inside: "b > c", Kind: "secret key", Reason: "unreadable"}, {File: "d"}},
 	}))
-	want := `{"time":"2026-02-03T04:05:06.789Z","event":"issued","host":"ci-1","program":"prepare","version":"0.1.0","allowed":true,` +
+	want := `{"time":"2026-02-03T04:05:06.789Z","event":"issued","host":"ci-1","boot_id":"` + boot + `","program":"prepare","version":"0.1.0","policy":"d41d8cd98f00b204e9800998ecf8427e","allowed":true,` +
 		`"rule":"projects \"acme/*\"","tenant":"alpha",` +
 		`"role_arn":"arn:aws:iam::111122223333:role/deploy-alpha","role_session_name":"GitLabRunner-22-301-1042","access_key_id":"ASIAIOSFODNN7EXAMPLE",` +
 		`"expiration":"2026-02-03T05:05:06Z","job_id":"1042","pipeline_id":"301","project_id":"22","project_path":"acme/deploy","job_project_id":"22",` +
 		`"job_project_path":"acme/deploy","ref":"feature/<a>&b","ref_type":"branch","ref_protected":"true","environment":"alpha","user_id":"7",` +
 		`"user_login":"jane","runner_id":"5","iss":"https://gitlab.example.com","jti":"f1d2"}` + "\n" +
-		`{"time":"2026-02-03T04:05:06.789Z","event":"failed","host":"ci-1","program":"prepare","allowed":false,"code":"RC203","side":"aws-account",` +
+		`{"time":"2026-02-03T04:05:06.789Z","event":"failed","host":"ci-1","boot_id":"` + boot + `","program":"prepare","allowed":false,"code":"RC203","side":"aws-account",` +
 		`"reason":"AWS refuses","error_code":"AccessDenied","request_id":"4d7d","job_id":"1"}` + "\n" +
-		`{"time":"2026-02-03T04:05:06.789Z","event":"upload_refused","host":"ci-1","stage":"archive_cache",` +
+		`{"time":"2026-02-03T04:05:06.789Z","event":"upload_refused","host":"ci-1","boot_id":"` + boot + `","stage":"archive_cache",` +
 		`"places":[{"upload":"artifacts","file":"a.zip","inside":"b > c","kind":"secret key","reason":"unreadable"},{"file":"d"}],"more":3,"count":5,` +
 		`"began":"2026-02-03T04:05:06.789Z"}` + "\n"
 	if diff := cmp.Diff(want, content(t, log)); diff != "" {
@@ -59,14 +63,15 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// TestHost: a line names the host that writes it.
+// TestHost: a line names the host that writes it, and its boot.
 func TestHost(t *testing.T) {
 	t.Parallel()
 	log := newLog(t)
 	kit.Must(t, log.Write(audit.Event{}))
 	want, err := os.Hostname()
-	if got := decode(t, content(t, log))[0].Host; err != nil || got != want {
-		t.Errorf("host %q, want %q, %v", got, want, err)
+	id, bootErr := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if got := decode(t, content(t, log))[0]; err != nil || bootErr != nil || got.Host != want || got.BootID != strings.TrimSpace(string(id)) || len(got.BootID) != len(boot) {
+		t.Errorf("host %q in boot %q, want %q and %q, %v", got.Host, got.BootID, want, id, errors.Join(err, bootErr))
 	}
 }
 
@@ -124,6 +129,7 @@ func TestHostileTexts(t *testing.T) {
 			t.Parallel()
 			log, e := newLog(t), sample()
 			fill(&e, text)
+			e.BootID, e.Policy, e.Image, e.Services = boot, "5f3759df9e3779b97f4a7c15bb67ae85", "", nil                                                       // a decision alone has images
 			e.Event, e.Host, e.Program, e.Version, e.Code, e.Side = audit.UploadRefused, "ci-1", "run", "0.1.0", "RC108", fault.Author                        // no job sets them
 			e.Stage, e.Provider, e.ErrorCode, e.RequestID, e.Client, e.By = "step_script", "", "AccessDenied", "4d7d0b9a-0000-4000-8000-000000000000", "", "" // what has places is about no credential, of no broker and of no admin
 			e.AccessKeyID, e.RoleSessionName, e.JobID = strings.Repeat("K", 128), strings.Repeat("s", 64), "1042"

@@ -33,14 +33,14 @@ func newTrail(t *testing.T, path string, job audit.Event) audit.Trail {
 func TestTrail(t *testing.T) {
 	t.Parallel()
 	log, before := newLog(t), time.Now().Truncate(time.Millisecond)
-	trail := newTrail(t, log.Path, audit.Event{Program: "prepare", JobID: "7", Tenant: "alpha", Version: "0.0.1"})
+	trail := newTrail(t, log.Path, audit.Event{Program: "prepare", JobID: "7", Tenant: "alpha", Version: "0.0.1", Policy: "d41d"})
 	kit.Must(t, trail.Tell(audit.Masked, "run", func(e *audit.Event) { e.Count = 3 }))
 	got := decode(t, content(t, log))[0]
 	if got.Host == "" || got.Time.Before(before) || trail.Began.Before(before) || trail.Began.After(got.Time) {
 		t.Errorf("the job began at %v: %+v", trail.Began, got)
 	}
-	got.Host, got.Time = "", time.Time{}
-	if diff := cmp.Diff(audit.Event{Event: audit.Masked, Program: "run", Version: version.Version, Count: 3, JobID: "7", Tenant: "alpha"}, got); diff != "" {
+	got.Host, got.BootID, got.Time = "", "", time.Time{}
+	if diff := cmp.Diff(audit.Event{Event: audit.Masked, Program: "run", Version: version.Version, Count: 3, JobID: "7", Tenant: "alpha", Policy: "d41d"}, got); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -60,7 +60,7 @@ func TestTrailIsSmall(t *testing.T) {
 	t.Parallel()
 	var e audit.Event
 	fill(&e, strings.Repeat("\x00<", 1<<16))
-	e.Places = nil
+	e.Places, e.BootID = nil, "" // they are of a line
 	if text := newTrail(t, "/log", e).Job; len(text) > 16<<10 {
 		t.Errorf("%d bytes", len(text))
 	}

@@ -42,7 +42,7 @@ func TestOpenContainers(t *testing.T) {
 		of[0].Images, of[0].RunAs = image.Rules{Images: []image.Pattern{"**"}, Services: []image.Pattern{"**"}}, "ci"
 		settings := c.Policy.Settings()
 		settings.Containers, settings.RunAs = tenant.PodmanContainers(), "ci-none"
-		c.Policy = tenant.NewPolicy(settings, of, "")
+		c.Policy = tenant.NewPolicy(settings, of, "5f37")
 		c.ReadImages = func(job.Response, job.Request) (image.Request, error) {
 			q := image.Request{Image: backend.Image{Name: "r.example.com/a:1"}}
 			for range test.services {

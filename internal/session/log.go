@@ -46,6 +46,9 @@ func (a asked) put(e *audit.Event) {
 func newLog(c admission.Case, d admission.Decision, voice Voice) log {
 	l := log{Log: audit.Log{Path: cmp.Or(voice.Log, d.Settings.AuditLog)}, event: eventOf(c.Response, d.Claims), mask: voice.Mask}
 	l.event.Program, l.event.Client = voice.Program, voice.Client
+	if c.Policy != nil {
+		l.event.Policy = c.Policy.Hash()
+	}
 	return l
 }
 

@@ -80,7 +80,7 @@ func newCase(t *testing.T, path string, providers ...provider) admission.Case {
 		alpha.Gifts = append(alpha.Gifts, tenant.Gift{Provider: p.name})
 		c.Providers = append(c.Providers, p)
 	}
-	c.Policy = tenant.NewPolicy(tenant.Settings{AuditLog: path}, []tenant.Tenant{alpha}, "")
+	c.Policy = tenant.NewPolicy(tenant.Settings{AuditLog: path}, []tenant.Tenant{alpha}, "5f37")
 	return c
 }
 
@@ -113,10 +113,10 @@ func lines(t *testing.T, path string) []audit.Event {
 	for decoder := json.NewDecoder(bytes.NewReader(content)); decoder.More(); {
 		var e audit.Event
 		kit.Must(t, decoder.Decode(&e))
-		if e.Host == "" || e.Version == "" || e.Program != "prepare" {
+		if e.Host == "" || e.BootID == "" || e.Policy == "" || e.Version == "" || e.Program != "prepare" {
 			t.Errorf("a line does not say who has written it: %+v", e)
 		}
-		e.Time, e.Host, e.Program, e.Version = time.Time{}, "", "", ""
+		e.Time, e.Host, e.BootID, e.Program, e.Version, e.Policy = time.Time{}, "", "", "", "", ""
 		events = append(events, e)
 	}
 	return events

@@ -203,7 +203,7 @@ func TestTrail(t *testing.T) {
 	t.Parallel()
 	path := newLog(t)
 	c := newCase(t, path, aws())
-	c.Policy = tenant.NewPolicy(tenant.Settings{AuditLog: path, MetricsFile: "/m.prom"}, c.Policy.Tenants(), "")
+	c.Policy = tenant.NewPolicy(tenant.Settings{AuditLog: path, MetricsFile: "/m.prom"}, c.Policy.Tenants(), "5f37")
 	trail, err := opened(t, c).Trail()
 	kit.Must(t, err)
 	if trail.Metrics != "/m.prom" {
