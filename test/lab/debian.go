@@ -30,7 +30,8 @@ type Debian struct {
 }
 
 // boot makes the folder $1 the root of all files, and starts systemd in the cgroup $2.
-// The settings of the kernel, which it shares with this host, are read-only.
+// The settings of the kernel, which it shares with this host, are read-only. A file /etc/boot_id
+// is the id of its boot.
 //
 // https://systemd.io/CONTAINER_INTERFACE/
 const boot = `
@@ -42,6 +43,7 @@ cd "$1"
 mount -t proc proc proc
 mount --bind proc/sys proc/sys
 mount -o remount,bind,ro proc/sys
+if [ -e etc/boot_id ]; then mount --bind etc/boot_id proc/sys/kernel/random/boot_id; fi
 mount -t sysfs -o ro sysfs sys
 mount -t cgroup2 cgroup2 sys/fs/cgroup
 mount -t tmpfs -o mode=755 tmpfs run
