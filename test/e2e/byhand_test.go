@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -71,7 +70,7 @@ func newHost(t *testing.T) host {
 	kit.Must(t, err)
 	h.gitlab.Host("acme/shop", repo)
 	h.startMinIO(t)
-	h.installRunner(t)
+	kit.Must(t, h.InstallRunner(t.Context(), h.recorder.URL()))
 	return h
 }
 
@@ -88,26 +87,7 @@ func (h host) sh(t *testing.T, script string) string {
 // write writes a file of the host.
 func (h host) write(t *testing.T, path, content string, mode os.FileMode) {
 	t.Helper()
-	path = filepath.Join(h.Root, path)
-	kit.Must(t, errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(content), mode), os.Chmod(path, mode)))
-}
-
-// installRunner does what GitLab Runner's package does, and tells the runner's service
-// where STS is. It also installs the client of S3, as an admin installs the AWS CLI.
-func (h host) installRunner(t *testing.T) {
-	t.Helper()
-	parts, err := lab.Parts()
-	kit.Must(t, err)
-	for path, program := range map[string]string{"/usr/bin/gitlab-runner": parts.GitLabRunner, "/usr/local/bin/s3job": parts.S3Job} {
-		content, err := os.ReadFile(program)
-		kit.Must(t, err)
-		h.write(t, path, string(content), 0o755)
-	}
-	h.sh(t, "useradd --system --shell /bin/bash --comment 'GitLab Runner' --create-home --skel /dev/null gitlab-runner && mkdir -m 0700 /etc/gitlab-runner")
-	unit, err := os.ReadFile("testdata/gitlab-runner.service")
-	kit.Must(t, err)
-	h.write(t, "/etc/systemd/system/gitlab-runner.service", string(unit), 0o644)
-	h.write(t, "/etc/systemd/system/gitlab-runner.service.d/env.conf", "[Service]\nEnvironment=AWS_REGION=eu-central-1 AWS_ENDPOINT_URL_STS="+h.recorder.URL()+"\n", 0o644)
+	kit.Must(t, h.Write(path, content, mode))
 }
 
 // checkHost checks a host, on which there may be something to look at.

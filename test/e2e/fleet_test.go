@@ -39,7 +39,7 @@ func newFleet(t *testing.T) fleet {
 		t.Cleanup(func() { kit.Must(t, d.Close()) })
 		kit.Must(t, d.Start(t.Context()))
 		h := host{d, first.world}
-		h.installRunner(t)
+		kit.Must(t, h.InstallRunner(t.Context(), h.recorder.URL()))
 		hosts = append(hosts, h)
 	}
 	for i, h := range hosts {

@@ -103,8 +103,7 @@ func (h host) sh(t *testing.T, script string) string {
 // write writes a file of the host.
 func (h host) write(t *testing.T, path, content string, mode os.FileMode) {
 	t.Helper()
-	path = filepath.Join(h.Root, path)
-	kit.Must(t, errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(content), mode), os.Chmod(path, mode)))
+	kit.Must(t, h.Write(path, content, mode))
 }
 
 // bring copies a file of this host to the folder /root of the other one, and returns its path
@@ -138,18 +137,7 @@ func (h *host) startRunner(t *testing.T) {
 	kit.Must(t, err)
 	t.Cleanup(h.recorder.Close)
 	h.gate = newGate(t, h.recorder.URL())
-	parts, err := lab.Parts()
-	kit.Must(t, err)
-	for path, program := range map[string]string{"/usr/bin/gitlab-runner": parts.GitLabRunner, "/usr/local/bin/s3job": parts.S3Job} {
-		content, err := os.ReadFile(program)
-		kit.Must(t, err)
-		h.write(t, path, string(content), 0o755)
-	}
-	unit, err := os.ReadFile("../e2e/testdata/gitlab-runner.service")
-	kit.Must(t, err)
-	h.write(t, "/etc/systemd/system/gitlab-runner.service", string(unit), 0o644)
-	h.write(t, "/etc/systemd/system/gitlab-runner.service.d/env.conf", "[Service]\nEnvironment=AWS_REGION=eu-central-1 AWS_ENDPOINT_URL_STS="+h.gate.url+"\n", 0o644)
-	h.sh(t, "useradd --system --shell /bin/bash --create-home --skel /dev/null gitlab-runner; mkdir -m 0700 /etc/gitlab-runner")
+	kit.Must(t, h.InstallRunner(t.Context(), h.gate.url))
 }
 
 // setUp does what an admin does after the installation. What of it a command of rolecall can do
