@@ -227,8 +227,9 @@ func (t *Tenant) grant(v *view) Grant {
 
 		MaxTokenAge: t.MaxTokenAge,
 
-		Images: t.Images.Clone(),
-		Gifts:  slices.Clone(t.Gifts),
-		Why:    t.why(v),
+		Images:   t.Images.Clone(),
+		Handover: t.Handover.Clone(),
+		Gifts:    slices.Clone(t.Gifts),
+		Why:      t.why(v),
 	}
 }

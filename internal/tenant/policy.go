@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"rolecall/internal/backend"
+	"rolecall/internal/handover"
 	"rolecall/internal/image"
 )
 
@@ -55,6 +56,8 @@ type Settings struct {
 	Servers []Gift // how to reach the servers of providers
 
 	Containers Containers
+
+	Handover handover.Settings // of tenants that say nothing of it
 }
 
 // Containers says whether and how jobs run in containers. Without the name of an engine
@@ -102,6 +105,8 @@ type Tenant struct {
 	Images       image.Rules
 
 	Gifts []Gift // what it gives
+
+	Handover handover.Settings // how its jobs hand over values to each other
 }
 
 // The defaults of [gate].
@@ -169,6 +174,7 @@ func (p *Policy) Tenants() []Tenant {
 func (t *Tenant) unshare() {
 	t.Projects, t.Refs, t.Environments = slices.Clone(t.Projects), slices.Clone(t.Refs), slices.Clone(t.Environments)
 	t.RefTypes, t.Gifts, t.Images = slices.Clone(t.RefTypes), slices.Clone(t.Gifts), t.Images.Clone()
+	t.Handover = t.Handover.Clone()
 }
 
 // find returns the tenant of that name, or nil.

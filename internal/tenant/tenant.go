@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"rolecall/internal/handover"
 	"rolecall/internal/image"
 )
 
@@ -59,8 +60,10 @@ type Grant struct {
 
 	MaxTokenAge time.Duration // how long ago the token of a job may have been issued that is known by it alone; 0: any time
 
-	Gifts []Gift // what the tenant gives the job; empty without a policy file
-	Why   string // the rules that allowed the job, for the audit log; empty without a policy file
+	Gifts    []Gift            // what the tenant gives the job; empty without a policy file
+	Handover handover.Settings // how the jobs of the tenant hand over values; off without a tenant
+
+	Why string // the rules that allowed the job, for the audit log; empty without a policy file
 
 	// Unserved is why a job that could have meant to have a tenant has none: a fault.Author.
 	// It is nil for a job that has a tenant, or that asks for none and has no ID token.
@@ -79,12 +82,14 @@ type Gift struct {
 // Folder returns the folder of the job's tenant and trust class, relative to the
 // builds_dir and cache_dir of a policy file. Each trust class has its own folder, so
 // that a job of a protected ref does not meet what a job of an unprotected ref left.
-func (g Grant) Folder() string {
-	class := "unprotected"
+func (g Grant) Folder() string { return string(cmp.Or(g.Tenant, Nobody)) + "/" + g.Class() }
+
+// Class returns the name of the job's trust class.
+func (g Grant) Class() string {
 	if g.Protected {
-		class = "protected"
+		return "protected"
 	}
-	return string(cmp.Or(g.Tenant, Nobody)) + "/" + class
+	return "unprotected"
 }
 
 // ZeroConfig are the rules without a policy file. Pinned is the tenant of the runner;

@@ -34,7 +34,7 @@ func TestPolicyErrors(t *testing.T) {
 		{`"thefirstword"`, `"no"`, `rolecall.toml:18: tenant "toys": toy_word: want 8 letters or more`},
 		{`"thefirstword"`, `7`, `rolecall.toml:18: toy_word: want a text in quotes`},
 		{`toy_word = "these`, `toy_wrod = "these`, `rolecall.toml:23: unknown key "toy_wrod" in [tenant]`},
-		{`[toy]`, `[tyo]`, `rolecall.toml:11: unknown table "tyo"; known are gitlab, sts, toy, gate, containers, defaults and tenant`},
+		{`[toy]`, `[tyo]`, `rolecall.toml:11: unknown table "tyo"; known are gitlab, sts, toy, gate, containers, handover, defaults and tenant`},
 	} {
 		w := newWorld(t)
 		w.write(t, "rolecall.toml", strings.Replace(w.read("rolecall.toml"), test.from, test.to, 1))

@@ -8,7 +8,7 @@ import (
 // policyKeys reports whether the value of a key of a policy file is no secret, by the path of the
 // key. A table of pairs, such as env, is not known: its values are of admins.
 func policyKeys(path string) bool {
-	tables := []string{"", "gitlab", "gate", "containers", "defaults", "tenant", "tenant.source", "tenant.chain", "tenant.source.chain", "tenant.source.read", "sts"}
+	tables := []string{"", "gitlab", "gate", "containers", "defaults", "tenant", "tenant.source", "tenant.chain", "tenant.source.chain", "tenant.source.read", "sts", "handover", "tenant.handover"}
 	i := strings.LastIndexByte(path, '.')
 	return slices.Contains(tables, path[:max(i, 0)]) && slices.Contains(policyNames(), path[i+1:])
 }
@@ -29,7 +29,8 @@ func policyNames() []string {
 		workload_identity_provider service_account lifetime project universe_domain token_url iam_url probe
 		tenant_id client_id subscription_id authority_host
 		address namespace auth_path role token
-		format sets timeout`)
+		format sets timeout
+		store max_age seal_key_files source bucket prefix path`)
 }
 
 // runnerKeys reports whether the value of a key of config.toml is no secret.

@@ -184,6 +184,7 @@ func (c *compiler) tenants(document map[string]any, all *tenant.Settings) []tena
 		setTenant(t, &one)
 		t.limitProcesses(one.RunAs, &one.Limits)
 		one.Gifts = c.gifts(t, c.apply(t, settings))
+		one.Handover = t.setHandoverOf(all.Handover, one.Gifts)
 		t.checkImages(*all)
 		t.checkTenant()
 		t.checkRequests(one)

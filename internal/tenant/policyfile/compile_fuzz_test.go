@@ -26,6 +26,8 @@ func FuzzCompile(f *testing.F) {
 		minimal + "id_token='A'\nduration='1h'\npolicy_arns=['arn:aws:iam::aws:policy/x']", "[[tenant]]\n[tenant]\n[[tenant.x]]\ny={z=1}", "\ufeff",
 		minimal + "delivery='endpoint'\nrenew_before='2m'\n[[tenant.chain]]\nrole_arn='arn:aws:iam::111122223333:role/b'\n" + audit + "profile=false\n" + hop + "tags={a='claim:ref', b='c'}\ntransitive=['b']\nexternal_id='xy'",
 		strings.Replace(minimal, "role_arn", "renew_before='3m'\nallowed_accounts=['444455556666', '777788889999']\n#", 1) + audit + hop + "source_identity='claim:user_login'",
+		minimal + local, minimal + bucket + "region='eu-west-1'\n", minimal + audit + "[tenant.handover]\nsource='audit'\nprefix='a/b'\n" + bucket + "source='x'",
+		minimal + kv + "seal_key_files=['/k']", minimal + "[[tenant.handover]]\n[tenant.handover.x]\n",
 	} {
 		f.Add([]byte(seed))
 	}

@@ -64,6 +64,7 @@ func (c *compiler) settings(document map[string]any) tenant.Settings {
 	setGitLab(c.table(document, "gitlab"), &out.GitLab)
 	setGate(c.table(document, "gate"), &out.Gate)
 	setContainers(c.table(document, "containers"), &out)
+	setHandover(c.table(document, "handover"), &out.Handover)
 	top.checkServices(out)
 	top.checkPaths(out)
 	out.Servers = c.servers(document)

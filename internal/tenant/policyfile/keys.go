@@ -94,6 +94,8 @@ func (c *compiler) checkKey(at place, value *unstable.Node, offset int) {
 	switch {
 	case at.table == "" && (at.key == "tenant" || c.isTable(at.key)):
 		c.failLine(offset, at.key+" is a table: begin it with a line of its own, as in [gitlab] or [[tenant]]")
+	case isSingle(at.table + "." + at.key):
+		c.failLine(offset, fmt.Sprintf("%s is a table: begin it with a line of its own, [%s.%[1]s]", at.key, at.table))
 	case c.isRepeated(at.table + "." + at.key):
 		c.failLine(offset, fmt.Sprintf("%s is a list of tables: begin each with a line of its own, [[%s.%[1]s]]", at.key, at.table))
 	case at.table != "" && at.table != "tenant" && !c.isTable(at.table):

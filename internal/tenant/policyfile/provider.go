@@ -45,7 +45,7 @@ type Setter interface {
 // tables returns the keys of the tables at the top, except tenant, by the names of the
 // tables, and these names in the order in which messages list them.
 func (c *compiler) tables() (keys map[string]Keys, names []string) {
-	keys = map[string]Keys{"gitlab": gitlabKeys(), "gate": gateKeys(), "containers": containersKeys(), "defaults": c.tenantKeys()}
+	keys = map[string]Keys{"gitlab": gitlabKeys(), "gate": gateKeys(), "containers": containersKeys(), "handover": handoverKeys(), "defaults": c.tenantKeys()}
 	names = []string{"gitlab"}
 	for _, p := range c.providers {
 		for name, own := range p.Tables() {
@@ -53,7 +53,7 @@ func (c *compiler) tables() (keys map[string]Keys, names []string) {
 			names = append(names, name)
 		}
 	}
-	return keys, append(names, "gate", "containers", "defaults")
+	return keys, append(names, "gate", "containers", "handover", "defaults")
 }
 
 // tenantKeys returns the keys of a tenant, except its name.

@@ -108,8 +108,8 @@ func TestTwoProvidersRefused(t *testing.T) {
 		"the first is wrong":     {"region = \"x\"\nvault_role = \"root\"\n", []policyfile.Provider{vault{}, grant.AWS{}}, `15: tenant "a": vault_role: root is nobody's`},
 		"the second is wrong":    {"role_arn = \"arn:aws:iam::111122223333:role/a\"\nvault_role = \"root\"\n", []policyfile.Provider{grant.AWS{}, vault{}}, `15: tenant "a": vault_role: root is nobody's`},
 		"the second's server":    {"vault_role = \"v\"\n[vault]\n", []policyfile.Provider{grant.AWS{}, vault{}}, `15: table vault already exists`},
-		"without the second":     {"vault_role = \"v\"\n", []policyfile.Provider{grant.AWS{}}, `4: unknown table "vault"; known are gitlab, sts, gate, containers, defaults and tenant`},
-		"an unknown table, both": {"vault_role = \"v\"\n[x]\n", []policyfile.Provider{grant.AWS{}, vault{}}, `15: unknown table "x"; known are gitlab, sts, vault, gate, containers, defaults and tenant`},
+		"without the second":     {"vault_role = \"v\"\n", []policyfile.Provider{grant.AWS{}}, `4: unknown table "vault"; known are gitlab, sts, gate, containers, handover, defaults and tenant`},
+		"an unknown table, both": {"vault_role = \"v\"\n[x]\n", []policyfile.Provider{grant.AWS{}, vault{}}, `15: unknown table "x"; known are gitlab, sts, vault, gate, containers, handover, defaults and tenant`},
 	} {
 		_, err := policyfile.Compile("p", []byte(both+"[[tenant]]\nname = \"a\"\n"+test.own), test.providers...)
 		if err == nil || !strings.HasPrefix(err.Error(), "p:"+test.want) {

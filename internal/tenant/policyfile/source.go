@@ -23,7 +23,7 @@ const (
 // repeatedTables returns the tables that may occur several times in a file, with the keys
 // that each provider knows of them. Those of a tenant are in tenantKeys.
 func (c *compiler) repeatedTables() map[string]map[string]Keys {
-	all := map[string]map[string]Keys{tenantTable: {}, sourceTable: {}}
+	all := map[string]map[string]Keys{tenantTable: {}, sourceTable: {}, handoverTable: {}}
 	for _, s := range c.sourcers() {
 		all[sourceTable][s.Name()] = s.SourceKeys()
 		for list, keys := range s.Lists() {
@@ -57,10 +57,12 @@ func (c *compiler) isRepeated(table string) bool { return c.repeated[table] != n
 func (c *compiler) checkRepeated(table string, node *unstable.Node, offset int, open map[string]bool) {
 	dot := strings.LastIndexByte(table, '.')
 	switch {
-	case node.Kind != unstable.ArrayTable:
+	case isSingle(table) && node.Kind == unstable.ArrayTable:
+		c.failLine(offset, fmt.Sprintf("write %s with one bracket: a tenant has only one such table", bracketed(table)))
+	case node.Kind != unstable.ArrayTable && !isSingle(table):
 		c.failLine(offset, fmt.Sprintf("a %s begins with [[%s]], in two brackets", table[dot+1:], table))
 	case dot > 0 && !open[table[:dot]]:
-		c.failLine(offset, fmt.Sprintf("[[%s]] comes after the [[%s]] that it is a part of", table, table[:dot]))
+		c.failLine(offset, fmt.Sprintf("%s comes after the [[%s]] that it is a part of", bracketed(table), table[:dot]))
 	}
 	maps.DeleteFunc(open, func(other string, _ bool) bool { return strings.HasPrefix(other, table+".") })
 	open[table] = true
@@ -73,13 +75,16 @@ func (c *compiler) nest(t *Table, counts map[string]int) {
 	for _, table := range slices.Sorted(maps.Keys(c.repeated)) {
 		name, ok := strings.CutPrefix(table, t.at.table+".")
 		items, _ := t.values[name].([]any)
+		if isSingle(table) && t.values[name] != nil {
+			items = []any{t.values[name]}
+		}
 		if !ok || strings.Contains(name, ".") {
 			continue
 		}
 		for i, item := range items {
 			values, _ := item.(map[string]any)
 			one := Table{compiler: c, at: place{table: table, index: counts[table]}, values: values}
-			one.label = t.label + labelOf(name, i, values)
+			one.label = t.label + labelOf(table, i, values)
 			counts[table]++
 			c.nest(&one, counts)
 			t.within[name] = append(t.within[name], one)
@@ -89,7 +94,11 @@ func (c *compiler) nest(t *Table, counts map[string]int) {
 
 // labelOf returns the beginning of messages about a table of a list: its name, or which one
 // of the list it is.
-func labelOf(list string, index int, values map[string]any) string {
+func labelOf(table string, index int, values map[string]any) string {
+	list := table[strings.LastIndexByte(table, '.')+1:]
+	if isSingle(table) {
+		return list + ": "
+	}
 	if name, ok := values["name"].(string); ok {
 		return list + " " + tenant.Quote(name) + ": "
 	}
@@ -197,7 +206,7 @@ func (t Table) checkKeys(keys Keys) {
 		case !known:
 			at := t.at
 			at.key, at.element = key, -1
-			t.compiler.fail(at, fmt.Sprintf("unknown key %s in [[%s]]", tenant.Quote(key), t.at.table))
+			t.compiler.fail(at, fmt.Sprintf("unknown key %s in %s", tenant.Quote(key), bracketed(t.at.table)))
 		case !isKind(t.values[key], kind):
 			t.Fail(key, fmt.Errorf("want %s", kind))
 		}

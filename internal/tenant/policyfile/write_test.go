@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"rolecall/internal/creds/aws/grant"
+	"rolecall/internal/handover"
 	"rolecall/internal/image"
 	"rolecall/internal/tenant"
 )
@@ -42,6 +43,7 @@ func write(s tenant.Settings, tenants []tenant.Tenant) string {
 		fmt.Fprintf(&b, "%s = %s\n", line[0], quoted(line[1]))
 	}
 	b.WriteString(containersOf(s))
+	b.WriteString(handoverOf("handover.", s.Handover))
 	fmt.Fprintf(&b, "gate.max_files = %d\ngate.max_bytes = %d\n", s.Gate.MaxFiles, s.Gate.MaxBytes)
 	fmt.Fprintf(&b, "[defaults]\nmax_open_files = %d\nmax_processes = %d\nmax_memory = %d\n", s.Limits.OpenFiles, s.Limits.Processes, s.Limits.Memory)
 	b.WriteString(imagesOf(s, s.Images))
@@ -60,6 +62,31 @@ func write(s tenant.Settings, tenants []tenant.Tenant) string {
 			}
 		}
 		b.WriteString(giftsOf(t))
+		if h := t.Handover; h.On() && h.Store != handover.Local {
+			h.MaxAge = 0
+			b.WriteString("[tenant.handover]\n" + handoverOf("", h))
+		}
+	}
+	return b.String()
+}
+
+// handoverOf writes how values are handed over, without the keys that only [handover] has where
+// there is no age. Before each key stands where it belongs.
+func handoverOf(at string, h handover.Settings) string {
+	var b strings.Builder
+	if h.Store != "" && h.MaxAge > 0 {
+		fmt.Fprintf(&b, "%sstore = %q\n%[1]smax_age = %[3]q\n", at, h.Store, h.MaxAge.String())
+		if len(h.SealKeyFiles) > 0 {
+			fmt.Fprintf(&b, "%sseal_key_files = [%s]\n", at, quoted(h.SealKeyFiles...))
+		}
+		if h.CABundle != "" {
+			fmt.Fprintf(&b, "%sca_bundle = %s\n", at, quoted(h.CABundle))
+		}
+	}
+	for _, line := range [][2]string{{"source", h.Source}, {"bucket", h.Bucket}, {"prefix", h.Prefix}, {"region", h.Region}, {"endpoint", h.Endpoint}, {"path", h.Path}} {
+		if own := at == "" && (line[0] == "source" || h.Store == handover.S3 && line[0] != "path"); own || line[1] != "" {
+			fmt.Fprintf(&b, "%s%s = %s\n", at, line[0], quoted(line[1]))
+		}
 	}
 	return b.String()
 }
