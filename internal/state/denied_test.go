@@ -37,8 +37,8 @@ func TestCannotLook(t *testing.T) {
 	}
 	p.write(t, 7).Close()
 	kit.Must(t, kit.Deny(unix.EIO, kit.Call{Number: unix.SYS_FSTAT}))
-	_, finish := state.Finish(t.Context(), p.root, key(7), noReap(t))
-	_, sweep := state.Sweep(t.Context(), p.root, noReap(t))
+	_, finish := state.Finish(t.Context(), p.root, key(7), noReap(t), nil)
+	_, sweep := state.Sweep(t.Context(), p.root, noReap(t), nil)
 	for name, err := range map[string]error{"Remove": state.Remove(p.root, key(7)), "Finish": finish, "Sweep": sweep} {
 		if !errors.Is(err, unix.EIO) {
 			t.Errorf("%s: %v", name, err)
@@ -60,7 +60,7 @@ func TestNeverEmpty(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	kit.Must(t, kit.Deny(unix.ENOTEMPTY, kit.Call{Number: unix.SYS_UNLINKAT, Arg: 2, Mask: unix.AT_REMOVEDIR, Has: unix.AT_REMOVEDIR}))
-	if _, err := state.Finish(ctx, p.root, key(7), noReap(t)); !errors.Is(err, unix.ENOTEMPTY) {
+	if _, err := state.Finish(ctx, p.root, key(7), noReap(t), nil); !errors.Is(err, unix.ENOTEMPTY) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -165,7 +165,7 @@ func TestSweepCancelled(t *testing.T) {
 	p.leased(t, 7, deadLease(t))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if removed, err := state.Sweep(ctx, p.root, noReap(t)); err != nil || len(removed) > 0 {
+	if removed, err := state.Sweep(ctx, p.root, noReap(t), nil); err != nil || len(removed) > 0 {
 		t.Errorf("removed %v, %v", removed, err)
 	}
 	p.sweep(t, 7)

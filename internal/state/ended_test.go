@@ -11,7 +11,6 @@ import (
 
 	"rolecall/internal/audit"
 	"rolecall/internal/fault"
-	"rolecall/internal/job"
 	"rolecall/internal/state"
 	"rolecall/test/auditlog"
 	"rolecall/test/kit"
@@ -54,9 +53,9 @@ func TestEnded(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	path := p.audited(t, "alpha", state.Lease{})
-	first, err := state.Finish(t.Context(), p.root, key(7), nil)
+	first, err := state.Finish(t.Context(), p.root, key(7), nil, nil)
 	kit.Must(t, err)
-	again, err := state.Finish(t.Context(), p.root, key(7), nil)
+	again, err := state.Finish(t.Context(), p.root, key(7), nil, nil)
 	kit.Must(t, err)
 	if first.ID != 7 || first.Tenant != "alpha" || again.Tenant != "" {
 		t.Errorf("%+v, then %+v", first, again)
@@ -67,7 +66,7 @@ func TestEnded(t *testing.T) {
 		t.Errorf("the audit log has %s, want %s", got, want)
 	}
 	path = p.audited(t, "", state.Lease{})
-	none, err := state.Finish(t.Context(), p.root, key(7), nil)
+	none, err := state.Finish(t.Context(), p.root, key(7), nil, nil)
 	kit.Must(t, err)
 	if got := told(t, path, none, audit.Ended, nil); none.ID != 7 || got != "" {
 		t.Errorf("without a tenant: %+v, %s", none, got)
@@ -84,7 +83,7 @@ func TestEndedOnce(t *testing.T) {
 		var group sync.WaitGroup
 		for range 8 {
 			group.Go(func() {
-				ended, err := state.Finish(t.Context(), p.root, key(7), nil)
+				ended, err := state.Finish(t.Context(), p.root, key(7), nil, nil)
 				if err != nil {
 					t.Errorf("one of eight: %v", err)
 				}
@@ -106,44 +105,43 @@ func TestEndedInPart(t *testing.T) {
 	r := newReaped(t)
 	for i, want := range []string{"alpha", "", ""} {
 		r.do = func() error { return errors.New("it lives") }
-		ended, err := state.Finish(t.Context(), r.root, key(7), r.reap)
+		ended, err := state.Finish(t.Context(), r.root, key(7), r.reap, nil)
 		if err == nil || ended.Tenant != want {
 			t.Errorf("time %d: %+v, %v, want a job of tenant %q", i+1, ended, err, want)
 		}
 	}
 	r.do = func() error { return nil }
-	if swept, err := state.Sweep(t.Context(), r.root, r.reap); err != nil || len(swept) != 1 || swept[0].Tenant != "alpha" {
+	if swept, err := state.Sweep(t.Context(), r.root, r.reap, nil); err != nil || len(swept) != 1 || swept[0].Tenant != "alpha" {
 		t.Errorf("Sweep: %+v, %v", swept, err)
 	}
 }
 
-// TestRemoved: Sweep and Create can tell of the dead job that they have removed.
+// TestRemoved: Sweep and Clear tell of the dead job that they remove, and of nothing else.
 func TestRemoved(t *testing.T) {
 	want := `"removed" "sweep","version":"0.1.0","tenant":"alpha"`
-	for name, remove := range map[string]func(p place) state.Ended{
-		"Sweep": func(p place) state.Ended {
-			swept, err := state.Sweep(t.Context(), p.root, nil)
-			kit.Must(t, err)
-			return swept[0]
+	for name, remove := range map[string]func(p place, tell state.Tell) error{
+		"Sweep": func(p place, tell state.Tell) error {
+			_, err := state.Sweep(t.Context(), p.root, nil, tell)
+			return err
 		},
-		"Create": func(p place) state.Ended {
-			f, err := state.Create(p.root, key(7), state.Record{}, "")
-			kit.Must(t, err)
-			defer f.Close()
-			return f.Before()
-		},
+		"Clear": func(p place, tell state.Tell) error { return state.Clear(p.root, key(7), tell) },
 	} {
 		p := newPlace(t)
 		path := p.audited(t, "alpha", deadLease(t))
-		if got := told(t, path, remove(p), audit.Removed, nil); got != want {
-			t.Errorf("%s: the audit log has %s, want %s", name, got, want)
+		calls := 0
+		for range 2 {
+			kit.Must(t, remove(p, func(e state.Ended, err error) {
+				calls++
+				if _, statErr := os.Stat(filepath.Join(p.folder(7), "removed.json")); statErr != nil || err != nil {
+					t.Errorf("%s: it is told when the record is gone: %v, %v", name, statErr, err)
+				}
+				if got := told(t, path, e, audit.Removed, nil); got != want {
+					t.Errorf("%s: the audit log has %s, want %s", name, got, want)
+				}
+			}))
 		}
-	}
-	p := newPlace(t)
-	f, err := state.Create(p.root, job.Key{ID: 8}, state.Record{}, "")
-	kit.Must(t, err)
-	defer f.Close()
-	if before := f.Before(); before.Tenant != "" || before.ID != 0 {
-		t.Errorf("nothing was there before: %+v", before)
+		if p.gone(t, 7); calls != 1 {
+			t.Errorf("%s tells %d times", name, calls)
+		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 func SweepAt(root string, later time.Duration) ([]job.ID, error) {
 	h := newHost()
 	h.now = h.now.Add(later)
-	removed, err := h.sweep(context.Background(), root, nil)
+	removed, err := h.sweep(context.Background(), root, nil, nil)
 	return IDs(removed), err
 }
 
@@ -48,10 +48,10 @@ func Empty(path string, until time.Time) error {
 }
 
 // End ends the job of a folder that is open, as Finish does.
-func (f *Folder) End(reap Reap) error { return f.end(context.Background(), reap) }
+func (f *Folder) End(reap Reap) error { _, err := f.end(context.Background(), reap, nil); return err }
 
 // Remove removes the job of a folder that is open, as Create does if it fails.
-func (f *Folder) Remove() error { return f.remove(time.Now().Add(removeTime)) }
+func (f *Folder) Remove() error { _, err := f.remove(time.Now().Add(removeTime), nil); return err }
 
 // Readable is readable.
 func Readable(version, own int) bool { return readable(version, own) }

@@ -23,8 +23,13 @@ type Reap func(ctx context.Context, backend string, data json.RawMessage, id job
 // the root does not exist or is planted, or if the job does not exist,
 // Finish does nothing and succeeds.
 //
-// It returns the job if nobody had ended it before, also beside an error.
-func Finish(ctx context.Context, root string, key job.Key, reap Reap) (Ended, error) {
+// While another process ends the job, Finish waits for it, for half a minute or until ctx
+// ends. After that the other process hangs: Finish shreds the credentials, leaves the record to it,
+// and returns an error.
+//
+// It returns the job if this process has ended it, and tells of it. Beside an error it does
+// so if nobody had tried to end the job before.
+func Finish(ctx context.Context, root string, key job.Key, reap Reap, tell Tell) (Ended, error) {
 	top, err := openOwn(root)
 	if top == nil {
 		return Ended{}, err
@@ -40,23 +45,36 @@ func Finish(ctx context.Context, root string, key job.Key, reap Reap) (Ended, er
 	if err := f.checkProof(key); err != nil {
 		return Ended{}, err
 	}
-	if !f.leave() {
-		return Ended{}, f.end(ctx, reap)
+	turn, err := f.takeTurn(min(patience, time.Until(end(ctx))))
+	defer turn.close()
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return Ended{}, errors.Join(f.help(ctx, reap), f.errStuck(turn))
 	}
-	return f.ended(), f.end(ctx, reap)
+	return f.endFirst(ctx, reap, tell) // any other error keeps all processes from the turn
 }
 
-// end is Finish for a folder whose record has been read.
-func (f *Folder) end(ctx context.Context, reap Reap) error {
+// endFirst is end, but also tells of a job that could not be ended, unless somebody had tried before.
+func (f *Folder) endFirst(ctx context.Context, reap Reap, tell Tell) (Ended, error) {
+	first := f.leave()
+	e, err := f.end(ctx, reap, tell)
+	if err == nil || e.ID != 0 || !first {
+		return e, err
+	}
+	tell.of(f.ended(), err)
+	return f.ended(), err
+}
+
+// end is Finish for a folder whose record has been read, and of which this process has the turn.
+func (f *Folder) end(ctx context.Context, reap Reap, tell Tell) (Ended, error) {
 	if stat, err := f.dir.stat(); err != nil || stat.Nlink == 0 {
-		return err // another process has removed it; the processes may belong to a new attempt
+		return Ended{}, err // another process has removed it; the processes may belong to a new attempt
 	}
 	_ = f.leave()
 	if err := reap.safely(ctx, f.record, f.id); err != nil {
 		err = fmt.Errorf("%s: the credentials of job %s are removed, but its processes cannot be killed: %w", f.dir.path, f.id, err)
-		return errors.Join(err, f.shred(end(ctx)))
+		return Ended{}, errors.Join(err, f.shred(end(ctx)))
 	}
-	return f.remove(end(ctx))
+	return f.remove(end(ctx), tell)
 }
 
 // end returns when a removal must have ended: with ctx, or after removeTime if ctx has no

@@ -51,8 +51,8 @@ func (r *reaped) reap(_ context.Context, backend string, data json.RawMessage, i
 // alone.
 func (r *reaped) ends() map[string]func() error {
 	return map[string]func() error{
-		"Finish": func() error { _, err := state.Finish(r.t.Context(), r.root, key(7), r.reap); return err },
-		"Sweep":  func() error { _, err := state.Sweep(r.t.Context(), r.root, r.reap); return err },
+		"Finish": func() error { _, err := state.Finish(r.t.Context(), r.root, key(7), r.reap, nil); return err },
+		"Sweep":  func() error { _, err := state.Sweep(r.t.Context(), r.root, r.reap, nil); return err },
 	}
 }
 
@@ -72,7 +72,7 @@ func TestOver(t *testing.T) {
 		}
 		return nil
 	}
-	_, err = state.Finish(t.Context(), r.root, key(7), r.reap)
+	_, err = state.Finish(t.Context(), r.root, key(7), r.reap, nil)
 	kit.Must(t, err)
 	if !f.Over() || r.calls != 1 {
 		t.Errorf("the job has not ended after its end, or was reaped %d times", r.calls)
@@ -115,7 +115,7 @@ func TestFinishFails(t *testing.T) {
 			_, err := state.Open(r.root, key(7))
 			wantError(t, "Open", err, "the job has ended")
 			r.do = func() error { return nil }
-			if got, err := state.Sweep(t.Context(), r.root, r.reap); err != nil || len(got) != 1 || r.calls != 3 {
+			if got, err := state.Sweep(t.Context(), r.root, r.reap, nil); err != nil || len(got) != 1 || r.calls != 3 {
 				t.Errorf("Sweep removed %v, %v after %d calls", got, err, r.calls)
 			}
 			r.gone(t, 7)
@@ -133,7 +133,7 @@ func TestFinishLives(t *testing.T) {
 	r.do = func() error { return errors.New("no") }
 	wantError(t, "Finish", r.ends()["Finish"](), "no")
 	r.do = func() error { return nil }
-	if got, err := state.Sweep(t.Context(), r.root, r.reap); err != nil || len(got) != 1 {
+	if got, err := state.Sweep(t.Context(), r.root, r.reap, nil); err != nil || len(got) != 1 {
 		t.Errorf("Sweep removed %v, %v", got, err)
 	}
 	r.gone(t, 7)
@@ -147,7 +147,7 @@ func TestFinishAtOnce(t *testing.T) {
 	var group sync.WaitGroup
 	for range 10 {
 		group.Go(func() {
-			if _, err := state.Finish(t.Context(), r.root, key(7), reap); err != nil {
+			if _, err := state.Finish(t.Context(), r.root, key(7), reap, nil); err != nil {
 				t.Errorf("one of ten: %v", err)
 			}
 		})
@@ -161,7 +161,7 @@ func TestFinishAtOnce(t *testing.T) {
 func TestFinishNothing(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	finish := func(k job.Key) error { _, err := state.Finish(t.Context(), p.root, k, noReap(t)); return err }
+	finish := func(k job.Key) error { _, err := state.Finish(t.Context(), p.root, k, noReap(t), nil); return err }
 	kit.Must(t, finish(key(7)))
 	if left, err := os.ReadDir(p.dir); err != nil || len(left) > 0 {
 		t.Errorf("made %v, %v", left, err)
@@ -219,9 +219,9 @@ func TestVersion2(t *testing.T) {
 		}
 		err := error(nil)
 		if way == "Sweep" {
-			_, err = state.Sweep(t.Context(), r.root, reap)
+			_, err = state.Sweep(t.Context(), r.root, reap, nil)
 		} else {
-			_, err = state.Finish(t.Context(), r.root, key(7), reap)
+			_, err = state.Finish(t.Context(), r.root, key(7), reap, nil)
 		}
 		if got := strings.Join(told, " "); err != nil || got != `host {"cgroup":"/sys/fs/cgroup/x"}` {
 			t.Errorf("%s: %v, reaps %s", way, err, got)

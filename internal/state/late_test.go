@@ -24,7 +24,7 @@ func TestWithoutProc(t *testing.T) {
 		kit.Mount(t, "/proc", "", 0)
 		_, opened := state.Open(p.root, key(7))
 		_, created := state.Create(p.root, key(8), state.Record{Tenant: "alpha"}, p.builds)
-		_, swept := state.Sweep(t.Context(), p.root, nil)
+		_, swept := state.Sweep(t.Context(), p.root, nil, nil)
 		for what, err := range map[string]error{"Open": opened, "Create": created, "Sweep": swept, "Remove": state.Remove(p.root, key(7))} {
 			wantError(t, what, err, p.root+": it cannot be opened without /proc; mount /proc")
 		}

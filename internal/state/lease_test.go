@@ -148,7 +148,7 @@ func TestWriteWithoutRunner(t *testing.T) {
 	_, err = state.Finish(t.Context(), p.root, key(7), func(context.Context, string, json.RawMessage, job.ID) error {
 		reaped = true
 		return nil
-	})
+	}, nil)
 	if err != nil || !reaped {
 		t.Errorf("the end of the job: %v; reaped: %v", err, reaped)
 	}
@@ -171,7 +171,7 @@ func TestRunnerDiesDuringWrite(t *testing.T) {
 		if (err == nil) == os.IsNotExist(lost) {
 			t.Errorf("written: %v; the credentials: %v", err, lost)
 		}
-		_, err = state.Sweep(t.Context(), p.root, noReap(t)) // the record has stayed for it
+		_, err = state.Sweep(t.Context(), p.root, noReap(t), nil) // the record has stayed for it
 		kit.Must(t, err)
 		p.gone(t, 7)
 	}

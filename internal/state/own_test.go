@@ -164,15 +164,15 @@ func TestManyFolders(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), bound)
 	defer cancel()
 	begin := time.Now()
-	removed, err := state.Sweep(ctx, p.root, nil)
+	removed, err := state.Sweep(ctx, p.root, nil, nil)
 	if took := time.Since(begin); err != nil || len(removed) > 0 || took > bound+time.Second {
 		t.Errorf("a sweep of %v took %v and removed %v: %v", bound, took, removed, err)
 	}
-	removed, err = state.Sweep(t.Context(), p.root, nil)
+	removed, err = state.Sweep(t.Context(), p.root, nil, nil)
 	if err != nil || len(removed) != jobs-1 {
 		t.Errorf("the next sweep removed %v: %v", removed, err)
 	}
-	_, err = state.Finish(t.Context(), p.root, key(jobs), nil)
+	_, err = state.Finish(t.Context(), p.root, key(jobs), nil, nil)
 	kit.Must(t, err)
 	p.gone(t, jobs)
 	p.noSecret(t)

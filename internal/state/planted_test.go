@@ -97,9 +97,9 @@ func TestPlantedRoot(t *testing.T) {
 				_, err = state.Open(p.root, key(7))
 				wantError(t, "Open", err, want)
 				kit.Must(t, state.Remove(p.root, key(7)))
-				_, err = state.Finish(t.Context(), p.root, key(7), nil)
+				_, err = state.Finish(t.Context(), p.root, key(7), nil, nil)
 				kit.Must(t, err)
-				if removed, err := state.Sweep(t.Context(), p.root, nil); err != nil || len(removed) > 0 {
+				if removed, err := state.Sweep(t.Context(), p.root, nil, nil); err != nil || len(removed) > 0 {
 					t.Errorf("Sweep = %v, %v", removed, err)
 				}
 			})

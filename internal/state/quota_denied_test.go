@@ -90,7 +90,7 @@ func TestQuotaSweptLater(t *testing.T) {
 		kit.Must(t, errors.Join(os.WriteFile(file, nil, 0o600), os.Chtimes(file, old, old)))
 	}
 	sweep := func() {
-		_, err := state.Sweep(t.Context(), p.root, nil)
+		_, err := state.Sweep(t.Context(), p.root, nil, nil)
 		kit.Must(t, err)
 	}
 	counts, err := os.Open(dir)

@@ -120,7 +120,7 @@ func TestQuotaSwept(t *testing.T) {
 	kit.Must(t, quota(43).Take(p.root, 5))
 	old := time.Now().Add(-3 * time.Minute)
 	kit.Must(t, os.Chtimes(filepath.Join(p.root, "requests", "alpha.42"), old, old))
-	_, err := state.Sweep(t.Context(), p.root, nil)
+	_, err := state.Sweep(t.Context(), p.root, nil, nil)
 	kit.Must(t, err)
 	if entries, _ := os.ReadDir(filepath.Join(p.root, "requests")); len(entries) != 1 || entries[0].Name() != "alpha.43" {
 		t.Errorf("%v is left", entries)

@@ -26,8 +26,17 @@ func Remove(root string, key job.Key) error {
 		return err
 	}
 	defer top.close()
-	_, err = removeFrom(*top, key, false)
-	return err
+	return removeFrom(*top, key, false, nil)
+}
+
+// Clear removes what an earlier attempt at a job has left, as Create does, and tells of it.
+func Clear(root string, key job.Key, tell Tell) error {
+	top, err := openOwn(root)
+	if top == nil {
+		return err
+	}
+	defer top.close()
+	return removeFrom(*top, key, true, tell)
 }
 
 // openOwn opens the folder of all jobs. It returns nil if the folder does not exist or is
@@ -54,59 +63,89 @@ func isPlanted(err error) bool {
 // makes the job's folder anew. With patient, removeFrom first waits up to lockTime for a
 // process that already removes this job: otherwise that process could remove the new
 // folder. It also leaves a job unchanged that an older version may still run.
-//
-// It returns the job that was removed.
-func removeFrom(top dir, key job.Key, patient bool) (Ended, error) {
+func removeFrom(top dir, key job.Key, patient bool, tell Tell) error {
 	d, err := find(top, key.ID)
 	if err != nil {
-		return Ended{}, present(err)
+		return present(err)
 	}
 	defer d.close()
 	f := &Folder{id: key.ID, root: top, dir: d}
+	wait := time.Duration(0)
 	if patient {
+		wait = lockTime
 		_ = f.dir.lockFor(lockTime) // after that time the folder is removed all the same
 	}
 	_ = f.load() // the folder is removed even if its record is broken or missing
 	if err := f.checkProof(key); err != nil {
-		return Ended{}, err
+		return err
 	}
 	if patient && f.phase == made && f.record.older() {
-		return Ended{}, f.dir.errorf(string(made), errOlder())
+		return f.dir.errorf(string(made), errOlder())
 	}
-	return f.ended(), f.remove(time.Now().Add(removeTime))
+	turn, err := f.takeTurn(wait)
+	defer turn.close()
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		tell = nil // who has the turn tells of it
+	}
+	_, err = f.remove(time.Now().Add(removeTime), tell)
+	return err
 }
 
-// remove removes the job. It first marks the folder. It removes the record last, since
-// the record names the link outside of the folder.
-func (f *Folder) remove(until time.Time) error {
+// remove removes the job, and returns it. It first marks the folder. It removes the record
+// last, since the record names the link outside of the folder. Before that it tells of the
+// job.
+func (f *Folder) remove(until time.Time, tell Tell) (Ended, error) {
 	if stat, err := f.dir.stat(); err != nil || stat.Nlink == 0 {
-		return err // another process has removed it; the link may belong to a new attempt
+		return Ended{}, err // another process has removed it; the link may belong to a new attempt
 	}
 	_ = f.leave()
 	outside := f.removeLink(until)
-	for {
-		err := f.removeOnce(until)
-		// A stage that is still alive may have made one more file.
-		if !errors.Is(err, unix.ENOTEMPTY) || time.Now().After(until) {
-			return errors.Join(outside, err)
-		}
+	if err := f.removeContent(until); err != nil {
+		return Ended{}, errors.Join(outside, err)
 	}
+	f.tellOnce(tell, outside)
+	return f.ended(), errors.Join(outside, f.removeRecord(until))
 }
 
-// removeOnce tries once to remove the folder: first all but the record and the job's own
-// folder, which may hold so much that the time is not enough; then that folder, then the
-// record, then the folder itself.
-func (f *Folder) removeOnce(until time.Time) error {
-	if err := f.dir.empty(until, string(intended), string(leaving), ownName); err != nil {
-		return err
+// removeContent removes all of the folder but the record: the job's own folder last, which
+// may hold so much that the time is not enough.
+func (f *Folder) removeContent(until time.Time) error {
+	return f.persist(until, func() error {
+		if err := f.dir.empty(until, append(lasting(), ownName)...); err != nil {
+			return err
+		}
+		if err := f.removeOwn(until); err != nil {
+			return err
+		}
+		return f.dir.empty(until, lasting()...)
+	})
+}
+
+// lasting returns the names of the record, and of what is needed as long as there is one.
+func lasting() []string { return []string{string(intended), string(made), string(leaving), toldName} }
+
+// removeRecord removes the record, then the rest, then the folder.
+func (f *Folder) removeRecord(until time.Time) error {
+	return f.persist(until, func() error {
+		if err := f.dir.empty(until, toldName); err != nil {
+			return err
+		}
+		if err := f.dir.empty(until); err != nil {
+			return err
+		}
+		return f.rmdir()
+	})
+}
+
+// persist calls remove until it finds all folders empty: a stage that is still alive may have
+// made one more file.
+func (f *Folder) persist(until time.Time, remove func() error) error {
+	for {
+		err := remove()
+		if !errors.Is(err, unix.ENOTEMPTY) || time.Now().After(until) {
+			return err
+		}
 	}
-	if err := f.removeOwn(until); err != nil {
-		return err
-	}
-	if err := f.dir.empty(until); err != nil {
-		return err
-	}
-	return f.rmdir()
 }
 
 // rmdir removes the folder itself, unless another folder has its name by now.

@@ -10,6 +10,7 @@
 //	<root>/<job id>/secret/.rolecall.<name>   a file of a credential; it has its second name too
 //	<root>/<job id>/secret/.rolecall.<name>/  the folder of such a file that has one of its own
 //	<root>/<job id>/orphan                    since when a stage outlives its runner
+//	<root>/<job id>/told.json                 where the audit log may tell of the end of the job
 //	<root>/<job id>/own/                      the job's own folder, if it is in no other place
 //	<build directory>.tmp/rolecall-<job id>/.aws.<tenant>.env -> the job's env file
 //
@@ -62,8 +63,6 @@ type Folder struct {
 	dir    dir
 	record Record
 	phase  phase
-
-	before Ended // of Create
 }
 
 // Create makes the folder of a job with its record. It first removes what an earlier
@@ -76,7 +75,7 @@ func Create(root string, key job.Key, record Record, tempProjectDir string) (*Fo
 		return nil, err
 	}
 	f := &Folder{id: key.ID, root: top}
-	if f.before, err = removeFrom(top, key, true); err != nil {
+	if err = removeFrom(top, key, true, nil); err != nil {
 		top.close()
 		return nil, err
 	}
@@ -90,9 +89,9 @@ func Create(root string, key job.Key, record Record, tempProjectDir string) (*Fo
 		err = f.fill()
 	}
 	if err != nil {
-		err = errors.Join(err, f.remove(time.Now().Add(removeTime)))
+		_, left := f.remove(time.Now().Add(removeTime), nil)
 		f.Close()
-		return nil, err
+		return nil, errors.Join(err, left)
 	}
 	return f, nil
 }
@@ -161,10 +160,6 @@ func (f *Folder) Close() {
 	f.root.close()
 	f.dir.fd, f.root.fd = -1, -1 // a second Close must not close descriptors that were opened since
 }
-
-// Before returns the earlier attempt at the job that Create has removed. It has no tenant if
-// there was none.
-func (f *Folder) Before() Ended { return f.before }
 
 // Root returns the folder of all jobs, which contains this one.
 func (f *Folder) Root() string { return f.root.path }

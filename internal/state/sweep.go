@@ -29,7 +29,10 @@ const orphanName = "orphan"
 // Sweep finishes, as Finish does, the jobs of root whose stages or runner have died. It
 // returns the jobs that it has removed. It also drops what has expired from the ledger.
 //
-// A job stays while its lease holds. It also stays while a stage has its folder locked,
+// It tells of each of these jobs before its record goes.
+//
+// A job stays while its lease holds. It stays while another process ends it; after half a minute
+// Sweep helps that process, and shreds the credentials. It also stays while a stage has its folder locked,
 // unless a Remove of it has begun, or the runner is dead and an earlier Sweep has seen that
 // half a minute ago: then the stage hangs or is stopped. When it goes on it finds its job
 // ended, as after a Finish by another stage. A job without a lease, because its record is broken
@@ -41,12 +44,12 @@ const orphanName = "orphan"
 // If ctx has a deadline, Sweep ends with it. What was not done by then stays for the next
 // Sweep, and is no error. Jobs come in random order, so that one that takes long does not
 // keep others from their turn.
-func Sweep(ctx context.Context, root string, reap Reap) ([]Ended, error) {
-	return newHost().sweep(ctx, root, reap)
+func Sweep(ctx context.Context, root string, reap Reap, tell Tell) ([]Ended, error) {
+	return newHost().sweep(ctx, root, reap, tell)
 }
 
 // sweep is Sweep on the host h.
-func (h host) sweep(ctx context.Context, root string, reap Reap) ([]Ended, error) {
+func (h host) sweep(ctx context.Context, root string, reap Reap, tell Tell) ([]Ended, error) {
 	top, err := openOwn(root)
 	if top == nil {
 		return nil, err
@@ -62,7 +65,7 @@ func (h host) sweep(ctx context.Context, root string, reap Reap) ([]Ended, error
 		if over(ctx) {
 			break
 		}
-		done, sweepErr := h.sweepJob(ctx, top, id, reap)
+		done, sweepErr := h.sweepJob(ctx, top, id, reap, tell)
 		if done != nil {
 			removed = append(removed, *done)
 		}
@@ -101,7 +104,7 @@ func jobNamed(name string) job.ID {
 }
 
 // sweepJob removes a job if it is dead. It returns the job if it was removed, else nil.
-func (h host) sweepJob(ctx context.Context, top *dir, id job.ID, reap Reap) (*Ended, error) {
+func (h host) sweepJob(ctx context.Context, top *dir, id job.ID, reap Reap, tell Tell) (*Ended, error) {
 	d, err := find(*top, id)
 	if errors.Is(err, fs.ErrNotExist) || errors.As(err, new(foreignError)) {
 		return nil, nil
@@ -114,38 +117,42 @@ func (h host) sweepJob(ctx context.Context, top *dir, id job.ID, reap Reap) (*En
 	if !f.dead(h) {
 		return nil, nil
 	}
-	turn, err := f.lockToEnd(h)
-	defer turn.close()
-	if errors.Is(err, unix.EWOULDBLOCK) || errors.Is(err, fs.ErrNotExist) {
+	if err := f.lockToEnd(h); errors.Is(err, unix.EWOULDBLOCK) {
 		return nil, nil
-	}
-	if err != nil || !f.dead(h) { // the job may have changed before the lock
+	} else if err != nil {
 		return nil, err
 	}
+	turn, err := f.takeTurn(0)
+	defer turn.close()
+	if errors.Is(err, unix.EWOULDBLOCK) && f.late(h) {
+		return nil, f.help(ctx, reap)
+	}
+	if errors.Is(err, unix.EWOULDBLOCK) || !f.dead(h) { // the job may have changed before the lock
+		return nil, nil
+	}
+	return f.sweepTurn(ctx, reap, tell)
+}
+
+// sweepTurn ends a dead job of which this process has the turn.
+func (f *Folder) sweepTurn(ctx context.Context, reap Reap, tell Tell) (*Ended, error) {
 	if f.phase == made && !f.leave() {
 		return nil, nil // the stage goes on, and ends its job itself
 	}
-	if err := f.end(ctx, reap); err != nil {
+	e, err := f.end(ctx, reap, tell)
+	if err != nil || e.ID == 0 {
 		return nil, err
 	}
-	return new(f.ended()), nil
+	return &e, nil
 }
 
 // lockToEnd locks the folder to end its job. If the job has ended already, or its stage
-// hangs, a Sweep may share the lock, but no two: turn is then the record, locked.
-func (f *Folder) lockToEnd(h host) (turn dir, err error) {
-	err = f.dir.lock(unix.LOCK_EX)
+// hangs, a Sweep may share the lock.
+func (f *Folder) lockToEnd(h host) error {
+	err := f.dir.lock(unix.LOCK_EX)
 	if !errors.Is(err, unix.EWOULDBLOCK) || f.phase != leaving && !f.hangs(h) {
-		return dir{fd: -1}, err
+		return err
 	}
-	if err := f.dir.lock(unix.LOCK_SH); err != nil {
-		return dir{fd: -1}, err
-	}
-	fd, _, err := openat(f.dir.fd, string(f.phase), f.dir.join(string(f.phase)), unix.S_IFREG, unix.O_RDONLY)
-	if err == nil {
-		err = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
-	}
-	return dir{fd: fd}, err
+	return f.dir.lock(unix.LOCK_SH)
 }
 
 // hangs reports whether the runner of a job is dead and a stage has had the time to end the
@@ -185,6 +192,5 @@ func (f *Folder) dead(h host) bool {
 // shred overwrites and removes the credentials and the job's own folder, and leaves the
 // record.
 func (f *Folder) shred(until time.Time) error {
-	keep := []string{string(intended), string(made), string(leaving)}
-	return errors.Join(f.dir.empty(until, append(keep, ownName)...), f.removeOwn(until), f.dir.empty(until, keep...))
+	return errors.Join(f.dir.empty(until, append(lasting(), ownName)...), f.removeOwn(until), f.dir.empty(until, lasting()...))
 }

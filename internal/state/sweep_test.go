@@ -33,7 +33,7 @@ func noReap(t *testing.T) state.Reap {
 // sweep sweeps the place and checks which jobs it says to have removed.
 func (p place) sweep(t *testing.T, want ...job.ID) {
 	t.Helper()
-	removed, err := state.Sweep(t.Context(), p.root, noReap(t))
+	removed, err := state.Sweep(t.Context(), p.root, noReap(t), nil)
 	got := state.IDs(removed)
 	slices.Sort(got)
 	if err != nil || !slices.Equal(got, want) {

@@ -32,7 +32,7 @@ func TestSweepsAtOnce(t *testing.T) {
 	var group sync.WaitGroup
 	for range 10 {
 		group.Go(func() {
-			got, err := state.Sweep(t.Context(), p.root, noReap(t))
+			got, err := state.Sweep(t.Context(), p.root, noReap(t), nil)
 			if err != nil {
 				t.Errorf("one of ten Sweeps: %v", err)
 			}
@@ -129,7 +129,7 @@ func BenchmarkSweep(b *testing.B) {
 		f.Close()
 	}
 	for b.Loop() {
-		if got, err := state.Sweep(b.Context(), root, nil); err != nil || len(got) > 0 {
+		if got, err := state.Sweep(b.Context(), root, nil, nil); err != nil || len(got) > 0 {
 			b.Fatal(got, err)
 		}
 	}

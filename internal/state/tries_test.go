@@ -57,7 +57,7 @@ func TestTriesAreForgotten(t *testing.T) {
 		for _, name := range step.ages {
 			kit.Must(t, os.Chtimes(filepath.Join(root, "tries", name), old, old))
 		}
-		_, err := state.Sweep(t.Context(), root, nil)
+		_, err := state.Sweep(t.Context(), root, nil, nil)
 		kit.Must(t, err)
 		if left, _ := os.ReadDir(filepath.Join(root, "tries")); len(left) != step.left {
 			t.Errorf("%d tries are left, want %d", len(left), step.left)

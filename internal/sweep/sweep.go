@@ -160,13 +160,17 @@ func tidy(t backend.Tidier, images string, out io.Writer) error {
 
 // sweep sweeps one root.
 func (p Parts) sweep(root string, out io.Writer) error {
-	removed, err := state.Sweep(context.Background(), root, backend.Reap(p.Backends))
+	var untold error
+	removed, err := state.Sweep(context.Background(), root, backend.Reap(p.Backends), func(dead state.Ended, _ error) {
+		untold = errors.Join(untold, dead.Tell(audit.Removed, "sweep", nil))
+	})
 	if err != nil {
 		err = fault.New(fault.LeftBehind, err, "")
 	}
+	err = errors.Join(err, untold)
 	for _, dead := range removed {
 		_, writeErr := fmt.Fprintf(out, "removed what job %s left in %s\n", dead.ID, root)
-		err = errors.Join(err, writeErr, dead.Tell(audit.Removed, "sweep", nil))
+		err = errors.Join(err, writeErr)
 	}
 	return err
 }

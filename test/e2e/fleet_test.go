@@ -182,12 +182,11 @@ func unfinished(runs map[*coordinator.Run]string) map[string]bool {
 }
 
 // checkEnds joins the audit logs of the fleet: each job has one host and boot, and each session
-// an end, but for the jobs of the host that has another boot by now. Beside ended there may be
-// removed, as docs/audit.md says.
+// one end, but for the jobs of the host that has another boot by now.
 func (f fleet) checkEnds(t *testing.T, lost map[string]bool) {
 	t.Helper()
 	type place struct{ job, host, boot string }
-	issued, ended, removed := map[place]int{}, map[place]int{}, map[place]int{}
+	issued, ended := map[place]int{}, map[place]int{}
 	hosts, last := map[string]string{}, map[string]string{}
 	policies := map[string]bool{}
 	for _, h := range f {
@@ -200,17 +199,15 @@ func (f fleet) checkEnds(t *testing.T, lost map[string]bool) {
 			switch e.Event {
 			case audit.Issued:
 				issued[at]++
-			case audit.Ended:
+			case audit.Ended, audit.Removed:
 				ended[at]++
-			case audit.Removed:
-				removed[at]++
 			}
 		}
 	}
 	for at, n := range issued {
 		died := lost[at.job] && last[at.host] != at.boot
-		if n != 1 || ended[at] > 1 || removed[at] > 1 || ended[at]+removed[at] == 0 && !died {
-			t.Errorf("job %s on %s: %d sessions, died %v, ended %d times, removed %d times", at.job, at.host, n, died, ended[at], removed[at])
+		if n != 1 || ended[at] > 1 || ended[at] == 0 && !died {
+			t.Errorf("job %s on %s: %d sessions, died %v, ended %d times", at.job, at.host, n, died, ended[at])
 		}
 	}
 	if len(issued) < 2*fleetJobs-4 || len(last) != fleetHosts || len(policies) != 1 {

@@ -198,7 +198,7 @@ func TestBrokenRecord(t *testing.T) {
 		kit.Must(t, os.WriteFile(filepath.Join(folder, "job.json"), []byte(record), 0o600))
 		kit.Must(t, p.build())
 		err := apart(func() error {
-			_, err := state.Finish(t.Context(), p.dir+"/store", job.Key{ID: p.id, Proof: p.dir}, reap)
+			_, err := state.Finish(t.Context(), p.dir+"/store", job.Key{ID: p.id, Proof: p.dir}, reap, nil)
 			return err
 		})
 		t.Logf("%s: %v", name, err)

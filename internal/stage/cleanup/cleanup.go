@@ -90,10 +90,11 @@ func run(c *program.Call, parts Parts) error {
 	for _, root := range all {
 		revoke := sync.OnceFunc(func() { c.Warn(revocation.Ask(ctx, root, key, c.Env.Service)) })
 		reap := then(backend.Reap(parts.Backends), revoke)
-		ended, finishErr := state.Finish(ctx, root, key, newSearch(c, parts, root, key).after(reap))
+		ended, finishErr := state.Finish(ctx, root, key, newSearch(c, parts, root, key).after(reap), func(e state.Ended, err error) {
+			c.For(e.Tenant)
+			c.Warn(e.Tell(audit.Ended, name, left(err)))
+		})
 		revoke() // what must be revoked outlives the folder of its job
-		c.For(ended.Tenant)
-		c.Warn(ended.Tell(audit.Ended, name, left(finishErr)))
 		count.of(ended)
 		err = errors.Join(err, finishErr)
 	}

@@ -88,12 +88,11 @@ func run(c *program.Call, parts Parts) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), sweepTime)
 	defer cancel()
-	removed, err := state.Sweep(ctx, root, backend.Reap(parts.Backends))
+	_, err = state.Sweep(ctx, root, backend.Reap(parts.Backends), func(dead state.Ended, _ error) {
+		c.Warn(dead.Tell(audit.Removed, name, nil))
+	})
 	if err != nil {
 		c.Log.Warnf("the state of dead jobs on this host cannot be removed: %v", err)
-	}
-	for _, dead := range removed {
-		c.Warn(dead.Tell(audit.Removed, name, nil))
 	}
 	tidy(ctx, c, parts, policy)
 	return write(c, place, root, policy)

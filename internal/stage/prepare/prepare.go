@@ -131,12 +131,19 @@ func (a admitted) admit(response job.Response, root string) error {
 	if err != nil {
 		return err
 	}
+	if err = state.Clear(root, a.key, a.tellRemoved); err != nil {
+		return err
+	}
 	if a.folder, err = state.Create(root, a.key, record, spec.TempProject); err != nil {
 		return err
 	}
 	defer a.folder.Close()
-	a.Warn(a.folder.Before().Tell(audit.Removed, name, nil))
 	return a.serve(spec, newKeeper(a.Call, a.s.Token, a.s.Orders, a.folder, response))
+}
+
+// tellRemoved tells of an earlier try at the job that was dead.
+func (a admitted) tellRemoved(dead state.Ended, _ error) {
+	a.Warn(dead.Tell(audit.Removed, name, nil))
 }
 
 // serve furnishes the job's own folder, builds its place, and gets the credentials of a job
@@ -156,7 +163,7 @@ func (a admitted) serve(spec backend.Spec, k keeper) error {
 		return nil
 	}
 	a.Warn(revocation.Ask(context.Background(), a.folder.Root(), a.key, a.Env.Service))
-	_, left := state.Finish(context.Background(), a.folder.Root(), a.key, backend.Reap([]Backend{a.place}))
+	_, left := state.Finish(context.Background(), a.folder.Root(), a.key, backend.Reap([]Backend{a.place}), nil)
 	return errors.Join(err, left)
 }
 

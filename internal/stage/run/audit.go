@@ -59,8 +59,12 @@ func (r running) placeOf(p gate.Place) audit.Place {
 
 // finish ends the job, in the place of the cleanup stage. Cause is what makes it necessary.
 func (r running) finish(cause error) error {
-	ended, err := state.Finish(context.Background(), r.folder.Root(), r.key, backend.Reap(r.parts.Backends))
-	r.Warn(ended.Tell(audit.Ended, name, cause))
+	_, err := state.Finish(context.Background(), r.folder.Root(), r.key, backend.Reap(r.parts.Backends), func(e state.Ended, left error) {
+		if left != nil {
+			cause = fault.New(fault.LeftBehind, left, "")
+		}
+		r.Warn(e.Tell(audit.Ended, name, cause))
+	})
 	r.Warn(revocation.Ask(context.Background(), r.folder.Root(), r.key, r.Env.Service))
 	return err
 }

@@ -65,7 +65,11 @@ func TestOrphan(t *testing.T) {
 		if !strings.Contains(got.log, "the credentials of job 7 are not revoked: the program revoke: ") {
 			t.Errorf("%s: nothing is revoked: %s", name, got.log)
 		}
-		c.checkEvents(t, name, audit.Event{Event: audit.Ended, Code: fault.Interrupted, Side: fault.Infrastructure}, audit.Event{Event: audit.Masked, Stage: "build_script", Count: 2})
+		ended := audit.Event{Event: audit.Ended, Code: fault.Interrupted, Side: fault.Infrastructure}
+		if test.left != nil {
+			ended.Code, ended.Side = fault.LeftBehind, fault.Admin
+		}
+		c.checkEvents(t, name, ended, audit.Event{Event: audit.Masked, Stage: "build_script", Count: 2})
 	}
 }
 

@@ -161,13 +161,13 @@ func (h *halted) end(t *testing.T) {
 	t.Helper()
 	reap := backend.Reap([]backend.Reaper{host.New()})
 	if !h.dies {
-		_, err := state.Finish(t.Context(), h.root, job.Key{ID: 7}, reap)
+		_, err := state.Finish(t.Context(), h.root, job.Key{ID: 7}, reap, nil)
 		kit.Must(t, err)
 		return
 	}
 	h.kill()
 	kit.Must(t, h.out.Close()) // nobody else has read what its stages print
-	_, err := state.Sweep(t.Context(), h.root, reap)
+	_, err := state.Sweep(t.Context(), h.root, reap, nil)
 	kit.Must(t, err)
 	if h.hung {
 		h.endHung(t, reap)
@@ -181,7 +181,7 @@ func (h *halted) endHung(t *testing.T, reap state.Reap) {
 	if err := os.Chtimes(h.state("orphan"), past, past); err != nil && !os.IsNotExist(err) {
 		t.Error(err)
 	}
-	_, err := state.Sweep(t.Context(), h.root, reap)
+	_, err := state.Sweep(t.Context(), h.root, reap, nil)
 	kit.Must(t, err)
 	if left := h.left(); len(left) > 0 {
 		t.Errorf("the job of a stage that is stopped has left %q", left)
@@ -233,7 +233,7 @@ func (h *halted) stoppedAt(t *testing.T, n int) bool {
 		t.Errorf("moment %d: a secret is printed:\n%s", n, &h.read)
 	}
 	if h.dies { // a script that has ended before its runner is left for the next sweep
-		_, err := state.Sweep(t.Context(), h.root, backend.Reap([]backend.Reaper{host.New()}))
+		_, err := state.Sweep(t.Context(), h.root, backend.Reap([]backend.Reaper{host.New()}), nil)
 		kit.Must(t, err)
 	}
 	if left := h.left(); len(left) > 0 {
