@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"rolecall/test/kit"
 )
 
 // Server is a GitLab server without projects, users or a database. Tests say which jobs
@@ -22,6 +24,7 @@ type Server struct {
 	http *http.Server
 	key  *signingKey
 	done chan struct{}
+	gate kit.Gate
 
 	mu      sync.Mutex
 	changed chan struct{} // closed, and replaced, at every change of what mu guards
@@ -59,10 +62,13 @@ func start(algorithm jose.SignatureAlgorithm) (*Server, error) {
 		runners: make(map[string]int64),
 		repos:   make(map[string]*Repo),
 	}
-	s.http = &http.Server{Handler: s.routes(), ReadHeaderTimeout: 10 * time.Second}
+	s.http = &http.Server{Handler: s.gate.Handler(s.routes()), ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = s.http.Serve(listener) }() // It ends with Close, by an error.
 	return s, nil
 }
+
+// Hold holds the requests that match: those of git, of a runner's jobs, or for keys.
+func (s *Server) Hold(matches func(*http.Request) bool) *kit.Hold { return s.gate.Hold(matches) }
 
 // URL returns the server's address without a trailing slash. It is also CI_SERVER_URL.
 func (s *Server) URL() string { return s.url }

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"rolecall/test/kit"
 )
 
 // maxForm bounds the size of a request to STS, and of its answer, in bytes.
@@ -39,7 +41,8 @@ type Recorder struct {
 	url  string
 	http *http.Server
 
-	cut atomic.Bool // connections end without an answer
+	cut  atomic.Bool // connections end without an answer
+	gate kit.Gate
 
 	mu     sync.Mutex
 	issued []Issued
@@ -65,13 +68,16 @@ func Record(target string) (*Recorder, error) {
 		},
 		ModifyResponse: r.remember,
 	}
-	r.http = &http.Server{Handler: r.breakable(keepForm(proxy)), ReadHeaderTimeout: 10 * time.Second}
+	r.http = &http.Server{Handler: r.gate.Handler(r.breakable(keepForm(proxy))), ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = r.http.Serve(listener) }() // It ends with Close, by an error.
 	return r, nil
 }
 
 // Cut lets all connections end without an answer, or heals them.
 func (r *Recorder) Cut(cut bool) { r.cut.Store(cut) }
+
+// Hold holds the requests that match.
+func (r *Recorder) Hold(matches func(*http.Request) bool) *kit.Hold { return r.gate.Hold(matches) }
 
 // breakable answers by next unless connections are cut.
 func (r *Recorder) breakable(next http.Handler) http.Handler {

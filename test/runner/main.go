@@ -17,6 +17,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/urfave/cli"
 
+	_ "gitlab.com/gitlab-org/gitlab-runner/cache/s3v2"
 	"gitlab.com/gitlab-org/gitlab-runner/commands"
 	"gitlab.com/gitlab-org/gitlab-runner/commands/helpers"
 	"gitlab.com/gitlab-org/gitlab-runner/common"
@@ -64,6 +65,7 @@ func subcommands(self string) []cli.Command {
 		commands.NewRunCommand(client, requests, providers),
 		commands.NewRunSingleCommand(client, providers),
 		commands.NewVerifyCommand(client),
+		commands.NewRegisterCommand(client, providers),
 		helpers.NewArtifactsDownloaderCommand(),
 		helpers.NewArtifactsUploaderCommand(),
 		helpers.NewCacheArchiverCommand(),
