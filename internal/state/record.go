@@ -137,6 +137,8 @@ func parseRecord(content []byte) (Record, error) {
 		return r, nil
 	case r.older():
 		return r, errOlder()
+	case r.Version > recordVersion: // a system failure: it is nobody's mistake in the job
+		return r, fmt.Errorf("has version %d, this driver knows %d: a later version of rolecall has prepared the job", r.Version, recordVersion)
 	}
 	return r, fmt.Errorf("has version %d, this driver knows %d", r.Version, recordVersion)
 }

@@ -133,7 +133,7 @@ func TestBadRecord(t *testing.T) {
 		"version 0":       {`{}`, "has version 0, this driver knows 3"},
 		"version 1":       {`{"version":1,"tenant":"alpha","link_dir":"/x"}`, older},
 		"version 2":       {`{"version":2,"tenant":"alpha","link_dir":"/x"}`, older},
-		"version 4":       {`{"version":4,"tenant":"alpha","link_dir":"/x"}`, "has version 4, this driver knows 3"},
+		"version 4":       {`{"version":4,"tenant":"alpha","link_dir":"/x"}`, "has version 4, this driver knows 3: a later version of rolecall has prepared the job"},
 		"huge":            {`{"version":3,"tenant":"alpha","x":"` + strings.Repeat("x", 64<<10) + `"}`, "larger than 65536 bytes"},
 	} {
 		p := newPlace(t)
