@@ -168,7 +168,8 @@ tidy:
 # What is given to others.
 .PHONY: pages packages verify release-key check-packages packaging-check
 
-# The version that the packages are upgraded to in tests; what it is called does not matter.
+# The version that the packages are upgraded to in tests; what it is called does not matter. Its
+# records of jobs have the next version.
 NEXT := 99.0.0
 
 pages: build ## manual pages, completions and licences, which make install takes along
@@ -186,7 +187,8 @@ release-key: ## make the key of releases, once: the secret half goes to SECRET=F
 
 # The packages, in fresh Debians. It needs root, and what bin/test/debian.tar needs.
 check-packages: build parts packages packaging-check ## install, upgrade and remove the packages on fresh hosts
-	cd packaging && VERSION=$(NEXT) go run ./cmd/packages --root .. --dist ../bin/next --only amd64/deb
+	sh packaging/scripts/later bin/later
+	cd packaging && VERSION=$(NEXT) go run ./cmd/packages --root ../bin/later --dist ../bin/next --only amd64/deb
 	$(MAKE) -s pages
 	ROLECALL_DIST=$(CURDIR)/dist ROLECALL_NEXT=$(CURDIR)/bin/next \
 	  go test -json -count=1 -timeout 15m ./test/packages | go run ./test/summary

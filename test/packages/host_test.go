@@ -3,17 +3,9 @@ package packages_test
 import (
 	"context"
 	"errors"
-	"io"
 	"io/fs"
-	"log"
-	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -54,6 +46,7 @@ const (
 	brokerDeb = "rolecall-broker_*_amd64.deb"
 	token     = "glrt-packages01"
 	audience  = "https://alpha.example"
+	ofBeta    = "https://beta.example"
 )
 
 // host is a fresh Debian.
@@ -62,7 +55,6 @@ type host struct {
 	gitlab   *coordinator.Server
 	minio    *lab.MinIO
 	recorder *lab.Recorder
-	gate     *gate
 }
 
 // unpack returns a Debian that has not been started.
@@ -117,9 +109,16 @@ func (h host) bring(t *testing.T, path string) string {
 	return target
 }
 
-// startRunner starts GitLab, STS and S3 on this host, and GitLab Runner on the other one, as its
-// own package does.
+// startRunner starts the servers, and installs GitLab Runner on the other host, as its own package
+// does.
 func (h *host) startRunner(t *testing.T) {
+	t.Helper()
+	h.startServers(t)
+	kit.Must(t, h.InstallRunner(t.Context(), h.recorder.URL()))
+}
+
+// startServers starts GitLab, STS and S3 on this host.
+func (h *host) startServers(t *testing.T) {
 	t.Helper()
 	var err error
 	h.gitlab, err = coordinator.Start()
@@ -127,76 +126,39 @@ func (h *host) startRunner(t *testing.T) {
 	t.Cleanup(h.gitlab.Close)
 	repo, err := coordinator.NewRepo(t.TempDir(), map[string]string{"README.md": "hello\n"})
 	kit.Must(t, err)
-	h.gitlab.Host("acme/shop", repo)
+	for _, project := range []string{"acme/shop", "acme/site", heldRepo} {
+		h.gitlab.Host(project, repo)
+	}
 	h.minio, err = lab.StartMinIO(t.Context(), lab.MinIOOptions{
-		Dir: t.TempDir(), Issuer: h.gitlab.Issuer(), Tenants: map[string]lab.Tenant{"alpha": {Audience: audience}},
+		Dir: t.TempDir(), Issuer: h.gitlab.Issuer(), Tenants: map[string]lab.Tenant{"alpha": {Audience: audience}, "beta": {Audience: ofBeta}, "cache": {Audience: "https://cache.example"}},
 	})
 	kit.Must(t, err)
 	t.Cleanup(h.minio.Close)
 	h.recorder, err = lab.Record(h.minio.URL)
 	kit.Must(t, err)
 	t.Cleanup(h.recorder.Close)
-	h.gate = newGate(t, h.recorder.URL())
-	kit.Must(t, h.InstallRunner(t.Context(), h.gate.url))
 }
 
-// setUp does what an admin does after the installation. What of it a command of rolecall can do
-// belongs here.
-func (h host) setUp(t *testing.T) {
-	t.Helper()
-	for _, user := range []string{"ci-alpha", "ci-none"} {
-		h.sh(t, "useradd --system --create-home --skel /dev/null --shell /usr/sbin/nologin "+user)
-	}
-	h.write(t, "/etc/rolecall/rolecall.toml", strings.NewReplacer("GITLAB", h.gitlab.URL(), "ROLE", h.minio.RoleARN("alpha"), "AUDIENCE", audience).Replace(`
-builds_dir = "/var/lib/rolecall/builds"
-cache_dir = "/var/lib/rolecall/cache"
-audit_log = "/var/lib/rolecall/audit.jsonl"
-run_as = "ci-none"
+// ofAlpha returns a job of the tenant alpha.
+func (h host) ofAlpha(job coordinator.Job) coordinator.Job {
+	return h.of("alpha", audience, coordinator.Project{ID: 42, Path: "acme/shop"}, job)
+}
 
-[gitlab]
-issuer = "GITLAB"
-
-[[tenant]]
-name = "alpha"
-run_as = "ci-alpha"
-role_arn = "ROLE"
-audience = "AUDIENCE"
-projects = ["acme/shop"]
-`), 0o600)
-	h.write(t, "/etc/gitlab-runner/config.toml", strings.NewReplacer("GITLAB", h.gitlab.URL(), "TOKEN", token).Replace(`
-concurrent = 8
-check_interval = 1
-shutdown_timeout = 60
-
-[[runners]]
-  name = "deploy"
-  url = "GITLAB"
-  token = "TOKEN"
-  executor = "custom"
-  request_concurrency = 8
-  [runners.custom]
-    config_exec = "/usr/libexec/rolecall/config"
-    prepare_exec = "/usr/libexec/rolecall/prepare"
-    run_exec = "/usr/libexec/rolecall/run"
-    cleanup_exec = "/usr/libexec/rolecall/cleanup"
-    graceful_kill_timeout = 15
-    force_kill_timeout = 5
-`), 0o600)
-	h.sh(t, `install -D -m 0644 /usr/share/rolecall/gitlab-runner.conf /etc/systemd/system/gitlab-runner.service.d/rolecall.conf
-systemctl daemon-reload
-systemctl start gitlab-runner`)
+// of returns a job of a tenant, with the ID token for its audience.
+func (h host) of(tenant, audience string, project coordinator.Project, job coordinator.Job) coordinator.Job {
+	job.Project = project
+	job.IDTokens = map[string]string{"GITLAB_OIDC_TOKEN": audience}
+	job.Variables = []coordinator.Variable{{Key: "TENANT", Value: tenant}, {Key: "S3_URL", Value: h.recorder.URL(), Public: true}}
+	return job
 }
 
 // enqueue gives the runner a job of the tenant alpha.
 func (h host) enqueue(job coordinator.Job) *coordinator.Run {
-	job.Project = coordinator.Project{ID: 42, Path: "acme/shop"}
-	job.IDTokens = map[string]string{"GITLAB_OIDC_TOKEN": audience}
-	job.Variables = []coordinator.Variable{{Key: "TENANT", Value: "alpha"}, {Key: "S3_URL", Value: h.recorder.URL(), Public: true}}
-	return h.gitlab.Enqueue(token, job)
+	return h.gitlab.Enqueue(token, h.ofAlpha(job))
 }
 
 // ends waits for the end of a job, and returns how it has ended.
-func ends(t *testing.T, run *coordinator.Run) string {
+func ends(t *testing.T, run *coordinator.Run) coordinator.Result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
@@ -204,14 +166,14 @@ func ends(t *testing.T, run *coordinator.Run) string {
 	if err != nil {
 		t.Fatalf("%v; log:\n%s", err, run.Text())
 	}
-	return result.State
+	return result
 }
 
 // succeeds fails the test unless a job ends well.
 func succeeds(t *testing.T, run *coordinator.Run) {
 	t.Helper()
-	if state := ends(t, run); state != "success" {
-		t.Errorf("job %d: %s; log:\n%s", run.ID(), state, run.Text())
+	if result := ends(t, run); result.State != "success" {
+		t.Errorf("job %d: %+v; log:\n%s", run.ID(), result, run.Text())
 	}
 }
 
@@ -223,32 +185,4 @@ func waitLog(t *testing.T, run *coordinator.Run, text string) {
 	if err := run.WaitLog(ctx, text); err != nil {
 		t.Fatalf("no %q: %v; log:\n%s", text, err, run.Text())
 	}
-}
-
-// gate is a way to a server that can be closed: who comes then waits.
-type gate struct {
-	url    string
-	closed sync.RWMutex
-	came   chan struct{} // has an item for each request that found it closed
-}
-
-// newGate returns a way to the server at target.
-func newGate(t *testing.T, target string) *gate {
-	t.Helper()
-	to, err := url.Parse(target)
-	kit.Must(t, err)
-	g := &gate{came: make(chan struct{}, 100)}
-	proxy := httputil.NewSingleHostReverseProxy(to)
-	proxy.ErrorLog = log.New(io.Discard, "", 0) // of clients that are killed
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !g.closed.TryRLock() {
-			g.came <- struct{}{}
-			g.closed.RLock()
-		}
-		defer g.closed.RUnlock()
-		proxy.ServeHTTP(w, r)
-	}))
-	t.Cleanup(server.Close)
-	g.url = server.URL
-	return g
 }

@@ -7,10 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"rolecall/test/coordinator"
-	"rolecall/test/kit"
 	"rolecall/test/lab"
 )
 
@@ -57,18 +55,18 @@ func TestLife(t *testing.T) {
 	if out, err := h.Run(t.Context(), "rolecall check"); err != nil && !strings.Contains(out, "\n0 to fix, ") {
 		t.Errorf("rolecall check: %v\n%s", err, out)
 	}
-	if version := h.across(t, "up", one(t, next, driverDeb), "success"); !strings.Contains(version, "99.0.0") {
+	if version := h.upgrade(t, one(t, next, driverDeb)); !strings.Contains(version, "99.0.0") {
 		t.Errorf("after the upgrade: %s", version)
 	}
 	succeeds(t, h.enqueue(coordinator.Job{Script: []string{"echo new"}}))
-	h.across(t, "down", one(t, now, driverDeb), "success", "failed")
+	h.downgrade(t, one(t, now, driverDeb))
 	succeeds(t, h.enqueue(coordinator.Job{Script: []string{"echo old again"}}))
 	h.checkRemoval(t)
 	h.sh(t, "dpkg --purge rolecall 2>&1")
 	left := more(before, h.files(t))
 	want := []string{
 		"/etc/gitlab-runner/config.toml", "/etc/rolecall", "/etc/rolecall/rolecall.toml", "/etc/systemd/system/gitlab-runner.service.d/rolecall.conf",
-		"/home/ci-alpha", "/home/ci-none", "/var/lib/rolecall", "/var/lib/rolecall/audit.jsonl",
+		"/home/ci-alpha", "/home/ci-beta", "/home/ci-none", "/usr/local/libexec", "/usr/local/libexec/db", "/var/lib/rolecall", "/var/lib/rolecall/audit.jsonl",
 	}
 	if odd := more(append(want, kept()...), left); len(odd) > 0 {
 		t.Errorf("the package has left %q", odd)
@@ -108,68 +106,6 @@ func (h host) checkInstalled(t *testing.T) {
 	if out := h.sh(t, "ls -A /etc/rolecall /etc/systemd/system/gitlab-runner.service.d; systemd-analyze verify --man=no run-rolecall.mount rolecall-sweep.timer rolecall-sweep.service rolecall-revoke.service"); strings.Contains(out, "rolecall.") {
 		t.Errorf("the package has written what is the admin's, or units are wrong:\n%s", out)
 	}
-}
-
-// across installs another version while jobs are in their parts: one waits for STS in prepare,
-// one runs its script, one its after_script, and others come and go all the time. Each must end
-// in one of the states. It returns the version.
-func (h host) across(t *testing.T, name, deb string, states ...string) string {
-	t.Helper()
-	hold := func(part string) string {
-		return fmt.Sprintf("echo %[1]s begins; until [ -e /tmp/%[2]s ]; do sleep 0.1; done; echo %[1]s ends", part, name)
-	}
-	script := h.enqueue(coordinator.Job{Script: []string{hold("script"), `s3job -endpoint "$S3_URL" put alpha during hello || exit 1`}, AfterScript: []string{"echo after"}})
-	after := h.enqueue(coordinator.Job{Script: []string{"echo a > a.txt"}, AfterScript: []string{hold("after_script")}, Artifacts: []coordinator.Artifact{{Paths: []string{"a.txt"}}}})
-	waitLog(t, script, "\nscript begins")
-	waitLog(t, after, "\nafter_script begins")
-	h.gate.closed.Lock()
-	prepare := h.enqueue(coordinator.Job{Script: []string{"echo prepared"}})
-	select {
-	case <-h.gate.came:
-	case <-time.After(2 * time.Minute):
-		t.Fatalf("no job asks STS; log:\n%s", prepare.Text())
-	}
-	stop, others := make(chan struct{}), make(chan []*coordinator.Run)
-	go func() { others <- h.stream(stop) }()
-	h.install(t, deb)
-	h.gate.closed.Unlock()
-	h.write(t, "/tmp/"+name, "", 0o644)
-	close(stop)
-	for _, run := range append(<-others, prepare, script, after) {
-		if state := ends(t, run); !slices.Contains(states, state) {
-			t.Errorf("%sgrade: job %d: %s, want %q; log:\n%s", name, run.ID(), state, states, run.Text())
-		}
-	}
-	if !strings.Contains(script.Text(), "\nscript ends") {
-		t.Errorf("%sgrade: the script was cut off:\n%s", name, script.Text())
-	}
-	h.checkNothingLeft(t)
-	return h.sh(t, "/usr/libexec/rolecall/run --version; dpkg-query -W rolecall")
-}
-
-// stream enqueues jobs without a tenant, one after another, until stop is closed: they need no
-// answer of STS, and so all of their stages happen meanwhile.
-func (h host) stream(stop chan struct{}) []*coordinator.Run {
-	var runs []*coordinator.Run
-	for {
-		run := h.gitlab.Enqueue(token, coordinator.Job{
-			Project: coordinator.Project{ID: 42, Path: "acme/shop"}, Script: []string{"echo b > b.txt"}, Artifacts: []coordinator.Artifact{{Paths: []string{"b.txt"}}},
-		})
-		runs = append(runs, run)
-		select {
-		case <-stop:
-			return runs
-		case <-time.After(500 * time.Millisecond):
-		}
-	}
-}
-
-// checkNothingLeft fails the test where the state of a job is left.
-func (h host) checkNothingLeft(t *testing.T) {
-	t.Helper()
-	kit.Await(t, "no state of a job is left", func() bool {
-		return h.sh(t, "ls /run/rolecall | grep '^[0-9]' || true") == ""
-	})
 }
 
 // checkRemoval fails the test unless the package stays while a job runs, which goes on, and goes
