@@ -101,7 +101,10 @@ func decisionText(e audit.Event) string {
 		return fmt.Sprintf("allowed: tenant %s, by %s%s", e.Tenant, e.Rule, imageText(e))
 	}
 	verb := "got nothing"
-	if e.Event == audit.Withdrawn {
+	switch {
+	case e.Event == audit.Withdrawn && e.Stage != "":
+		verb = "its script was ended" + during(e)
+	case e.Event == audit.Withdrawn:
 		verb = "gets no more credentials"
 	}
 	return fmt.Sprintf("%s [%s %s]: %s%s", verb, e.Code, e.Side, e.Reason, imageText(e))

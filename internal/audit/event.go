@@ -40,7 +40,7 @@ const (
 	CopiesLeft    Kind = "copies_left"    // such files may be left
 	Renewed       Kind = "renewed"        // a credential of the job was renewed while a script ran
 	Ended         Kind = "ended"          // a job that had credentials has ended
-	Withdrawn     Kind = "withdrawn"      // a job that had credentials gets none any more: the policy file has changed, or its token is too old
+	Withdrawn     Kind = "withdrawn"      // a job that had credentials gets none any more: a broker or an admin has stopped it
 	Removed       Kind = "removed"        // a job that had credentials was dead, and was removed
 	Revoked       Kind = "revoked"        // a credential of a job that has ended was revoked
 	RevokeFailed  Kind = "revoke_failed"  // it could not be revoked, and is valid until it expires or is revoked later

@@ -121,15 +121,18 @@ func TestSchemaHolds(t *testing.T) {
 		audit.Masked:        func(e *audit.Event) { e.Stage, e.Count = long, 1 },
 		audit.CopiesRemoved: func(e *audit.Event) { e.Locate(slices.Repeat([]audit.Place{place}, 12)) },
 		audit.CopiesLeft:    func(e *audit.Event) { e.Locate([]audit.Place{{File: "/", Reason: long}}) },
-		audit.Ended:         func(e *audit.Event) { e.Began = began },
-		audit.Removed:       func(e *audit.Event) { e.Began = began },
-		audit.Revoked:       func(e *audit.Event) { e.Provider, e.Source, e.Expiration = long, long, began },
+		audit.Withdrawn: func(e *audit.Event) {
+			e.Allowed, e.Code, e.Side, e.Reason, e.Stage = new(false), fault.Suspended, fault.Admin, long, long
+		},
+		audit.Ended:   func(e *audit.Event) { e.Began = began },
+		audit.Removed: func(e *audit.Event) { e.Began = began },
+		audit.Revoked: func(e *audit.Event) { e.Provider, e.Source, e.Expiration = long, long, began },
 		audit.RevokeFailed: func(e *audit.Event) {
 			e.Provider, e.Expiration, e.Code, e.Side, e.Reason = long, began, fault.NoAnswer, fault.Infrastructure, long
 		},
 	} {
 		log := newLog(t)
-		program := map[audit.Kind]string{audit.UploadRefused: "run", audit.Masked: "run", audit.CopiesRemoved: "cleanup", audit.CopiesLeft: "cleanup", audit.Ended: "cleanup", audit.Removed: "sweep", audit.Revoked: "revoke", audit.RevokeFailed: "revoke"}[event]
+		program := map[audit.Kind]string{audit.UploadRefused: "run", audit.Masked: "run", audit.Withdrawn: "run", audit.CopiesRemoved: "cleanup", audit.CopiesLeft: "cleanup", audit.Ended: "cleanup", audit.Removed: "sweep", audit.Revoked: "revoke", audit.RevokeFailed: "revoke"}[event]
 		if program == "" {
 			program = "prepare"
 		}

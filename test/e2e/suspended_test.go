@@ -128,7 +128,9 @@ func (p *policyWorld) checkEnded(t *testing.T, change func(coordinator.Job) coor
 	}
 	contains(t, run.Text(), `rolecall: tenant "alpha" is suspended since `, "  reason     a key in a paste", "· RC351")
 	p.settle(t)
-	p.awaitKinds(t, run, "decision issued ended")
+	p.awaitKinds(t, run, "decision issued withdrawn ended")
+	contains(t, p.rolecall(t, "job", fmt.Sprint(run.ID())), "its script was ended, in build_script [RC351 runner-admin]:")
+	contains(t, p.rolecall(t, "refused", "--json"), fmt.Sprint(run.ID()), "RC351")
 	contains(t, p.rolecall(t, "resume", "alpha"), `the suspension of tenant "alpha" has ended`)
 }
 

@@ -123,7 +123,7 @@ func Close(log *reading.Log, sessions []Session) {
 // close fills in what a line says of the end of a session. Lines come the newest first: so the
 // first end after the session was issued is the one that stays.
 func (s *Session) close(e audit.Event) {
-	if e.Time.Before(s.Issued) {
+	if e.Time.Before(s.Issued) || e.Event == audit.Withdrawn && e.Stage != "" { // a script was ended, and the job ends later
 		return
 	}
 	switch e.Event {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"rolecall/internal/audit"
 	"rolecall/internal/backend"
 	"rolecall/internal/endpoint"
 	"rolecall/internal/fault"
@@ -30,7 +31,8 @@ func (r running) mayBeSuspended() bool {
 }
 
 // execute runs the script in the clean environment, with an identity, and calls done when it
-// has ended. If it is ended since its tenant is suspended, the error says so.
+// has ended. If it is ended since its tenant is suspended, the error and the audit
+// log say so.
 func (r running) execute(clean []string, is identity, done func()) (backend.Result, error) {
 	ctx, cancel := context.WithCancelCause(r.watching())
 	defer cancel(nil)
@@ -40,6 +42,10 @@ func (r running) execute(clean []string, is identity, done func()) (backend.Resu
 		Stdout: r.Stdout, Stderr: r.Stderr, Grace: grace, Ended: func() bool { return r.folder.Over() || suspendedBy(ctx) != nil }, Done: done,
 	})
 	if why := suspendedBy(ctx); why != nil {
+		r.tell(audit.Withdrawn, func(e *audit.Event) {
+			e.Fail(why)
+			e.Stage, e.Allowed = r.Args[1], new(bool)
+		})
 		return result, why
 	}
 	return result, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"rolecall/internal/backend"
 	"rolecall/internal/creds"
 	"rolecall/internal/endpoint"
+	"rolecall/internal/fault"
 	"rolecall/internal/job"
 	"rolecall/internal/program"
 	"rolecall/internal/suspension"
@@ -107,7 +109,7 @@ func TestSuspendedNow(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c, ended, wait := newCall(t, test.tenant, test.stage), false, time.Minute
+			c, ended, wait := newCall(t, test.tenant, test.stage).audited(t), false, time.Minute
 			if !test.ends {
 				wait = 2 * time.Second // four times as long as the stage needs to see it
 			}
@@ -116,10 +118,28 @@ func TestSuspendedNow(t *testing.T) {
 			if ended != test.ends || (got.code == 1) != test.ends || strings.Contains(got.log, "[RC351]: ") != test.ends || strings.Contains(got.out, "the script prints") == test.ends {
 				t.Errorf("%+v, ended %v", got, ended)
 			}
+			c.checkWithdrawn(t, test.stage, test.ends)
 			if c.exitCode() != "" {
 				t.Errorf("the runner is told of exit code %q", c.exitCode())
 			}
 		})
+	}
+}
+
+// checkWithdrawn checks that the audit log says of a script that it was ended, or nothing.
+func (c *call) checkWithdrawn(t *testing.T, stage string, ended bool) {
+	t.Helper()
+	var lines []audit.Event
+	if _, err := os.Stat(c.file("log/audit")); err == nil {
+		lines = slices.DeleteFunc(c.events(t), func(e audit.Event) bool { return e.Event == audit.Masked })
+	}
+	if len(lines) > 1 || (len(lines) == 1) != ended {
+		t.Fatalf("the audit log has %+v", lines)
+	}
+	for _, e := range lines {
+		if e.Event != audit.Withdrawn || e.Code != fault.Suspended || e.Stage != stage {
+			t.Errorf("the audit log has %+v", e)
+		}
 	}
 }
 
