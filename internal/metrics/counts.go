@@ -102,7 +102,10 @@ func (c *counting) label(name, value string) string {
 }
 
 // real returns a tenant that is in the policy file: its jobs are allowed.
-func (c *counting) real(tenant string) string {
+func (c *counting) real(tenant string) string { return named(tenant) }
+
+// named returns the name of a tenant as a label.
+func named(tenant string) string {
 	if tenant != "" && !plain(tenant) {
 		return other
 	}

@@ -14,6 +14,7 @@ import (
 
 	"rolecall/internal/adminfile"
 	"rolecall/internal/audit/reading"
+	"rolecall/internal/suspension"
 	"rolecall/internal/version"
 )
 
@@ -39,6 +40,8 @@ type Update struct {
 	Sessions int       // jobs on this host that have credentials now
 	Keys     time.Time // when the keys of the issuer were fetched; zero: it is not known
 	Swept    time.Time // when a sweep has ended; zero: this is none
+
+	Suspended suspension.List // tenants, also those whose suspension has ended by itself
 }
 
 // Due reports whether Do would do something.
@@ -151,6 +154,7 @@ func (u Update) write(t tally) error {
 	now := counts{}
 	now.add("live_sessions", float64(u.Sessions))
 	now.add("build_info", 1, "version", version.Version)
+	u.suspensions(now)
 	if t.Swept != 0 {
 		now.add("last_sweep_timestamp_seconds", float64(t.Swept))
 	}
@@ -158,4 +162,18 @@ func (u Update) write(t tally) error {
 		now.add("keys_fetched_timestamp_seconds", float64(t.Keys))
 	}
 	return replace(u.File, text(t.Counts, now), 0o644)
+}
+
+// suspensions adds since when tenants are suspended: for each of them the earliest time.
+func (u Update) suspensions(now counts) {
+	const name = "suspended_timestamp_seconds"
+	for _, s := range u.Suspended {
+		key := series(name, "tenant", named(s.Tenant))
+		if s.All {
+			key = series(name, "all", "true")
+		}
+		if since := float64(s.Since.Unix()); s.Holds(time.Now()) && (now[key] == 0 || since < now[key]) {
+			now[key] = since
+		}
+	}
 }

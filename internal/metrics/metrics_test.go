@@ -1,6 +1,7 @@
 package metrics_test
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"rolecall/internal/audit"
 	"rolecall/internal/fault"
 	"rolecall/internal/metrics"
+	"rolecall/internal/suspension"
 	"rolecall/internal/version"
 	"rolecall/test/kit"
 )
@@ -160,6 +162,40 @@ func TestKept(t *testing.T) {
 		if none.Due() || none.Do() != nil {
 			t.Errorf("%+v is due", none)
 		}
+	}
+}
+
+// TestSuspended: the file has the tenants that are suspended now, since the earliest time, and none
+// whose suspension has ended.
+func TestSuspended(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	since := time.Unix(1800000000, 0)
+	p.Suspended = suspension.List{
+		{Tenant: "alpha", Since: since.Add(time.Minute)},
+		{Tenant: "alpha", Since: since, Now: true},
+		{Tenant: "alpha", Since: since.Add(time.Hour)},
+		{Tenant: "beta", Since: since, Until: time.Now().Add(-time.Second)},
+		{Tenant: "gamma", Since: since, Until: time.Now().Add(time.Hour)},
+		{Tenant: "a\"b", Since: since},
+		{All: true, Since: since},
+	}
+	kit.Must(t, p.Do())
+	got := p.read(t)
+	for key := range got {
+		if !strings.HasPrefix(key, "suspended_") {
+			delete(got, key)
+		}
+	}
+	const name = "suspended_timestamp_seconds"
+	want := map[string]float64{name + " alpha": 1800000000, name + " gamma": 1800000000, name + " other": 1800000000, name + " true": 1800000000}
+	if !maps.Equal(got, want) {
+		t.Errorf("the file has %v, want %v", got, want)
+	}
+	p.Suspended = nil
+	kit.Must(t, p.Do())
+	if text, err := os.ReadFile(p.File); err != nil || strings.Contains(string(text), name) {
+		t.Errorf("%v, after all were resumed:\n%s", err, text)
 	}
 }
 

@@ -34,6 +34,7 @@ func Metrics() []Metric {
 		{prefix + "leftovers_left_total", counter, "The same, whose leftovers may still be there.", []string{"what"}, []string{"copies", "job"}},
 		{prefix + "revocations_total", counter, "Credentials that were revoked, or could not be, at the end of their job.", []string{"result"}, []string{"failed", "ok"}},
 		{prefix + "live_sessions", gauge, "Jobs on this host that have credentials now.", nil, nil},
+		{prefix + "suspended_timestamp_seconds", gauge, "Since when a tenant is suspended, or all are.", []string{"tenant", "all"}, nil},
 		{prefix + "keys_fetched_timestamp_seconds", gauge, "When the keys of the issuer of ID tokens were fetched.", nil, nil},
 		{prefix + "last_sweep_timestamp_seconds", gauge, "When the last sweep has ended.", nil, nil},
 		{prefix + "audit_unread_lines_total", counter, "Lines of the audit log that could not be read.", []string{"why"}, []string{"cut", "foreign", "newer"}},

@@ -98,10 +98,10 @@ func (p Parts) serveJob(in io.Reader, out io.Writer) error {
 
 // serveAll revokes what is held of all jobs that have ended, and writes a line to out for each.
 func (p Parts) serveAll(args []string, out, help io.Writer) error {
-	_, roots, problems := program.ForAllJobs(Program, args, help, p.Providers...)
+	all, problems := program.ForAllJobs(Program, args, help, p.Providers...)
 	ctx, cancel := context.WithTimeout(context.Background(), allTime)
 	defer cancel()
-	for _, root := range roots {
+	for _, root := range all.Roots {
 		problems = errors.Join(problems, state.Revoke(ctx, root, job.Key{}, func(ctx context.Context, h state.Held) error {
 			err := p.revoke(ctx, h)
 			if err == nil {

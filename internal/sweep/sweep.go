@@ -21,6 +21,7 @@ import (
 	"rolecall/internal/program"
 	"rolecall/internal/retention"
 	"rolecall/internal/state"
+	"rolecall/internal/suspension"
 	"rolecall/internal/tenant/policyfile"
 	"rolecall/internal/version"
 )
@@ -56,6 +57,8 @@ type Places struct {
 	Metrics  string   // the file of metrics; empty: there is none
 	Images   string   // folder of image stores; empty: jobs have no containers
 	MaxBytes uint64   // of each of the stores; 0: any size
+
+	Suspensions suspension.File // which tenants are suspended
 }
 
 // Serve sweeps the folders that Find returns for args. Run writes its lines to out.
@@ -83,13 +86,18 @@ func (p Parts) Serve(args, _ []string, _ io.Reader, out, stderr io.Writer) (code
 // Count brings the file of metrics up to date, if there is one.
 func (p Places) Count() error {
 	u := metrics.Update{Log: p.Log, File: p.Metrics, Full: true, Swept: time.Now()}
+	if !u.Due() {
+		return nil
+	}
+	var err error
+	u.Suspended, err = p.Suspensions.Read()
 	for _, root := range p.Roots {
 		u.Sessions += state.Live(root)
 		if at := kept.Fetched(root); at.After(u.Keys) {
 			u.Keys = at
 		}
 	}
-	return u.Do()
+	return errors.Join(err, u.Do())
 }
 
 // warn reports an error that leaves nothing behind.
@@ -115,8 +123,8 @@ func (p Parts) report(err error, stderr io.Writer) bool {
 // that the policy file of --config names. If the arguments are wrong, help gets a text. If
 // the policy file is wrong, Find returns the other folders beside the error.
 func (p Parts) Find(args []string, help io.Writer) (Places, error) {
-	policy, roots, err := program.ForAllJobs("sweep", args, help, p.Providers...)
-	places := Places{Roots: roots}
+	all, err := program.ForAllJobs("sweep", args, help, p.Providers...)
+	places, policy := Places{Roots: all.Roots, Suspensions: all.Suspensions}, all.Policy
 	if policy == nil {
 		return places, err
 	}

@@ -86,7 +86,7 @@ func run(c *program.Call, parts Parts) error {
 	defer cancel()
 	var count counts
 	all := roots(c, parts)
-	defer func() { c.Warn(count.update(all)) }()
+	defer func() { c.Warn(count.update(all, c.Suspensions())) }()
 	for _, root := range all {
 		revoke := sync.OnceFunc(func() { c.Warn(revocation.Ask(ctx, root, key, c.Env.Service)) })
 		reap := then(backend.Reap(parts.Backends), revoke)

@@ -2,9 +2,11 @@ package cleanup
 
 import (
 	"cmp"
+	"errors"
 
 	"rolecall/internal/metrics"
 	"rolecall/internal/state"
+	"rolecall/internal/suspension"
 )
 
 // counts is where the audit log of an ended job is counted. The zero counts is nowhere.
@@ -16,14 +18,16 @@ func (c *counts) of(ended state.Ended) {
 }
 
 // update brings the file of metrics up to date, if it is due. These are all folders that may have
-// jobs.
-func (c counts) update(roots []string) error {
+// jobs, and file says which tenants are suspended.
+func (c counts) update(roots []string, file suspension.File) error {
 	u := metrics.Update{Log: c.log, File: c.file}
 	if !u.Due() {
 		return nil
 	}
+	var err error
+	u.Suspended, err = file.Read()
 	for _, root := range roots {
 		u.Sessions += state.Live(root)
 	}
-	return u.Do()
+	return errors.Join(err, u.Do())
 }

@@ -35,9 +35,11 @@ func TestMetrics(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	p.createCounted(t)
-	code, stderr := p.serveWith(cleanup.Parts{Backends: all(&toy.Backend{})}, p.root, "--no-policy")
+	p.write(t, "suspended.json", `{"format": 1, "suspended": [{"tenant": "beta", "since": "2026-02-03T04:05:06Z"}]}`)
+	code, stderr := p.serveWith(cleanup.Parts{Backends: all(&toy.Backend{})}, p.root, "--config", filepath.Join(p.dir, "rolecall.toml"))
 	text, err := os.ReadFile(filepath.Join(p.dir, "rolecall.prom"))
-	if code != 0 || err != nil || !strings.Contains(string(text), "\nrolecall_jobs_ended_total{program=\"cleanup\"} 1\n") || !strings.Contains(string(text), "\nrolecall_live_sessions ") {
+	if code != 0 || err != nil || !strings.Contains(string(text), "\nrolecall_jobs_ended_total{program=\"cleanup\"} 1\n") || !strings.Contains(string(text), "\nrolecall_live_sessions ") ||
+		!strings.Contains(string(text), "\nrolecall_suspended_timestamp_seconds{tenant=\"beta\"} 1770091506\n") {
 		t.Errorf("exit code %d, %v:\n%s\n%s", code, err, stderr, text)
 	}
 	p = newPlace(t)
