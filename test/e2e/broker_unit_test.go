@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"rolecall/test/auditlog"
 	"rolecall/test/coordinator"
+	"rolecall/test/document"
 	"rolecall/test/kit"
 	"rolecall/test/lab"
 )
@@ -36,7 +38,7 @@ func TestBrokerUnit(t *testing.T) {
 		return
 	}
 	h := newHost(t)
-	h.do(t, step{line: "sudo make install"})
+	h.make(t, "install")
 	sts := holdSTS(t, h.recorder.URL())
 	policy := h.own(tomlOf(t, "../../docs/broker.md", "max_token_age"))
 	h.write(t, policyFile, policy, 0o644)
@@ -44,12 +46,7 @@ func TestBrokerUnit(t *testing.T) {
 	if out := h.sh(t, "systemctl daemon-reload; systemd-analyze verify --man=no "+brokerUnit); out != "" {
 		t.Errorf("systemd complains of the unit:\n%s", out)
 	}
-	h.sh(t, "systemctl enable --now rolecall-broker || { systemctl status --no-pager -l rolecall-broker; exit 1; }")
-	broker := &lab.Broker{URL: "http://" + kit.AddressEKS, Status: statusURL}
-	until(t, time.Minute, "the broker is ready", func() bool {
-		_, err := broker.Ask(t.Context(), "/readyz")
-		return err == nil
-	})
+	broker := h.startUnit(t)
 	token := h.tokenOf(t, "shop")
 	first := settled(t, broker, "/v1/aws/alpha", token)
 	if first.status != http.StatusOK {
@@ -65,7 +62,39 @@ func TestBrokerUnit(t *testing.T) {
 		t.Errorf("the audit log has %d lines:\n%s", n, log)
 	}
 	h.checkReload(t, broker, policy, token)
+	h.checkPage(t, token)
 	h.checkUnitStops(t, broker, sts)
+}
+
+// startUnit starts the broker by the commands of the page, of which the last asks whether it is ready.
+func (h host) startUnit(t *testing.T) *lab.Broker {
+	t.Helper()
+	kit.NeedProgram(t, "curl", "curl")
+	document.Run(t, "docs/broker.md", "A host with systemd", func(s document.Step) {
+		switch {
+		case strings.HasPrefix(s.Command, "curl "): // of this host, which shares its network
+			until(t, time.Minute, "the broker is ready", func() bool {
+				return exec.CommandContext(t.Context(), "sh", "-c", s.Command+" --fail").Run() == nil
+			})
+		case s.Command != "":
+			h.sh(t, s.Command+" || { systemctl status --no-pager -l rolecall-broker; exit 1; }")
+		}
+	})
+	return &lab.Broker{URL: "http://" + kit.AddressEKS, Status: statusURL}
+}
+
+// checkPage lets the broker serve older clients too, as the page says, and reads its help.
+func (h host) checkPage(t *testing.T, token string) {
+	t.Helper()
+	document.Run(t, "docs/broker.md", "Versions of SDKs", func(s document.Step) {
+		h.write(t, "/root/drop-in", s.Content, 0o644)
+		h.sh(t, `script -qec "SYSTEMD_EDITOR='cp /root/drop-in' `+strings.TrimPrefix(s.Command, "sudo ")+`" /dev/null; systemctl restart rolecall-broker`)
+	})
+	until(t, time.Minute, "the broker serves at the address of ECS", func() bool {
+		got, err := try(t.Context(), &lab.Broker{URL: "http://" + kit.AddressECS}, "/v1/aws/alpha", token)
+		return err == nil && got.status == http.StatusOK
+	})
+	document.Run(t, "docs/broker.md", "Flags", func(s document.Step) { contains(t, h.sh(t, s.Command), "--listen", "--audit-log") })
 }
 
 // tomlOf returns the block of TOML of a document that has a word.
@@ -130,7 +159,7 @@ func (h host) checkReload(t *testing.T, broker *lab.Broker, policy, token string
 	} {
 		before := strings.Count(h.journal(t), change.log)
 		h.write(t, policyFile, strings.ReplaceAll(policy, change.from, change.to), 0o644)
-		h.sh(t, "systemctl reload rolecall-broker")
+		document.RunSpans(t, "docs/broker.md", "A host with systemd", func(command string) { h.sh(t, command) })
 		until(t, time.Minute, change.log, func() bool { return strings.Count(h.journal(t), change.log) > before })
 		if got := settled(t, broker, "/v1/aws/alpha", token); got.status != change.status {
 			t.Errorf("after %s: %+v", change.to, got)

@@ -11,39 +11,10 @@ import (
 	"testing"
 
 	"rolecall/test/coordinator"
+	"rolecall/test/document"
 	"rolecall/test/kit"
 	"rolecall/test/lab"
 )
-
-// step is a step of the set-up by hand: a shell line, or a file and its content.
-type step struct{ line, file, content string }
-
-// setUp returns the steps of the set-up by hand, in order. A file is the one that the
-// text before its block of code names last.
-func setUp(t *testing.T) []step {
-	t.Helper()
-	page, err := os.ReadFile("../../docs/install.md")
-	kit.Must(t, err)
-	_, text, _ := strings.Cut(string(page), "\n## By hand\n")
-	text, _, _ = strings.Cut(text, "\n## ")
-	var steps []step
-	named := regexp.MustCompile("`(/etc/[^`]+)`")
-	for i, part := range strings.Split(text, "\n```") {
-		if content, isFile := strings.CutPrefix(part, "toml\n"); isFile && i%2 == 1 {
-			steps[len(steps)-1].content = content
-			continue
-		}
-		for line := range strings.Lines(part) {
-			if command, isCode := strings.CutPrefix(line, "    "); isCode {
-				steps = append(steps, step{line: strings.TrimSpace(command)})
-			}
-		}
-		if names := named.FindAllStringSubmatch(part, -1); len(names) > 0 {
-			steps = append(steps, step{file: names[len(names)-1][1]})
-		}
-	}
-	return steps
-}
 
 // host is a fresh Debian that is set up by the letter of docs/install.md.
 type host struct {
@@ -94,25 +65,30 @@ func (h host) write(t *testing.T, path, content string, mode os.FileMode) {
 const checkHost = "/usr/bin/rolecall check || [ $? = 3 ]"
 
 // do does a step. Programs are built on this host, and installed on the other one.
-func (h host) do(t *testing.T, s step) string {
+func (h host) do(t *testing.T, s document.Step) string {
 	t.Helper()
-	if s.file != "" {
-		h.write(t, s.file, h.own(s.content), 0o600)
-		return ""
-	}
-	line := strings.TrimPrefix(s.line, "sudo ")
-	if line == "rolecall check" {
+	line := strings.TrimPrefix(s.Command, "sudo ")
+	switch {
+	case s.File != "":
+		h.write(t, s.File, h.own(s.Content), 0o600)
+	case strings.HasPrefix(line, "make "):
+		h.make(t, strings.Fields(line)[1:]...)
+	case line == "rolecall check":
 		return h.sh(t, checkHost)
-	}
-	if !strings.HasPrefix(line, "make ") {
-		return h.sh(t, s.line)
-	}
-	command := exec.CommandContext(t.Context(), "make", append(strings.Fields(line)[1:], "DESTDIR="+h.Root)...)
-	command.Dir = "../.."
-	if out, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v\n%s", line, err, out)
+	default:
+		return h.sh(t, s.Command)
 	}
 	return ""
+}
+
+// make installs what make makes on the host.
+func (h host) make(t *testing.T, targets ...string) {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), "make", append(targets, "DESTDIR="+h.Root)...)
+	command.Dir = "../.."
+	if out, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("make %v: %v\n%s", targets, err, out)
+	}
 }
 
 // own returns a file of the page with the servers, the runner's token and the roles of
@@ -161,10 +137,7 @@ func (h host) shop(tenant string, script ...string) coordinator.Job {
 func TestByHand(t *testing.T) { //nolint:tparallel // one host
 	t.Parallel()
 	h := newHost(t)
-	last := ""
-	for _, s := range setUp(t) {
-		last = h.do(t, s)
-	}
+	last := h.setUp(t)
 	if !strings.Contains(last, "\n0 to fix, ") {
 		t.Fatalf("the last step of the page finds something to fix:\n%s", last)
 	}
@@ -181,6 +154,14 @@ func TestByHand(t *testing.T) { //nolint:tparallel // one host
 		t.Run(m.name, func(t *testing.T) { h.checkMistake(t, m) })
 	}
 	t.Run("odd users", h.checkUsers)
+}
+
+// setUp does what docs/install.md says, and returns what the last step prints.
+func (h host) setUp(t *testing.T) string {
+	t.Helper()
+	last := ""
+	document.Run(t, "docs/install.md", "By hand", func(s document.Step) { last = h.do(t, s) })
+	return last
 }
 
 // runDemo runs the demo's two jobs at once.

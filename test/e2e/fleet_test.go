@@ -14,6 +14,7 @@ import (
 	"rolecall/internal/audit"
 	"rolecall/test/auditlog"
 	"rolecall/test/coordinator"
+	"rolecall/test/document"
 	"rolecall/test/kit"
 	"rolecall/test/lab"
 )
@@ -45,10 +46,10 @@ func newFleet(t *testing.T) fleet {
 	for i, h := range hosts {
 		kit.Must(t, os.WriteFile(filepath.Join(h.Root, "etc/hostname"), fmt.Appendf(nil, "ci-%d\n", i), 0o644))
 		h.sh(t, fmt.Sprintf("hostname ci-%d", i))
-		for _, s := range setUp(t) {
+		for _, s := range document.Part(t, "docs/install.md", "By hand").Steps {
 			switch {
-			case strings.Contains(s.line, "useradd"), strings.HasSuffix(s.line, "rolecall check"):
-			case strings.Contains(s.line, "restart gitlab-runner"):
+			case strings.Contains(s.Command, "useradd"), strings.HasSuffix(s.Command, "rolecall check"):
+			case strings.Contains(s.Command, "restart gitlab-runner"):
 				h.sh(t, "rolecall provision && systemctl enable --now gitlab-runner")
 			default:
 				h.do(t, s)

@@ -146,7 +146,7 @@ func TestParts(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"prepare": "application", "rolecall-broker": "application", "std": "library", "github.com/aws/aws-sdk-go-v2/service/sts": "library",
-		"mvdan.cc/sh/v3": "", "github.com/aws/aws-sdk-go-v2/service/s3": "",
+		"mvdan.cc/sh/v3": "", "github.com/yuin/goldmark": "", "github.com/aws/aws-sdk-go-v2/service/s3": "",
 	} {
 		if names[name] != want {
 			t.Errorf("%s is %q, want %q", name, names[name], want)

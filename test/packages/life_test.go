@@ -92,9 +92,7 @@ func kept() []string {
 // nothing else.
 func (h host) checkInstalled(t *testing.T) {
 	t.Helper()
-	if out := h.sh(t, "systemctl is-enabled run-rolecall.mount rolecall-sweep.timer; systemctl is-active run-rolecall.mount rolecall-sweep.timer"); out != "enabled\nenabled\nactive\nactive\n" {
-		t.Errorf("the units are\n%s", out)
-	}
+	h.checkUnits(t)
 	if out := h.sh(t, "systemctl --failed --plain --no-legend; systemctl is-active gitlab-runner || true"); out != "inactive\n" {
 		t.Errorf("units that have failed, and the runner:\n%s", out)
 	}
@@ -105,6 +103,14 @@ func (h host) checkInstalled(t *testing.T) {
 	}
 	if out := h.sh(t, "ls -A /etc/rolecall /etc/systemd/system/gitlab-runner.service.d; systemd-analyze verify --man=no run-rolecall.mount rolecall-sweep.timer rolecall-sweep.service rolecall-revoke.service"); strings.Contains(out, "rolecall.") {
 		t.Errorf("the package has written what is the admin's, or units are wrong:\n%s", out)
+	}
+}
+
+// checkUnits fails the test unless the mount and the timer run, now and after a boot.
+func (h host) checkUnits(t *testing.T) {
+	t.Helper()
+	if out := h.sh(t, "systemctl is-enabled run-rolecall.mount rolecall-sweep.timer; systemctl is-active run-rolecall.mount rolecall-sweep.timer"); out != "enabled\nenabled\nactive\nactive\n" {
+		t.Errorf("the units are\n%s", out)
 	}
 }
 

@@ -7,24 +7,9 @@ import (
 	"testing"
 
 	"rolecall/test/coordinator"
+	"rolecall/test/document"
 	"rolecall/test/kit"
 )
-
-// commands returns the commands of a part of the README, each whole.
-func commands(t *testing.T, heading string) []string {
-	t.Helper()
-	page, err := os.ReadFile("../../README.md")
-	kit.Must(t, err)
-	_, text, _ := strings.Cut(string(page), "\n## "+heading+"\n")
-	text, _, _ = strings.Cut(text, "\n## ")
-	var all []string
-	for line := range strings.Lines(strings.ReplaceAll(text, "\\\n", "")) {
-		if command, isCode := strings.CutPrefix(line, "    "); isCode {
-			all = append(all, strings.TrimSpace(command))
-		}
-	}
-	return all
-}
 
 // TestReadme sets up a fresh Debian by the README's letter, with the servers, the role and the
 // token of this test: its last command finds nothing to fix, and a job is alpha's.
@@ -41,11 +26,11 @@ func TestReadme(t *testing.T) {
 	own := strings.NewReplacer("--gitlab https://gitlab.example.com", "--gitlab "+h.gitlab.URL()+" --audience "+audience,
 		"arn:aws:iam::111122223333:role/deploy-alpha", h.minio.RoleARN("alpha"), "apt-get install", "DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends")
 	last := ""
-	for _, command := range commands(t, "Install") {
-		if command != "make packages" { // check-packages has made them
-			last = h.sh(t, "cd /root && "+own.Replace(command)+" < /dev/null || [ $? = 3 ]") // 3: there is something to look at
+	document.Run(t, "README.md", "Install", func(s document.Step) {
+		if s.Command != "make packages" { // check-packages has made them
+			last = h.sh(t, "cd /root && "+own.Replace(s.Command)+" < /dev/null || [ $? = 3 ]") // 3: there is something to look at
 		}
-	}
+	})
 	if !strings.Contains(last, "0 to fix, ") {
 		t.Errorf("the last command of the README:\n%s", last)
 	}

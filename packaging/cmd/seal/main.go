@@ -91,7 +91,7 @@ func tell(path, fingerprint string) error {
 	if !found || !closed {
 		return fmt.Errorf("%s has no place for the fingerprint: %s", path, fingerprint)
 	}
-	now := "The key of releases is [packaging/release.asc](packaging/release.asc). Its fingerprint:\n\n    " + fingerprint + "\n"
+	now := "The key of releases is [packaging/release.asc](packaging/release.asc). Its fingerprint:\n\n```\n" + fingerprint + "\n```\n"
 	return os.WriteFile(path, []byte(before+begin+now+end+after), 0o644)
 }
 

@@ -42,7 +42,7 @@ func TestReleaseKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	told, err := os.ReadFile(filepath.Join(root, "SECURITY.md"))
-	if err != nil || !strings.Contains(string(told), "    "+key.Fingerprint()+"\n") || strings.Contains(string(told), "no key of releases yet") {
+	if err != nil || !strings.Contains(string(told), "\n```\n"+key.Fingerprint()+"\n```\n") || strings.Contains(string(told), "no key of releases yet") {
 		t.Errorf("%v\n%s", err, told)
 	}
 	if err := key.Write(dist, time.Now()); err != nil {
