@@ -6,9 +6,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 
-	"golang.org/x/sys/unix"
+	"rolecall/internal/draft"
 )
 
 // writeFile writes a file that its owner alone may read: the whole of it, or nothing. A file that
@@ -35,29 +34,23 @@ func writeMode(path string, mode fs.FileMode, force bool, write func(io.Writer) 
 	case err == nil && !force:
 		return fmt.Errorf("%s exists, and is left unchanged; --force replaces it", path)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	f, err := draft.New(path)
 	if err != nil {
 		return err
 	}
 	if err = write(f); err == nil {
-		err = errors.Join(f.Chmod(mode), f.Sync())
+		err = f.Finish(mode)
 	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = put(f.Name(), path, force)
+	if err == nil {
+		err = put(f, force)
 	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
+	return errors.Join(err, f.Close())
 }
 
 // put gives a file its name.
-func put(from, path string, force bool) error {
+func put(f *draft.File, force bool) error {
 	if force {
-		return os.Rename(from, path)
+		return f.Replace()
 	}
-	if err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, path, unix.RENAME_NOREPLACE); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	return nil
+	return f.Create()
 }

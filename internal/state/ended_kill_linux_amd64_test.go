@@ -63,7 +63,7 @@ func endKilledAt(t *testing.T, binary string, n int) bool {
 	kit.Must(t, f.Write(withFile()))
 	f.Close()
 	die(runner)
-	struck := strikeBefore(t, binary, n, func(child int) { kit.Must(t, syscall.Kill(child, syscall.SIGKILL)) })
+	struck := kit.StrikeBefore(t, binary, n, func(child int) { kit.Must(t, syscall.Kill(child, syscall.SIGKILL)) })
 	if n%2 == 0 {
 		_, err := state.Finish(t.Context(), p.root, key(7), nil, telling(t, audit.Ended))
 		kit.Must(t, err)

@@ -5,11 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
-	"slices"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -20,14 +16,6 @@ import (
 	"rolecall/test/kit"
 )
 
-// changes are the system calls that change files, before each of which a stage is
-// killed once.
-var changes = []uint64{
-	unix.SYS_MKDIRAT, unix.SYS_OPENAT, unix.SYS_OPEN, unix.SYS_WRITE, unix.SYS_FSYNC, unix.SYS_LINKAT, unix.SYS_SYMLINKAT,
-	unix.SYS_RENAMEAT, unix.SYS_RENAMEAT2, unix.SYS_RENAME, unix.SYS_FCHMOD, unix.SYS_CHMOD, unix.SYS_FCHOWN, unix.SYS_FCHOWNAT, unix.SYS_UNLINKAT, unix.SYS_FLOCK,
-	unix.SYS_FTRUNCATE, unix.SYS_MKDIR,
-}
-
 // What the child process is to do, and the id of its runner.
 const (
 	killedPart = "STORE_KILLED_PART"
@@ -37,7 +25,6 @@ const (
 
 // part is what a stage does that is killed, on a thread that its parent traces.
 func part(t *testing.T, p place) {
-	runtime.LockOSThread()
 	var pid int
 	_, err := fmt.Sscan(os.Getenv(runnerID), &pid)
 	kit.Must(t, err)
@@ -45,11 +32,7 @@ func part(t *testing.T, p place) {
 	if unix.Kill(pid, 0) == nil {
 		lease = newLease(t, pid)
 	}
-	_, _, code := syscall.RawSyscall(syscall.SYS_PTRACE, syscall.PTRACE_TRACEME, 0, 0)
-	if code != 0 {
-		t.Fatal(code)
-	}
-	kit.Must(t, unix.Tgkill(os.Getpid(), unix.Gettid(), unix.SIGUSR1))
+	kit.Traced(t)
 	switch name := os.Getenv(killedPart); name {
 	case "remove":
 		kit.Must(t, state.Remove(p.root, key(7)))
@@ -75,63 +58,6 @@ func makeJob(t *testing.T, p place, lease state.Lease) {
 	kit.Must(t, err)
 	kit.Must(t, f.Write(withFile()))
 	f.Close()
-}
-
-// strikeBefore runs the child, and strikes before its n-th change. It returns whether
-// there were so many.
-func strikeBefore(t *testing.T, binary string, n int, strike func(child int)) bool {
-	t.Helper()
-	runtime.LockOSThread() // the thread that forks is the one that traces
-	defer runtime.UnlockOSThread()
-	command := exec.Command(binary, "-test.run=^"+strings.Split(t.Name(), "/")[0]+"$")
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	command.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
-	output, err := os.Create(filepath.Join(t.TempDir(), "output"))
-	kit.Must(t, err)
-	defer output.Close()
-	command.Stdout, command.Stderr = output, output
-	kit.Must(t, command.Start())
-	pid := command.Process.Pid
-	defer func() { _ = command.Wait() }()
-	told, entering, seen := false, true, 0
-	for {
-		var status syscall.WaitStatus
-		tid, err := syscall.Wait4(-pid, &status, syscall.WALL, nil)
-		if errors.Is(err, syscall.ECHILD) || tid == pid && (status.Exited() || status.Signaled()) {
-			if seen < n && (err != nil || status.ExitStatus() != 0) {
-				text, _ := os.ReadFile(output.Name())
-				t.Errorf("point %d: the stage ends by itself after %d changes: %v, %v\n%s", n, seen, err, status, text)
-			}
-			return seen >= n
-		}
-		kit.Must(t, err)
-		if !told && status.Stopped() { // Go's own signal may come before SIGUSR1
-			_ = syscall.PtraceSetOptions(tid, syscall.PTRACE_O_TRACESYSGOOD)
-			told = true
-		}
-		deliver := 0
-		switch {
-		case !status.Stopped():
-			continue
-		case status.StopSignal() == syscall.SIGUSR1:
-		case status.StopSignal() == syscall.SIGTRAP|0x80:
-			var registers syscall.PtraceRegs
-			if err := syscall.PtraceGetRegs(tid, &registers); errors.Is(err, syscall.ESRCH) {
-				continue // it dies
-			}
-			if entering && slices.Contains(changes, registers.Orig_rax) {
-				if seen++; seen == n {
-					strike(pid)
-				}
-			}
-			entering = !entering
-		default:
-			deliver = int(status.StopSignal())
-		}
-		if err := syscall.PtraceSyscall(tid, deliver); !errors.Is(err, syscall.ESRCH) {
-			kit.Must(t, err)
-		}
-	}
 }
 
 // wholeOrGone checks that a job is as it was, or that no secret and no link is left.
@@ -200,7 +126,7 @@ func killedAt(t *testing.T, binary, part string, n int) bool {
 	if part == "orphan" {
 		strike = func(int) { die(runner) }
 	}
-	struck := strikeBefore(t, binary, n, strike)
+	struck := kit.StrikeBefore(t, binary, n, strike)
 	if part == "orphan" && struck {
 		p.noSecret(t)
 	}

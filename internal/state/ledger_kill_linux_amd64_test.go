@@ -50,7 +50,7 @@ func ledgerKilledAt(t *testing.T, binary string, n int) bool {
 	makeJob(t, p, newLease(t, runner.Process.Pid))
 	f := openJob(t, p)
 	kit.Must(t, f.Enter(entering(7, time.Hour)))
-	struck := strikeBefore(t, binary, n, func(child int) { kit.Must(t, syscall.Kill(child, syscall.SIGKILL)) })
+	struck := kit.StrikeBefore(t, binary, n, func(child int) { kit.Must(t, syscall.Kill(child, syscall.SIGKILL)) })
 	if got := jobsIn(t, f); !slices.Equal(got, []int64{7}) && !slices.Equal(got, []int64{7, 8}) {
 		t.Errorf("point %d: the ledger has jobs %d", n, got)
 	}

@@ -50,7 +50,7 @@ func replaceKilledAt(t *testing.T, binary string, n int) bool {
 	t.Setenv(runnerID, fmt.Sprint(runner.Process.Pid))
 	makeJob(t, p, newLease(t, runner.Process.Pid))
 	p.linkAside(t, "before")
-	struck := strikeBefore(t, binary, n, func(child int) { kit.Must(t, syscall.Kill(child, syscall.SIGKILL)) })
+	struck := kit.StrikeBefore(t, binary, n, func(child int) { kit.Must(t, syscall.Kill(child, syscall.SIGKILL)) })
 	p.checkWhole(t)
 	p.linkAside(t, "killed")
 	f, err := state.Open(p.root, key(7))

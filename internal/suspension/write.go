@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rolecall/internal/adminfile"
+	"rolecall/internal/draft"
 )
 
 // lockTime is how long a change waits for another one, and lockPause how long between two tries.
@@ -104,22 +105,19 @@ func (f File) write(l List, before func() error) error {
 	if err != nil {
 		return err
 	}
-	made, err := os.CreateTemp(filepath.Dir(f.Path), "."+name+".*")
+	made, err := draft.New(f.Path)
 	if err != nil {
 		return err
 	}
 	_, err = made.Write(append(text, '\n'))
-	err = errors.Join(err, made.Chmod(0o644), made.Sync(), made.Close()) // the broker is not root
+	err = errors.Join(err, made.Finish(0o644)) // the broker is not root
 	if err == nil {
 		err = before()
 	}
 	if err == nil {
-		err = os.Rename(made.Name(), f.Path)
+		err = made.Replace()
 	}
-	if err != nil {
-		return errors.Join(err, os.Remove(made.Name()))
-	}
-	return nil
+	return errors.Join(err, made.Close())
 }
 
 // With returns the list with a suspension, in the place of an earlier one of the same.

@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"rolecall/internal/draft"
 )
 
 // Write writes all files, or none: if one cannot be written, those that were are removed
@@ -19,44 +21,44 @@ func (p Plan) Write() error {
 	interrupts := make(chan os.Signal, 1)
 	signal.Notify(interrupts, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(interrupts)
-	temps := make([]string, 0, len(p.Files))
+	drafts := make([]*draft.File, 0, len(p.Files))
 	defer func() {
-		for _, temp := range temps {
-			_ = os.Remove(temp) // it is gone if all went well
+		for _, d := range drafts {
+			_ = d.Close() // on the disk are those that have their names
 		}
 	}()
 	for _, f := range p.Files {
-		temp, err := f.stage()
-		if temp != "" {
-			temps = append(temps, temp)
+		d, err := f.stage()
+		if d != nil {
+			drafts = append(drafts, d)
 		}
 		if err != nil {
 			return fmt.Errorf("%w; nothing was written", err)
 		}
 	}
 	for i, f := range p.Files {
-		if err := f.place(temps[i]); err != nil {
+		if err := f.place(drafts[i]); err != nil {
 			return errors.Join(fmt.Errorf("%w; nothing was written", err), undo(p.Files[:i]))
 		}
 	}
 	return nil
 }
 
-// stage writes the content to a new file beside the file, and returns its path.
-func (f File) stage() (temp string, err error) {
+// stage writes the content to a draft of the file.
+func (f File) stage() (*draft.File, error) {
 	if err := os.MkdirAll(filepath.Dir(f.Path), 0o755); err != nil { //nolint:gosec // folders of /etc, which all may see
-		return "", err
+		return nil, err
 	}
-	t, err := os.CreateTemp(filepath.Dir(f.Path), "."+filepath.Base(f.Path)+".")
+	d, err := draft.New(f.Path)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	_, err = t.Write(f.Content)
-	return t.Name(), errors.Join(err, t.Chmod(f.Mode), f.keepOwner(t), t.Sync(), t.Close())
+	_, err = d.Write(f.Content)
+	return d, errors.Join(err, d.Chmod(f.Mode), f.keepOwner(d), d.Sync())
 }
 
 // keepOwner gives a file that takes the place of another one its owner and mode.
-func (f File) keepOwner(t *os.File) error {
+func (f File) keepOwner(t *draft.File) error {
 	if f.old == nil {
 		return nil
 	}
@@ -71,11 +73,11 @@ func (f File) keepOwner(t *os.File) error {
 	return errors.Join(t.Chown(int(s.Uid), int(s.Gid)), t.Chmod(info.Mode()))
 }
 
-// place gives the staged file its name. What others have made there meanwhile stays, and is
+// place gives the draft its name. What others have made there meanwhile stays, and is
 // an error.
-func (f File) place(temp string) error {
+func (f File) place(d *draft.File) error {
 	if f.old == nil {
-		err := os.Link(temp, f.Path)
+		err := d.Create()
 		if errors.Is(err, fs.ErrExist) {
 			return fmt.Errorf("%s is there already, and is never overwritten", f.Path)
 		}
@@ -96,7 +98,7 @@ func (f File) place(temp string) error {
 	if !bytes.Equal(now, f.old) {
 		return fmt.Errorf("%s has changed meanwhile: do it again", f.Path)
 	}
-	return os.Rename(temp, f.Path)
+	return d.Replace()
 }
 
 // undo removes files that were written, and gives others the content that they had.
@@ -108,9 +110,12 @@ func undo(files []File) error {
 			continue
 		}
 		f.Content, f.old = f.old, f.Content
-		temp, err := f.stage()
+		d, err := f.stage()
 		if err == nil {
-			err = f.place(temp)
+			err = f.place(d)
+		}
+		if d != nil {
+			err = errors.Join(err, d.Close())
 		}
 		failed = append(failed, err)
 	}
