@@ -20,7 +20,8 @@ func (d call) provision() *cobra.Command {
 	})
 	c.Long = `provision makes on this host what the policy file asks for and no package brings: the unix
 users of tenants, and folders. It prints each command that it runs. What exists stays as it is, so
-it can be run again at any time, and on every host that has this policy file.`
+it can be run again at any time, and on every host that has this policy file. A second provision
+waits until the first has ended.`
 	policy, asJSON = policyFlag(c), jsonFlag(c)
 	dry = c.Flags().Bool("dry-run", false, "print the commands, and run none")
 	return c
@@ -39,6 +40,13 @@ func (d call) runProvision(file string, dry, asJSON bool) error {
 	policy, err := d.readPolicy(program.Flags{Config: file})
 	if err != nil {
 		return err
+	}
+	if !dry {
+		turn, err := provision.Take()
+		if err != nil {
+			return err
+		}
+		defer turn.Close() //nolint:errcheck // the kernel closes it all the same
 	}
 	plan, err := provision.For(policy)
 	if err != nil {
