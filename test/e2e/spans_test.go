@@ -86,11 +86,14 @@ var answers = map[string]string{
 // checkSpan types a command. The name of a command that needs more words says so.
 func (r reader) checkSpan(t *testing.T, page, command string) {
 	t.Helper()
-	policy := "plain.toml"
-	if strings.HasPrefix(command, "rolecall prune") {
-		policy = "containers.toml"
+	before := "rm -f /etc/rolecall/suspended.json; cp plain.toml " + policyFile
+	switch {
+	case strings.HasPrefix(command, "rolecall prune"):
+		before = "cp containers.toml " + policyFile
+	case strings.HasPrefix(command, "rolecall resume "):
+		before = "rolecall suspend alpha > /dev/null"
 	}
-	out := r.sh(t, "cp "+policy+" "+policyFile+"; cd /root/pages; set +e; "+command+" < /dev/null > out 2>&1; code=$?; tail -n 20 out; rm -f out; echo; echo exit $code")
+	out := r.sh(t, before+"; cd /root/pages; set +e; "+command+" < /dev/null > out 2>&1; code=$?; tail -n 20 out; rm -f out; echo; echo exit $code")
 	want := "0"
 	for beginning, code := range answers {
 		if strings.HasPrefix(command, r.names.Replace(beginning)) {
