@@ -4,7 +4,7 @@ SHELL := bash
 .DELETE_ON_ERROR:
 .PHONY: help diagrams build parts demo demo-image check fmt vet lint modules vuln test e2e fuzz soak bench bench-demo bin/demo tidy clean install
 
-PROGRAMS := config prepare run cleanup gate registry endpoint credential sweep revoke rolecall rolecall-broker
+PROGRAMS := config prepare run cleanup gate registry endpoint credential handover sweep revoke rolecall rolecall-broker
 GO      := CGO_ENABLED=0 go
 DRIVER  := $(addprefix bin/,$(PROGRAMS))
 PARTS   := $(addprefix bin/test/,gitlab-runner minio s3job)

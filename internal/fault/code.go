@@ -36,6 +36,7 @@ const (
 
 	SourceRejected Code = "RC211" // the server of a source does not accept the ID token
 	SourceDenied   Code = "RC213" // the server of a source does not allow the job what its tenant gives
+	StoreDenied    Code = "RC221" // the store of handed-over values refuses a job
 )
 
 // The codes of the runner's admin.
@@ -61,6 +62,7 @@ const (
 	BadSource     Code = "RC341" // the settings of a source, its helper, or what its server has for it are wrong
 	Suspended     Code = "RC351" // an admin has suspended the tenant of the job
 	BadSuspension Code = "RC352" // the file that says which tenants are suspended cannot be used
+	BadStore      Code = "RC361" // the settings of the store of handed-over values are wrong
 )
 
 // The codes of infrastructure.
@@ -78,6 +80,7 @@ const (
 	Engine      Code = "RC531" // the container engine has failed
 	NoSource    Code = "RC541" // the server or the helper of a source does not answer
 	NotRevoked  Code = "RC542" // a credential could not be revoked when its job ended
+	NoStore     Code = "RC551" // the store of handed-over values does not answer, or the job's session for it is over
 )
 
 // Side returns who must act on errors of that code.

@@ -45,6 +45,7 @@ func TestLinks(t *testing.T) {
 		"run":             {Policy: true},
 		"endpoint":        {SDK: true, HTTP: true, Crypto: true, Policy: true},
 		"credential":      {},
+		"handover":        {SDK: true, HTTP: true, Crypto: true, Policy: true},
 		"cleanup":         {Crypto: true, Unpack: true, Policy: true}, // a rotated audit log: 0.3 ms
 		"gate":            {Crypto: true, Unpack: true},               // klauspost/compress/zstd imports crypto/rand
 		"sweep":           {Crypto: true, Unpack: true, Policy: true},
@@ -58,6 +59,19 @@ func TestLinks(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("what the programs link (- wanted, + linked):\n%s", diff)
+	}
+}
+
+// TestHandoverLinks: the program handover has the clients of its stores, and neither what runs scripts
+// nor what asks STS.
+func TestHandoverLinks(t *testing.T) {
+	t.Parallel()
+	for _, p := range list(t, "./cmd/handover") {
+		for _, room := range []string{"rolecall/internal/backend/host", "rolecall/internal/backend/podman", "rolecall/internal/creds/aws/sts", "github.com/aws/aws-sdk-go-v2/config", "github.com/aws/aws-sdk-go-v2/service/sts"} {
+			if slices.Contains(p.Deps, room) {
+				t.Errorf("handover links %s", room)
+			}
+		}
 	}
 }
 

@@ -69,7 +69,7 @@ func withPrograms(m *testing.M) int {
 
 // programs returns the names of the driver's programs.
 func programs() []string {
-	return []string{"config", "prepare", "run", "cleanup", "gate", "registry", "endpoint", "credential", "sweep", "revoke", "rolecall"}
+	return []string{"config", "prepare", "run", "cleanup", "gate", "registry", "endpoint", "credential", "handover", "sweep", "revoke", "rolecall"}
 }
 
 // install installs the driver in libexec/rolecall.

@@ -15,6 +15,7 @@ import (
 	"rolecall/internal/adminfile"
 	"rolecall/internal/endpoint"
 	"rolecall/internal/gate"
+	"rolecall/internal/handover/errand"
 	"rolecall/internal/registry/question"
 	"rolecall/internal/revocation"
 	"rolecall/internal/version"
@@ -67,7 +68,7 @@ func (h *host) checkDriver(ctx context.Context) []Finding {
 // checkFolder checks the programs of the driver in one folder.
 func (h *host) checkFolder(ctx context.Context, dir string) []Finding {
 	const area = "driver"
-	names := []string{"config", "prepare", "run", "cleanup", gate.Program, question.Program, endpoint.Program, endpoint.Credential, "sweep", revocation.Program, own}
+	names := []string{"config", "prepare", "run", "cleanup", gate.Program, question.Program, endpoint.Program, endpoint.Credential, errand.Program, "sweep", revocation.Program, own}
 	findings := gather(len(names), func(i int) []Finding {
 		if problem := checkProgram(ctx, filepath.Join(dir, names[i])); problem != "" {
 			return []Finding{unsafe(idDriver, area, errors.New(problem), "install all programs of one version again")}

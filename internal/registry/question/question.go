@@ -66,39 +66,22 @@ func (q *Question) UnmarshalJSON(data []byte) error {
 
 // Answer is what a registry says.
 type Answer struct {
-	Digest string `json:"digest,omitempty"` // of the manifest for the platform
-	Fault  *Fault `json:"fault,omitempty"`  // nil: there is none
-}
-
-// Fault is a fault.Error.
-type Fault struct {
-	Code fault.Code  `json:"code"`
-	What string      `json:"what"`
-	Rows []fault.Row `json:"rows,omitempty"`
-	Next string      `json:"next,omitempty"`
+	Digest string      `json:"digest,omitempty"` // of the manifest for the platform
+	Fault  *fault.Told `json:"fault,omitempty"`  // nil: there is none
 }
 
 // NewAnswer returns an answer with a digest or an error.
 func NewAnswer(digest string, err error) Answer {
-	if err == nil {
-		return Answer{Digest: digest}
+	if err != nil {
+		digest = ""
 	}
-	f := &Fault{Code: fault.CodeOf(err), What: err.Error(), Rows: fault.Rows(err)}
-	if e, ok := errors.AsType[*fault.Error](err); ok {
-		f.What, f.Next = e.What.Error(), e.Next
-	}
-	return Answer{Fault: f}
+	return Answer{digest, fault.Tell(err)}
 }
 
 // Result returns the digest or the error of an answer.
 func (a Answer) Result() (string, error) {
-	if a.Fault == nil {
-		if !strings.HasPrefix(a.Digest, "sha256:") {
-			return "", errors.New("the program registry has answered nothing")
-		}
-		return a.Digest, nil
+	if a.Fault == nil && !strings.HasPrefix(a.Digest, "sha256:") {
+		return "", errors.New("the program registry has answered nothing")
 	}
-	err := fault.New(a.Fault.Code, errors.New(a.Fault.What), a.Fault.Next)
-	err.Rows = a.Fault.Rows
-	return "", err
+	return a.Digest, a.Fault.Err()
 }
