@@ -3,14 +3,12 @@ package admin
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"rolecall/internal/admin/trust"
-	"rolecall/internal/admin/trust/comparison"
 	"rolecall/internal/program"
 )
 
@@ -21,15 +19,14 @@ const (
 	inCloudFormation = "cloudformation"
 )
 
-// maxRole bounds the size of a file about a role, in bytes.
-const maxRole = 1 << 20
-
 // check reports flags that are missing or contradict each other.
 func (a asked) check() error {
 	one := a.tenant != "" || a.source != "" || a.hop != 1
 	switch {
 	case a.all && a.compare != "":
 		return errors.New("--all and --compare contradict each other: a file has one role")
+	case a.provider != "" && a.compare == "":
+		return errors.New("--provider goes with --compare")
 	case (a.all || a.compare != "") && one:
 		return errors.New("--all and --compare are about all tenants: remove --tenant, --source and --hop")
 	case !a.all && a.compare == "" && a.tenant == "":
@@ -137,78 +134,4 @@ func sortedNames(files map[string][]byte) []string {
 	}
 	slices.Sort(names)
 	return names
-}
-
-// compared is how a role of AWS differs from the policy file.
-type compared struct {
-	Role     string               `json:"role"`
-	Of       []string             `json:"of"`      // whose role it is
-	Verdict  string               `json:"verdict"` // same, narrower or different
-	Findings []comparison.Finding `json:"findings"`
-}
-
-// runCompare compares a role as AWS has it with what the policy file says.
-func (d call) runCompare(a asked) error {
-	policy, err := d.readPolicy(program.Flags{Config: a.policy})
-	if err != nil {
-		return err
-	}
-	content, err := readBounded(a.compare, maxRole)
-	if err != nil {
-		return usageError{err}
-	}
-	actual, err := comparison.Read(content)
-	if err != nil {
-		return usageError{fmt.Errorf("%s: %w", a.compare, err)}
-	}
-	plan, err := trust.NewPlan(policy, "")
-	if err != nil {
-		return err
-	}
-	role, err := planned(plan, actual.ARN)
-	if err != nil {
-		return err
-	}
-	return d.printCompared(plan.Issuer, role, actual, a.asJSON)
-}
-
-// planned returns the role of a plan that has an ARN.
-func planned(plan trust.Plan, arn string) (trust.Role, error) {
-	for _, r := range plan.Roles() {
-		if r.ARN.String() == arn {
-			return r, nil
-		}
-	}
-	return trust.Role{}, fmt.Errorf("the policy file has no role %.200q: nothing to compare with", arn)
-}
-
-// printCompared prints how a role differs. What only narrows it is no problem.
-func (d call) printCompared(issuer string, role trust.Role, actual comparison.Actual, asJSON bool) error {
-	server, _ := url.Parse(issuer) // the policy file has been read
-	result := compared{Role: actual.ARN, Of: role.Of, Verdict: "same", Findings: comparison.Compare(strings.TrimPrefix(issuer, server.Scheme+"://"), role, actual)}
-	for _, f := range result.Findings {
-		if f.Kind == comparison.Narrower {
-			result.Verdict = "narrower"
-		}
-	}
-	if slices.ContainsFunc(result.Findings, func(f comparison.Finding) bool { return f.Kind != comparison.Narrower }) {
-		result.Verdict = "different"
-	}
-	if err := d.print(result, result.String(), asJSON); err != nil || result.Verdict != "different" {
-		return err
-	}
-	return errSick
-}
-
-// String returns the comparison for people.
-func (c compared) String() string {
-	text := fmt.Sprintf("%s, the role of %s: %s\n", c.Role, strings.Join(c.Of, ", and "), map[string]string{
-		"same":      "as the policy file says",
-		"narrower":  "not wider than the policy file says",
-		"different": "not as the policy file says",
-	}[c.Verdict])
-	for _, f := range c.Findings {
-		text += fmt.Sprintf("%-8s  %s\n", f.Kind, plain(f.Text))
-	}
-	return text
 }

@@ -44,6 +44,7 @@ func TestTrustPolicyAll(t *testing.T) {
 		"trust-policy --all --terraform --format json":                             {2, "--terraform and --format contradict each other"},
 		"trust-policy --tenant alpha --out-dir x":                                  {2, "go with --all"},
 		"trust-policy --compare /none":                                             {2, "/none"},
+		"trust-policy --all --provider x":                                          {2, "--provider goes with --compare"},
 		"trust-policy --all --format terraform --out-dir " + dir:                   {0, dir + "/111122223333/rolecall.tf\n" + dir + "/444455556666/rolecall.tf\n"},
 		"trust-policy --all --format cloudformation --out-dir " + dir:              {0, dir + "/444455556666/rolecall.template.json\n"},
 		"trust-policy --all --account 111122223333 --format json --out-dir " + dir: {0, dir + "/111122223333/deploy-alpha.trust.json\n"},
@@ -96,6 +97,44 @@ func TestComparePolicies(t *testing.T) {
 	}
 	if got := w.call(t, "trust-policy --compare "+w.write(t, "x.json", []byte("{}"))); got.code != 2 || !strings.Contains(got.errors, "aws iam get-role") {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestCompareProvider: an identity provider that lacks an audience of the account, or is that of
+// another server, is no good. Other audiences and thumbprints do not matter.
+func TestCompareProvider(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.policy = strings.Replace(w.policy, w.gitlab.Issuer(), "https://gitlab.example.com", 1)
+	var plan struct {
+		Accounts []struct {
+			Provider struct{ Audiences []string }
+		}
+	}
+	kit.Must(t, json.Unmarshal([]byte(w.call(t, "trust-policy --all").out), &plan))
+	audiences := plan.Accounts[0].Provider.Audiences
+	content, err := json.Marshal(map[string]any{"Role": map[string]any{
+		"Arn": "arn:aws:iam::111122223333:role/deploy-alpha", "MaxSessionDuration": 7200,
+		"AssumeRolePolicyDocument": json.RawMessage(w.call(t, "trust-policy --tenant alpha").out),
+	}})
+	kit.Must(t, err)
+	line := "trust-policy --compare " + w.write(t, "role.json", content) + " --provider "
+	for name, test := range map[string]struct {
+		url       string
+		audiences []string
+		code      int
+		says      string
+	}{
+		"the same":       {"gitlab.example.com", append([]string{"sts.amazonaws.com"}, audiences...), 0, ": as the policy file says\n"},
+		"no audience":    {"gitlab.example.com", []string{"sts.amazonaws.com"}, 1, "missing   the identity provider does not have the audience " + audiences[0] + "\n"},
+		"another server": {"other.example.com", audiences, 1, "missing   the identity provider is that of other.example.com, and the policy file has gitlab.example.com\n"},
+		"no provider":    {"", audiences, 2, "get-open-id-connect-provider prints"},
+	} {
+		text, err := json.Marshal(map[string]any{"Url": test.url, "ClientIDList": test.audiences, "ThumbprintList": []string{"0"}})
+		kit.Must(t, err)
+		if got := w.call(t, line+w.write(t, "provider.json", text)); got.code != test.code || !strings.Contains(got.out+got.errors, test.says) {
+			t.Errorf("%s: exit code %d, want %d with %q:\n%s%s", name, got.code, test.code, test.says, got.out, got.errors)
+		}
 	}
 }
 

@@ -21,6 +21,7 @@ type asked struct {
 	all                     bool // what all tenants need
 	format, account, outDir string
 	compare                 string // a file about a role as AWS has it
+	provider                string // a file about the identity provider as AWS has it
 }
 
 // trustPolicy prints what a tenant needs in AWS. Only the trust policy goes to standard
@@ -45,6 +46,7 @@ express a rule of the tenant. It asks no server and changes nothing.`
 	set.StringVar(&a.account, "account", "", "with --all: `ID` of the one account that is wanted")
 	set.StringVar(&a.outDir, "out-dir", "", "with --all: write files for each account to `FOLDER`")
 	set.StringVar(&a.compare, "compare", "", "compare with a role in AWS: `FILE` with what aws iam get-role prints")
+	set.StringVar(&a.provider, "provider", "", "with --compare: `FILE` with what aws iam get-open-id-connect-provider prints")
 	return c
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -17,7 +18,7 @@ import (
 	"rolecall/test/kit"
 )
 
-// server stands in for AWS: it has a role, and no events.
+// server stands in for AWS: it has a role, an identity provider with the audience of that role, and no events.
 type server struct {
 	trust string // the role's trust policy
 	lock  sync.Mutex
@@ -59,6 +60,10 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case err == nil && form.Get("Action") == "GetRole":
 		_, err = fmt.Fprintf(w, "<GetRoleResponse><GetRoleResult><Role><Arn>arn:aws:iam::111122223333:role/%s</Arn><AssumeRolePolicyDocument>%s</AssumeRolePolicyDocument></Role></GetRoleResult></GetRoleResponse>",
 			form.Get("RoleName"), strings.ReplaceAll(url.QueryEscape(s.trust), "+", "%20"))
+	case err == nil && form.Get("Action") == "GetOpenIDConnectProvider":
+		_, host, _ := strings.Cut(form.Get("OpenIDConnectProviderArn"), ":oidc-provider/")
+		audience := regexp.MustCompile(`:aud":\s*\[?\s*"([^"]+)"`).FindStringSubmatch(s.trust + `:aud":""`)[1]
+		_, err = fmt.Fprintf(w, "<GetOpenIDConnectProviderResponse><GetOpenIDConnectProviderResult><Url>%s</Url><ClientIDList><member>%s</member></ClientIDList></GetOpenIDConnectProviderResult></GetOpenIDConnectProviderResponse>", host, audience)
 	default:
 		_, err = fmt.Fprintf(w, "<%sResponse/>", form.Get("Action"))
 	}
