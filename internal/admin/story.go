@@ -60,11 +60,11 @@ func storyText(s history.Story) string {
 	l.job(s.Job)
 	l.add("hosts", strings.Join(s.Hosts(), ", "))
 	text := l.String() + "\n"
-	for _, e := range s.Events {
+	for i, e := range s.Events {
+		if s.More > 0 && i == history.Half {
+			text += fmt.Sprintf("... %d lines between are not shown\n", s.More)
+		}
 		text += eventText(e)
-	}
-	if s.More > 0 {
-		text += fmt.Sprintf("%d more lines are not shown\n", s.More)
 	}
 	return text
 }
