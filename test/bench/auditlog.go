@@ -1,100 +1,129 @@
 package main
 
 import (
-	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
-	"github.com/klauspost/compress/gzip"
-
-	"rolecall/internal/audit"
 	"rolecall/internal/audit/reading"
 )
 
 const (
-	auditSize   = 512 << 20 // of each of two files, one of them compressed
-	auditRounds = 5
+	auditRounds = 3
 	auditJob    = "4711"
-	auditLimit  = 2         // times zgrep
-	findMode    = "-find"   // this program as a reader that looks for the lines of auditJob
-	newestMode  = "-newest" // the same, the newest first
+	auditLimit  = 2  // times zgrep, for each time that a question reads the log
+	auditMemory = 64 // MiB
 )
 
-// finder is the program in one of these modes. Its input is the path of the log.
-func finder(mode string) error {
-	var path string
-	if _, err := fmt.Fscan(os.Stdin, &path); err != nil {
-		return err
-	}
-	log, err := reading.Open(path)
+// auditLog compares questions about a job, in a log of 2 GiB that logrotate has rotated, with zgrep:
+// their time of the CPU, and the memory that they have at most.
+func (b bencher) auditLog(ctx context.Context) ([]result, error) {
+	log, err := makeRotated(b.dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer log.Close()
-	read, n := log.Oldest, 0
-	if mode == newestMode {
-		read = log.Newest
+	defer func() { _ = log.remove() }() // the folder is removed anyway
+	policy := filepath.Join(b.dir, "audit.toml")
+	text := fmt.Sprintf("audit_log = %q\n[gitlab]\nissuer = %q\n[[tenant]]\nname = \"alpha\"\nrole_arn = %q\naudience = %q\nprojects = [\"acme/*\"]\n", log.path, auditIssuer, role, audience)
+	if err := os.WriteFile(policy, []byte(text), 0o600); err != nil {
+		return nil, err
 	}
-	for e := range read(reading.Filter{Any: [][]byte{reading.Field("job_id", auditJob)}}) {
-		if e.JobID == auditJob {
-			n++
+	questions := [][]string{{"job", auditJob}, {"explain", "--job-id", auditJob}, {"who", auditJob}}
+	reads := []float64{1, 1, 2} // who looks for sessions, then for their ends
+	peaks := make([]sample, len(questions))
+	contenders := []contender{log.zgrep}
+	for i, question := range questions {
+		args := append(append([]string{}, question...), "--json", "--config", policy, "--log", log.path)
+		contenders = append(contenders, func(ctx context.Context) (time.Duration, error) {
+			took, peak, err := b.ask(ctx, args)
+			peaks[i] = append(peaks[i], peak)
+			return took, err
+		})
+	}
+	samples, err := compare(ctx, auditRounds, contenders...)
+	if err != nil {
+		return nil, err
+	}
+	var results []result
+	for i, question := range questions {
+		what := "rolecall " + strings.Join(question, " ")
+		results = append(results,
+			result{what: what + " in 2 GiB of audit log", times: samples[i+1], against: "zgrep, time of the CPU", base: samples[0], limit: auditLimit * reads[i]},
+			result{what: "its memory, in units of a MiB", times: peaks[i], against: fmt.Sprintf("%d MiB", auditMemory), base: sample{auditMemory * time.Millisecond}, limit: 1})
+	}
+	return results, nil
+}
+
+// ask lets the program answer a question, whose answer must have all that the log has. It returns the
+// time of the CPU, and the memory that the program had at most, in MiB as milliseconds.
+func (b bencher) ask(ctx context.Context, args []string) (took, peak time.Duration, err error) {
+	cmd := exec.CommandContext(ctx, b.programs.Admin, args...)
+	var answer, problems bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &answer, &problems
+	if err := cmd.Start(); err != nil {
+		return 0, 0, err
+	}
+	ended := make(chan struct{})
+	go func() { err = cmd.Wait(); close(ended) }()
+	peak = highest(cmd.Process.Pid, ended)
+	if err != nil && cmd.ProcessState.ExitCode() != 1 { // 1: today's policy file refuses the job
+		return 0, 0, fmt.Errorf("%s: %w: %s", cmd, err, &problems)
+	}
+	return cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), peak, check(answer.Bytes())
+}
+
+// highest returns the memory that a process had at most before it ended. The kernel keeps that, and what
+// it says of a child that has ended counts its parent too: so it is asked all the time.
+func highest(pid int, ended chan struct{}) (peak time.Duration) {
+	for {
+		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)) // it may have ended
+		_, rest, _ := strings.Cut(string(status), "\nVmHWM:")
+		kib, _, _ := strings.Cut(strings.TrimSpace(rest), " ")
+		if n, err := strconv.Atoi(kib); err == nil {
+			peak = max(peak, time.Duration(n)*time.Millisecond/1024)
+		}
+		select {
+		case <-ended:
+			return peak
+		case <-time.After(2 * time.Millisecond):
 		}
 	}
-	if n != 2 || log.Unread().Lines() > 0 {
-		return fmt.Errorf("%d lines, want 2: %+v", n, log.Unread())
-	}
-	return log.Err()
 }
 
-// auditLog compares a search for a job in a log of a gigabyte with zgrep.
-func (b bencher) auditLog(ctx context.Context) ([]result, error) {
-	path := filepath.Join(b.dir, "audit.jsonl")
-	if err := errors.Join(writeAudit(path, false), writeAudit(path+".1.gz", true)); err != nil {
-		return nil, err
+// check fails unless an answer knows the job of each of the files, and that lines could not be read.
+func check(answer []byte) error {
+	var all struct {
+		Jobs []struct {
+			Events  []json.RawMessage
+			Decided *json.RawMessage
+		}
+		Sessions []json.RawMessage
+		Log      struct{ Unread reading.Unread }
 	}
-	defer func() { _ = errors.Join(os.Remove(path), os.Remove(path+".1.gz")) }() // the folder is removed anyway
-	find := func(mode string) func(context.Context) (time.Duration, error) {
-		return func(ctx context.Context) (time.Duration, error) { return b.searched(ctx, mode, path) }
+	if err := json.Unmarshal(answer, &all); err != nil {
+		return fmt.Errorf("%w: %.200s", err, answer)
 	}
-	zgrep := func(ctx context.Context) (time.Duration, error) {
-		return cpu(exec.CommandContext(ctx, "zgrep", "-hF", string(reading.Field("job_id", auditJob)), path+".1.gz", path))
+	found := len(all.Sessions) == rotatedFiles
+	if len(all.Jobs) == 1 {
+		found = (len(all.Jobs[0].Events) == 2*rotatedFiles || all.Jobs[0].Decided != nil) && all.Log.Unread.Cut > 0 && all.Log.Unread.Foreign > 0
 	}
-	samples, err := compare(ctx, auditRounds, find(findMode), find(newestMode), zgrep)
-	if err != nil {
-		return nil, err
+	if !found {
+		return fmt.Errorf("the answer lacks lines: %.500s", answer)
 	}
-	against := "zgrep, time of the CPU"
-	return []result{
-		{what: "a job in 1 GiB of audit log", times: samples[0], against: against, base: samples[2], limit: auditLimit},
-		{what: "the same, the newest first", times: samples[1], against: against, base: samples[2], limit: auditLimit},
-	}, nil
+	return nil
 }
 
-// searched measures a finder.
-func (b bencher) searched(ctx context.Context, mode, path string) (time.Duration, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return 0, err
-	}
-	given := filepath.Join(b.dir, "path")
-	if err := os.WriteFile(given, []byte(path), 0o600); err != nil {
-		return 0, err
-	}
-	in, err := os.Open(given)
-	if err != nil {
-		return 0, err
-	}
-	defer in.Close()
-	cmd := exec.CommandContext(ctx, self, mode)
-	cmd.Stdin, cmd.Stderr = in, os.Stderr
-	return cpu(cmd)
+// zgrep looks for the job.
+func (l rotated) zgrep(ctx context.Context) (time.Duration, error) {
+	return cpu(exec.CommandContext(ctx, "zgrep", append([]string{"-hF", string(reading.Field("job_id", auditJob))}, l.files()...)...))
 }
 
 // cpu runs a command and returns how much time of the CPU it took, with its children.
@@ -105,41 +134,10 @@ func cpu(cmd *exec.Cmd) (time.Duration, error) {
 	return cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), nil
 }
 
-// writeAudit writes a file of an audit log.
-func writeAudit(path string, compressed bool) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
+// remove removes the files.
+func (l rotated) remove() (err error) {
+	for _, path := range l.files() {
+		err = errors.Join(err, os.Remove(path))
 	}
-	defer f.Close()
-	if !compressed {
-		return auditLines(f)
-	}
-	z := gzip.NewWriter(f)
-	return errors.Join(auditLines(z), z.Close())
-}
-
-// auditLines writes lines like those of real jobs.
-func auditLines(to io.Writer) error {
-	w := bufio.NewWriter(to)
-	e := audit.Event{
-		Event: audit.Issued, Host: "ci-1", Program: "prepare", Version: "0.1.0", Allowed: new(true), Rule: "projects acme/shop; refs main", Tenant: "alpha",
-		RoleARN: "arn:aws:iam::111122223333:role/deploy-alpha", RoleSessionName: "GitLabRunner-22-301-1042", PipelineID: "301", ProjectID: "22", ProjectPath: "acme/shop",
-		JobProjectID: "22", JobProjectPath: "acme/shop", Ref: "main", RefType: "branch", RefProtected: "true", UserID: "7", UserLogin: "jane", RunnerID: "5", Issuer: "https://gitlab.example.com",
-	}
-	now := time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC)
-	for id, size := 1000, 0; size < auditSize; id++ {
-		e.Time, e.JobID = now.Add(time.Duration(id)*time.Second), fmt.Sprint(id)
-		e.TokenID, e.AccessKeyID = fmt.Sprintf("%x", id*id*7919), fmt.Sprintf("ASIA%016X", id*id*104729)
-		line, err := json.Marshal(e)
-		if err != nil {
-			return err
-		}
-		n, err := w.Write(append(line, '\n'))
-		if err != nil {
-			return err
-		}
-		size += n
-	}
-	return w.Flush()
+	return err
 }

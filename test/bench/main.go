@@ -30,13 +30,6 @@ func main() {
 		}
 		return
 	}
-	if len(os.Args) == 2 && slices.Contains([]string{findMode, newestMode}, os.Args[1]) {
-		if err := finder(os.Args[1]); err != nil {
-			fmt.Fprintln(os.Stderr, "bench:", err)
-			os.Exit(1)
-		}
-		return
-	}
 	if len(os.Args) == 2 && os.Args[1] == bareMode {
 		fmt.Fprintln(os.Stderr, "bench:", bareServer())
 		os.Exit(1)

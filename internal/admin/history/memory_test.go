@@ -2,7 +2,10 @@ package history_test
 
 import (
 	"bufio"
+	"compress/gzip"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -14,14 +17,18 @@ import (
 	"rolecall/test/kit"
 )
 
-// TestMemory: what a job did and who had a key is found in a log of 16 MiB, with lines that are
-// cut and foreign, without making more of it than is found: a log of gigabytes needs no more.
+// TestMemory: what a job did and who had a key is found in a log of two files of 16 MiB, one
+// of them compressed, with lines that are cut and foreign, without making more of it than is found: a log of gigabytes needs no more.
 func TestMemory(t *testing.T) { //nolint:paralleltest // it measures the process
 	const size, limit = 16 << 20, 4 << 20
 	path := filepath.Join(t.TempDir(), "audit.jsonl")
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
 	kit.Must(t, err)
-	w := bufio.NewWriter(f)
+	packed, err := os.OpenFile(path+".1.gz", os.O_CREATE|os.O_WRONLY, 0o600)
+	kit.Must(t, err)
+	z, err := gzip.NewWriterLevel(packed, gzip.BestSpeed)
+	kit.Must(t, err)
+	w := bufio.NewWriter(io.MultiWriter(f, z))
 	for id, written := 1, 0; written < size; id++ {
 		n, err := fmt.Fprintf(w, `{"time":"%s","event":"issued","host":"ci-1","program":"prepare","version":"0.1.0","allowed":true,"tenant":"alpha",`+
 			`"access_key_id":"ASIA%d","expiration":"2026-02-03T05:05:07Z","job_id":"%d","project_path":"acme/shop","ref":"main","iss":"https://gitlab.example.com"}`+"\n",
@@ -34,8 +41,7 @@ func TestMemory(t *testing.T) { //nolint:paralleltest // it measures the process
 		}
 		written += n
 	}
-	kit.Must(t, w.Flush())
-	kit.Must(t, f.Close())
+	kit.Must(t, errors.Join(w.Flush(), z.Close(), f.Close(), packed.Close()))
 	log, err := reading.Open(path)
 	kit.Must(t, err)
 	defer log.Close()
@@ -45,7 +51,7 @@ func TestMemory(t *testing.T) { //nolint:paralleltest // it measures the process
 	found, _ := history.Who(log, "ASIA4712")
 	history.Close(log, found)
 	runtime.ReadMemStats(&after)
-	if len(stories) != 1 || len(found) != 1 || found[0].ID != "4712" || log.Unread().Lines() == 0 {
+	if len(stories) != 1 || len(stories[0].Events) != 2 || len(found) != 2 || found[0].ID != "4712" || log.Unread().Lines() == 0 {
 		t.Errorf("%d stories, %d sessions, %+v", len(stories), len(found), log.Unread())
 	}
 	if made := after.TotalAlloc - before.TotalAlloc; made > limit {
