@@ -141,7 +141,7 @@ func TestInitNext(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir() + "/a b"
 	got := initIn(dir, "--gitlab", "https://gitlab.example.com/", "--tenant", deploys, "--dry-run")
-	if got.code != 0 || !strings.Contains(got.out, "--url https://gitlab.example.com --executor") || !strings.Contains(got.out, "--template-config '"+dir+"/runner.toml' --token") || !strings.Contains(got.out, "issuer = 'https://gitlab.example.com'\n") {
+	if got.code != 0 || !strings.Contains(got.out, "--url https://gitlab.example.com --executor custom --name rolecall --template-config") || !strings.Contains(got.out, "--template-config '"+dir+"/runner.toml' --token") || !strings.Contains(got.out, "issuer = 'https://gitlab.example.com'\n") {
 		t.Errorf("%+v", got)
 	}
 }

@@ -84,11 +84,6 @@ func (p Place) Plan(a Answers) (Plan, error) {
 
 // planRunner plans the runner: at the end of config.toml, or as a template.
 func (p Place) planRunner(a Answers, plan *Plan) error {
-	if a.Token == "" {
-		block, err := a.runnerBlock()
-		plan.Files = append(plan.Files, File{Path: p.Template(), Mode: 0o644, Content: block})
-		return err
-	}
 	old, err := adminfile.Read(p.RunnerConfig, maxFile)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -103,11 +98,24 @@ func (p Place) planRunner(a Answers, plan *Plan) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	plan.Files = append(plan.Files, File{Path: path, Mode: 0o600, Content: content, old: old})
 	if advice != "" {
 		plan.Advice = append(plan.Advice, path+": "+advice)
 	}
-	return nil
+	return p.planFiles(a, plan, File{Path: path, Mode: 0o600, Content: content, old: old})
+}
+
+// planFiles plans config.toml, and the template of a runner without a token: gitlab-runner register
+// adds that runner to a config.toml, and sets nothing else there.
+func (p Place) planFiles(a Answers, plan *Plan, config File) error {
+	if a.Token != "" || len(config.old) == 0 {
+		plan.Files = append(plan.Files, config)
+	}
+	if a.Token != "" {
+		return nil
+	}
+	block, err := a.runnerBlock()
+	plan.Files = append(plan.Files, File{Path: p.Template(), Mode: 0o644, Content: block})
+	return err
 }
 
 // planDropIn plans the drop-in of the runner's service.

@@ -13,6 +13,9 @@ import (
 // programs is the folder of the driver.
 const programs = "/usr/libexec/rolecall"
 
+// shutdown is the shutdown_timeout of globals.
+const shutdown = 60
+
 // globals are the first lines of a config.toml: those of GitLab Runner that count for the
 // driver.
 const globals = `concurrent = 4
@@ -72,12 +75,15 @@ func (a Answers) runnerBlock() ([]byte, error) {
 	return toml.Marshal(config{Runners: []runner{r}})
 }
 
-// addRunner returns the config.toml that has the answers' runner at its end, and what the
-// admin must change in the rest of it. old is what it has now; empty: there is none.
+// addRunner returns the config.toml that has the answers' runner at its end, if that has a token, and
+// what the admin must change in the rest of it. old is what it has now; empty: there is none.
 func (a Answers) addRunner(old []byte) (content []byte, advice string, err error) {
 	block, err := a.runnerBlock()
 	if err != nil {
 		return nil, "", err
+	}
+	if a.Token == "" {
+		block = nil
 	}
 	if len(old) == 0 {
 		return append([]byte(globals), block...), "", nil
@@ -87,12 +93,15 @@ func (a Answers) addRunner(old []byte) (content []byte, advice string, err error
 		return nil, "", fmt.Errorf("it is no TOML that can be read (%w): correct it first", err)
 	}
 	for _, r := range now.Runners {
-		if r.Name == a.Runner || r.Token == a.Token {
+		if a.Token != "" && (r.Name == a.Runner || r.Token == a.Token) {
 			return nil, "", fmt.Errorf("it has a runner %.80q with this name or this token: choose another --runner, or remove that one", r.Name)
 		}
 	}
-	if now.ShutdownTimeout == nil {
-		advice = "add the line shutdown_timeout = 60 above the first [[runners]]: with less, the runner exits before credentials are removed"
+	if now.ShutdownTimeout == nil || *now.ShutdownTimeout < shutdown {
+		advice = fmt.Sprintf("write shutdown_timeout = %d above the first [[runners]]: with less, the runner exits before credentials are removed", shutdown)
+	}
+	if a.Token == "" {
+		return old, advice, nil
 	}
 	content = append(append(old[:len(old):len(old)], '\n'), block...)
 	var then config
