@@ -35,8 +35,8 @@ func (d call) init() *cobra.Command {
 	c.Long = `init sets up a host: it writes the policy file, a runner in GitLab Runner's config.toml and the
 drop-in of the runner's service, and makes the unix users of the tenants. It asks for what the flags
 do not say, if it is started on a terminal. A file that exists is never overwritten: then nothing is
-written. Without a token of a runner it writes a template for gitlab-runner register, and where there
-is no config.toml one without a runner.`
+written. Without a token of a runner it writes a template for gitlab-runner register, and, where
+there is no config.toml, one without a runner.`
 	c.Example = `  rolecall init --gitlab https://gitlab.example.com --runner-token-file token \
     --tenant name=alpha,role=arn:aws:iam::111122223333:role/deploy-alpha,project=acme/shop,ref=main`
 	f.asJSON = jsonFlag(c)
