@@ -13,11 +13,15 @@ import (
 func (c *compiler) checkUsers(settings tenant.Settings, tenants []tenant.Tenant) {
 	const unsafe = `; or set shared_user = "unsafe" at the top of the file, for tenants that may read each other's credentials`
 	users := map[string]string{settings.RunAs: "the jobs without a tenant"}
+	homeless := func(user string) bool { return user != "" && (settings.BuildsDir == "" || settings.CacheDir == "") }
+	if homeless(settings.RunAs) {
+		Table{compiler: c}.Fail("run_as", errFolders())
+	}
 	for i, t := range tenants {
 		at := Table{compiler: c, at: place{table: "tenant", index: i}, label: "tenant " + tenant.Quote(string(t.Name)) + ": "}
 		switch other, taken := users[t.RunAs]; {
-		case t.RunAs != "" && (settings.BuildsDir == "" || settings.CacheDir == ""):
-			at.Fail("run_as", errors.New("this user needs folders to work in; set builds_dir and cache_dir at the top of the file"))
+		case homeless(t.RunAs):
+			at.Fail("run_as", errFolders())
 		case settings.SharedUser:
 		case t.RunAs == "" && len(tenants) > 1:
 			at.Fail("run_as", errors.New("it is missing, and there are other tenants; name a unix user for this tenant alone"+unsafe))
@@ -26,4 +30,9 @@ func (c *compiler) checkUsers(settings tenant.Settings, tenants []tenant.Tenant)
 		}
 		users[t.RunAs] = "tenant " + tenant.Quote(string(t.Name))
 	}
+}
+
+// errFolders says what a unix user lacks.
+func errFolders() error {
+	return errors.New("this user needs folders to work in; set builds_dir and cache_dir at the top of the file")
 }
