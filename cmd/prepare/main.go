@@ -12,6 +12,7 @@ import (
 	"rolecall/internal/creds/static"
 	vault "rolecall/internal/creds/vault/client"
 	"rolecall/internal/stage/prepare"
+	"rolecall/internal/state"
 )
 
 func main() {
@@ -19,5 +20,6 @@ func main() {
 	prepare.New(prepare.Parts{
 		Backends:  []prepare.Backend{on, podman.New(on)},
 		Providers: []prepare.Provider{sts.NewProvider(), static.Provider{}, helper.Provider{}, gcp.Provider{}, azure.Provider{}, vault.Provider{}},
+		Stores:    []prepare.Store{state.Local{}},
 	}).Main()
 }

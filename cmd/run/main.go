@@ -9,6 +9,7 @@ import (
 	"rolecall/internal/creds/azure"
 	"rolecall/internal/creds/gcp"
 	"rolecall/internal/stage/run"
+	"rolecall/internal/state"
 )
 
 func main() {
@@ -16,5 +17,6 @@ func main() {
 	run.New(run.Parts{
 		Backends:  []run.Backend{on, podman.New(on)},
 		Providers: []run.Provider{aws.Scripts{}, gcp.Scripts{}, azure.Scripts{}},
+		Stores:    []run.Store{state.Local{}},
 	}).Main()
 }

@@ -91,6 +91,8 @@ func happened(e audit.Event) string {
 		return words(e.Event) + during(e) + ": " + join(" ", string(e.Code), placesText(e))
 	case audit.Revoked:
 		return "revoked: " + join(" of ", e.Source, e.Provider)
+	case audit.HandedOver, audit.Taken:
+		return words(e.Event) + ": " + namesText(e) + during(e)
 	}
 	return fmt.Sprintf("%s, by %s", words(e.Event), join(" ", e.Program, codeText(e)))
 }
@@ -116,6 +118,21 @@ func imageText(e audit.Event) string {
 		return ""
 	}
 	return "; image " + join(", services ", e.Image, strings.Join(e.Services, " "))
+}
+
+// namesText names the values of a line, and the jobs that they are from.
+func namesText(e audit.Event) string {
+	text := strings.Join(e.Names, ", ")
+	if text == "" {
+		text = "nothing any more"
+	}
+	if e.More > 0 {
+		text += fmt.Sprintf(" and %d more", e.More)
+	}
+	if len(e.From) > 0 {
+		text += " from " + strings.Join(e.From, ", ")
+	}
+	return text + ", by the store " + e.Store
 }
 
 // placesText names the places of a line.

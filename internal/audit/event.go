@@ -24,37 +24,9 @@ const (
 	maxText = 256
 	// maxPlaces bounds how many places a line lists.
 	maxPlaces = 10
+	// maxNames bounds how many values a line names, and how many jobs that they are from.
+	maxNames = 20
 )
-
-// Kind says what an Event is about.
-type Kind string
-
-// The kinds of events. All but the last two describe the job.
-const (
-	Decision      Kind = "decision"       // who the job is, or why it gets nothing
-	Issued        Kind = "issued"         // a credential was issued to the job
-	Failed        Kind = "failed"         // an allowed job was not prepared
-	UploadRefused Kind = "upload_refused" // a stage would have uploaded a secret
-	Masked        Kind = "masked"         // a stage has printed secrets, which were masked
-	CopiesRemoved Kind = "copies_removed" // files outside of the work tree held secrets of an ended job, and were removed
-	CopiesLeft    Kind = "copies_left"    // such files may be left
-	Renewed       Kind = "renewed"        // a credential of the job was renewed while a script ran
-	Ended         Kind = "ended"          // a job that had credentials has ended
-	Withdrawn     Kind = "withdrawn"      // a job that had credentials gets none any more: a broker or an admin has stopped it
-	Removed       Kind = "removed"        // a job that had credentials was dead, and was removed
-	Revoked       Kind = "revoked"        // a credential of a job that has ended was revoked
-	RevokeFailed  Kind = "revoke_failed"  // it could not be revoked, and is valid until it expires or is revoked later
-	Suspended     Kind = "suspended"      // an admin has stopped a tenant, or all; it is about no job
-	Resumed       Kind = "resumed"        // an admin has ended that; it is about no job
-)
-
-// Known reports whether this version writes events of the kind.
-func (k Kind) Known() bool {
-	return slices.Contains([]Kind{
-		Decision, Issued, Failed, UploadRefused, Masked, CopiesRemoved, CopiesLeft, Renewed, Ended, Withdrawn, Removed, Revoked, RevokeFailed,
-		Suspended, Resumed,
-	}, k)
-}
 
 // Event is a line of the audit log. Empty fields are left out. Fields about the job have
 // the names of the ID token's claims, and ids are texts, as in the token. Fields about
@@ -90,13 +62,17 @@ type Event struct {
 
 	Stage  string    `json:"stage,omitempty"`  // of the job, as the runner names it
 	Places []Place   `json:"places,omitempty"` // where secrets are that were not uploaded, or were removed
-	More   int       `json:"more,omitempty"`   // how many more Places there are
+	More   int       `json:"more,omitempty"`   // how many more Places or Names there are
 	Count  int64     `json:"count,omitempty"`  // how many times the stage's output was masked
 	Began  time.Time `json:"began,omitzero"`   // when the job was prepared
 
+	Names []string `json:"names,omitempty"` // of values, of HandedOver and Taken
+	From  []string `json:"from,omitempty"`  // names of the jobs that have handed them over, of Taken
+	Store string   `json:"store,omitempty"` // of these values
+
 	All   bool      `json:"all,omitempty"`  // all tenants, of Suspended and Resumed
 	Now   bool      `json:"now,omitempty"`  // scripts that ran were ended, of Suspended
-	Until time.Time `json:"until,omitzero"` // when it ends by itself, of Suspended
+	Until time.Time `json:"until,omitzero"` // when it ends by itself, of Suspended, and when the values expire, of HandedOver
 	By    string    `json:"by,omitempty"`   // the admin, of Suspended and Resumed
 
 	ErrorCode string `json:"error_code,omitempty"` // of an answer of AWS

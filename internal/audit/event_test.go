@@ -129,7 +129,7 @@ func TestHostileTexts(t *testing.T) {
 			t.Parallel()
 			log, e := newLog(t), sample()
 			fill(&e, text)
-			e.BootID, e.Policy, e.Image, e.Services = boot, "5f3759df9e3779b97f4a7c15bb67ae85", "", nil                                                       // a decision alone has images
+			e.BootID, e.Policy, e.Image, e.Services, e.Store = boot, "5f3759df9e3779b97f4a7c15bb67ae85", "", nil, ""                                          // a decision alone has images
 			e.Event, e.Host, e.Program, e.Version, e.Code, e.Side = audit.UploadRefused, "ci-1", "run", "0.1.0", "RC108", fault.Author                        // no job sets them
 			e.Stage, e.Provider, e.ErrorCode, e.RequestID, e.Client, e.By = "step_script", "", "AccessDenied", "4d7d0b9a-0000-4000-8000-000000000000", "", "" // what has places is about no credential, of no broker and of no admin
 			e.AccessKeyID, e.RoleSessionName, e.JobID = strings.Repeat("K", 128), strings.Repeat("s", 64), "1042"

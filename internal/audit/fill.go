@@ -35,6 +35,14 @@ func (e *Event) Fail(err error) {
 	}
 }
 
+// Hand puts the names of values into the event, and those of the jobs that they are from: the first
+// ones, and how many more values there are.
+func (e *Event) Hand(names, from []string) {
+	shown := min(len(names), maxNames)
+	e.Names, e.More = names[:shown], len(names)-shown
+	e.From = from[:min(len(from), maxNames)]
+}
+
 // Locate puts places into the event: the first ones, and how many more there are.
 func (e *Event) Locate(places []Place) {
 	shown := min(len(places), maxPlaces)

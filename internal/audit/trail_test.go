@@ -60,7 +60,7 @@ func TestTrailIsSmall(t *testing.T) {
 	t.Parallel()
 	var e audit.Event
 	fill(&e, strings.Repeat("\x00<", 1<<16))
-	e.Places, e.BootID = nil, "" // they are of a line
+	e.Places, e.BootID, e.Store = nil, "", "" // they are of a line
 	if text := newTrail(t, "/log", e).Job; len(text) > 16<<10 {
 		t.Errorf("%d bytes", len(text))
 	}

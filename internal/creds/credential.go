@@ -19,6 +19,7 @@ type Credential struct {
 	Secrets  []mask.Named // texts to mask, and to keep out of uploads
 	Facts    Facts        // texts that logs may show
 	Expires  time.Time    // zero: never
+	Beside   bool         // its variables are not in the env file, but in a file of its own
 	Served   *Served      // how an endpoint gives the credential to scripts; nil: none does
 }
 

@@ -24,18 +24,27 @@ func (s Set) Environ() []string {
 }
 
 // EnvFile returns the content of the env file: one line for each entry of Environ, except
-// those of Apart. If the set passes Check, a shell's ". FILE", xargs and "docker run
+// those of Apart and of credentials that are Beside. If the set passes Check, a shell's ". FILE", xargs and "docker run
 // --env-file FILE" read the same values from it.
 func (s Set) EnvFile() []byte {
 	var content strings.Builder
 	for _, c := range s {
-		for _, v := range c.Env {
-			if !v.Apart() {
-				content.WriteString(v.Name + "=" + v.Value.Reveal() + "\n")
-			}
+		if !c.Beside {
+			content.WriteString(EnvLines(c.Env))
 		}
 	}
 	return []byte(content.String())
+}
+
+// EnvLines returns the lines of an env file for variables, except those of Apart.
+func EnvLines(variables []Variable) string {
+	var content strings.Builder
+	for _, v := range variables {
+		if !v.Apart() {
+			content.WriteString(v.Name + "=" + v.Value.Reveal() + "\n")
+		}
+	}
+	return content.String()
 }
 
 // Apart returns the names of the variables of a credential that are not in the env file.

@@ -20,6 +20,8 @@ const (
 	BadImage         Code = "RC111" // what the job says of an image or a service is wrong
 	ImageRefused     Code = "RC112" // a rule of the policy file refuses an image or a service of the job
 	Steps            Code = "RC113" // the job has run:, steps of GitLab, in the place of a script
+	NotHandedOver    Code = "RC114" // the job expects values that no job has handed over to it
+	BadHandover      Code = "RC115" // what the job wants to hand over to later jobs is wrong
 	ImageDenied      Code = "RC121" // a registry does not give the job an image
 	NoImage          Code = "RC122" // a registry does not have an image
 	UnfitImage       Code = "RC123" // what a registry has is no image that can be run here

@@ -5,6 +5,7 @@ package handover
 import (
 	"time"
 
+	"rolecall/internal/creds"
 	"rolecall/internal/mask"
 )
 
@@ -13,7 +14,8 @@ const (
 	MaxFile   = 64 << 10 // of each of the two files that a script writes, in bytes
 	MaxValues = 100      // that one job hands over
 	MaxTaken  = 1000     // that one job takes
-	MaxJob    = 255      // of the name of a job, in bytes: GitLab allows no more characters
+	MaxEnv    = 64 << 10 // of all that one job takes, as lines NAME=value, in bytes
+	MaxJob    = 4 * 255  // of the name of a job, in bytes: GitLab allows 255 characters
 )
 
 // Names of the variables of scripts, and of the one by which a job says what it needs.
@@ -24,8 +26,8 @@ const (
 	Expect    = "ROLECALL_EXPECT"     // names of values, without which the job must not run
 )
 
-// Kind names a value that is a secret, in logs.
-const Kind = "handed-over value"
+// Kind begins the name of a value that is a secret, in logs.
+const Kind = "handed-over"
 
 // Scope says which jobs share values: those with the same Scope. All of it comes from the
 // verified ID token and the decision about the job, and none of it from a variable.
@@ -52,6 +54,20 @@ type Parcel struct {
 	At     time.Time // when its script had ended
 	Until  time.Time // when it expires
 	Values []Value   // sorted by name; none: the job has taken back what it had handed over before
+
+	// Spent says that the values have no content any more: a store keeps the names of what has
+	// expired for a while, so that it can be said.
+	Spent bool
+}
+
+// Spend returns the parcel without the content of its values.
+func (p Parcel) Spend() Parcel {
+	var names []Value
+	for _, v := range p.Values {
+		names = append(names, Value{Name: v.Name, Secret: v.Secret})
+	}
+	p.Values, p.Spent = names, true
+	return p
 }
 
 // Names returns the names of the values.
@@ -68,7 +84,7 @@ func Secrets(values []Value) []mask.Named {
 	var secrets []mask.Named
 	for _, v := range values {
 		if v.Secret {
-			secrets = append(secrets, mask.Named{Kind: Kind, Value: v.Value})
+			secrets = append(secrets, mask.Named{Kind: creds.Kind(Kind + " " + v.Name), Value: v.Value})
 		}
 	}
 	return secrets

@@ -55,6 +55,7 @@ func Join(parcels []Parcel, self string, now time.Time) Taken {
 		t.add(name, all)
 	}
 	slices.SortFunc(t.Values, func(a, b From) int { return cmp.Compare(a.Name, b.Name) })
+	t.bound()
 	t.Withheld = slices.DeleteFunc(t.Withheld, func(w Withheld) bool { return t.has(w.Name) })
 	slices.SortStableFunc(t.Withheld, func(a, b Withheld) int { return cmp.Compare(a.Name, b.Name) })
 	return t
@@ -70,7 +71,7 @@ func newest(parcels []Parcel, self string) []Parcel {
 // stale returns why a parcel is not good at a time; it is empty if it is.
 func (p Parcel) stale(now time.Time) string {
 	switch {
-	case !now.Before(p.Until):
+	case p.Spent || !now.Before(p.Until):
 		return fmt.Sprintf("what job %q has handed over expired at %s", p.Job, p.Until.UTC().Format(time.RFC3339))
 	case p.At.Sub(now) > skew:
 		return fmt.Sprintf("job %q has handed it over at %s, which is not yet: the clocks of the hosts differ", p.Job, p.At.UTC().Format(time.RFC3339))
@@ -89,6 +90,36 @@ func (t *Taken) add(name string, all []From) {
 		one.Secret = one.Secret || other.Secret
 	}
 	t.Values = append(t.Values, one)
+}
+
+// bound withholds all values if they are too many, or too long in all, for the environment of a
+// script.
+func (t *Taken) bound() {
+	size := 0
+	for _, v := range t.Values {
+		size += len(v.Name) + len("=") + len(v.Value.Value.Reveal()) + len("\n")
+	}
+	if len(t.Values) <= MaxTaken && size <= MaxEnv {
+		return
+	}
+	t.Withhold(func(From) string {
+		return fmt.Sprintf("the jobs of this pipeline have handed over %d values of %d bytes, and a job can take %d of %d bytes", len(t.Values), size, MaxTaken, MaxEnv)
+	})
+}
+
+// Withhold takes from the job the values for which why has a reason.
+func (t *Taken) Withhold(why func(From) string) {
+	var kept []From
+	for _, v := range t.Values {
+		reason := why(v)
+		if reason == "" {
+			kept = append(kept, v)
+			continue
+		}
+		t.Withheld = append(t.Withheld, Withheld{v.Name, reason, []string{v.Job}})
+	}
+	t.Values = kept
+	slices.SortStableFunc(t.Withheld, func(a, b Withheld) int { return cmp.Compare(a.Name, b.Name) })
 }
 
 // clash withholds a name that jobs have handed over with different values.

@@ -36,6 +36,10 @@ type Settings struct {
 	Off string `json:"-"`
 }
 
+// Provider returns the name of the provider whose credentials reach the store; it is empty if the
+// store needs none.
+func (s Settings) Provider() string { return map[string]string{S3: "aws", Vault: "vault"}[s.Store] }
+
 // On reports whether jobs hand over values.
 func (s Settings) On() bool { return s.Store != "" && s.Off == "" }
 

@@ -24,6 +24,7 @@ type Variable struct {
 // GitLab sets it, GitLab's own value is the first. A script sees the last.
 type Response struct {
 	Key
+	Name        string // of the job in its pipeline, such as "deploy: [alpha]"
 	Project     int64
 	ProjectPath string // empty on old servers
 	Protected   bool   // whether the ref is protected; false on servers before 18.3
@@ -40,6 +41,7 @@ type Response struct {
 // common/spec.Job in GitLab Runner.
 type wire struct {
 	JobInfo struct {
+		Name        string `json:"name"`
 		ProjectID   int64  `json:"project_id"`
 		ProjectPath string `json:"project_full_path"`
 		PipelineID  int64  `json:"pipeline_id"`
@@ -78,6 +80,7 @@ func ReadResponse(path string) (Response, error) {
 	}
 	return Response{
 		Key:         key,
+		Name:        w.JobInfo.Name,
 		Project:     w.JobInfo.ProjectID,
 		ProjectPath: w.JobInfo.ProjectPath,
 		Protected:   w.GitInfo.Protected,

@@ -48,7 +48,7 @@ func TestReadResponse(t *testing.T) {
 	if got.Proof == "" {
 		t.Error("a response with a token has no proof")
 	}
-	want := job.Response{Key: job.Key{ID: 4711, Proof: got.Proof}, Project: 12, ProjectPath: "group/project", Protected: true, Pipeline: 345, Timeout: time.Hour, Variables: []job.Variable{
+	want := job.Response{Key: job.Key{ID: 4711, Proof: got.Proof}, Name: "deploy", Project: 12, ProjectPath: "group/project", Protected: true, Pipeline: 345, Timeout: time.Hour, Variables: []job.Variable{
 		{Key: "GITLAB_OIDC_TOKEN", Value: "first", Public: true, File: true},
 		{Key: "TENANT", Value: "alpha"},
 		{Key: "GITLAB_OIDC_TOKEN", Value: "second"},

@@ -125,7 +125,7 @@ func (s *Session) Issue(ctx context.Context, issuers []Issuer, keep func(creds.S
 func (s *Session) issue(ctx context.Context, issuers []Issuer, o creds.Order) (creds.Credential, error) {
 	o.Hold, o.Service = s.Hold, s.Service
 	began := time.Now()
-	c, err := issue(ctx, issuers, o, s.tokenOf(o))
+	c, err := issue(ctx, issuers, o, s.TokenOf(o))
 	s.log.asked = asked{o.Provider, o.Name, time.Since(began)}
 	switch {
 	case err != nil && o.Name != "":
@@ -141,8 +141,8 @@ func (s *Session) issue(ctx context.Context, issuers []Issuer, o creds.Order) (c
 	return c, told
 }
 
-// tokenOf returns the ID token that pays for an order.
-func (s *Session) tokenOf(o creds.Order) idtoken.Token {
+// TokenOf returns the ID token that pays for an order.
+func (s *Session) TokenOf(o creds.Order) idtoken.Token {
 	if o.IDToken == "" {
 		return s.Token
 	}

@@ -19,7 +19,7 @@ const maxIssued = 4 << 20
 type issued struct {
 	set    creds.Set
 	old    []mask.Named  // secrets of the credentials that Replace has replaced
-	orders []creds.Order // of the credentials that an endpoint renews
+	orders []creds.Order // as in Issued
 }
 
 // issuedJSON is the form of the driver's own copy: the secrets are in the clear.

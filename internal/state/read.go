@@ -26,7 +26,7 @@ func (f *Folder) Secrets() ([]mask.Named, error) {
 type Issued struct {
 	Set     creds.Set     // including the variables that name files
 	Secrets []mask.Named  // as Folder.Secrets returns them
-	Orders  []creds.Order // of the credentials that an endpoint renews
+	Orders  []creds.Order // of the credentials that an endpoint renews, and of the way to the store of handed-over values
 }
 
 // Placed returns a credential with the variables that name its files.

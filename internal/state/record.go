@@ -10,6 +10,7 @@ import (
 
 	"rolecall/internal/audit"
 	"rolecall/internal/fault"
+	"rolecall/internal/handover"
 	"rolecall/internal/job"
 )
 
@@ -63,6 +64,8 @@ type Record struct {
 	// it is the absolute path of the folder that has those of several jobs, or OwnHere.
 	Own string `json:"own,omitempty"`
 
+	Handover *Handover `json:"handover,omitempty"` // nil: the job hands over nothing
+
 	Caches string `json:"caches,omitempty"` // folder of the local caches that scripts use; empty: unknown
 }
 
@@ -85,6 +88,14 @@ type Gate struct {
 type Note struct {
 	Text string `json:"text"`
 	Warn bool   `json:"warn,omitempty"`
+}
+
+// Handover is how a job hands over values to later jobs.
+type Handover struct {
+	Scope    handover.Scope    `json:"scope"`
+	Job      string            `json:"job"` // its name
+	Settings handover.Settings `json:"settings"`
+	Taken    []string          `json:"taken,omitempty"` // names that the credentials of the tenant have; A_* is all that begin with A_
 }
 
 // Bounds of the notes of a record, so that it stays well below maxRecord.

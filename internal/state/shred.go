@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -39,6 +40,9 @@ func (d dir) overwrite(name string) error {
 func reach(name string) int64 {
 	if name == issuedName || name == issuedNew || heldID(name) != 0 {
 		return maxIssued
+	}
+	if strings.HasSuffix(name, parcelEnd) {
+		return maxParcel
 	}
 	return creds.MaxFile
 }

@@ -3,6 +3,7 @@
 //
 //	<root>/ledger                             what was issued to all jobs and has not expired; no secret
 //	<root>/revocations/<job id>.<random>      how a credential of a job is revoked
+//	<root>/handover/<tenant>/<scope>/<job>    what a job has handed over on this host
 //	<root>/<job id>/job.json                  the record; no secret
 //	<root>/<job id>/issued.json               the driver's own copy of all that was issued
 //	<root>/<job id>/kept/.aws.<tenant>.env    a second name of the job's env file

@@ -57,6 +57,7 @@ func (h host) sweep(ctx context.Context, root string, reap Reap, tell Tell) ([]E
 	defer top.close()
 	h.forgetTries(*top)
 	h.forgetQuotas(*top)
+	h.forgetParcels(*top)
 	entries, err := os.ReadDir(procPath(top.fd))
 	ids := jobsOf(entries)
 	rand.Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] }) //nolint:gosec // no secret

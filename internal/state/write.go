@@ -10,18 +10,18 @@ import (
 	"rolecall/internal/creds"
 )
 
-// Write writes what was issued: the driver's own copy, with the orders of what an endpoint
-// renews, then the files of the job. Each
+// Write writes what was issued: the driver's own copy, with the orders of what later stages
+// need anew, then the files of the job. Each
 // file is written whole, in a folder that the job's user cannot enter yet. If
 // Write fails, no credential is left, and the error quotes none. If the runner has died,
 // no stage would remove the credentials: Write then shreds them, and returns an error. The
 // record stays, so that the caller, or the next Sweep, can end the job with all that it has
 // elsewhere.
-func (f *Folder) Write(set creds.Set, renewed ...creds.Order) error {
+func (f *Folder) Write(set creds.Set, orders ...creds.Order) error {
 	if err := f.checkRunner(); err != nil {
 		return errors.Join(err, f.shred(time.Now().Add(removeTime)))
 	}
-	placed, content, err := f.encode(issued{set: set, orders: renewed})
+	placed, content, err := f.encode(issued{set: set, orders: orders})
 	if err != nil {
 		return err
 	}

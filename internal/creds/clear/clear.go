@@ -21,6 +21,7 @@ type Credential struct {
 	Secrets  []Secret       `json:"secrets,omitempty"`
 	Facts    creds.Facts    `json:"facts,omitempty"`
 	Expires  time.Time      `json:"expires,omitzero"`
+	Beside   bool           `json:"beside,omitempty"`
 	Served   *Served        `json:"served,omitempty"`
 }
 
@@ -55,7 +56,7 @@ type Served struct {
 
 // Reveal returns a credential in the clear.
 func Reveal(c creds.Credential) Credential {
-	form := Credential{Provider: c.Provider, Name: c.Name, Folders: c.Folders, Facts: c.Facts, Expires: c.Expires.UTC()}
+	form := Credential{Provider: c.Provider, Name: c.Name, Folders: c.Folders, Facts: c.Facts, Expires: c.Expires.UTC(), Beside: c.Beside}
 	for _, v := range c.Env {
 		form.Env = append(form.Env, Variable{v.Name, v.Value.Reveal()})
 	}
@@ -71,7 +72,7 @@ func Reveal(c creds.Credential) Credential {
 
 // Hide returns the credential that Reveal has put into a form.
 func (form Credential) Hide() creds.Credential {
-	c := creds.Credential{Provider: form.Provider, Name: form.Name, Folders: form.Folders, Facts: form.Facts, Expires: form.Expires}
+	c := creds.Credential{Provider: form.Provider, Name: form.Name, Folders: form.Folders, Facts: form.Facts, Expires: form.Expires, Beside: form.Beside}
 	for _, v := range form.Env {
 		c.Env = append(c.Env, creds.Variable{Name: v.Name, Value: mask.NewSecret(v.Value)})
 	}

@@ -32,7 +32,7 @@ type keeper struct {
 	folder *state.Folder
 	id     job.ID
 	tokens creds.Set     // the ID tokens of the job
-	served []creds.Order // of what an endpoint renews
+	orders []creds.Order // that later stages need
 }
 
 // newKeeper returns the keeper of a job. The token that was verified comes first.
@@ -42,7 +42,19 @@ func newKeeper(c *program.Call, verified idtoken.Token, orders []creds.Order, fo
 		found = slices.DeleteFunc(found, func(t idtoken.Token) bool { return t.Raw.Reveal() == raw })
 		found = slices.Insert(found, 0, verified)
 	}
-	return keeper{folder, response.ID, asCredentials(found, response.Timeout, time.Now()), servedOf(orders)}
+	return keeper{folder, response.ID, asCredentials(found, response.Timeout, time.Now()), lasting(orders, folder.Record().Handover)}
+}
+
+// lasting returns the orders of what an endpoint renews, and of the way to the store of values.
+func lasting(orders []creds.Order, h *state.Handover) []creds.Order {
+	kept := servedOf(orders)
+	if h == nil {
+		return kept
+	}
+	if way := h.Settings.OrderOf(orders); way != nil && !way.Served {
+		kept = append(kept, *way)
+	}
+	return kept
 }
 
 // servedOf returns the orders of what an endpoint renews.
@@ -50,13 +62,13 @@ func servedOf(orders []creds.Order) []creds.Order {
 	return slices.DeleteFunc(slices.Clone(orders), func(o creds.Order) bool { return !o.Served })
 }
 
-// keep writes what was issued to the job's folder. The ledger has it first, so that the
+// keep writes all that the job has to its folder. The ledger has what was issued first, so that the
 // uploads of other jobs can be searched for all that any job may have.
-func (k keeper) keep(set creds.Set) error {
-	if err := k.enter(set); err != nil {
+func (k keeper) keep(issued, all creds.Set) error {
+	if err := k.enter(issued); err != nil {
 		return err
 	}
-	return k.folder.Write(set, k.served...)
+	return k.folder.Write(all, k.orders...)
 }
 
 // enter writes what was issued, and the ID tokens of the job, into the ledger.

@@ -138,7 +138,7 @@ func (h *host) token(job string) string {
 	now := time.Now().Unix()
 	return h.gitlab.SignToken(map[string]any{
 		"iss": h.gitlab.Issuer(), "aud": "aud", "sub": "s", "jti": "j", "iat": now, "exp": now + 3600,
-		"job_id": job, "project_id": "42", "job_project_id": "42", "project_path": "acme/deploy", "job_project_path": "acme/deploy",
+		"job_id": job, "pipeline_id": "9", "project_id": "42", "job_project_id": "42", "project_path": "acme/deploy", "job_project_path": "acme/deploy",
 		"ref": "main", "ref_type": "branch", "ref_protected": "true",
 	})
 }
@@ -175,6 +175,7 @@ type call struct {
 	args    []string
 	environ []string
 	out     io.Writer // also gets what the stage prints
+	stores  []func()  // are called before the store is read
 }
 
 // newBareCall returns a call for job 7, which is of tenant alpha. Config has not run.
@@ -221,7 +222,7 @@ type result struct {
 // serve runs the stage.
 func (c *call) serve() result {
 	var out, log strings.Builder
-	stage := prepare.New(prepare.Parts{Backends: []prepare.Backend{c.box}, Providers: []prepare.Provider{c.cloud}})
+	stage := prepare.New(prepare.Parts{Backends: []prepare.Backend{c.box}, Providers: []prepare.Provider{c.cloud}, Stores: []prepare.Store{shelf{c: c}}})
 	code := stage.Serve(c.args, c.environ, nil, io.MultiWriter(&out, c.out), &log)
 	return result{code, out.String(), kit.Flat(log.String())}
 }

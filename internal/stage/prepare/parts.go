@@ -43,6 +43,7 @@ type Backend interface {
 type Parts struct {
 	Backends  []Backend // the first that takes a job runs it
 	Providers []Provider
+	Stores    []Store // of what jobs hand over
 }
 
 // backendFor returns the backend that runs a job.

@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"os/signal"
+	"slices"
 	"sync"
 	"syscall"
 
 	"rolecall/internal/audit"
 	"rolecall/internal/backend"
+	"rolecall/internal/creds"
 	"rolecall/internal/fault"
 	"rolecall/internal/image"
 	"rolecall/internal/job"
@@ -115,8 +117,9 @@ type admitted struct {
 	key    job.Key
 	masked func() error // masks the tokens and passwords of the job
 
-	place  Backend       // nil until admit
-	folder *state.Folder // nil until admit
+	place      Backend       // nil until admit
+	noHandover string        // why the job hands over no values; empty: it does
+	folder     *state.Folder // nil until admit
 }
 
 // admit gives the job its folder below root, and its credentials.
@@ -134,6 +137,7 @@ func (a admitted) admit(response job.Response, root string) error {
 	if err = state.Clear(root, a.key, a.tellRemoved); err != nil {
 		return err
 	}
+	record.Handover, a.noHandover = handoverOf(a.s, response.Name, a.parts.Providers)
 	if a.folder, err = state.Create(root, a.key, record, spec.TempProject); err != nil {
 		return err
 	}
@@ -158,6 +162,7 @@ func (a admitted) serve(spec backend.Spec, k keeper) error {
 		err = a.issue(k)
 	case err == nil:
 		a.Warn(k.enter(nil)) // nothing is given to the job
+		_, _, err = a.take(nil)
 	}
 	if err == nil {
 		return nil
@@ -188,9 +193,21 @@ func (a admitted) issue(k keeper) error {
 		return err
 	}
 	a.s.Hold, a.s.Service = a.folder.Hold, a.Env.Service
-	issued, err := a.s.Issue(context.Background(), a.parts.issuers(), k.keep)
+	issued, err := a.s.Issue(context.Background(), a.parts.issuers(), func(set creds.Set) error { return a.keep(k, set) })
 	if err != nil {
 		return err
 	}
 	return a.parts.report(a.Stdout, a.folder, issued, state.OnTmpfs(a.folder.Root()))
+}
+
+// keep gives the job what was issued, and what earlier jobs have handed over to it.
+func (a admitted) keep(k keeper, set creds.Set) error {
+	taken, has, err := a.take(set)
+	switch {
+	case err != nil:
+		return err
+	case !has:
+		return k.keep(set, set)
+	}
+	return k.keep(set, append(slices.Clone(set), taken))
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"rolecall/internal/creds"
+	"rolecall/internal/handover"
 	"rolecall/internal/job"
 )
 
@@ -17,6 +18,10 @@ func (r running) announce(set creds.Set) {
 	}
 	now := time.Now()
 	for _, c := range set {
+		if c.Provider == handover.Provider {
+			r.announceTaken(c)
+			continue
+		}
 		who, notes := r.parts.tells(c)
 		_, _ = fmt.Fprintln(r.Stderr, headline(r.folder.Tenant(), who, c, now))
 		for _, note := range notes {
@@ -30,6 +35,23 @@ func (r running) announce(set creds.Set) {
 			r.Log.Info(note.Text)
 		}
 	}
+}
+
+// announceTaken says what the script has of earlier jobs.
+func (r running) announceTaken(c creds.Credential) {
+	if values := takenText(c); len(values) > 0 {
+		r.Log.Info("handed over by earlier jobs of this pipeline: " + strings.Join(values, ", "))
+	}
+}
+
+// takenText returns the names of the values, each with the job that it is from.
+func takenText(c creds.Credential) (values []string) {
+	for _, v := range c.Env {
+		if from := c.Facts.Get(v.Name); from != "" {
+			values = append(values, fmt.Sprintf("%s from %q", v.Name, from))
+		}
+	}
+	return values
 }
 
 // tells returns what the provider of a credential tells about it.

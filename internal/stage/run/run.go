@@ -82,6 +82,7 @@ type Provider interface {
 type Parts struct {
 	Backends  []Backend // the record of a job names the one that runs it
 	Providers []Provider
+	Stores    []Store // of what jobs hand over
 }
 
 // name is the name of the stage, and of its program.
@@ -131,7 +132,10 @@ func (p Parts) run(c *program.Call) error {
 	if err != nil {
 		return err
 	}
-	return r.conclude(result, cause)
+	if err := r.conclude(result, cause); err != nil || cause != nil {
+		return err
+	}
+	return r.handOver()
 }
 
 // orphaned reports whether the runner has died. A runner that has asked the stage to stop
@@ -234,6 +238,7 @@ func (r running) runIn(data json.RawMessage) (backend.Result, error) {
 	is := r.parts.identity(job.StageName(r.Args[1]), given, r.rules())
 	if given.envFile != "" {
 		is.files = r.folder.Files(given.set)
+		is.set = append(is.set, r.outFiles(r.rules().own)...)
 	}
 	end := sync.OnceFunc(s.done)
 	defer end() // of a script that did not run

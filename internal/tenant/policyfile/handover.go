@@ -146,13 +146,8 @@ func (t Table) checkStore(s *handover.Settings, gifts []tenant.Gift) {
 // findSource finds the credentials of a tenant that reach the store, and returns why there are
 // none.
 func findSource(s *handover.Settings, gifts []tenant.Gift) (why string) {
-	provider := map[string]string{handover.S3: "aws", handover.Vault: "vault"}[s.Store]
-	var names []string
-	for _, g := range gifts {
-		if g.Provider == provider {
-			names = append(names, g.Name)
-		}
-	}
+	provider := s.Provider()
+	names := sourcesOf(gifts, provider)
 	switch {
 	case s.Source != "" && !slices.Contains(names, s.Source):
 		return fmt.Sprintf("it has no source %s of the provider %s, which reaches the store", tenant.Quote(s.Source), provider)
@@ -165,6 +160,16 @@ func findSource(s *handover.Settings, gifts []tenant.Gift) (why string) {
 		return fmt.Sprintf("it has no credentials of the provider %s, which reach the store", provider)
 	}
 	return fmt.Sprintf("it has %d sources of the provider %s, and source does not say which one reaches the store", len(names), provider)
+}
+
+// sourcesOf returns the names of the sources of a provider.
+func sourcesOf(gifts []tenant.Gift, provider string) (names []string) {
+	for _, g := range gifts {
+		if g.Provider == provider {
+			names = append(names, g.Name)
+		}
+	}
+	return names
 }
 
 // readAge reads how long values stay.
