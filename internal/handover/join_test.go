@@ -115,3 +115,39 @@ func TestDecode(t *testing.T) {
 		}
 	}
 }
+
+// TestJoinBound: more than the environment of a script can bear is withheld, all of it.
+func TestJoinBound(t *testing.T) {
+	t.Parallel()
+	at := now()
+	var parcels []handover.Parcel
+	for i := range 5 {
+		p := handover.Parcel{Job: fmt.Sprint("job ", i), JobID: 1, At: at, Until: at.Add(time.Hour)}
+		p.Values = []handover.Value{{Name: fmt.Sprint("A", i), Value: mask.NewSecret(strings.Repeat("x", 16000))}}
+		parcels = append(parcels, p)
+	}
+	if got := handover.Join(parcels[:4], "self", at); len(got.Values) != 4 || len(got.Withheld) > 0 {
+		t.Errorf("%d values, withheld %v", len(got.Values), got.Withheld)
+	}
+	got := handover.Join(parcels, "self", at)
+	const why = "the jobs of this pipeline have handed over 5 values of 80020 bytes, and a job can take 1000 of 65536 bytes"
+	if len(got.Values) > 0 || len(got.Withheld) != 5 || got.Withheld[0].Why != why {
+		t.Errorf("%v, withheld %v", got.Values, got.Withheld)
+	}
+}
+
+// TestSpent: of a parcel that a store has emptied the names are withheld, as expired, and it survives
+// the form that stores keep.
+func TestSpent(t *testing.T) {
+	t.Parallel()
+	at := now()
+	p := handover.Parcel{Job: "a", JobID: 1, At: at, Until: at.Add(time.Hour), Values: []handover.Value{{Name: "A", Value: mask.NewSecret("the value")}}}
+	content := handover.Encode(p.Spend())
+	back, err := handover.Decode(content, p.Scope)
+	if err != nil || strings.Contains(string(content), "the value") {
+		t.Fatalf("%v of %s", err, content)
+	}
+	if got := handover.Join([]handover.Parcel{back}, "self", at); len(got.Values) > 0 || len(got.Withheld) != 1 || !strings.Contains(got.Withheld[0].Why, "expired at") {
+		t.Errorf("%+v", got)
+	}
+}

@@ -30,7 +30,10 @@ func (f *Folder) ReadOwn(name string, limit int64, isUser func(uid uint32) bool)
 	}
 	defer d.close()
 	content, err := d.readJobs(name, limit, isUser)
-	return content, errors.Join(err, d.discard(name))
+	if err != nil { // it may be a second name of a file that the job needs
+		return nil, errors.Join(err, d.discard(name, d.unlink))
+	}
+	return content, d.discard(name, d.shred)
 }
 
 // openOwn opens the job's own folder. It returns nil if there is none: a script may have removed it.
@@ -96,10 +99,9 @@ func (d dir) odd(name string, err error) error {
 	return err
 }
 
-// discard overwrites and removes a file of the job, or what else has the name. A folder stays: it
-// goes with the job.
-func (d dir) discard(name string) error {
-	err := d.shred(name)
+// discard removes a file of the job, or what else has the name. A folder stays: it goes with the job.
+func (d dir) discard(name string, remove func(string) error) error {
+	err := remove(name)
 	if errors.Is(err, unix.EISDIR) {
 		return nil
 	}

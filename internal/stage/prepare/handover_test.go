@@ -184,3 +184,22 @@ func (h *host) breakParcel(t *testing.T, name string) {
 		}
 	}
 }
+
+// TestScope: which jobs share values is said by the verified ID token, and by no other thing.
+func TestScope(t *testing.T) {
+	t.Parallel()
+	c := newReader(t, newGitLab(t))
+	now := time.Now().Unix()
+	c.set("CUSTOM_ENV_CI_PIPELINE_ID=9", "CUSTOM_ENV_ALPHA_TOKEN="+c.gitlab.SignToken(map[string]any{
+		"iss": c.gitlab.Issuer(), "aud": "aud", "sub": "s", "jti": "j", "iat": now, "exp": now + 3600,
+		"job_id": "7", "pipeline_id": "11", "project_id": "43", "job_project_id": "42", "project_path": "acme/deploy", "job_project_path": "acme/deploy",
+		"ref": "x", "ref_type": "branch", "ref_protected": "false",
+	}), "CUSTOM_ENV_RUNNER_TEMP_PROJECT_DIR="+c.file("builds/alpha/unprotected/deploy.tmp"))
+	if got := c.serve(); got.code != 0 {
+		t.Fatalf("%+v", got)
+	}
+	want := handover.Scope{Issuer: c.gitlab.Issuer(), Tenant: "alpha", Project: "43", Pipeline: "11", Class: "unprotected"}
+	if diff := cmp.Diff(want, c.record(t).Handover.Scope); diff != "" {
+		t.Errorf("the scope differs:\n%s", diff)
+	}
+}

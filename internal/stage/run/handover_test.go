@@ -128,18 +128,18 @@ func writes(t *testing.T, plain, secret string) func(string, string) {
 func TestHandOver(t *testing.T) {
 	t.Parallel()
 	c := newAuthor(t, "step_script")
-	got := c.author(author{does: writes(t, "VERSION=1.2\nLEAK=x0123456789abcdef\nENCODED="+"MDEyMzQ1Njc4OWFiY2RlZg==\n", "DB_URL=postgres://u:p@h/d\n")})
+	got := c.author(author{does: writes(t, "VERSION=1.2\nCOPY=<postgres://u:p@h/d>\nLEAK=x0123456789abcdef\nENCODED="+"MDEyMzQ1Njc4OWFiY2RlZg==\n", "DB_URL=postgres://u:p@h/d\n")})
 	if got.code != 0 || strings.Contains(got.log, "postgres") || strings.Contains(got.log, "MDEy") {
 		t.Fatalf("%+v", got)
 	}
-	want := []string{"DB_URL=postgres://u:p@h/d*", "ENCODED=MDEyMzQ1Njc4OWFiY2RlZg==*", "LEAK=x0123456789abcdef*", "VERSION=1.2"}
+	want := []string{"COPY=<postgres://u:p@h/d>*", "DB_URL=postgres://u:p@h/d*", "ENCODED=MDEyMzQ1Njc4OWFiY2RlZg==*", "LEAK=x0123456789abcdef*", "VERSION=1.2"}
 	if kept := c.kept(t); !slices.Equal(kept, want) {
 		t.Errorf("kept %q", kept)
 	}
 	for _, text := range []string{
 		"warning: LEAK holds a secret of the job, and is handed over as a secret; write it to the file that ROLECALL_SECRET_OUT names\n",
 		"rolecall: handed over to later jobs of this pipeline, of tenant alpha and protected refs, until ",
-		" UTC: DB_URL (secret), ENCODED (secret), LEAK (secret), VERSION. Jobs on other hosts do not get it\n",
+		" UTC: COPY (secret), DB_URL (secret), ENCODED (secret), LEAK (secret), VERSION. Jobs on other hosts do not get it\n",
 	} {
 		if !strings.Contains(got.log, text) {
 			t.Errorf("the log has no %q:\n%s", text, got.log)
@@ -164,7 +164,7 @@ func (c *call) checkTold(t *testing.T) {
 	line, _, _ := strings.Cut(string(content), "\n")
 	var e audit.Event
 	kit.Must(t, json.Unmarshal([]byte(line), &e))
-	if e.Event != audit.HandedOver || !slices.Equal(e.Names, []string{"DB_URL", "ENCODED", "LEAK", "VERSION"}) || e.Store != "local" || e.Stage != "step_script" || time.Until(e.Until) < 50*time.Minute || strings.Contains(string(content), "postgres") {
+	if e.Event != audit.HandedOver || !slices.Equal(e.Names, []string{"COPY", "DB_URL", "ENCODED", "LEAK", "VERSION"}) || e.Store != "local" || e.Stage != "step_script" || time.Until(e.Until) < 50*time.Minute || strings.Contains(string(content), "postgres") {
 		t.Errorf("the audit log has %s", content)
 	}
 }
