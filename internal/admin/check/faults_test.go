@@ -48,6 +48,9 @@ func policyFaults() []fault {
 		{"slash of the issuer itself", func(t *testing.T, h *host) { inPolicy("issuer = \"GITLAB\"", "issuer = \""+slashed(t, h)+"\"")(t, h) }, want{check.OK, "issuer's keys", "/ has keys"}},
 		{"slash, with keys elsewhere", inPolicy("issuer = \"GITLAB\"", "issuer = \"GITLAB/\"\njwks_url = \"GITLAB/oauth/discovery/keys\""), want{check.Fix, "issuer's keys", "ends with a slash"}},
 		{"slash, with a file of keys", inPolicy("issuer = \"GITLAB\"", "issuer = \"GITLAB/\"\njwks_file = \"DIR/etc/session.json\""), want{check.Fix, "issuer's keys", "ends with a slash"}},
+		{"a key that is none", inPolicy("[sts]", "[handover]\nstore = \"s3\"\nbucket = \"acme-ci\"\nseal_key_files = [\"DIR/etc/session.json\"]\n[sts]"), want{check.Fix, "handover.seal_key_files", "it is not one key"}},
+		{"a key that is missing", inPolicy("[sts]", "[handover]\nstore = \"s3\"\nbucket = \"acme-ci\"\nseal_key_files = [\"/none.key\"]\n[sts]"), want{check.Fix, "handover.seal_key_files", "no such file"}},
+		{"a store out of reach", inPolicy("[sts]", "[handover]\nstore = \"vault\"\npath = \"kv/data/x\"\n[sts]"), want{check.Look, "handover", "jobs of tenant alpha hand over nothing: it has no credentials of the provider vault"}},
 		{"other issuer", inPolicy("issuer = \"http://127.0.0.1", "issuer = \"http://localhost"), want{check.Fix, "issuer's keys", "is not the issuer"}},
 	}
 }

@@ -72,6 +72,7 @@ func (h *host) checkFiles(context.Context) []Finding {
 	if h.policy == nil {
 		return findings
 	}
+	findings = append(findings, h.checkHandover()...)
 	seen := map[string]bool{}
 	for _, t := range h.policy.Tenants() {
 		for _, given := range grant.All(t.Gifts) {

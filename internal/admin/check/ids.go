@@ -12,6 +12,7 @@ const (
 	idSourceAdvice = "CK17"
 	idSuspensions  = "CK18"
 	idSuspended    = "CK19"
+	idHandoverOff  = "CK20"
 
 	idNoCredentialsDir  = "CK21"
 	idCredentialsMode   = "CK22"
