@@ -11,6 +11,7 @@ import (
 	gcp "rolecall/internal/creds/gcp/exchange"
 	"rolecall/internal/creds/static"
 	vault "rolecall/internal/creds/vault/client"
+	"rolecall/internal/handover/errand"
 	"rolecall/internal/stage/prepare"
 	"rolecall/internal/state"
 )
@@ -20,6 +21,6 @@ func main() {
 	prepare.New(prepare.Parts{
 		Backends:  []prepare.Backend{on, podman.New(on)},
 		Providers: []prepare.Provider{sts.NewProvider(), static.Provider{}, helper.Provider{}, gcp.Provider{}, azure.Provider{}, vault.Provider{}},
-		Stores:    []prepare.Store{state.Local{}},
+		Stores:    []prepare.Store{state.Local{}, errand.Bucket(), errand.Vault()},
 	}).Main()
 }

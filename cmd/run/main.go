@@ -8,6 +8,7 @@ import (
 	"rolecall/internal/creds/aws"
 	"rolecall/internal/creds/azure"
 	"rolecall/internal/creds/gcp"
+	"rolecall/internal/handover/errand"
 	"rolecall/internal/stage/run"
 	"rolecall/internal/state"
 )
@@ -17,6 +18,6 @@ func main() {
 	run.New(run.Parts{
 		Backends:  []run.Backend{on, podman.New(on)},
 		Providers: []run.Provider{aws.Scripts{}, gcp.Scripts{}, azure.Scripts{}},
-		Stores:    []run.Store{state.Local{}},
+		Stores:    []run.Store{state.Local{}, errand.Bucket(), errand.Vault()},
 	}).Main()
 }

@@ -23,7 +23,7 @@ import (
 type Programs struct {
 	GitLabRunner, MinIO, S3Job string
 
-	Config, Prepare, Run, Cleanup, Gate, Registry, Endpoint, Credential, Revoke, Broker, Admin string
+	Config, Prepare, Run, Cleanup, Gate, Registry, Endpoint, Credential, Handover, Revoke, Broker, Admin string
 }
 
 // place is where a program is, below the folder of the module, and what builds it.
@@ -47,6 +47,7 @@ func (p *Programs) places() []place {
 		{&p.Credential, "bin/credential", "make build"},
 		{&p.Registry, "bin/registry", "make build"},
 		{&p.Admin, "bin/rolecall", "make build"},
+		{&p.Handover, "bin/handover", "make build"},
 		{&p.Revoke, "bin/revoke", "make build"},
 		{&p.Broker, "bin/rolecall-broker", "make build"},
 	}

@@ -161,7 +161,7 @@ func (r *RunnerService) install(p Programs) error {
 	if err := os.Mkdir(r.binDir, 0o755); err != nil {
 		return err
 	}
-	programs := []string{p.GitLabRunner, p.S3Job, p.Config, p.Prepare, p.Run, p.Cleanup, p.Gate, p.Registry, p.Endpoint, p.Credential, p.Revoke}
+	programs := []string{p.GitLabRunner, p.S3Job, p.Config, p.Prepare, p.Run, p.Cleanup, p.Gate, p.Registry, p.Endpoint, p.Credential, p.Handover, p.Revoke}
 	for _, program := range slices.DeleteFunc(programs, func(path string) bool { return path == "" }) {
 		if err := linkOrCopy(program, filepath.Join(r.binDir, filepath.Base(program))); err != nil {
 			return err

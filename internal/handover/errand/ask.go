@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
+	"strings"
 	"time"
 
 	"rolecall/internal/fault"
@@ -17,6 +19,9 @@ import (
 
 // longest bounds how long the program may take: a stage waits a little longer, and then ends it.
 const longest = 25 * time.Second
+
+// install is what to do about programs that do not fit.
+const install = "install all programs of one version of rolecall"
 
 // maxAnswer bounds what the program may say, in bytes.
 const maxAnswer = 64 << 20
@@ -66,7 +71,7 @@ func ask(ctx context.Context, o Order, service []string) (Answer, error) {
 	}
 	var a Answer
 	if err := json.Unmarshal(said.kept.Bytes(), &a); err != nil {
-		return Answer{}, fault.New(fault.Programs, errors.New("the program handover has not answered"), "install all programs of one version of rolecall")
+		return Answer{}, fault.New(fault.Programs, errors.New("the program handover has not answered"), install)
 	}
 	return a, nil
 }
@@ -74,12 +79,14 @@ func ask(ctx context.Context, o Order, service []string) (Answer, error) {
 // failed returns the error of a program that has not answered.
 func failed(ctx context.Context, err error, said []byte) error {
 	switch {
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission):
+		return fault.New(fault.Programs, errors.New("the program handover cannot be started"), install).Detail("why", err.Error())
 	case errors.Is(ctx.Err(), context.Canceled):
 		return fault.New(fault.Interrupted, errors.New("the program handover was stopped"), "")
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return fault.New(fault.NoStore, errors.New("the store of handed-over values did not answer in time"), "look at the store, and at the network, if it lasts")
 	}
-	return fmt.Errorf("the program %s: %w %s", Program, err, bytes.TrimSpace(said))
+	return fmt.Errorf("the program %s: %w%s", Program, err, strings.TrimRight(" "+string(said), " \n"))
 }
 
 // bounded keeps what is written to it, up to its bound.

@@ -142,6 +142,20 @@ func TestAsk(t *testing.T) {
 	}
 }
 
+// TestMissing: a program that is not there is the admin's.
+func TestMissing(t *testing.T) {
+	t.Parallel()
+	bin := filepath.Join(t.TempDir(), "stage")
+	kit.Must(t, exec.CommandContext(t.Context(), "cp", kit.Executable(t), bin).Run())
+	cmd := exec.CommandContext(t.Context(), bin)
+	cmd.Env = []string{"ROLECALL_TEST_DOES=take"}
+	out, err := cmd.CombinedOutput()
+	kit.Must(t, err)
+	if !strings.HasPrefix(string(out), "RC311 the program handover cannot be started: ") {
+		t.Errorf("%s", out)
+	}
+}
+
 // TestOrder: an order comes through a pipe whole, and a wrong one is an error without a secret.
 func TestOrder(t *testing.T) {
 	t.Parallel()
