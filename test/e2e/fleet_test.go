@@ -29,12 +29,12 @@ const (
 	darkHost   = 1
 )
 
-// newFleet starts the hosts, and sets them up: the users of jobs by rolecall provision.
-func newFleet(t *testing.T) fleet {
+// newFleet starts so many hosts, and sets them up: the users of jobs by rolecall provision.
+func newFleet(t *testing.T, size int) fleet {
 	t.Helper()
 	first := newHost(t)
 	hosts := fleet{first}
-	for len(hosts) < fleetHosts {
+	for len(hosts) < size {
 		d, err := lab.UnpackDebian(t.Context(), kit.OpenDir(t))
 		kit.Must(t, err)
 		t.Cleanup(func() { kit.Must(t, d.Close()) })
@@ -93,7 +93,7 @@ func (h host) events(t *testing.T) []audit.Event {
 // audit logs together say of each session how it ended, or that its host has died.
 func TestFleet(t *testing.T) {
 	t.Parallel()
-	hosts := newFleet(t)
+	hosts := newFleet(t, fleetHosts)
 	runs := hosts.enqueueAll()
 	kit.Await(t, "a job of the host has credentials", func() bool {
 		lines := string(hosts[darkHost].log())
