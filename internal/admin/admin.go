@@ -112,6 +112,7 @@ GitLab Runner: it reports files of other users as unsafe. The exit code is 0 if 
 		d.sessions(),
 		d.refused(),
 		d.job(),
+		d.handover(),
 		d.report(),
 		d.bundle(),
 	)
