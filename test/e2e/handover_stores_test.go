@@ -59,9 +59,6 @@ func (w *storesWorld) handOver(t *testing.T, settings string, keys ...string) {
 	w.serveAs(t, settings, "")
 }
 
-// secretOf is the secret that a tenant's job hands over.
-func secretOf(tenant string) string { return "hunter2-hunter2-" + tenant }
-
 // The pipeline of these tests, and one before it.
 const (
 	thisPipeline = 70
@@ -136,7 +133,7 @@ func (w *storesWorld) count(do func()) string {
 }
 
 // TestHandoverBucket: jobs hand over values by the bucket of their tenant, in a real MinIO.
-func TestHandoverBucket(t *testing.T) { //nolint:tparallel // one job after another, as requests are counted
+func TestHandoverBucket(t *testing.T) {
 	t.Parallel()
 	w := newStoresWorld(t)
 	w.handOver(t, "", "one")

@@ -47,7 +47,7 @@ func ofVault(job coordinator.Job, pipeline int64) coordinator.Job {
 }
 
 // TestHandoverVault: jobs hand over values by a real Vault, sealed and not. No token of them stays.
-func TestHandoverVault(t *testing.T) { //nolint:tparallel // one job after another
+func TestHandoverVault(t *testing.T) {
 	t.Parallel()
 	w := newStoresWorld(t)
 	ctx := t.Context()
