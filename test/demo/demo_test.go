@@ -3,12 +3,8 @@ package main
 import (
 	"bytes"
 	"errors"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -133,16 +129,22 @@ func TestParse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(got.script) != 5 || got.script[4] != "sleep 2" {
-		t.Errorf("script %q", got.script)
+	deploy := got.definition("deploy")
+	if len(deploy.Script) != 7 || deploy.Script[6] != "sleep 2" {
+		t.Errorf("script %q", deploy.Script)
 	}
-	got.script = nil
-	want := pipeline{
-		name: "deploy", stage: "deploy", environment: "$TENANT", untracked: true,
-		matrix:   []map[string]string{{"TENANT": "alpha"}, {"TENANT": "beta"}},
-		idTokens: map[string]string{"GITLAB_OIDC_TOKEN": "https://$TENANT.example"},
+	deploy.Script = nil
+	want := definition{
+		Extends: ".tenant", Stage: "deploy", Environment: "$TENANT",
+		Variables: map[string]string{"ROLECALL_EXPECT": "DB_URL DB_VERSION"},
+		IDTokens:  map[string]struct{ Aud string }{"GITLAB_OIDC_TOKEN": {"https://$TENANT.example"}},
 	}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(pipeline{})); diff != "" {
+	want.Parallel.Matrix = []map[string]string{{"TENANT": "alpha"}, {"TENANT": "beta"}}
+	want.Artifacts.Untracked = true
+	if diff := cmp.Diff(want, deploy); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"database", "deploy"}, got.Stages); diff != "" || len(got.of("database")) != 1 {
 		t.Error(diff)
 	}
 	if _, err := parse(ciYAML + "  retry: 2\n"); err == nil {
@@ -186,23 +188,4 @@ func (b *syncBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.b.String()
-}
-
-// TestOwnFolders: a folder, link or FIFO that another user has put in the place of a folder
-// is not searched.
-func TestOwnFolders(t *testing.T) {
-	t.Parallel()
-	kit.NeedRoot(t, "files of other users")
-	dir := t.TempDir()
-	path := func(name string) string { return filepath.Join(dir, name) }
-	own := path("own")
-	kit.Must(t, os.Mkdir(own, 0o700))
-	kit.Must(t, os.Mkdir(path("foreign"), 0o755))
-	kit.Must(t, os.Chown(path("foreign"), 61001, 61001))
-	kit.Must(t, os.Symlink(own, path("link")))
-	kit.Must(t, syscall.Mkfifo(path("fifo"), 0o666))
-	got := ownFolders([]string{path("none"), path("foreign"), own, path("link"), path("fifo")})
-	if !slices.Equal(got, []string{own}) {
-		t.Errorf("folders %q, want %q", got, own)
-	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -11,23 +13,43 @@ import (
 	"time"
 )
 
+// lastStage is the stage whose jobs deploy.
+const lastStage = "deploy"
+
 func tick() <-chan time.Time { return time.After(20 * time.Millisecond) }
 
 // span is from when to when a job ran.
 type span struct{ from, to time.Time }
 
-// runJobs runs the jobs of the pipeline, and shows that they ran at once and had credentials.
+// runJobs runs the jobs of the pipeline, a stage after the other.
 func (d *demo) runJobs(ctx context.Context, p pipeline) error {
-	d.title("Running %d jobs on one runner", len(p.matrix))
+	roles := map[string]string{}
+	for tenant := range p.tenants() {
+		roles[tenant] = d.world.sts.RoleARN(tenant)
+	}
 	registry := ""
 	if d.world.registry != nil {
 		registry = d.world.registry.Address
 	}
-	jobs, specs := p.jobs(d.world.sts.RoleARN, d.world.recorder.URL(), registry)
-	for i, job := range jobs {
-		job.run = d.world.gitlab.Enqueue(runnerToken, specs[i])
+	for _, stage := range p.Stages {
+		jobs := p.jobs(stage, roles, d.world.recorder.URL(), registry)
+		d.title("Running stage %s: %d jobs on one runner", stage, len(jobs))
+		d.jobs = append(d.jobs, jobs...)
+		if err := d.runStage(ctx, jobs); err != nil {
+			return err
+		}
+		if slices.ContainsFunc(jobs, func(j *tenantJob) bool { return j.result.State != "success" }) {
+			return nil // no later stage runs; checkJobs says why
+		}
 	}
-	d.jobs = jobs
+	return nil
+}
+
+// runStage runs the jobs of a stage, and shows that they ran at once and had credentials.
+func (d *demo) runStage(ctx context.Context, jobs []*tenantJob) error {
+	for _, job := range jobs {
+		job.run = d.world.gitlab.Enqueue(runnerToken, job.spec)
+	}
 	spans, errs := make([]span, len(jobs)), make([]error, len(jobs))
 	var all sync.WaitGroup
 	for i, job := range jobs {
@@ -76,7 +98,7 @@ func (d *demo) watchJob(job *tenantJob, ended <-chan struct{}) error {
 		case <-tick():
 		}
 	}
-	places, err := watch([]string{job.issued.SecretAccessKey, job.issued.SessionToken}, ended)
+	places, err := d.world.watch([]string{job.issued.SecretAccessKey, job.issued.SessionToken}, ended)
 	if err == nil {
 		d.line("  %s has its credentials, in %s", job.name, places)
 	}
@@ -96,39 +118,91 @@ func (d *demo) findIssued(job *tenantJob) bool {
 
 // checkJobs reports what is not as it must be with a job.
 func (d *demo) checkJobs() error {
-	for i, job := range d.jobs {
-		other := d.jobs[1-i]
-		log := job.run.Text()
-		session := fmt.Sprintf("GitLabRunner-42-%d-%d", pipelineID, job.run.ID())
-		switch {
-		case job.result.State != "success":
-			return fmt.Errorf("%s: %s, %s", job.name, job.result.State, job.result.FailureReason)
-		case job.issued.AccessKeyID == "" || job.issued.AccessKeyID == other.issued.AccessKeyID:
-			return fmt.Errorf("%s: STS has issued it no credentials of its own", job.name)
-		case job.issued.RoleARN != job.role || job.issued.SessionName != session:
-			return fmt.Errorf("%s: STS gave it %s as %s", job.name, job.issued.RoleARN, job.issued.SessionName)
-		case !strings.Contains(log, "deployed by "+job.tenant) || !strings.Contains(log, "AccessDenied"):
-			return fmt.Errorf("%s: its log does not show that it got into its own bucket only", job.name)
-		case d.world.registry != nil && !strings.Contains(log, "\n"+greeting):
-			return fmt.Errorf("%s: its log does not show that it ran in the image", job.name)
-		case len(job.run.Artifacts()) == 0:
-			return fmt.Errorf("%s: it has uploaded no artifact to search", job.name)
-		case !slices.Equal(d.written(job, 200), []string{job.tenant}) || !slices.Equal(d.written(job, 403), []string{other.tenant}):
-			return fmt.Errorf("%s: its key wrote to %v and was refused at %v", job.name, d.written(job, 200), d.written(job, 403))
+	var errs []error
+	for _, job := range d.jobs {
+		err := d.checkJob(job)
+		if err == nil && job.stage == lastStage {
+			err = d.checkDeployed(job)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", job.name, err))
 		}
 	}
+	return errors.Join(errs...)
+}
+
+// checkJob reports what is not as it must be with any job.
+func (d *demo) checkJob(job *tenantJob) error {
+	session := fmt.Sprintf("GitLabRunner-42-%d-%d", pipelineID, job.run.ID())
+	same := func(other *tenantJob) bool { return other != job && other.issued.AccessKeyID == job.issued.AccessKeyID }
+	switch {
+	case job.result.State != "success":
+		return fmt.Errorf("%s, %s", job.result.State, job.result.FailureReason)
+	case job.issued.AccessKeyID == "" || slices.ContainsFunc(d.jobs, same):
+		return errors.New("STS has issued it no credentials of its own")
+	case job.issued.RoleARN != job.role || job.issued.SessionName != session:
+		return fmt.Errorf("STS gave it %s as %s", job.issued.RoleARN, job.issued.SessionName)
+	case d.world.registry != nil && job.stage == lastStage && !strings.Contains(job.run.Text(), "\n"+greeting):
+		return errors.New("its log does not show that it ran in the image")
+	case len(job.run.Artifacts()) == 0:
+		return errors.New("it has uploaded no artifact to search")
+	}
 	return nil
+}
+
+// checkDeployed reports what is not as it must be with a job that deploys.
+func (d *demo) checkDeployed(job *tenantJob) error {
+	log, others := job.run.Text(), []string{}
+	for _, other := range d.jobs {
+		if other.stage == job.stage && other != job {
+			others = append(others, other.tenant)
+		}
+	}
+	made := d.handed(job)
+	switch {
+	case !strings.Contains(log, "deployed by "+job.tenant) || !strings.Contains(log, "AccessDenied"):
+		return errors.New("its log does not show that it got into its own bucket only")
+	case !slices.Equal(d.written(job, http.StatusOK), []string{job.tenant}) || !slices.Equal(d.written(job, http.StatusForbidden), others):
+		return fmt.Errorf("its key wrote to %v and was refused at %v", d.written(job, http.StatusOK), d.written(job, http.StatusForbidden))
+	case !strings.HasPrefix(made, "postgres://"+job.tenant+":") || !strings.HasSuffix(made, "@db.example/"+job.tenant):
+		return errors.New("it was not handed the database of its tenant")
+	case !strings.Contains(log, job.tenant+" has version 15 at [MASKED]"):
+		return errors.New("its log does not mask the database of its tenant")
+	}
+	return nil
+}
+
+// handed is the URL of the database that a job has put into its bucket; empty: it has put none.
+func (d *demo) handed(job *tenantJob) string {
+	for _, call := range d.world.recorder.Calls() {
+		if call.AccessKeyID == job.issued.AccessKeyID && call.Path == "/"+job.tenant+"/app.env" {
+			url, _ := strings.CutPrefix(call.Body, "DB_URL=")
+			return url
+		}
+	}
+	return ""
+}
+
+// made are the URLs of databases that jobs were handed.
+func (d *demo) made() []string {
+	var urls []string
+	for _, job := range d.jobs {
+		if url := d.handed(job); url != "" {
+			urls = append(urls, url)
+		}
+	}
+	return urls
 }
 
 // written are the buckets that S3 answered with a status when a job's key wrote to them.
 func (d *demo) written(job *tenantJob, status int) []string {
 	var buckets []string
 	for _, call := range d.world.recorder.Calls() {
-		if call.Method == "PUT" && call.AccessKeyID == job.issued.AccessKeyID && call.Status == status {
+		if call.Method == http.MethodPut && call.AccessKeyID == job.issued.AccessKeyID && call.Status == status {
 			buckets = append(buckets, strings.Split(call.Path, "/")[1])
 		}
 	}
-	return buckets
+	return slices.Compact(buckets)
 }
 
 // showWho shows who each job was, by what STS and S3 know and not by what the job says.
@@ -138,7 +212,9 @@ func (d *demo) showWho() error {
 	row := func(what string, of func(*tenantJob) string) {
 		rows.WriteString("  " + what)
 		for _, job := range d.jobs {
-			rows.WriteString("\t" + of(job))
+			if job.stage == lastStage {
+				rows.WriteString("\t" + of(job))
+			}
 		}
 		rows.WriteByte('\n')
 	}
@@ -148,9 +224,19 @@ func (d *demo) showWho() error {
 	row("session", func(j *tenantJob) string { return j.issued.SessionName })
 	row("access key id", func(j *tenantJob) string { return j.issued.AccessKeyID })
 	row("valid until", func(j *tenantJob) string { return j.issued.Expiration })
-	row("wrote to", func(j *tenantJob) string { return "bucket " + strings.Join(d.written(j, 200), ", ") })
-	row("was refused at", func(j *tenantJob) string { return "bucket " + strings.Join(d.written(j, 403), ", ") })
+	row("wrote to", func(j *tenantJob) string { return "bucket " + strings.Join(d.written(j, http.StatusOK), ", ") })
+	row("was refused at", func(j *tenantJob) string { return "bucket " + strings.Join(d.written(j, http.StatusForbidden), ", ") })
+	row("was handed", func(j *tenantJob) string { return withoutPassword(d.handed(j)) })
 	table := tabwriter.NewWriter(d.w, 0, 0, 3, ' ', 0)
 	_, err := table.Write([]byte(rows.String()))
 	return errors.Join(err, table.Flush())
+}
+
+// withoutPassword returns a URL without its password.
+func withoutPassword(text string) string {
+	parsed, err := url.Parse(text)
+	if err != nil {
+		return ""
+	}
+	return parsed.Redacted()
 }

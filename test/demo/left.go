@@ -7,23 +7,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
-	"rolecall/internal/state"
 	"rolecall/test/lab"
 )
-
-// stores are the folders in which rolecall keeps the state of this user's jobs.
-func stores() []string { return ownFolders(state.Roots()) }
-
-// ownFolders returns those of the paths that are folders of this user. What others have put
-// there is none of the demo's: it may be unreadable, or change meanwhile.
-func ownFolders(paths []string) []string {
-	return slices.DeleteFunc(paths, func(path string) bool {
-		info, err := os.Lstat(path)
-		return err != nil || !info.IsDir() || int(info.Sys().(*syscall.Stat_t).Uid) != os.Geteuid()
-	})
-}
 
 // showLeft searches everything that the jobs could have left something in. Finding something is
 // an error.
@@ -33,14 +19,18 @@ func (d *demo) showLeft() error {
 	if err := d.keepReceived(received); err != nil {
 		return err
 	}
-	secrets := d.world.recorder.Secrets()
-	d.line("  Searched for the %d secrets of the jobs (ID tokens, secret keys, session tokens):", len(secrets))
+	secrets := append(d.world.recorder.Secrets(), d.made()...)
+	d.line("  Searched for the %d secrets of the jobs (ID tokens, secret keys, session tokens, databases):", len(secrets))
+	waiting, err := d.waiting()
+	if err != nil {
+		return err
+	}
 	var left []string
 	for _, place := range []struct {
 		what string
 		dirs []string
 	}{
-		{"rolecall's folders: " + strings.Join(state.Roots(), ", "), stores()},
+		{"rolecall's folder, " + d.world.store, []string{d.world.store}},
 		{d.world.describe(), d.world.folders()},
 		{"what GitLab has received: logs and artifacts", []string{received}},
 	} {
@@ -48,13 +38,36 @@ func (d *demo) showLeft() error {
 		if err != nil {
 			return err
 		}
+		found = slices.DeleteFunc(found, func(path string) bool { return slices.Contains(waiting, path) })
 		d.line("  %5d files, %d with a secret   %s", files, len(found), place.what)
 		left = append(left, found...)
 	}
+	d.line("  %5d files, %d with a database what waits for later jobs of the pipeline, for the hour that max_age says", len(waiting), len(waiting))
 	if len(left) > 0 {
 		return fmt.Errorf("secrets are left in:\n  %s", strings.Join(left, "\n  "))
 	}
 	return d.checkTraces()
+}
+
+// waiting returns the files in which the databases of the tenants wait for later jobs of the pipeline,
+// and nothing else of the jobs.
+func (d *demo) waiting() ([]string, error) {
+	folder := filepath.Join(d.world.store, "handover")
+	if len(d.made()) == 0 {
+		return nil, nil
+	}
+	_, waiting, err := lab.Search(d.made(), folder)
+	if err != nil {
+		return nil, err
+	}
+	if len(waiting) != len(d.made()) {
+		return nil, fmt.Errorf("the databases of %d tenants wait in %q", len(d.made()), waiting)
+	}
+	_, wrong, err := lab.Search(d.world.recorder.Secrets(), folder)
+	if len(wrong) > 0 {
+		return nil, fmt.Errorf("credentials are in %q", wrong)
+	}
+	return waiting, err
 }
 
 // folders returns the folders of the runner and of containers.
@@ -95,11 +108,9 @@ func (d *demo) keepReceived(dir string) error {
 // processes.
 func (d *demo) checkTraces() error {
 	for _, job := range d.jobs {
-		for _, store := range stores() {
-			folder := filepath.Join(store, fmt.Sprint(job.run.ID()))
-			if _, err := os.Lstat(folder); err == nil {
-				return fmt.Errorf("the folder %s is left", folder)
-			}
+		folder := filepath.Join(d.world.store, fmt.Sprint(job.run.ID()))
+		if _, err := os.Lstat(folder); err == nil {
+			return fmt.Errorf("the folder %s is left", folder)
 		}
 	}
 	if pids := d.world.runner.Leftovers(); len(pids) > 0 {
@@ -118,9 +129,9 @@ func (d *demo) checkTraces() error {
 
 // watch returns where the secrets of a job lie while it runs, which shows that the search finds
 // them. It waits for the first place until the job has ended.
-func watch(secrets []string, ended <-chan struct{}) (string, error) {
+func (w *world) watch(secrets []string, ended <-chan struct{}) (string, error) {
 	for {
-		_, found, err := lab.Search(secrets, stores()...)
+		_, found, err := lab.Search(secrets, w.store)
 		if err != nil || len(found) > 0 {
 			return strings.Join(found, ", "), err
 		}

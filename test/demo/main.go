@@ -110,11 +110,12 @@ func (d *demo) run(ctx context.Context, yaml string) error {
 		return err
 	}
 	where := ""
-	if pipeline.image != "" {
+	if pipeline.image() != "" {
 		where = ", each in a container of its own"
 	}
 	d.line("Two deployments run at once on one runner%s; each gets the AWS credentials of its own tenant\n"+
-		"from rolecall, can do nothing with the other tenant's bucket, and leaves no credentials behind.", where)
+		"from rolecall, and the database that an earlier job has made for its tenant. It can do nothing with the\n"+
+		"other tenant's bucket, and no secret is in a log, in an artifact, or left behind.", where)
 	d.title("The pipeline, .gitlab-ci.yml")
 	d.block(yaml)
 	d.title("Starting, on this machine")

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
+
+	"go.yaml.in/yaml/v3"
 
 	"rolecall/test/coordinator"
 	"rolecall/test/lab"
@@ -12,108 +16,129 @@ import (
 // pipeline is what gitlab-ci.yml says. It is read from that file, so that what is shown is what
 // runs.
 type pipeline struct {
-	name, stage, environment string
-	matrix                   []map[string]string // the variables of each job
-	idTokens                 map[string]string   // audiences
-	script                   []string
-	untracked                bool   // artifacts
-	image                    string // in the registry of the demo; empty: scripts run on the host
+	Stages  []string
+	Default struct{ Image image }
+	Jobs    map[string]definition `yaml:",inline"` // one that begins with a dot is a template
 }
 
-// parse reads as much of YAML and of GitLab's keywords as gitlab-ci.yml has, one entry a line,
-// and refuses anything else.
+// image is an image in the registry of the demo.
+type image struct {
+	Name       string
+	Entrypoint []string
+}
+
+// path returns the name of the image in the registry; empty: scripts run on the host.
+func (i image) path() string {
+	_, path, _ := strings.Cut(i.Name, "/")
+	return path
+}
+
+// definition has as many of GitLab's keywords as gitlab-ci.yml has.
+type definition struct {
+	Extends     string
+	Stage       string
+	Environment string
+	Parallel    struct{ Matrix []map[string]string }
+	IDTokens    map[string]struct{ Aud string } `yaml:"id_tokens"`
+	Variables   map[string]string
+	Script      []string
+	Artifacts   struct{ Untracked bool }
+}
+
+// parse reads a .gitlab-ci.yml, and refuses keywords that the demo does not know.
 func parse(text string) (pipeline, error) {
-	p := pipeline{idTokens: map[string]string{}}
-	var keyword, token string // the keyword of the job, and the token, that a line belongs to
-	for line := range strings.Lines(text) {
-		line, _, _ = strings.Cut(" "+strings.TrimRight(line, "\n"), " #")
-		entry := strings.TrimSpace(line)
-		indent := len(line) - len(strings.TrimLeft(line, " ")) - 1
-		key, value, _ := strings.Cut(entry, ": ")
-		if indent == 2 {
-			keyword = strings.TrimSuffix(key, ":")
-		}
-		switch item, isItem := strings.CutPrefix(entry, "- "); {
-		case entry == "":
-		case indent == 0 && p.name == "":
-			p.name = strings.TrimSuffix(entry, ":")
-		case keyword == "stage":
-			p.stage = value
-		case keyword == "environment":
-			p.environment = value
-		case keyword == "image" && key == "name":
-			_, p.image, _ = strings.Cut(value, "/")
-		case keyword == "image" && key == "entrypoint" && value == `[""]`:
-		case keyword == "parallel" && isItem:
-			name, value, _ := strings.Cut(item, ": ")
-			p.matrix = append(p.matrix, map[string]string{name: value})
-		case keyword == "id_tokens" && key == "aud":
-			p.idTokens[token] = value
-		case keyword == "id_tokens":
-			token = strings.TrimSuffix(entry, ":")
-		case keyword == "script" && isItem:
-			p.script = append(p.script, item)
-		case keyword == "artifacts" && key == "untracked":
-			p.untracked = value == "true"
-		case strings.HasSuffix(entry, ":"):
-		default:
-			return p, fmt.Errorf("gitlab-ci.yml: cannot read %q", entry)
-		}
+	var p pipeline
+	decoder := yaml.NewDecoder(bytes.NewBufferString(text))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&p); err != nil {
+		return p, fmt.Errorf("gitlab-ci.yml: %w", err)
 	}
 	return p, nil
 }
 
-// tenantJob is one job of the matrix, before and after it has run.
-type tenantJob struct {
-	name, tenant, role string
-	run                *coordinator.Run
-	result             coordinator.Result
-	issued             lab.Issued
+// image returns the image of the jobs; empty: scripts run on the host.
+func (p pipeline) image() string { return p.Default.Image.path() }
+
+// definition returns a job with what it has of its template.
+func (p pipeline) definition(name string) definition {
+	job, template := p.Jobs[name], p.Jobs[p.Jobs[name].Extends]
+	job.Environment, job.Parallel, job.IDTokens, job.Artifacts = template.Environment, template.Parallel, template.IDTokens, template.Artifacts
+	return job
 }
 
-// jobs makes the pipeline's jobs as GitLab would, with ROLE_ARN from the project's settings.
-func (p pipeline) jobs(role func(tenant string) string, s3, registry string) ([]*tenantJob, []coordinator.Job) {
-	var jobs []*tenantJob
-	var specs []coordinator.Job
-	for _, matrix := range p.matrix {
-		expand := func(text string) string {
-			return os.Expand(text, func(name string) string { return matrix[name] })
+// of returns the names of the jobs of a stage, sorted.
+func (p pipeline) of(stage string) []string {
+	var names []string
+	for name, job := range p.Jobs {
+		if job.Stage == stage {
+			names = append(names, name)
 		}
-		tenant := matrix["TENANT"]
-		job := &tenantJob{name: fmt.Sprintf("%s: [%s]", p.name, tenant), tenant: tenant, role: role(tenant)}
-		spec := coordinator.Job{
-			Name: job.name, Stage: p.stage, Environment: expand(p.environment),
-			Project: coordinator.Project{Path: projectPath}, PipelineID: pipelineID,
-			Script: p.script, IDTokens: map[string]string{},
-			Variables: []coordinator.Variable{
-				{Key: "TENANT", Value: tenant, Public: true},
-				{Key: "ROLE_ARN", Value: job.role, Public: true},
-				{Key: "S3_URL", Value: s3, Public: true},
-			},
-		}
-		for variable, audience := range p.idTokens {
-			spec.IDTokens[variable] = expand(audience)
-		}
-		if p.image != "" {
-			spec.Mutate = func(job map[string]any) {
-				job["image"] = map[string]any{"name": registry + "/" + p.image, "entrypoint": []any{""}}
-			}
-		}
-		if p.untracked {
-			spec.Artifacts = []coordinator.Artifact{{Untracked: true}}
-		}
-		jobs, specs = append(jobs, job), append(specs, spec)
 	}
-	return jobs, specs
+	slices.Sort(names)
+	return names
 }
 
-// audiences returns the audience of each tenant's tokens.
-func audiences(specs []coordinator.Job) map[string]string {
+// tenants returns the tenants of the jobs with the audiences of their ID tokens.
+func (p pipeline) tenants() map[string]string {
 	all := make(map[string]string)
-	for _, spec := range specs {
-		for _, audience := range spec.IDTokens {
-			all[spec.Environment] = audience
+	for _, stage := range p.Stages {
+		for _, job := range p.jobs(stage, nil, "", "") {
+			for _, audience := range job.spec.IDTokens {
+				all[job.tenant] = audience
+			}
 		}
 	}
 	return all
+}
+
+// tenantJob is one job of a matrix, before and after it has run.
+type tenantJob struct {
+	stage, name, tenant, role string
+	spec                      coordinator.Job
+	run                       *coordinator.Run
+	result                    coordinator.Result
+	issued                    lab.Issued
+}
+
+// jobs makes the jobs of a stage as GitLab would. Roles may be nil.
+func (p pipeline) jobs(stage string, roles map[string]string, s3, registry string) []*tenantJob {
+	var jobs []*tenantJob
+	for _, name := range p.of(stage) {
+		defined := p.definition(name)
+		for _, matrix := range defined.Parallel.Matrix {
+			tenant := matrix["TENANT"]
+			job := &tenantJob{stage: stage, name: fmt.Sprintf("%s: [%s]", name, tenant), tenant: tenant, role: roles[tenant]}
+			job.spec = p.spec(defined, job, s3, registry)
+			jobs = append(jobs, job)
+		}
+	}
+	return jobs
+}
+
+// spec returns what GitLab sends of a job.
+func (p pipeline) spec(defined definition, job *tenantJob, s3, registry string) coordinator.Job {
+	expand := func(text string) string {
+		return os.Expand(text, func(string) string { return job.tenant })
+	}
+	spec := coordinator.Job{
+		Name: job.name, Stage: job.stage, Environment: expand(defined.Environment),
+		Project: coordinator.Project{Path: projectPath}, PipelineID: pipelineID,
+		Script: defined.Script, IDTokens: map[string]string{},
+		Variables: []coordinator.Variable{{Key: "TENANT", Value: job.tenant, Public: true}, {Key: "S3_URL", Value: s3, Public: true}},
+	}
+	for name, value := range defined.Variables {
+		spec.Variables = append(spec.Variables, coordinator.Variable{Key: name, Value: value, Public: true})
+	}
+	for name, token := range defined.IDTokens {
+		spec.IDTokens[name] = expand(token.Aud)
+	}
+	if defined.Artifacts.Untracked {
+		spec.Artifacts = []coordinator.Artifact{{Untracked: true}}
+	}
+	if path := p.image(); path != "" {
+		spec.Mutate = func(job map[string]any) {
+			job["image"] = map[string]any{"name": registry + "/" + path, "entrypoint": []any{""}}
+		}
+	}
+	return spec
 }

@@ -12,7 +12,7 @@ import (
 // them too.
 func programs(p pipeline) []string {
 	names := []string{"gitlab-runner", "s3job", "config", "prepare", "run", "cleanup", "gate"}
-	if p.image != "" {
+	if p.image() != "" {
 		names = append(names, "registry", "credential")
 	}
 	return names

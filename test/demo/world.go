@@ -25,6 +25,7 @@ const stopTime = 20 * time.Second
 // world is the parts that the pipeline runs on.
 type world struct {
 	dir      string
+	store    string // rolecall's folder for the state of jobs, in memory where the host has /dev/shm
 	gitlab   *coordinator.Server
 	sts      servers
 	recorder *lab.Recorder
@@ -45,12 +46,15 @@ func (d *demo) start(ctx context.Context, p pipeline, yaml string) (*world, erro
 	if w.dir, err = os.MkdirTemp("", "rolecall-demo-"); err != nil {
 		return w, err
 	}
+	if err = w.makeStore(); err != nil {
+		return w, err
+	}
 	steps := []step{
 		{"a stand-in for GitLab, which signs ID tokens as GitLab does", func() error { return w.startGitLab(yaml) }},
 		{describeSTS(d.sts), func() error { return w.startSTS(ctx, d.sts, p) }},
 	}
-	if p.image != "" {
-		steps = append(steps, step{"a registry, with an image that stands in for amazon/aws-cli: its program is s3job, a client of S3", func() error { return w.startRegistry(ctx, p.image) }})
+	if p.image() != "" {
+		steps = append(steps, step{"a registry, with an image that stands in for amazon/aws-cli: its program is s3job, a client of S3", func() error { return w.startRegistry(ctx, p.image()) }})
 	}
 	for _, step := range append(steps, step{"GitLab Runner, with rolecall as its custom executor", func() error { return w.startRunner(p) }}) {
 		began := time.Now()
@@ -60,6 +64,17 @@ func (d *demo) start(ctx context.Context, p pipeline, yaml string) (*world, erro
 		d.line("  %5.1f s  %s", time.Since(began).Seconds(), step.what)
 	}
 	return w, nil
+}
+
+// makeStore makes the folder for the state of jobs, which the demo removes at its end.
+func (w *world) makeStore() (err error) {
+	const memory = "/dev/shm"
+	parent := w.dir
+	if info, err := os.Stat(memory); err == nil && info.IsDir() {
+		parent = memory
+	}
+	w.store, err = os.MkdirTemp(parent, "rolecall-demo-")
+	return err
 }
 
 // startGitLab starts the coordinator and gives the project its repository.
@@ -78,11 +93,9 @@ func (w *world) startGitLab(yaml string) (err error) {
 // startRunner starts the runner. It does not end with the demo's context, as it is to clean up
 // after its jobs then.
 func (w *world) startRunner(p pipeline) (err error) {
-	args := lab.NoPolicy()
-	if p.image != "" {
-		if args, err = w.writePolicy(p); err != nil {
-			return err
-		}
+	policy, err := w.writePolicy(p)
+	if err != nil {
+		return err
 	}
 	dir := filepath.Join(w.dir, "runner")
 	if err := os.Mkdir(dir, 0o700); err != nil {
@@ -92,7 +105,7 @@ func (w *world) startRunner(p pipeline) (err error) {
 		Dir:         dir,
 		Programs:    programs(p),
 		Coordinator: w.gitlab.URL(),
-		Runners:     []lab.Runner{{Name: "shared", Token: runnerToken, Args: args}},
+		Runners:     []lab.Runner{{Name: "shared", Token: runnerToken, Args: []string{"--config", policy}}},
 		Env:         []string{"AWS_ENDPOINT_URL_STS=" + w.recorder.URL(), "AWS_REGION=us-east-1"},
 	})
 	return err
@@ -131,6 +144,9 @@ func (w *world) close() error {
 	}
 	if w.registry != nil {
 		w.registry.Close()
+	}
+	if w.store != "" {
+		errs = append(errs, os.RemoveAll(w.store))
 	}
 	return errors.Join(append(errs, os.RemoveAll(w.dir))...)
 }

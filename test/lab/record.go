@@ -33,6 +33,7 @@ type Call struct {
 	Method, Path string
 	AccessKeyID  string // of who signed the request; empty where nobody did
 	Status       int
+	Body         string // of a PUT that is not larger than a form
 }
 
 // Recorder is a proxy on loopback that records the requests to STS and S3 which pass
@@ -127,7 +128,7 @@ func (r *Recorder) remember(answer *http.Response) error {
 	if form.Get("WebIdentityToken") == "" {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.calls = append(r.calls, Call{request.Method, request.URL.Path, signer(request), answer.StatusCode})
+		r.calls = append(r.calls, Call{request.Method, request.URL.Path, signer(request), answer.StatusCode, form.Get(putKey)})
 		return nil
 	}
 	// The client gets exactly the server's answer, and its error if there is one.
@@ -171,6 +172,9 @@ func element(body []byte, name string) string {
 	return strings.TrimSpace(text)
 }
 
+// putKey is the name of the body of a PUT among the fields of a form, which no form has.
+const putKey = "\x00body"
+
 // formKey is the key of a request's form in its context.
 type formKey struct{}
 
@@ -188,6 +192,15 @@ func keepForm(next http.Handler) http.Handler {
 			r.Body = io.NopCloser(bytes.NewReader(body))
 			posted, _ := url.ParseQuery(string(body)) // What can be read of it counts.
 			maps.Copy(form, posted)
+		}
+		if r.Method == http.MethodPut && r.ContentLength >= 0 && r.ContentLength <= maxForm {
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				http.Error(w, err.Error(), http.StatusBadRequest)
+				return
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			form.Set(putKey, string(body))
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), formKey{}, form)))
 	})
