@@ -151,7 +151,7 @@ soak: build parts ## hundreds of jobs at once, with cancels and kills
 	@if [ "$$(id -u)" = 0 ] && command -v podman > /dev/null; then go run ./test/soak -images -jobs 100 -tenants 6 -concurrent 12; else echo "NOT TESTED, as root with podman: jobs in containers"; fi
 
 # The ratios that the driver must keep, then those of the masker in process. PART=endpoint
-# measures only one part: process start, credentials, masking, gate, whole jobs, endpoint, broker, audit log, containers.
+# measures only one part: process start, credentials, masking, gate, whole jobs, endpoint, handover, broker, audit log, containers.
 bench: build parts ## the ratios that the driver must keep; PART=masking measures one part
 	@go run ./test/bench
 	@[ -n "$(PART)" ] || go test -run '^$$' -bench . -benchtime 5x ./internal/mask

@@ -88,6 +88,7 @@ func measure(ctx context.Context) (all []result, err error) {
 		{"gate", b.gate},
 		{"whole jobs", b.jobs},
 		{"endpoint", b.endpoint},
+		{"handover", b.handover},
 		{"broker", b.broker},
 		{"audit log", b.auditLog},
 		{"containers", b.containers},
