@@ -111,11 +111,12 @@ func TestDemoFails(t *testing.T) {
 		{"a job uploads its secrets", "cp $ROLECALL_ENV_FILE kept", "script_failure"},
 		{"a job fails", "exit 3", "script_failure"},
 		{"a job gets no artifact", "rm deployed.txt", "no artifact"},
+		{"a job uploads its database", "echo $DB_URL > kept", "script_failure"},
+		{"a job keeps its database", "echo $DB_URL > ../kept", "secrets are left in:"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			yaml := strings.Replace(ciYAML, "sleep 2 ", test.instead+" ", 1)
-			yaml = strings.Replace(yaml, "  artifacts:", "    - sleep 1\n  artifacts:", 1)
-			shown, err := runDemo(t, own, yaml)
+			shown, err := runDemo(t, own, yaml+"    - sleep 1\n")
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %q; shown:\n%s", err, test.want, shown)
 			}
