@@ -118,7 +118,7 @@ func TestArchive(t *testing.T) {
 		if others := slices.DeleteFunc(folders, func(path string) bool { return strings.Contains(path, "rolecall") }); len(others) > 0 {
 			t.Errorf("%s has folders of others: %q", arch, others)
 		}
-		if len(programs) != 13 {
+		if len(programs) != 14 {
 			t.Errorf("%s has the programs %q", arch, programs)
 		}
 	}
@@ -146,7 +146,7 @@ func TestParts(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"prepare": "application", "rolecall-broker": "application", "std": "library", "github.com/aws/aws-sdk-go-v2/service/sts": "library",
-		"mvdan.cc/sh/v3": "", "github.com/yuin/goldmark": "", "github.com/aws/aws-sdk-go-v2/service/s3": "",
+		"mvdan.cc/sh/v3": "", "github.com/yuin/goldmark": "", "github.com/aws/aws-sdk-go-v2/service/s3": "library",
 	} {
 		if names[name] != want {
 			t.Errorf("%s is %q, want %q", name, names[name], want)
@@ -157,7 +157,7 @@ func TestParts(t *testing.T) {
 			t.Errorf("credential links %q", d.DependsOn)
 		}
 	}
-	if list.BOMFormat != "CycloneDX" || len(list.Dependencies) != 13 {
+	if list.BOMFormat != "CycloneDX" || len(list.Dependencies) != 14 {
 		t.Errorf("%s with %d dependencies", list.BOMFormat, len(list.Dependencies))
 	}
 }
