@@ -136,7 +136,7 @@ func TestRecorderBeforeMinIO(t *testing.T) {
 		_, _ = client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: aws.String("key"), Body: strings.NewReader("text")})
 	}
 	id := *out.Credentials.AccessKeyId
-	want := []lab.Call{{"PUT", "/alpha/key", id, 200}, {"PUT", "/beta/key", id, 403}}
+	want := []lab.Call{{"PUT", "/alpha/key", id, 200, "text"}, {"PUT", "/beta/key", id, 403, "text"}}
 	if diff := cmp.Diff(want, recorder.Calls()); diff != "" {
 		t.Errorf("calls differ:\n%s", diff)
 	}
