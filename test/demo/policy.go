@@ -26,7 +26,7 @@ func (w *world) writePolicy(p pipeline) (string, error) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		return "", err
 	}
-	return path, os.Chmod(w.dir, 0o711) //nolint:gosec // unix users of tenants have folders in it
+	return path, os.Chmod(w.dir, 0o711)
 }
 
 // settings returns what the policy file says of all tenants.
