@@ -14,7 +14,7 @@ func TestProvision(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	builds := filepath.Join(w.dir, "new", "builds")
-	w.policy = strings.Replace(w.policy, "run_as_root", "run_as = \"ci-nobody-has\"\nbuilds_dir = \""+builds+"\"\nrun_as_root", 1)
+	w.policy = strings.Replace(w.policy, "run_as_root", "run_as = \"ci-nobody-has\"\nbuilds_dir = \""+builds+"\"\ncache_dir = \""+w.dir+"\"\nrun_as_root", 1)
 	policy := w.write(t, "rolecall.toml", []byte(w.policy))
 	got := run("", "provision", "--dry-run", "--config", policy)
 	want := "useradd --system --create-home --skel /dev/null --shell /usr/sbin/nologin ci-nobody-has\nmkdir -m 0711 -- " + filepath.Dir(builds) + "\nmkdir -m 0711 -- " + builds + "\n"
