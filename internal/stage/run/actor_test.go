@@ -73,11 +73,12 @@ type patient struct {
 	*toy.Backend
 
 	t      *testing.T
-	before func() // called before the actor may begin
+	before func() // called when the actor has started, before it may begin
 }
 
 // Run lets the actor begin, waits for the answer, and runs the script.
 func (p patient) Run(ctx context.Context, data json.RawMessage, s backend.Script) (backend.Result, error) {
+	kit.Await(p.t, "a start", func() bool { return exists(besideMe(p.t, startsFile)) })
 	p.before()
 	note(besideMe(p.t, beginFile), "x")
 	kit.Await(p.t, "an answer", func() bool { return exists(besideMe(p.t, answersFile)) })
@@ -125,7 +126,7 @@ func order() creds.Order { return creds.Order{Provider: "cloud", Served: true} }
 // ask runs a script of c whose endpoint says something, and returns what it is answered.
 func ask(t *testing.T, c *call, says endpoint.Message, before func()) (endpoint.Answer, result) {
 	t.Helper()
-	for _, name := range []string{beginFile, answersFile} {
+	for _, name := range []string{beginFile, answersFile, startsFile} {
 		_ = os.Remove(besideMe(t, name))
 	}
 	line, err := endpoint.Encode(says)
