@@ -8,11 +8,12 @@ import (
 	"rolecall/internal/creds"
 )
 
-// taken are the names, or their beginnings, that no job may hand over: what they say changes
-// which code later scripts run, which servers they trust, or who they are. A_* is all that
-// begin with A_. A value can come from outside, such as the name of a branch.
-func taken() []string {
-	return []string{
+// taken returns which of the names, or of their beginnings, that no job may hand over covers a name; it is
+// empty if none does. What such a variable says changes which code later scripts run, which servers
+// they trust, or who they are. A_* is all that begin with A_. A value can come from outside, such as
+// the name of a branch.
+func taken(name string) string {
+	for _, pattern := range [...]string{
 		// of GitLab, its runner and the driver
 		"CI", "CI_*", "GITLAB_*", "RUNNER_*", "ROLECALL_*", "CUSTOM_ENV_*", "FF_*", "TENANT", "JOB_RESPONSE_FILE",
 		// of whom the scripts are, in clouds and stores
@@ -27,21 +28,25 @@ func taken() []string {
 		// of the way to servers
 		"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "FTP_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy",
 		"SSL_CERT_*", "SSLKEYLOGFILE", "CURL_*", "REQUESTS_CA_BUNDLE", "OPENSSL_*", "HOSTALIASES", "RES_OPTIONS", "LOCALDOMAIN", "MALLOC_*", "XDG_*", "LOCPATH", "NLSPATH", "TZDIR", "GNUPGHOME",
+	} {
+		if creds.Covers(pattern, name) {
+			return pattern
+		}
 	}
+	return ""
 }
 
 // CheckName fails unless a job may hand over a variable of that name. Providers are the names
-// that the job's providers set or hide, in the form of taken. The error has the name if it
+// that the job's providers set or hide, as creds.Covers has them. The error has the name if it
 // is one of a variable, and else nothing of it.
 func CheckName(name string, providers []string) error {
 	if err := creds.CheckVariable(name, "x"); err != nil {
 		return err
 	}
-	covers := func(pattern string) bool { return creds.Covers(pattern, name) }
-	if i := slices.IndexFunc(taken(), covers); i >= 0 {
-		return fmt.Errorf("variable %s could change how a script or a tool runs%s", name, all(taken()[i]))
+	if pattern := taken(name); pattern != "" {
+		return fmt.Errorf("variable %s could change how a script or a tool runs%s", name, all(pattern))
 	}
-	if slices.ContainsFunc(providers, covers) {
+	if slices.ContainsFunc(providers, func(pattern string) bool { return creds.Covers(pattern, name) }) {
 		return fmt.Errorf("variable %s belongs to the credentials of the tenant", name)
 	}
 	return nil
