@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"slices"
+	"sync"
 	"time"
 
 	"rolecall/internal/audit"
@@ -35,8 +36,10 @@ func (r running) mayBeSuspended() bool {
 // log say so.
 func (r running) execute(clean []string, is identity, done func()) (backend.Result, error) {
 	ctx, cancel := context.WithCancelCause(r.watching())
+	var looking sync.WaitGroup
+	defer looking.Wait()
 	defer cancel(nil)
-	go r.endSuspended(ctx, cancel)
+	looking.Go(func() { r.endSuspended(ctx, cancel) })
 	result, err := r.place.Run(ctx, r.folder.Record().Data, backend.Script{
 		Path: r.Args[0], Stage: r.Args[1], Env: slices.Concat(clean, is.set), Unset: is.unset, Set: is.set, Files: is.files,
 		Stdout: r.Stdout, Stderr: r.Stderr, Grace: grace, Ended: func() bool { return r.folder.Over() || suspendedBy(ctx) != nil }, Done: done,
