@@ -40,6 +40,10 @@ type Guard struct {
 func New(transport *http.Transport, attempt time.Duration) *Guard {
 	transport.Protocols = new(http.Protocols)
 	transport.Protocols.SetHTTP1(true)
+	if tls := transport.TLSClientConfig; tls != nil { // that of a transport which was cloned may still offer HTTP/2
+		transport.TLSClientConfig = tls.Clone()
+		transport.TLSClientConfig.NextProtos = nil
+	}
 	transport.Proxy = awayOnly(transport.Proxy)
 	return &Guard{base: transport, attempt: attempt, max: MaxAnswer}
 }

@@ -141,3 +141,23 @@ func TestProxy(t *testing.T) {
 		t.Errorf("the proxy was not asked: %v", err)
 	}
 }
+
+// TestHTTP1: a server that also speaks HTTP/2 is asked by HTTP/1.1, also through a clone of a
+// transport that would offer HTTP/2, as the SDK of AWS gives one.
+func TestHTTP1(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Proto) }))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	transport := server.Client().Transport.(*http.Transport)
+	transport.ForceAttemptHTTP2 = true
+	answer, err := httpguard.New(transport.Clone(), time.Minute).Client().Get(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if text, err := io.ReadAll(answer.Body); err != nil || string(text) != "HTTP/1.1" {
+		t.Errorf("%q, %v", text, err)
+	}
+}
