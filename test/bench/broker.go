@@ -26,7 +26,7 @@ const (
 	steadyTokens = 1000
 	steadyRate   = 200
 	steadyTime   = 30 // seconds
-	steadyLimit  = 50 * time.Millisecond
+	steadyLimit  = 5
 	moreTokens   = 4000
 	settleTime   = 20      // seconds
 	tokenLimit   = 4 << 10 // bytes

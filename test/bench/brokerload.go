@@ -39,7 +39,7 @@ func (s *brokered) steadily(ctx context.Context, tokens []string, bare string) (
 	const share = 0.99
 	return result{
 		what: fmt.Sprintf("p99 of %d answers, %d a second, %d tokens (median %s)", len(of[0]), steadyRate, len(tokens), ms(of[0].quantile(0.5))), times: sample{of[0].quantile(share)},
-		against: "net/http, the same bytes", base: sample{of[1].quantile(share)}, extra: steadyLimit,
+		against: "net/http, the same bytes", base: sample{of[1].quantile(share)}, limit: steadyLimit,
 	}, nil
 }
 

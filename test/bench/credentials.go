@@ -21,8 +21,9 @@ const (
 	prepareRounds = 300
 	awsRounds     = 15
 	curlLimit     = 0.75
+	curlAim       = 0.65
 	awsLimit      = 30
-	policyLimit   = 5 * time.Millisecond
+	policyLimit   = 1.3
 	audience      = "https://gitlab.example.com"
 	role          = "arn:aws:iam::111122223333:role/deploy"
 )
@@ -54,7 +55,15 @@ func (b bencher) credentials(ctx context.Context) ([]result, error) {
 	if _, err := i.plainly(ctx); err != nil { // It shows the others what to ask.
 		return nil, err
 	}
-	samples, err := compare(ctx, prepareRounds, i.plainly, i.curl)
+	post := filepath.Join(b.dir, "post")
+	if err := build(ctx, post, "./test/bench/floor/post"); err != nil {
+		return nil, err
+	}
+	plain, err := i.againstCurl(ctx, post)
+	if err != nil {
+		return nil, err
+	}
+	secured, err := i.overTLS(ctx, post)
 	if err != nil {
 		return nil, err
 	}
@@ -62,10 +71,20 @@ func (b bencher) credentials(ctx context.Context) ([]result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return i.againstAWS(ctx, []result{{
-		what: "prepare, to credentials", times: samples[0],
-		against: "curl, the same POST", base: samples[1], limit: curlLimit,
-	}, policy})
+	return i.againstAWS(ctx, append(append([]result{plain}, secured...), policy))
+}
+
+// againstCurl compares prepare with curl, and with the least Go program, over plain HTTP.
+func (i *issuer) againstCurl(ctx context.Context, post string) (result, error) {
+	samples, err := compare(ctx, prepareRounds, i.plainly,
+		func(ctx context.Context) (time.Duration, error) { return i.curl(ctx, i.sts.URL()) },
+		func(ctx context.Context) (time.Duration, error) { return i.post(ctx, post, i.sts.URL()) })
+	if err != nil {
+		return result{}, err
+	}
+	return result{
+		what: "prepare, to credentials", times: samples[0], against: "curl, the same POST", base: samples[1], floor: samples[2], limit: curlLimit, aim: curlAim,
+	}, nil
 }
 
 // newIssuer starts the servers of an issuer.
@@ -101,7 +120,7 @@ func (i *issuer) againstPolicy(ctx context.Context) (result, error) {
 	}
 	return result{
 		what: "prepare with a policy file, keys warm", times: samples[0],
-		against: "prepare without", base: samples[1], extra: policyLimit,
+		against: "prepare without", base: samples[1], limit: policyLimit,
 	}, nil
 }
 
@@ -172,23 +191,10 @@ func (i *issuer) configured(ctx context.Context, flags ...string) ([]string, err
 
 // prepare measures the stage for a new job, as the runner starts it.
 func (i *issuer) prepare(ctx context.Context, told []string, flags ...string) (time.Duration, error) {
-	i.job++
-	token := i.gitlab.SignToken(i.claims())
-	response := filepath.Join(i.dir, "response.json")
-	content, err := json.Marshal(i.response(token))
-	if err == nil {
-		err = os.WriteFile(response, content, 0o600)
-	}
+	env, err := i.next(told)
 	if err != nil {
 		return 0, err
 	}
-	env := append([]string{
-		"HOME=" + i.home, "AWS_REGION=eu-central-1", "AWS_ENDPOINT_URL_STS=" + i.sts.URL(),
-		"JOB_RESPONSE_FILE=" + response,
-		"CUSTOM_ENV_TENANT=alpha", "CUSTOM_ENV_ROLE_ARN=" + role, "CUSTOM_ENV_GITLAB_OIDC_TOKEN=" + token,
-		"CUSTOM_ENV_RUNNER_TEMP_PROJECT_DIR=" + filepath.Join(i.dir, "builds", "project.tmp"),
-	}, told...)
-	env = append(env, i.more...)
 	issued := len(i.sts.Requests())
 	took, err := timed(command(ctx, env, i.programs.Prepare, flags...))
 	if err == nil && i.then != nil {
@@ -202,6 +208,24 @@ func (i *issuer) prepare(ctx context.Context, told []string, flags ...string) (t
 		return 0, fmt.Errorf("prepare made %d requests to STS, want %d", got, i.asks)
 	}
 	return took, nil
+}
+
+// next returns the variables of the stages of a new job.
+func (i *issuer) next(told []string) ([]string, error) {
+	i.job++
+	token := i.gitlab.SignToken(i.claims())
+	response := filepath.Join(i.dir, "response.json")
+	content, err := json.Marshal(i.response(token))
+	if err == nil {
+		err = os.WriteFile(response, content, 0o600)
+	}
+	env := append([]string{
+		"HOME=" + i.home, "AWS_REGION=eu-central-1", "AWS_ENDPOINT_URL_STS=" + i.sts.URL(),
+		"JOB_RESPONSE_FILE=" + response,
+		"CUSTOM_ENV_TENANT=alpha", "CUSTOM_ENV_ROLE_ARN=" + role, "CUSTOM_ENV_GITLAB_OIDC_TOKEN=" + token,
+		"CUSTOM_ENV_RUNNER_TEMP_PROJECT_DIR=" + filepath.Join(i.dir, "builds", "project.tmp"),
+	}, told...)
+	return append(env, i.more...), err
 }
 
 // claims are those of the job's ID token.
@@ -230,11 +254,9 @@ func (i *issuer) response(token string) map[string]any {
 }
 
 // curl measures curl with the last request of the prepare stage.
-func (i *issuer) curl(ctx context.Context) (time.Duration, error) {
-	requests := i.sts.Requests()
-	cmd := command(ctx, []string{"HOME=" + i.home}, "curl", "--silent", "--show-error", "--fail",
-		"--output", os.DevNull, "--data", requests[len(requests)-1].Form.Encode(), i.sts.URL())
-	return timed(cmd)
+func (i *issuer) curl(ctx context.Context, url string, args ...string) (time.Duration, error) {
+	args = append(args, "--silent", "--show-error", "--fail", "--output", os.DevNull, "--data", i.lastForm(), url)
+	return timed(command(ctx, []string{"HOME=" + i.home}, "curl", args...))
 }
 
 // aws measures the aws CLI with the last request of the prepare stage.

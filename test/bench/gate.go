@@ -31,7 +31,8 @@ const (
 	treeFiles  = 20_000
 	treeRounds = 5
 	fewRounds  = 200
-	fewTime    = 5 * time.Millisecond
+	fewLimit   = 2.0
+	fewAim     = 1.7
 	own        = 4  // secrets of the job
 	otherJobs  = 50 // whose sessions have not expired
 )
@@ -55,7 +56,11 @@ func (b bencher) gate(ctx context.Context) ([]result, error) {
 	if err != nil {
 		return nil, err
 	}
-	few, err := compare(ctx, fewRounds, t.few(b.programs.Gate, t.secrets[:own], ledger.Ledger{}), t.few(b.programs.Gate, t.secrets, t.issued))
+	hello := filepath.Join(b.dir, "gate-hello")
+	if err := build(ctx, hello, "./test/bench/floor/hello"); err != nil {
+		return nil, err
+	}
+	few, err := compare(ctx, fewRounds, t.few(b.programs.Gate, t.secrets[:own], ledger.Ledger{}), t.few(b.programs.Gate, t.secrets, t.issued), starting(hello))
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +68,7 @@ func (b bencher) gate(ctx context.Context) ([]result, error) {
 	return []result{
 		{what: "gate over 20,000 files, 2 GB, one worker", times: samples[1], against: grep, base: samples[0], limit: 0.9},
 		{what: "with two workers", times: samples[2], against: grep, base: samples[0], limit: 0.5},
-		{what: "gate, the program, over 10 small files", times: few[0], against: "5 ms", base: sample{fewTime}, limit: 1},
+		{what: "gate, the program, over 10 small files", times: few[0], against: "Go hello-world", base: few[2], floor: few[2], limit: fewLimit, aim: fewAim},
 		{what: "with sessions of 50 other jobs", times: few[1], against: "without", base: few[0]},
 	}, os.RemoveAll(t.dir)
 }

@@ -15,9 +15,13 @@ import (
 )
 
 const (
-	jobRounds = 80
-	jobLimit  = 1.35
-	jobAim    = 1.25
+	jobRounds   = 80
+	jobLimit    = 1.15 // of the floor driver's own time
+	jobAim      = 1.08
+	tenantLimit = 1.3
+	tenantAim   = 1.2
+	asLimit     = 1.05
+	asAim       = 1.0
 
 	longRounds = 8
 	longLimit  = 1.1
@@ -27,10 +31,13 @@ const (
 const (
 	customToken = "glrt-custom0001"
 	shellToken  = "glrt-shell00001"
+	floorToken  = "glrt-floor00001"
+	ownToken    = "glrt-own0000001"
+	asToken     = "glrt-as00000001"
 )
 
-// jobs compares a whole job on rolecall with the same one on the shell executor, in one process
-// of GitLab Runner. A job of a tenant is for information.
+// jobs compares a whole job on rolecall with the same one on the shell executor and on the floor
+// driver, in one process of GitLab Runner.
 func (b bencher) jobs(ctx context.Context) ([]result, error) {
 	gitlab, err := coordinator.Start()
 	if err != nil {
@@ -42,28 +49,51 @@ func (b bencher) jobs(ctx context.Context) ([]result, error) {
 		return nil, err
 	}
 	defer sts.Close()
-	runner, err := b.startRunner(gitlab, sts)
+	least, err := b.buildFloor(ctx)
 	if err != nil {
 		return nil, err
 	}
-	short, err := compare(ctx, jobRounds,
-		running(gitlab, shellToken, coordinator.Job{Script: echo()}),
-		running(gitlab, customToken, coordinator.Job{Script: echo()}),
-		running(gitlab, customToken, tenantJob(echo())))
-	var long []sample
-	if err == nil {
-		long, err = compare(ctx, longRounds,
-			running(gitlab, customToken, tenantJob(print50MB())),
-			running(gitlab, customToken, coordinator.Job{Script: print50MB()}))
-	}
-	if err := errors.Join(err, stop(runner)); err != nil {
+	runner, err := b.startRunner(gitlab, sts, least)
+	if err != nil {
 		return nil, err
 	}
-	const shell = "shell executor, the same job"
+	results, err := b.measureJobs(ctx, gitlab)
+	return results, errors.Join(err, stop(runner))
+}
+
+// measureJobs measures the jobs.
+func (b bencher) measureJobs(ctx context.Context, gitlab *coordinator.Server) ([]result, error) {
+	hi := coordinator.Job{Script: echo()}
+	short, err := compare(ctx, jobRounds,
+		running(gitlab, shellToken, hi), running(gitlab, floorToken, hi), running(gitlab, customToken, hi), running(gitlab, customToken, tenantJob(echo())))
+	if err != nil {
+		return nil, err
+	}
+	as := []sample{nil, nil}
+	if os.Geteuid() == 0 {
+		if as, err = compare(ctx, jobRounds, running(gitlab, asToken, hi), running(gitlab, ownToken, hi)); err != nil {
+			return nil, err
+		}
+	}
+	long, err := compare(ctx, longRounds,
+		running(gitlab, customToken, tenantJob(print50MB())),
+		running(gitlab, customToken, coordinator.Job{Script: print50MB()}))
+	if err != nil {
+		return nil, err
+	}
+	const shell, floor = "shell executor, the same job", "floor driver, the same job"
+	least := float64(short[1].quantile(0.5)) / float64(short[0].quantile(0.5))
+	own := result{what: "job of echo hi with run_as", times: as[0], against: "the same job without", base: as[1], limit: asLimit, aim: asAim}
+	if os.Geteuid() != 0 {
+		own.note = "it needs root"
+	}
 	return []result{
-		{what: fmt.Sprintf("job of echo hi (aim %.2fx)", jobAim), times: short[1], against: shell, base: short[0], limit: jobLimit},
-		{what: "job of echo hi with a tenant", times: short[2], against: shell, base: short[0]},
-		{what: "job that prints 50 MB, masked", times: long[0], against: "the same job, not masked", base: long[1], limit: longLimit},
+		{what: "job of echo hi", times: short[2], against: floor, base: short[1], floor: short[1], limit: jobLimit, aim: jobAim},
+		{what: "job of echo hi with a tenant", times: short[3], against: floor, base: short[1], floor: short[1], limit: tenantLimit, aim: tenantAim},
+		{what: "job of echo hi", times: short[2], against: shell, base: short[0], floor: short[1], limit: jobLimit * least, aim: jobAim * least},
+		{what: "job of echo hi with a tenant", times: short[3], against: shell, base: short[0], floor: short[1]},
+		own,
+		{what: "job that prints 50 MB, masked", times: long[0], against: "the same job, not masked", base: long[1], floor: long[1], limit: longLimit},
 	}, nil
 }
 
@@ -74,20 +104,31 @@ func print50MB() []string {
 	return []string{`yes "2026-01-02T10:11:12.131Z INFO  [main] ApplicationTests - Started in 1415 seconds" | head -c 52428800 || true`}
 }
 
-// startRunner starts a runner for both executors, with an empty home. It does not end with the
-// bench's context, as it is to clean up after its job then.
-func (b bencher) startRunner(gitlab *coordinator.Server, sts *fakests.Server) (*lab.RunnerService, error) {
+// startRunner starts a runner for all that is compared, with an empty home. It does not end with
+// the bench's context, as it is to clean up after its job then.
+func (b bencher) startRunner(gitlab *coordinator.Server, sts *fakests.Server, least floor) (*lab.RunnerService, error) {
 	dir := filepath.Join(b.dir, "runner")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
 	}
+	runners := []lab.Runner{
+		{Name: "custom", Token: customToken, Args: lab.AsRoot()},
+		{Name: "floor", Token: floorToken, Driver: least.driver()},
+		{Name: "shell", Token: shellToken, Executor: "shell"},
+	}
+	if os.Geteuid() == 0 {
+		own, err := b.placedPolicy(gitlab, "own", `run_as_root = "unsafe"`)
+		if err != nil {
+			return nil, err
+		}
+		as, err := b.placedPolicy(gitlab, "as", `run_as = "www-data"`)
+		if err != nil {
+			return nil, err
+		}
+		runners = append(runners, lab.Runner{Name: "own", Token: ownToken, Args: own}, lab.Runner{Name: "as", Token: asToken, Args: as})
+	}
 	runner, err := lab.StartRunner(context.Background(), lab.RunnerOptions{
-		Dir:         dir,
-		Coordinator: gitlab.URL(),
-		Runners: []lab.Runner{
-			{Name: "custom", Token: customToken, Args: lab.AsRoot()},
-			{Name: "shell", Token: shellToken, Executor: "shell"},
-		},
+		Dir: dir, Coordinator: gitlab.URL(), Runners: runners,
 		Env: []string{"AWS_ENDPOINT_URL_STS=" + sts.URL(), "AWS_REGION=eu-central-1"},
 	})
 	if err != nil {
@@ -97,6 +138,15 @@ func (b bencher) startRunner(gitlab *coordinator.Server, sts *fakests.Server) (*
 		return nil, errors.Join(err, runner.Close())
 	}
 	return runner, nil
+}
+
+// placedPolicy writes a policy file with a setting of where scripts run, and returns the flags that
+// name it.
+func (b bencher) placedPolicy(gitlab *coordinator.Server, name, setting string) ([]string, error) {
+	path := filepath.Join(b.dir, name+"-jobs.toml")
+	text := fmt.Sprintf("%s\nbuilds_dir = %q\n[gitlab]\nissuer = %q\n", setting, filepath.Join(b.dir, name+"-builds"), gitlab.Issuer())
+	err := errors.Join(os.Chmod(b.dir, 0o711), os.WriteFile(path, []byte(text), 0o600)) //nolint:gosec // the user of jobs has folders in it
+	return []string{"--config", path}, err
 }
 
 // stop ends a runner, which aborts its job if it has one.

@@ -42,57 +42,72 @@ func ms(d time.Duration) string {
 type result struct {
 	what, against string
 	times, base   sample
-	limit         float64
-	inverse       bool          // the ratio is how many times faster, and the limit the least
-	extra         time.Duration // the limit is on the difference of the medians
-	note          string        // instead of a measurement that could not be made
+	limit         float64 // of the ratio
+	aim           float64 // what the ratio should be; 0: the limit
+	floor         sample  // the least that a Go program would take; none: not known
+	inverse       bool    // the ratio is how many times faster, and the limit the least
+	busy          bool    // others used the machine: a limit that is missed says nothing
+	note          string  // instead of a measurement that could not be made
 }
 
-// difference compares the medians, too.
-func (r result) difference() time.Duration { return r.times.quantile(0.5) - r.base.quantile(0.5) }
-
 // ratio compares the medians.
-func (r result) ratio() float64 {
-	ratio := float64(r.times.quantile(0.5)) / float64(cmp.Or(r.base.quantile(0.5), 1))
+func (r result) ratio() float64 { return r.relate(r.times) }
+
+// relate compares the median of a sample with that of the base.
+func (r result) relate(times sample) float64 {
+	ratio := float64(times.quantile(0.5)) / float64(cmp.Or(r.base.quantile(0.5), 1))
 	if r.inverse {
 		return 1 / ratio
 	}
 	return ratio
 }
 
-// missed reports whether the ratio is beyond its limit.
-func (r result) missed() bool {
+// verdict is how the ratio stands to its limit: ok, MISSED, busy, or not judged.
+func (r result) verdict() string {
 	switch {
-	case r.note == "" && r.extra > 0:
-		return r.difference() > r.extra
 	case r.note != "" || r.limit == 0:
-		return false
-	case r.inverse:
-		return r.ratio() < r.limit
+		return notJudged
+	case r.inverse && r.ratio() >= r.limit, !r.inverse && r.ratio() <= r.limit:
+		return ok
+	case r.busy:
+		return busyThen
 	}
-	return r.ratio() > r.limit
+	return missed
 }
+
+// The verdicts.
+const (
+	ok        = "ok"
+	missed    = "MISSED"
+	busyThen  = "busy"
+	notJudged = "not judged"
+)
+
+// header names the columns of row.
+const header = "what\tms (p25-p75)\tagainst\tms (p25-p75)\trounds\tratio\tfloor\taim\tlimit\t"
 
 // row is the result as a line of the table.
 func (r result) row() string {
 	if r.note != "" {
-		return fmt.Sprintf("%s\t-\t%s\t-\t-\t-\t-\tnot measured: %s", r.what, r.against, r.note)
+		return fmt.Sprintf("%s\t-\t%s\t-\t-\t-\t-\t-\t-\t%s: %s", r.what, r.against, notJudged, r.note)
 	}
-	limit, verdict, ratio := "-", "", fmt.Sprintf("%.2fx", r.ratio())
-	if r.limit > 0 {
-		limit, verdict = fmt.Sprintf("%.2fx", r.limit), "ok"
+	floor := 0.0
+	if len(r.floor) > 0 {
+		floor = r.relate(r.floor)
 	}
-	if r.inverse {
-		limit, ratio = fmt.Sprintf("%.0fx faster", r.limit), fmt.Sprintf("%.0fx faster", r.ratio())
+	return fmt.Sprintf("%s\t%s\t%s\t%s\t%d/%d\t%s\t%s\t%s\t%s\t%s",
+		r.what, r.times, r.against, r.base, len(r.times), len(r.base), r.text(r.ratio()), r.text(floor), r.text(cmp.Or(r.aim, r.limit)), r.text(r.limit), r.verdict())
+}
+
+// text is a ratio as text, and - for none.
+func (r result) text(ratio float64) string {
+	switch {
+	case ratio == 0:
+		return "-"
+	case r.inverse:
+		return fmt.Sprintf("%.0fx faster", ratio)
 	}
-	if r.extra > 0 {
-		limit, ratio, verdict = "+"+ms(r.extra)+" ms", "+"+ms(r.difference())+" ms", "ok"
-	}
-	if r.missed() {
-		verdict = "MISSED"
-	}
-	return fmt.Sprintf("%s\t%s\t%s\t%s\t%d/%d\t%s\t%s\t%s",
-		r.what, r.times, r.against, r.base, len(r.times), len(r.base), ratio, limit, verdict)
+	return fmt.Sprintf("%.2fx", ratio)
 }
 
 // contender does once what is measured, and returns how long that took. What it has to prepare

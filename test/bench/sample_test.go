@@ -36,24 +36,27 @@ func TestVerdicts(t *testing.T) {
 		name   string
 		result result
 		want   []string
-		missed bool
 	}{
-		{"within", result{times: millis(13), base: millis(10), limit: 1.3}, []string{"1.30x", "ok"}, false},
-		{"beyond", result{times: millis(14), base: millis(10), limit: 1.3}, []string{"1.40x", "1.30x", "MISSED"}, true},
-		{"fast", result{times: millis(10), base: millis(500), limit: 30, inverse: true}, []string{"50x faster", "30x faster", "ok"}, false},
-		{"not fast", result{times: millis(10), base: millis(200), limit: 30, inverse: true}, []string{"20x faster", "MISSED"}, true},
-		{"for information", result{times: millis(90), base: millis(10)}, []string{"9.00x", "\t-\t"}, false},
-		{"not measured", result{limit: 30, inverse: true, note: "no aws"}, []string{"not measured: no aws"}, false},
+		{"within", result{times: millis(13), base: millis(10), limit: 1.3}, []string{"1.30x\t-\t1.30x\t1.30x\tok"}},
+		{"with a floor and an aim", result{times: millis(13), base: millis(10), floor: millis(11), limit: 1.3, aim: 1.2}, []string{"1.30x\t1.10x\t1.20x\t1.30x\tok"}},
+		{"beyond", result{times: millis(14), base: millis(10), limit: 1.3}, []string{"1.40x\t-\t1.30x\t1.30x\tMISSED"}},
+		{"beyond, and others are busy", result{times: millis(14), base: millis(10), limit: 1.3, busy: true}, []string{"1.40x", "\tbusy"}},
+		{"within, and others are busy", result{times: millis(13), base: millis(10), limit: 1.3, busy: true}, []string{"\tok"}},
+		{"fast", result{times: millis(10), base: millis(500), limit: 30, inverse: true}, []string{"50x faster", "30x faster", "\tok"}},
+		{"not fast", result{times: millis(10), base: millis(200), limit: 30, inverse: true}, []string{"20x faster", "\tMISSED"}},
+		{"for information", result{times: millis(90), base: millis(10)}, []string{"9.00x\t-\t-\t-\tnot judged"}},
+		{"not measured", result{limit: 30, inverse: true, note: "no aws"}, []string{"\tnot judged: no aws"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			if got := test.result.missed(); got != test.missed {
-				t.Errorf("missed = %v", got)
-			}
+			row := test.result.row()
 			for _, want := range test.want {
-				if row := test.result.row(); !strings.Contains(row, want) {
+				if !strings.Contains(row, want) {
 					t.Errorf("no %q in %q", want, row)
 				}
+			}
+			if got, want := strings.Count(row, "\t"), strings.Count(header, "\t"); got != want {
+				t.Errorf("%d columns, want %d: %q", got, want, row)
 			}
 		})
 	}

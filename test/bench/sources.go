@@ -14,13 +14,13 @@ import (
 )
 
 const (
-	vaultRounds = 100
-	filesRounds = 150
-	runRounds   = 150
-	vaultLimit  = 0.75
-	filesLimit  = 1.02
-	manyLimit   = 1 / 0.9
-	runLimit    = 1.1
+	vaultRounds  = 100
+	filesRounds  = 150
+	manyRounds   = 150
+	vaultLimit   = 0.75
+	filesLimit   = 1.02
+	manyLimit    = 1 / 0.9
+	manyRunLimit = 1.1
 )
 
 // sources compares what sources of other providers cost with what a job's author would write in
@@ -203,11 +203,11 @@ func (b bencher) manyStarts(ctx context.Context, i *issuer) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	samples, err := compare(ctx, runRounds, six, one)
+	samples, err := compare(ctx, manyRounds, six, one)
 	if err != nil {
 		return result{}, err
 	}
-	return result{what: "run of an empty script, six sources", times: samples[0], against: "one source", base: samples[1], limit: runLimit}, nil
+	return result{what: "run of an empty script, six sources", times: samples[0], against: "one source", base: samples[1], limit: manyRunLimit}, nil
 }
 
 // values returns n sources with four secrets each.

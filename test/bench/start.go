@@ -7,31 +7,32 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
+
+	"rolecall/test/lab"
 )
 
 const (
 	startRounds = 400
-	startLimit  = 1.3
+	startLimit  = 1.2
+	startAim    = 1.1
+
+	runRounds = 200
+	runLimit  = 1.4
+	runAim    = 1.3
 )
 
-// hello is the least that a Go program can be.
-const hello = `package main
-
-import "fmt"
-
-func main() { fmt.Println("hello") }
-`
-
 // processStart compares the stages that the runner starts again and again, doing nothing, with
-// a program that does nothing.
+// a program that does nothing; and a run of an empty script with bash.
 func (b bencher) processStart(ctx context.Context) ([]result, error) {
-	program, err := b.buildHello(ctx)
-	if err != nil {
+	hello := filepath.Join(b.dir, "hello")
+	if err := build(ctx, hello, "./test/bench/floor/hello"); err != nil {
 		return nil, err
 	}
 	samples, err := compare(ctx, startRounds,
-		starting(program), starting(b.programs.Config, "--version"),
+		starting(hello), starting(b.programs.Config, "--version"),
 		starting(b.programs.Run, "--version"), starting(b.programs.Cleanup, "--version"))
 	if err != nil {
 		return nil, err
@@ -40,30 +41,76 @@ func (b bencher) processStart(ctx context.Context) ([]result, error) {
 	for i, name := range []string{"config", "run", "cleanup"} {
 		results = append(results, result{
 			what: name + " --version", times: samples[i+1],
-			against: "Go hello-world", base: samples[0], limit: startLimit,
+			against: "Go hello-world", base: samples[0], floor: samples[0], limit: startLimit, aim: startAim,
 		})
 	}
-	return results, nil
+	run, err := b.runAlone(ctx)
+	return append(results, run), err
 }
 
-// buildHello builds the program with the driver's own flags.
-func (b bencher) buildHello(ctx context.Context) (string, error) {
-	dir := filepath.Join(b.dir, "hello")
-	files := map[string]string{"main.go": hello, "go.mod": "module hello\n"}
-	err := os.Mkdir(dir, 0o700)
-	for name, content := range files {
-		err = errors.Join(err, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
-	}
+// runAlone compares a run of an empty script with bash that reads the script itself.
+func (b bencher) runAlone(ctx context.Context) (result, error) {
+	least, err := b.buildFloor(ctx)
 	if err != nil {
-		return "", err
+		return result{}, err
 	}
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", "hello", ".")
-	build.Dir = dir
-	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the hello-world: %w\n%s", err, out)
+	i, err := b.newIssuer()
+	if err != nil {
+		return result{}, err
 	}
-	return filepath.Join(dir, "hello"), nil
+	defer i.close()
+	if err := i.configure(ctx); err != nil {
+		return result{}, err
+	}
+	script := filepath.Join(b.dir, "empty.sh")
+	if err := os.WriteFile(script, []byte(":\n"), 0o600); err != nil {
+		return result{}, err
+	}
+	var samples []sample
+	err = i.during(ctx, func(env []string) (err error) {
+		samples, err = compare(ctx, runRounds,
+			b.readBy(env, script, b.programs.Run, append(lab.AsRoot(), script, "build_script")...),
+			b.readBy(env, script, "bash", "-l"),
+			b.readBy(env, script, least.run, script, "build_script"))
+		return err
+	})
+	if err != nil {
+		return result{}, err
+	}
+	return result{
+		what: "run of an empty script", times: samples[0], against: "bash -l < script", base: samples[1], floor: samples[2], limit: runLimit, aim: runAim,
+	}, nil
+}
+
+// during prepares a job without a tenant, calls do with the variables of its stages, and cleans up.
+func (i *issuer) during(ctx context.Context, do func(env []string) error) error {
+	env, err := i.next(i.told)
+	if err != nil {
+		return err
+	}
+	env = slices.DeleteFunc(env, func(entry string) bool {
+		return strings.HasPrefix(entry, "CUSTOM_ENV_TENANT=") || strings.HasPrefix(entry, "CUSTOM_ENV_ROLE_ARN=") || strings.HasPrefix(entry, "CUSTOM_ENV_GITLAB_OIDC_TOKEN=")
+	})
+	_, err = timed(command(ctx, env, i.programs.Prepare, lab.AsRoot()...))
+	if err == nil {
+		err = do(env)
+	}
+	_, cleaned := timed(command(context.WithoutCancel(ctx), env, i.programs.Cleanup, lab.AsRoot()...))
+	return errors.Join(err, cleaned)
+}
+
+// readBy measures a program whose standard input is the script, with the variables of a stage.
+func (b bencher) readBy(env []string, script, program string, args ...string) contender {
+	return func(ctx context.Context) (time.Duration, error) {
+		in, err := os.Open(script)
+		if err != nil {
+			return 0, err
+		}
+		defer func() { _ = in.Close() }()
+		cmd := command(ctx, env, program, args...)
+		cmd.Stdin = in
+		return timed(cmd)
+	}
 }
 
 // starting measures a program from its start to its end.
