@@ -39,7 +39,7 @@ func build(ctx context.Context, path, source string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, content, 0o700) //nolint:gosec // a program
+	return os.WriteFile(path, content, 0o700)
 }
 
 // driver returns the floor driver as a runner starts it.

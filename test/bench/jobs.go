@@ -146,7 +146,7 @@ func (b bencher) placedPolicy(gitlab *coordinator.Server, name, setting string) 
 	path := filepath.Join(b.dir, name+"-jobs.toml")
 	text := fmt.Sprintf("%s\nbuilds_dir = %q\ncache_dir = %q\n[gitlab]\nissuer = %q\n[[tenant]]\nname = \"nobody\"\nprojects = [\"none/none\"]\naudience = \"none\"\nrole_arn = %q\n",
 		setting, filepath.Join(b.dir, name+"-builds"), filepath.Join(b.dir, name+"-cache"), gitlab.Issuer(), role)
-	err := errors.Join(os.Chmod(b.dir, 0o711), os.WriteFile(path, []byte(text), 0o600)) //nolint:gosec // the user of jobs has folders in it
+	err := errors.Join(os.Chmod(b.dir, 0o711), os.WriteFile(path, []byte(text), 0o600))
 	return []string{"--config", path}, err
 }
 

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,12 +11,22 @@ import (
 )
 
 func main() {
-	answer, err := http.Post(os.Args[1], "application/x-www-form-urlencoded", os.Stdin)
-	if err == nil {
-		_, err = io.Copy(os.Stdout, answer.Body)
-	}
-	if err != nil || answer.StatusCode != http.StatusOK {
-		fmt.Fprintln(os.Stderr, answer, err)
+	if err := post(os.Args[1]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+// post posts the form, and copies the answer.
+func post(url string) error {
+	answer, err := http.Post(url, "application/x-www-form-urlencoded", os.Stdin)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return errors.New(answer.Status)
+	}
+	_, err = io.Copy(os.Stdout, answer.Body)
+	return err
 }
