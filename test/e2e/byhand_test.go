@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"go.yaml.in/yaml/v3"
+
 	"rolecall/test/coordinator"
 	"rolecall/test/document"
 	"rolecall/test/kit"
@@ -107,18 +109,14 @@ func (h host) own(text string) string {
 	return strings.NewReplacer("https://gitlab.example.com", h.gitlab.URL(), "glrt-...", sharedToken).Replace(strings.Join(tenants, "[[tenant]]"))
 }
 
-// demoScript returns the script of the demo's pipeline.
+// demoScript returns the script of the demo's deployments.
 func demoScript(t *testing.T) []string {
 	t.Helper()
-	yaml, err := os.ReadFile("../demo/gitlab-ci.yml")
+	text, err := os.ReadFile("../demo/gitlab-ci.yml")
 	kit.Must(t, err)
-	_, text, _ := strings.Cut(string(yaml), "\n  script:\n")
-	text, _, _ = strings.Cut(text, "\n  artifacts:\n")
-	var script []string
-	for line := range strings.Lines(text + "\n") {
-		script = append(script, strings.TrimPrefix(strings.TrimSpace(line), "- "))
-	}
-	return script
+	var pipeline struct{ Deploy written }
+	kit.Must(t, yaml.Unmarshal(text, &pipeline))
+	return pipeline.Deploy.Script
 }
 
 // shop returns a job of the demo's pipeline.
